@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sequela_client import Explanation, Sequela
-from sequela_client.cli.local_server import embedded_server
+from sequela_client.local_server import embedded_server
 
 from benchmarks.cases import DEMO, Case
 from benchmarks.effort import Effort

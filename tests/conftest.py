@@ -54,7 +54,7 @@ def real() -> Iterator[str]:
     """The address of a server in its own process, so that its log is not mixed with a command's output. All tests share
     it, so they must not change its state.
     """
-    from sequela_client.cli.local_server import embedded_server  # noqa: PLC0415
+    from sequela_client.local_server import embedded_server  # noqa: PLC0415
 
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:

@@ -20,7 +20,7 @@ from matrix import BY_NAME
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.diagnostics import Diagnostics
-from sequela_client.cli import local_server
+from sequela_client import local_server
 from sequela_client.cli.main import main
 from trace_reader import Trace, traces
 

@@ -18,13 +18,13 @@ from client.page_outputs import without_log
 from inference_server import InferenceServer, ServedModel
 from rich.console import Console
 from sequela_client import Explanation, Sequela
+from sequela_client.attribution_rows import COLUMNS
 from sequela_client.attributions import StopReason
 from sequela_client.cli import explain as explaining
-from sequela_client.cli.phrases import quality
 from sequela_client.cli.report import report
-from sequela_client.cli.summary import has_summary, summary_lines
 from sequela_client.explanation_parts import ExplanationWarning, Feature
-from sequela_client.export import COLUMNS
+from sequela_client.phrases import quality
+from sequela_client.summary import has_summary, summary_lines
 from serving import Serving
 
 DEMO = Path(__file__).parents[2] / "service" / "sequela" / "demo"
@@ -75,7 +75,7 @@ def test_explain_tells_what_demo_tells(run: Run, real: str, tmp_path: Path) -> N
 def test_every_row_of_the_csv_can_be_read_alone(told: Explanation) -> None:
     """Score, base value, difference, model, tolerance and verdict stand in each row, by target."""
     rows = list(csv.DictReader(io.StringIO(told.to_csv())))
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == tuple(COLUMNS)
     for index, target in enumerate(told.targets):
         mine = [row for row in rows if row["target"] == target.name]
         for level in told.levels:

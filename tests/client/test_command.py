@@ -18,11 +18,11 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.attributions import Attribution, PlayerKind
-from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
-from sequela_client.cli.phrases import Phrases
-from sequela_client.cli.summary import summary_lines
 from sequela_client.explanation_parts import Verdict
+from sequela_client.local_server import embedded_server
+from sequela_client.phrases import Phrases
+from sequela_client.summary import summary_lines
 
 GRU = BY_NAME["gru"]
 
@@ -319,7 +319,7 @@ def test_says_its_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("refined", "parts", "said"),
     [
-        (False, 0, "See which with --refine-history."),
+        (False, 0, "See which with refine_history."),
         (True, 2, "Below it is split into 2 parts."),
         (True, 0, "exceeds the tolerance of 0.0250."),
     ],

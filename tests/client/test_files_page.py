@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from client import file_models as models
+from sequela_client.attribution_rows import COLUMNS
 from sequela_client.cli import file_inputs
 from sequela_client.cli.main import main
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
-from sequela_client.export import COLUMNS
 from sequela_client.files import load
 from sequela_client.resources import ModelFeature, ModelInput
 

@@ -14,8 +14,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from rich.console import Console
 from sequela_client import Explanation, PlayerKind, responses
 from sequela_client.cli.level_tables import print_levels
-from sequela_client.cli.phrases import Phrases
 from sequela_client.options import Level
+from sequela_client.phrases import Phrases
 from sequela_proto.v1 import sequela_pb2 as pb
 
 ANSWER = explanation(pb.ExplainRequest(), "")

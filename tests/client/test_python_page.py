@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,7 @@ MODELS = ROOT / "service" / "sequela" / "demo" / "models"
 def test_the_code_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a server started as the page says; what each piece prints is what the page shows."""
     monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # servers that the page starts
     snippet, scope = SNIPPETS[name], dict[str, object]()
     before = program(SNIPPETS, snippet.after) if snippet.after else ""
     printed = io.StringIO()

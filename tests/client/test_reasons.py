@@ -14,8 +14,8 @@ from sequela.api.encode.explanations import explanation as encode
 from sequela.explain.explanation import Reason
 from sequela.timeshap.players import PlayerKind
 from sequela_client import Explanation
-from sequela_client.cli.summary import summary_lines
 from sequela_client.responses import explanation as decode
+from sequela_client.summary import summary_lines
 
 
 def reason(target: str, text: str, value: float, event: int, tied: bool = False) -> Reason:

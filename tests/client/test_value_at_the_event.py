@@ -14,7 +14,7 @@ from rich.console import Console
 from sequela_client import Attribution, Explanation, Sequela
 from sequela_client.attributions import PlayerKind
 from sequela_client.cli.level_tables import print_levels
-from sequela_client.cli.summary import summary_lines
+from sequela_client.summary import summary_lines
 from serving import Serving, embedded
 
 DEMO = Path(__file__).resolve().parents[2] / "service" / "sequela" / "demo"

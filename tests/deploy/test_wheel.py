@@ -1,9 +1,10 @@
-"""What is installed: the wheel that the image is built from."""
+"""What is installed: the wheel that the image is built from, and the source archive."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,10 @@ PACKAGES = {
     "sequela_client": ROOT / "clients" / "python" / "sequela_client",
     "sequela_proto": ROOT / "proto" / "python" / "sequela_proto",
 }
+
+
+# Files that code reads at run time.
+DATA = ("sequela_client/pages/templates/alert.html", "sequela_client/pages/templates/page.css")
 
 
 def test_the_wheel_holds_the_three_packages_whole(tmp_path: Path) -> None:
@@ -29,6 +34,17 @@ def test_the_wheel_holds_the_three_packages_whole(tmp_path: Path) -> None:
     }
     assert wanted <= held
     assert {f"{name}/py.typed" for name in PACKAGES} <= held
+    assert set(DATA) <= held
     surplus = {name for name in held - wanted if ".dist-info/" not in name}
     assert not surplus
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in held)
+
+
+def test_the_source_archive_holds_the_templates(tmp_path: Path) -> None:
+    """A wheel can be built from it that is the same."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = tmp_path.glob("sequela-*.tar.gz")
+    with tarfile.open(archive) as opened:
+        held = {name.partition("/")[2] for name in opened.getnames()}
+    assert {f"clients/python/{name}" for name in DATA} <= held

@@ -16,9 +16,9 @@ from inference_server import InferenceServer, ServedModel
 from numpy.typing import NDArray
 from plain_scorer import session
 from sequela_client import Sequela
-from sequela_client.cli.phrases import Phrases
-from sequela_client.cli.summary import summary_lines
 from sequela_client.explanation_parts import Verdict
+from sequela_client.phrases import Phrases
+from sequela_client.summary import summary_lines
 from serving import Serving, embedded
 from small_onnx import FLOAT, scoring
 
@@ -76,7 +76,7 @@ def test_the_words_say_so(sequela: Sequela) -> None:
     said = Phrases(answer).pruning()
     assert "59 oldest events were taken together: -0.0018, but they offset each other" in said
     assert "the 56 oldest alone count for +0.1562, more than the tolerance of 0.0250" in said
-    assert said.endswith("See which with --refine-history.")
+    assert said.endswith("See which with refine_history.")
     story = list(summary_lines(answer))
     assert "The 59 older events (t=-59…-1) offset each other: +0.00 together, but the 56 oldest" in story[-1]
     refined = sequela.explain(X, model=MODEL, background=ZERO, refine_history=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -17,6 +18,7 @@ from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
+from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
@@ -45,9 +47,31 @@ class AsyncSequela(Client):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connection; running calls are cancelled."""
+        """Closes the connection; running calls are cancelled. A server of `local` stops."""
         self._closed = True
         await self._channel.close()
+        if self._server is not None:
+            await asyncio.to_thread(self._server.stop)
+
+    @classmethod
+    async def local(
+        cls,
+        *,
+        model_repository: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+        timeout: float | None = 60.0,
+        start_timeout: float = START_SECONDS,
+        **settings: Setting,
+    ) -> Self:
+        """Starts a server for this session, on this machine, and returns a client of it; see `Sequela.local`.
+
+        Use it as `async with await AsyncSequela.local() as sequela:`.
+        """
+        arguments = setting_arguments({"model_repository": model_repository, "workers": workers, **settings})
+        server = await asyncio.to_thread(start_server, arguments, start_timeout)
+        client = cls(server.address, timeout=timeout)
+        client._own(server)
+        return client
 
     @documented
     async def explain(

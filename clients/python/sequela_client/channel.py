@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, SupportsFloat
@@ -14,6 +15,7 @@ from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from sequela_client.connection_errors import Peer, unreachable
 from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import CallerError, SequelaError, from_rpc
+from sequela_client.local_server import LocalServer
 from sequela_client.server_address import ServerAddress
 from sequela_client.tls import PathLike, channel_credentials
 
@@ -76,6 +78,13 @@ class Client:
     _grpc: ClassVar[Any]
     """`grpc` or `grpc.aio`. Both have the same functions to open a channel."""
     _closed = False
+    # The server that this client has started and that ends with it.
+    _server: LocalServer | None = None
+
+    def _own(self, server: LocalServer) -> None:
+        """Makes the server end with this client: when it is closed, forgotten, or when the interpreter exits."""
+        self._server = server
+        weakref.finalize(self, server.stop)
 
     def _check_open(self) -> None:
         """Raises CallerError once the client is closed."""

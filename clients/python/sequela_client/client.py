@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -15,6 +16,7 @@ from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
+from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
@@ -51,9 +53,46 @@ class Sequela(Client):
         self.close()
 
     def close(self) -> None:
-        """Closes the connection; running calls are cancelled."""
+        """Closes the connection; running calls are cancelled. A server of `local` stops."""
         self._closed = True
         self._channel.close()
+        if self._server is not None:
+            self._server.stop()
+
+    @classmethod
+    def local(
+        cls,
+        *,
+        model_repository: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+        timeout: float | None = 60.0,
+        start_timeout: float = START_SECONDS,
+        **settings: Setting,
+    ) -> Self:
+        """Starts a server for this session, on this machine, and returns a client of it. It needs the extra `service`.
+
+            with Sequela.local() as sequela:
+                e = sequela.explain(sequence, model="model.onnx")
+
+        The server stops when the client is closed or forgotten, and at the latest when this process ends.
+
+        Args:
+            model_repository: a folder of models that the server offers by name. Models from files need none.
+            workers: how many threads run models; None: one for each core.
+            timeout: seconds for a call that is given no timeout of its own; None: no limit.
+            start_timeout: how long the start of the server may take, in seconds.
+            settings: further settings of the server by name, such as `max_events=100`; docs/settings.md lists them.
+
+        Raises:
+            CallerError: the service is not installed.
+            OperatorError: the server did not start; the message says why.
+            DeadlineExceeded: the server was not ready in time.
+        """
+        arguments = setting_arguments({"model_repository": model_repository, "workers": workers, **settings})
+        server = start_server(arguments, start_timeout)
+        client = cls(server.address, timeout=timeout)
+        client._own(server)
+        return client
 
     @documented
     def explain(

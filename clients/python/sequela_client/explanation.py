@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sequela_client import export
+from sequela_client import export, frames
 from sequela_client.attributions import LevelAttributions, StopReason
 from sequela_client.explanation_record import ExplanationRecord
+from sequela_client.pages.alert import alert_html
+from sequela_client.pages.notebook import explanation_html
+from sequela_client.plots.alert import AlertFigures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 # How many scores `repr` shows.
 _MOST_TARGETS = 3
@@ -28,6 +35,10 @@ class Explanation(ExplanationRecord):
         lines += [f"warning {each.reason}: {each.message}" for each in self.warnings]
         return "\n  ".join([f"<Explanation {self.name}", *lines]) + ">"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return explanation_html(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as values that JSON has; times are ISO 8601 strings."""
         return export.to_dict(self)
@@ -39,6 +50,27 @@ class Explanation(ExplanationRecord):
     def to_csv(self) -> str:
         """CSV with a header, and a row for each attribution and target; docs/files.md describes the columns."""
         return export.to_csv(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of `to_csv` as a DataFrame, with numbers, times and missing values as such. It needs pandas."""
+        return frames.to_frame(self)
+
+    def to_arrow(self) -> pa.Table:
+        """The table of `to_csv` as a table of Arrow. It needs pyarrow."""
+        return frames.to_arrow(self)
+
+    def to_html(self, *, target: str | None = None) -> str:
+        """One HTML file for people: the story, the history, figures, accuracy, and the record of how it was made.
+
+        It needs the extra `report`, and shows one target; None takes the first one. Raises KeyError if the target was
+        not explained.
+        """
+        return alert_html(self, target)
+
+    @property
+    def plot(self) -> AlertFigures:
+        """Figures: `plot.pruning()`, `.events()`, `.features()` and `.cells()`. They need the extra `report`."""
+        return AlertFigures(self)
 
 
 def _how_sure(level: LevelAttributions) -> str:

@@ -15,6 +15,7 @@ from sequela_client.enums import word
 from sequela_client.errors import SequelaError, from_item
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Cost, ExplanationWarning, Feature, TargetScore
+from sequela_client.pages.notebook import model_html, scores_html
 from sequela_client.responses import cost, explanation, target_score, warnings
 from sequela_client.tensors import arrays
 
@@ -109,6 +110,10 @@ class Model:
     reasons_version: str = ""
     event_weights: str = ""
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return model_html(self)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
@@ -155,6 +160,10 @@ class Scores:
     values: NDArray[np.float64]
     model_digest: str
     cost: Cost
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return scores_html(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,11 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sequela_client.cli.local_server import embedded_server
-from sequela_client.cli.report import report
-from sequela_client.cli.serve import server_package
+from sequela_client.cli.output_files import OutputFiles
 from sequela_client.cli.terminal import terminal, waiting
 from sequela_client.client import Sequela
-from sequela_client.explanation import Explanation
 from sequela_client.files import read_sequence
+from sequela_client.local_server import embedded_server, server_package
 
 
 @click.command(
@@ -30,17 +28,20 @@ from sequela_client.files import read_sequence
     show_default=True,
     help="The largest number of rows in each table.",
 )
-def demo(alert: str | None, rows: int) -> None:
+@click.option("--html", "html_file", metavar="FILE", help="Write one HTML page with figures to this file.")
+def demo(alert: str | None, rows: int, html_file: str | None) -> None:
     """Starts a server with the bundled fraud model, explains a simulated alert, and prints what raised its score."""
-    folder = server_package() / "demo"
+    folder, files = server_package() / "demo", OutputFiles.of({"html_file": html_file})
     given = read_sequence(_alert(folder / "alerts", alert))
     models = folder / "models"
     with ExitStack() as stack:
-        address = stack.enter_context(embedded_server(["--model-repository", str(models)]))
+        with waiting("starting a server"):
+            address = stack.enter_context(embedded_server(["--model-repository", str(models)]))
         sequela = stack.enter_context(Sequela(address))
         stack.enter_context(waiting("explaining"))
         answer = sequela.explain(given, model=_only(models))
-    _print(terminal(), answer, rows)
+    if files.write(answer, rows):
+        _print_more(terminal())
 
 
 def _alert(folder: Path, name: str | None) -> Path:
@@ -59,8 +60,7 @@ def _only(models: Path) -> str:
     return min(path.name for path in models.iterdir() if path.is_dir())
 
 
-def _print(console: Console, answer: Explanation, rows: int) -> None:
-    report(console, answer, rows)
+def _print_more(console: Console) -> None:
     console.print("Explain your own:")
     console.print(
         "sequela explain --model model.onnx --sequence alert.json --background average.json", soft_wrap=True

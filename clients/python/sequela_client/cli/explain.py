@@ -1,4 +1,4 @@
-"""`sequela explain`: explains one sequence from a file in the terminal, as JSON, or as CSV."""
+"""`sequela explain`: explains one sequence from a file in the terminal, as JSON, CSV or an HTML page."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sequela_client.cli import file_inputs
 from sequela_client.cli.diagnostic_options import DiagnosticOptions, diagnostic_options
 from sequela_client.cli.file_options import file_options, load_background, row_options, text_format
 from sequela_client.cli.grouped_help import GroupedCommand, option
-from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.model_layout import Layout, layout
 from sequela_client.cli.model_names import check_model_file, check_needs_no_server, with_known_names
 from sequela_client.cli.option_flags import explain_options, given_options
-from sequela_client.cli.report import report
+from sequela_client.cli.output_files import HEADING, OutputFiles, output_files
 from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.server_options import ServerOptions, server_options
-from sequela_client.cli.terminal import printable, terminal, waiting
-from sequela_client.explanation import Explanation
+from sequela_client.cli.terminal import waiting
 from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.inputs import BackgroundLike, Sequence
+from sequela_client.local_server import embedded_server
 from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import FOOTNOTE
+from sequela_client.printable_text import printable
 
-INPUT, OUTPUT = "Input", "Output"
+INPUT = "Input"
 
 # Settings of a server that may call any endpoint.
 ANY_ENDPOINT = (
@@ -42,6 +42,7 @@ Examples:
   sequela explain --model model.onnx --sequence alert.csv --background average.csv
   sequela explain --model model.onnx --sequence events.csv --entity account=4711 --time timestamp
   sequela explain --server host:50051 --model fraud --sequence alert.json --csv -
+  sequela explain --server host:50051 --model fraud --sequence alert.json --html alert.html
 
 \b
 Exit codes:
@@ -99,22 +100,9 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     show_default=True,
     help="How long the explanation may take. When the time is up, the best answer so far is returned.",
 )
+@output_files
 @option(
-    OUTPUT,
-    "--json",
-    "json_file",
-    metavar="FILE",
-    help="Write JSON to this file; - prints it instead of the report.",
-)
-@option(
-    OUTPUT,
-    "--csv",
-    "csv_file",
-    metavar="FILE",
-    help="Write CSV to this file; - prints it instead of the report.",
-)
-@option(
-    OUTPUT,
+    HEADING,
     "--rows",
     type=click.IntRange(1),
     metavar="N",
@@ -122,9 +110,9 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     show_default=True,
     help="The largest number of rows in each table.",
 )
-@option(OUTPUT, "--caller-id", metavar="ID", help="Your id for the sequence. [default: the id in the file]")
+@option(HEADING, "--caller-id", metavar="ID", help="Your id for the sequence. [default: the id in the file]")
 @option(
-    OUTPUT,
+    HEADING,
     "--label",
     "labels",
     multiple=True,
@@ -141,7 +129,7 @@ def explain(**values: Any) -> None:
     standard error. docs/cli.md has the details, docs/files.md all kinds of files.
     """
     model, schema, server = values["model"], values["schema"], ServerOptions.of(values)
-    diagnostics = DiagnosticOptions.of(values)
+    diagnostics, files = DiagnosticOptions.of(values), OutputFiles.of(values)
     if schema and not is_endpoint(model):
         raise click.UsageError(
             "--schema goes with the URI of an endpoint; that of an ONNX file lies beside the file"
@@ -171,7 +159,7 @@ def explain(**values: Any) -> None:
             **given_options(values),
         )
     _print_notes(diagnostics.notes(answer.name))
-    _write_out(answer, values["json_file"], values["csv_file"], values["rows"])
+    files.write(answer, values["rows"])
 
 
 def _load(values: dict[str, Any]) -> tuple[FileContent, FileContent | None]:
@@ -203,23 +191,7 @@ def _print_notes(texts: Iterable[str]) -> None:
 def _own_server(model: str, diagnostics: DiagnosticOptions) -> Iterator[str]:
     """A server for this explanation alone. Its user is its operator, who may call any endpoint."""
     endpoints = ANY_ENDPOINT if is_endpoint(model) else ()
-    with embedded_server([*endpoints, *diagnostics.settings()]) as address:
+    with ExitStack() as stack:
+        with waiting("starting a server"):
+            address = stack.enter_context(embedded_server([*endpoints, *diagnostics.settings()]))
         yield address
-
-
-def _write_out(answer: Explanation, json_file: str | None, csv_file: str | None, rows: int) -> None:
-    """Writes the files that were asked for, and prints the report unless one of them goes to standard output."""
-    if json_file:
-        _write(json_file, answer.to_json() + "\n")
-    if csv_file:
-        _write(csv_file, answer.to_csv())
-    if "-" not in (json_file, csv_file):
-        report(terminal(), answer, rows)
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        with click.open_file(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise click.FileError(path, error.strerror) from error

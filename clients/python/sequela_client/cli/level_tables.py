@@ -13,9 +13,10 @@ from rich.text import Text
 
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind
 from sequela_client.cli.bars import Bars
-from sequela_client.cli.phrases import Phrases, quality
-from sequela_client.cli.terminal import printable
+from sequela_client.cli.option_flags import with_flags
 from sequela_client.explanation import Explanation
+from sequela_client.phrases import Phrases, quality
+from sequela_client.printable_text import printable
 
 # The largest number of targets that are printed. JSON and CSV have all of them.
 _TARGETS = 3
@@ -72,7 +73,7 @@ def print_target(console: Console, explanation: Explanation, rows: int) -> None:
             "so it is not explained."
         )
         return
-    console.print(words.pruning())
+    console.print(with_flags(words.pruning()))
     console.print()
     for view in _views(explanation, words):
         _table(console, words, view, rows)
@@ -178,7 +179,7 @@ def _views(explanation: Explanation, words: Phrases) -> Iterator[LevelTable]:
 
 
 def _table(console: Console, words: Phrases, view: LevelTable, rows: int) -> None:
-    console.print(Text.assemble((view.title, "bold"), f"  {quality(view.level.quality)}"))
+    console.print(Text.assemble((view.title, "bold"), f"  {with_flags(quality(view.level.quality))}"))
     # Rows are left out by strength, but stay in the order of the level.
     items = _strongest(view.items, rows)
     if not items:

@@ -14,8 +14,9 @@ from sequela_client.cli.explain_all import explain_all
 from sequela_client.cli.models import models
 from sequela_client.cli.option_flags import error_with_flags
 from sequela_client.cli.serve import serve
-from sequela_client.cli.terminal import printable, write_in_any_encoding
+from sequela_client.cli.terminal import write_in_any_encoding
 from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
+from sequela_client.printable_text import printable
 
 # Exit codes by the class of the error. 2 is click's own, for a wrong command line.
 EXIT_CODES: Final[dict[type[SequelaError], int]] = {

@@ -15,7 +15,8 @@ from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.model_names import short
 from sequela_client.cli.option_flags import with_flags
 from sequela_client.cli.server_options import ServerOptions, server_options
-from sequela_client.cli.terminal import print_wrapped, printable, terminal
+from sequela_client.cli.terminal import print_wrapped, terminal
+from sequela_client.printable_text import printable
 from sequela_client.resources import Model
 
 _LOCAL = "localhost:50051"

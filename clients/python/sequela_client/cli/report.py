@@ -7,9 +7,10 @@ from rich.text import Text
 
 from sequela_client.cli.level_tables import print_levels
 from sequela_client.cli.option_flags import with_flags
-from sequela_client.cli.summary import has_summary, summary_lines
-from sequela_client.cli.terminal import print_wrapped, printable
+from sequela_client.cli.terminal import print_wrapped
 from sequela_client.explanation import Explanation
+from sequela_client.printable_text import printable
+from sequela_client.summary import has_summary, summary_lines
 
 
 def report(console: Console, answer: Explanation, rows: int) -> None:

@@ -1,13 +1,11 @@
-"""Prints to the terminal. Control characters are removed from texts of others, so that these cannot control it."""
+"""The terminal: its width, its encoding, and what is printed while the user waits."""
 
 from __future__ import annotations
 
 import codecs
-import dataclasses
 import io
 import sys
 import textwrap
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -61,18 +59,3 @@ def waiting(what: str) -> AbstractContextManager[Any]:
 def print_wrapped(console: Console, text: str, indent: str = "") -> None:
     """Prints a text in lines of the terminal's width; lines after the first begin with the indent."""
     console.print(Text(textwrap.fill(text, console.width, subsequent_indent=indent)))
-
-
-def printable(item: Any) -> Any:
-    """Removes control characters and escape sequences from a text, or from all texts in a dataclass."""
-    # A StrEnum is a str, too, but must stay a member of its enum.
-    if type(item) is str:
-        return "".join(" " if each.isspace() else each if each.isprintable() else "\ufffd" for each in item)
-    if isinstance(item, Mapping):
-        return {printable(key): printable(value) for key, value in item.items()}
-    if isinstance(item, tuple):
-        return tuple(map(printable, item))
-    if dataclasses.is_dataclass(item) and not isinstance(item, type):
-        fields = {field.name: printable(getattr(item, field.name)) for field in dataclasses.fields(item)}
-        return dataclasses.replace(item, **fields)
-    return item

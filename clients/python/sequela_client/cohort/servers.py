@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
 
 from sequela_client.client import Sequela
 from sequela_client.errors import SequelaError, TryAgain
+from sequela_client.local_server import embedded_server
 
 Work = Callable[[Sequela], Any]
 
@@ -149,19 +150,12 @@ class CoreServer:
     def _serve_once(self) -> None:
         with ExitStack() as stack:
             with _on_core(self._core):
-                address = stack.enter_context(_server([*_LOCAL_SETTINGS, *self._settings]))
+                address = stack.enter_context(embedded_server([*_LOCAL_SETTINGS, *self._settings]))
             client = stack.enter_context(Sequela(address))
             with self._changed:
                 self._client = client if self._wanted else None
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._client is not client)
-
-
-def _server(settings: Sequence[str]) -> AbstractContextManager[str]:
-    """A server that runs as long as the context, which yields its address."""
-    from sequela_client.cli.local_server import embedded_server  # noqa: PLC0415 only those who start one need it
-
-    return embedded_server(settings)
 
 
 @contextmanager

@@ -1,14 +1,19 @@
-"""Puts the parts of an explanation into words, for the summary and the tables."""
+"""Puts the parts of an explanation into words, for summaries, tables and figures. Options are named as keywords."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sequela_client.attributions import Attribution, PlayerKind, Quality, StopReason
-from sequela_client.cli.option_flags import with_flags
-from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Feature, Verdict
+
+if TYPE_CHECKING:
+    from sequela_client.explanation import Explanation
+
+# Numbers that would need more decimals are written with an exponent.
+_MOST_DECIMALS = 8
 
 
 class Phrases:
@@ -23,15 +28,22 @@ class Phrases:
         self._explanation = explanation
         self._features = {feature.name: feature for feature in explanation.feature_info}
         self._events = {event.t: event for event in explanation.event_values}
+        self._digits = digits
         self._decimals = _decimals(explanation, digits)
 
     def number(self, value: float) -> str:
         """Returns a number with as many decimals as the scale of the explanation needs."""
-        return f"{value:z.{self._decimals}f}"
+        return self._format(value, "")
 
     def signed(self, value: float) -> str:
         """Returns a number with its sign."""
-        return f"{value:+z.{self._decimals}f}"
+        return self._format(value, "+")
+
+    def _format(self, value: float, sign: str) -> str:
+        # Small numbers would be rows of zeros.
+        if self._decimals > _MOST_DECIMALS:
+            return f"{value:{sign}.{self._digits - 1}e}"
+        return f"{value:{sign}z.{self._decimals}f}"
 
     def measured(self, item: Attribution) -> str:
         """Returns an attribution and its standard error."""
@@ -155,12 +167,12 @@ class Phrases:
         curve, oldest = self._explanation.pruning.curve, 1 - self._explanation.length
         if not curve or curve[-1].t <= oldest:
             return ""
-        return f" The pruning curve was scanned back to t={curve[-1].t} only; --full-pruning-curve scans all of it."
+        return f" The pruning curve was scanned back to t={curve[-1].t} only; full_pruning_curve scans all of it."
 
     def _refined(self) -> str:
         """Returns a sentence about how to see which of the pruned events matter; empty if they could not be split."""
         if not self._explanation.options.refine_history:
-            return " See which with --refine-history."
+            return " See which with refine_history."
         parts = len(self._explanation.history)
         return f" Below it is split into {parts} parts." if parts > 1 else ""
 
@@ -179,7 +191,7 @@ def events_name(block: Attribution) -> str:
 
 def quality(level: Quality) -> str:
     """Says how accurate a level is, and how many players are 0 because they equal the background."""
-    return f"{_sureness(level)}{_null_players(level.null_players)}"
+    return f"{sureness(level)}{_null_players(level.null_players)}"
 
 
 def _null_players(count: int) -> str:
@@ -190,16 +202,17 @@ def _null_players(count: int) -> str:
     return f"; {count} players equal the background and are 0"
 
 
-def _sureness(level: Quality) -> str:
+def sureness(level: Quality) -> str:
+    """How accurate a level is."""
     match level.stop_reason:
         case StopReason.EXACT:
             return f"exact: all {level.coalitions:,} coalitions"
         case StopReason.NOT_COMPUTED:
-            return f"not computed: {with_flags(level.detail)}"
+            return f"not computed: {level.detail}"
         case _:
             why = {
                 StopReason.TARGET: "within the target",
-                StopReason.BUDGET: "all of --max-coalitions",
+                StopReason.BUDGET: "all of max_coalitions",
                 StopReason.DEADLINE: "stopped by the deadline",
             }.get(level.stop_reason, level.stop_reason.value)
             errors = f"largest standard error {level.largest_standard_error:.2g}"
@@ -221,4 +234,4 @@ def _decimals(explanation: Explanation, digits: int) -> int:
     numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]
     # All numbers get the same decimals, so that readers can add them up.
     largest = max(numbers)
-    return digits if largest == 0 else min(max(digits - 1 - math.floor(math.log10(largest)), 0), 9)
+    return digits if largest == 0 else max(digits - 1 - math.floor(math.log10(largest)), 0)

@@ -6,15 +6,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sequela_client.attributions import Attribution
-from sequela_client.cli.phrases import Phrases, events_name
-from sequela_client.cli.terminal import printable
-from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
+from sequela_client.phrases import Phrases, events_name
+from sequela_client.printable_text import printable
+
+if TYPE_CHECKING:
+    from sequela_client.explanation import Explanation
 
 # How many events and features are named; the tables have the rest.
 _MOST = 3
+TIED = "= marks reasons that are equally strong within their errors."
 _VERBS = {1: "raised", -1: "lowered"}
 # Scores from here on are printed without decimals.
 _LARGE = 1000.0
@@ -31,22 +36,87 @@ def has_summary(explanation: Explanation) -> bool:
     return explanation.explained and not all(map(_INFERRED.fullmatch, names))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A list with a title, or a paragraph: a part without a title has one line."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedReason:
+    """A main reason. `tied`: whether another has the same rank, since both are equally strong within their errors."""
+
+    rank: int
+    tied: bool
+    number: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The summary of one target.
+
+    Args:
+        opening: which alert it is.
+        labels: its labels on one line; empty if it has none.
+        headline: its score.
+        reasons: the main reasons, strongest first.
+        parts: what raised the score, what lowered it, and what else there is to say.
+    """
+
+    opening: str
+    labels: str
+    headline: str
+    reasons: tuple[RankedReason, ...]
+    parts: tuple[Part, ...]
+
+
 def summary_lines(explanation: Explanation) -> Iterator[str]:
     """The summary of the first target, line by line."""
+    told = summary(explanation)
+    yield told.opening
+    if told.labels:
+        yield told.labels
+    yield from ("", told.headline)
+    if told.reasons:
+        yield from ("", "Reasons:")
+        yield from (
+            f"  {each.rank}{'=' if each.tied else '.'} {each.number}  {each.text}" for each in told.reasons
+        )
+    if any(each.tied for each in told.reasons):
+        yield f"  ({TIED})"
+    for part in told.parts:
+        yield ""
+        if part.title:
+            yield f"{part.title}:"
+            yield from (f"  {number}. {line}" for number, line in enumerate(part.lines, 1))
+        else:
+            yield from part.lines
+
+
+def summary(explanation: Explanation) -> Summary:
+    """The summary of the first target."""
     explanation = printable(explanation)
-    words = Phrases(explanation, digits=2)
+    labels = ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
+    reasons = tuple(_reasons(Phrases(explanation, digits=2), explanation)) if explanation.explained else ()
+    return Summary(_opening(explanation), labels, _headline(explanation), reasons, tuple(_parts(explanation)))
+
+
+def _headline(explanation: Explanation) -> str:
     target = explanation.targets[0]
-    yield _opening(explanation)
-    if explanation.labels:
-        yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
-    yield ""
     if not explanation.explained:
         score = f"{target.label or target.name}: {_rounded(target.score, 2)}"
-        yield f"{score}. This is below the minimum score, so it is not explained."
-        return
+        return f"{score}. This is below the minimum score, so it is not explained."
     score, base = _scores(explanation)
-    yield f"{_what(explanation)}: {score}. An average history gets {base}."
-    yield from _reasons(words, explanation)
+    return f"{_what(explanation)}: {score}. An average history gets {base}."
+
+
+def _parts(explanation: Explanation) -> Iterator[Part]:
+    if not explanation.explained:
+        return
+    words, target = Phrases(explanation, digits=2), explanation.targets[0]
     # First what moved the score away from the base value, then what moved it back.
     first = -1 if target.score < target.base_value else 1
     yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
@@ -57,7 +127,7 @@ def summary_lines(explanation: Explanation) -> Iterator[str]:
             text = (
                 f"Over {_scope(explanation)}, these features {_VERBS[sign]} it most: {', '.join(features)}."
             )
-            yield from ("", text)
+            yield Part("", (text,))
     yield from _older(words, explanation)
 
 
@@ -124,11 +194,10 @@ def _rounded(value: float, decimals: int) -> str:
     return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value:z,.{decimals}f}"
 
 
-def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
-    told = list(lines)
+def _part(title: str, lines: Iterable[str]) -> Iterator[Part]:
+    told = tuple(lines)
     if told:
-        yield from ("", f"{title}:")
-        yield from (f"  {number}. {line}" for number, line in enumerate(told, 1))
+        yield Part(title, told)
 
 
 def _top(items: Iterable[Attribution], sign: int) -> list[Attribution]:
@@ -142,17 +211,10 @@ def _events(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str
         yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
 
 
-def _reasons(words: Phrases, explanation: Explanation) -> Iterator[str]:
-    """The main reasons, each with its rank and attribution. Tied ones have the same rank, which is marked by =."""
-    reasons = explanation.reasons
-    ranks = Counter(item.rank for item in reasons)
-    if reasons:
-        yield from ("", "Reasons:")
-    for item in reasons:
-        rank = f"{item.rank}{'=' if ranks[item.rank] > 1 else '.'}"
-        yield f"  {rank} {words.signed(item.value)}  {item.text}"
-    if max(ranks.values(), default=0) > 1:
-        yield "  (= marks reasons that are equally strong within their errors.)"
+def _reasons(words: Phrases, explanation: Explanation) -> Iterator[RankedReason]:
+    ranks = Counter(item.rank for item in explanation.reasons)
+    for item in explanation.reasons:
+        yield RankedReason(item.rank, ranks[item.rank] > 1, words.signed(item.value), item.text)
 
 
 def _when(words: Phrases, item: Attribution) -> str:
@@ -163,7 +225,7 @@ def _event(words: Phrases, t: int) -> str:
     return words.time(t) or ("the latest event" if t == 0 else f"event t={t}")
 
 
-def _older(words: Phrases, explanation: Explanation) -> Iterator[str]:
+def _older(words: Phrases, explanation: Explanation) -> Iterator[Part]:
     pruned = explanation.pruned
     if pruned is None:
         return
@@ -176,4 +238,4 @@ def _older(words: Phrases, explanation: Explanation) -> Iterator[str]:
     count = explanation.pruning.pruned_events
     part = f", but {words.older_part()}" if offset else ""
     events = f"The {count} older event{'' if count == 1 else 's'} ({events_name(pruned)})"
-    yield from ("", f"{events} {weight}: {words.signed(pruned.value)} together{part}.")
+    yield Part("", (f"{events} {weight}: {words.signed(pruned.value)} together{part}.",))

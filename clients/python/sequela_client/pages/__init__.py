@@ -1,0 +1,1 @@
+"""HTML of explanations: one page for one alert, and a small view for notebooks."""
