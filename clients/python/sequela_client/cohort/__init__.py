@@ -1,0 +1,1 @@
+"""Cohorts: many explained sequences in Parquet files, and reports over them."""
