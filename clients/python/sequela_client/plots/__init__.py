@@ -1,0 +1,1 @@
+"""Figures of explanations, drawn with matplotlib. Nothing here is imported before a figure is asked for."""

@@ -1,0 +1,132 @@
+"""How all figures look: colours, sizes, and texts on axes.
+
+Figures are `matplotlib.figure.Figure` objects of their own; pyplot and its global state are not used. Warm colours mean
+towards the alert (towards a higher score), cool ones away from it, and a sign and a number stand beside every colour.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import textwrap
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Final
+
+from sequela_client.extras import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+EXTRA = "report"
+
+# The two ends of ColorBrewer's PuOr, which all kinds of colour vision tell apart. As grey, both have the same depth,
+# so bars also differ by their sign, their side of the zero line and, for lowering ones, by hatching.
+WARM: Final = "#b35806"
+COOL: Final = "#542788"
+COLOURS: Final = "PuOr_r"  # matplotlib's colour map from COOL to WARM
+NEUTRAL: Final = "#595959"
+FAINT: Final = "#d9d9d9"
+INK: Final = "#1a1a1a"
+HATCH: Final = "////"
+BLOCK_HATCH: Final = "...."
+
+# In inches. The first is a column of a page; figures grow in height with their rows.
+WIDTH: Final = 7.2
+ROW_HEIGHT: Final = 0.3
+# The largest side of a figure; a longer one would be cut by the renderer (2^16 pixels at 100 dots an inch).
+MAX_INCHES: Final = 320.0
+FONT_SIZE: Final = 9.0
+# Characters of a label before it is wrapped.
+LABEL_WIDTH: Final = 28
+
+RC: Final = {
+    "font.family": "DejaVu Sans",
+    "font.size": FONT_SIZE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": NEUTRAL,
+    "axes.labelcolor": INK,
+    "axes.titlesize": FONT_SIZE + 1,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "hatch.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": FONT_SIZE - 1,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "sequela",
+    # A dollar sign in a feature's name is a dollar sign.
+    "text.parse_math": False,
+}
+
+
+def styled() -> AbstractContextManager[None]:
+    """A context in which everything drawn has this style; matplotlib's settings are as before afterwards."""
+    context: AbstractContextManager[None] = require("matplotlib", EXTRA).rc_context(RC)
+    return context
+
+
+def empty_axes(width: float = WIDTH, height: float = 3.2) -> Axes:
+    """Axes alone in a new figure, of this size in inches; `axes.figure` is the figure. Use it within `styled()`."""
+    size = (min(width, MAX_INCHES), min(height, MAX_INCHES))
+    # A constrained layout makes room for labels, so that nothing is cut off.
+    made: Figure = require("matplotlib.figure", EXTRA).Figure(figsize=size, layout="constrained")
+    return made.add_subplot()
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The figure of some axes, also where the axes belong to a part of a figure."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def wrapped(text: str, width: int = LABEL_WIDTH) -> str:
+    """A text in lines of at most this many characters; longer words are split."""
+    return "\n".join(textwrap.wrap(text, width)) or text
+
+
+def line_count(text: str) -> int:
+    """How many lines a text has."""
+    return text.count("\n") + 1
+
+
+def signed_tick(value: float, _: int | None = None) -> str:
+    """The text of a tick on an axis of attributions: three digits and the sign."""
+    return "0" if value == 0 else f"{value:+.3g}"
+
+
+def largest(values: Iterable[float]) -> float:
+    """The largest absolute value, for scales that are symmetric about 0; 1 if there is nothing but zeros."""
+    return max(map(abs, values), default=0.0) or 1.0
+
+
+def attribution_axis(axis: Axis, ticks: int = 5) -> None:
+    """Gives an axis of attributions ticks with signs, which are readable for values of any size."""
+    ticker = require("matplotlib.ticker", EXTRA)
+    axis.set_major_locator(ticker.MaxNLocator(ticks))
+    axis.set_major_formatter(ticker.FuncFormatter(signed_tick))
+
+
+def message(axes: Axes, text: str) -> None:
+    """Writes a sentence where there is nothing to draw."""
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, wrapped(text, 70), ha="center", va="center", transform=axes.transAxes)
+
+
+def svg(figure: Figure) -> str:
+    """The figure as SVG: the same bytes for the same numbers, and text as text."""
+    buffer = io.StringIO()
+    with styled():
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def data_uri(image: str) -> str:
+    """The `src` of an image element that holds this SVG itself."""
+    return "data:image/svg+xml;base64," + base64.b64encode(image.encode()).decode()
