@@ -69,14 +69,18 @@ FIELDS: dict[str, pa.DataType] = {
     "event_weights": pa.list_(NUMBER),
     "event_values": pa.list_(struct(t=INT, values=pa.list_(STRING))),
 }
-SCHEMA = pa.schema([pa.field(name, kind, nullable=name not in {"id", "variant"}) for name, kind in FIELDS.items()])
+SCHEMA = pa.schema(
+    [pa.field(name, kind, nullable=name not in {"id", "variant"}) for name, kind in FIELDS.items()]
+)
 
 
 def metadata(
     features: Iterable[str] = (), target: str = "fraud", version: str = "1", **question: Any
 ) -> dict[str, str]:
     """The metadata of a file."""
-    described = [{"name": each, "label": each, "unit": "", "kind": "numeric", "categories": []} for each in features]
+    described = [
+        {"name": each, "label": each, "unit": "", "kind": "numeric", "categories": []} for each in features
+    ]
     return {
         "sequela.cohort_schema": version,
         "sequela.question": json.dumps(question),

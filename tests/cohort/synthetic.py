@@ -85,10 +85,15 @@ def explained(random: np.random.Generator, length: int) -> dict[str, Any]:
             {"feature": name, "value": float(value), "standard_error": 0.0 if name == "unused" else error}
             for name, value in zip(FEATURES, features, strict=True)
         ],
-        "quality": {"event": quality("target" if sampled else "exact", error, kept), "feature": quality(), "cell": None},
+        "quality": {
+            "event": quality("target" if sampled else "exact", error, kept),
+            "feature": quality(),
+            "cell": None,
+        },
         "warnings": ["BACKGROUND_IS_ALARMING"] if random.random() < 0.3 else [],
         "event_values": [
-            {"t": -t, "values": [f"{random.integers(1, 500)}", f"{20 + t % 3}", "yes", "0"]} for t in range(kept)
+            {"t": -t, "values": [f"{random.integers(1, 500)}", f"{20 + t % 3}", "yes", "0"]}
+            for t in range(kept)
         ],
     }
 

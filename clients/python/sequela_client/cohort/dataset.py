@@ -13,9 +13,9 @@ from sequela_client.errors import CallerError
 from sequela_client.extras import require
 
 if TYPE_CHECKING:
+    from sequela_client.cohort.figures import CohortPlots
     from sequela_client.cohort.reports.comparison import Comparison
     from sequela_client.cohort.reports.drift import ScoreDrift
-    from sequela_client.cohort.figures import CohortPlots
 
 # Variants that an error names at most.
 _MOST_NAMED = 12
@@ -55,7 +55,9 @@ class Cohort:
     @property
     def rows(self) -> sql.Relation:
         """The rows of this cohort as SQL."""
-        chosen = [f"list_contains(string_split(variant, ','), {sql.text(each)})" for each in self.variant_parts]
+        chosen = [
+            f"list_contains(string_split(variant, ','), {sql.text(each)})" for each in self.variant_parts
+        ]
         # The line break ends a comment at the end of a caller's condition.
         conditions = "".join(f" AND ({each}\n)" for each in (*chosen, *self.conditions))
         return f"(SELECT * FROM {self.database.rows} WHERE true{conditions})"
@@ -98,7 +100,9 @@ class Cohort:
         try:
             chosen.query(f"SELECT count(*) FROM (SELECT 1 FROM {chosen.rows} LIMIT 1)")
         except duckdb.Error as error:
-            raise CallerError(f"where: {condition!r} is not a condition on the rows of a cohort: {error}") from None
+            raise CallerError(
+                f"where: {condition!r} is not a condition on the rows of a cohort: {error}"
+            ) from None
         return chosen
 
     def labelled(self, key: str, value: str) -> Self:

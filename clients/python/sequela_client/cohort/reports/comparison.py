@@ -92,8 +92,7 @@ def _features(cohort: Cohort, both: sql.Relation) -> Any:
 def _summary(first: Cohort, second: Cohort, both: sql.Relation) -> Any:
     one, two = first.explained, second.explained
     scores = (
-        "(SELECT one.score AS first, two.score AS second "
-        f"FROM {one} AS one JOIN {two} AS two USING (id))"
+        f"(SELECT one.score AS first, two.score AS second FROM {one} AS one JOIN {two} AS two USING (id))"
     )
     # Equal attributions share the mean of their ranks.
     ranks = ", ".join(

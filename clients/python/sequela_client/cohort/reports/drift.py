@@ -61,7 +61,9 @@ def periods(
     parted = _by_time(cohort, before, after) if by is None else _by_label(cohort, by, before, after)
     for name, rows in zip(("before", "after"), parted, strict=True):
         if not len(rows):
-            raise NotInCohort(f"{name}: the cohort has no rows of this period{_times(cohort) if by is None else ''}")
+            raise NotInCohort(
+                f"{name}: the cohort has no rows of this period{_times(cohort) if by is None else ''}"
+            )
     return parted
 
 
@@ -76,7 +78,9 @@ def _by_time(cohort: Cohort, before: str | None, after: str | None) -> tuple[Coh
             "drift needs two periods: before='2026-01', after='2026-02', or the values of a label with by"
         )
     if len(cohort) and not cohort.value(f"SELECT count(time) FROM {cohort.rows}"):
-        raise NotInCohort("the rows have no times; run sequela explain-all with --time, or compare by a label")
+        raise NotInCohort(
+            "the rows have no times; run sequela explain-all with --time, or compare by a label"
+        )
     first, second = Period.parse(before), Period.parse(after)
     if first.first < second.end and second.first < first.end:
         raise CallerError(f"before and after overlap: {before!r} and {after!r}")
@@ -130,7 +134,9 @@ def drift(before: Cohort, after: Cohort) -> Any:
         high (the 95 % interval of the change). Null where a period has fewer than two values, or no spread.
     """
     score, features = (_tested(before, _both(before, after, values)) for values in (_scores, feature_values))
-    arrow_order = np.lexsort((features["feature"].to_pylist(), -np.nan_to_num(abs(numbers(features, "statistic")))))
+    arrow_order = np.lexsort(
+        (features["feature"].to_pylist(), -np.nan_to_num(abs(numbers(features, "statistic"))))
+    )
     return _concatenated(score, features.take(arrow_order))
 
 
@@ -163,7 +169,9 @@ def _tested(cohort: Cohort, values: sql.Relation) -> Any:
         f"sqrt(avg(pow(standard_error, 2)) FILTER ({side})) AS sampling_error_{name}"
         for name, side in (("before", "NOT after"), ("after", "after"))
     )
-    found = cohort.query(f"SELECT kind, feature, {sides} FROM {values} GROUP BY kind, feature ORDER BY feature")
+    found = cohort.query(
+        f"SELECT kind, feature, {sides} FROM {values} GROUP BY kind, feature ORDER BY feature"
+    )
     test = welch(_moments(found, "before"), _moments(found, "after"))
     first = [
         *("kind", "feature", "n_before", "n_after", "mean_before", "mean_after"),
@@ -219,7 +227,9 @@ def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
     return ScoreDrift(bins, index, float(by_chance))
 
 
-def _counts(cohort: Cohort, edges: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _counts(
+    cohort: Cohort, edges: np.ndarray[Any, np.dtype[np.float64]]
+) -> np.ndarray[Any, np.dtype[np.float64]]:
     """How many scores are in each bin; one on an edge is in the bin above it."""
     above = " + ".join(f"CAST(value >= {edge!r}::DOUBLE AS INTEGER)" for edge in edges.tolist()) or "0"
     found = cohort.query(

@@ -69,7 +69,7 @@ def fairness(
         "CASE WHEN status = 'below_minimum' THEN false END)"
     )
     table = cohort.query(
-        f"SELECT {chosen.name} AS \"group\", count(*) AS n, count(value) AS n_explained, "
+        f'SELECT {chosen.name} AS "group", count(*) AS n, count(value) AS n_explained, '
         "avg(value) AS mean, stddev_samp(value) AS spread, "
         "stddev_samp(value) / sqrt(count(value)) AS standard_error, "
         f"{sql.sampling_error('standard_error')} AS sampling_error, avg(score) AS mean_score, "
@@ -101,7 +101,9 @@ def _actual(cohort: Cohort, outcome: str | None) -> str:
     if not separator:
         raise CallerError(f"outcome: {outcome!r} is not of the form LABEL=VALUE; VALUE is the positive one")
     cohort.check_label(name)
-    known = cohort.values(f"SELECT DISTINCT {sql.label(name)} AS value FROM {cohort.rows} ORDER BY value LIMIT 21")
+    known = cohort.values(
+        f"SELECT DISTINCT {sql.label(name)} AS value FROM {cohort.rows} ORDER BY value LIMIT 21"
+    )
     if known and positive not in known:
         values = ", ".join(repr(each) for each in known if each is not None)
         raise NotInCohort(f"outcome: no row has {name}={positive}; its values are {values}")

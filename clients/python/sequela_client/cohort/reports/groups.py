@@ -101,4 +101,6 @@ def _bins(cohort: Cohort, values: sql.Relation, value: str, groups: int) -> Grou
     number = f"TRY_CAST({value} AS DOUBLE)"
     above = " + ".join(f"CAST({number} > {edge!r}::DOUBLE AS INTEGER)" for edge in sorted(set(edges)))
     low, high = (f"{end}(TRY_CAST(group_value AS DOUBLE))" for end in ("min", "max"))
-    return Grouping(above, f"if({low} = {high}, format('{{:g}}', {low}), format('{{:g}} to {{:g}}', {low}, {high}))")
+    return Grouping(
+        above, f"if({low} = {high}, format('{{:g}}', {low}), format('{{:g}} to {{:g}}', {low}, {high}))"
+    )

@@ -76,20 +76,22 @@ def pruning_table(
     if coalitions < 1:
         raise CallerError(f"coalitions: {coalitions!r} is not allowed; it is at least 1")
     lengths = _lengths(family, [0.0, *wanted])
-    _check_known(family, lengths)
-    return family.query(
-        "SELECT nullif(tolerance, 0) AS tolerance, count(length) AS sequences, avg(length) AS mean_length, "
+    table = family.query(
+        "SELECT nullif(tolerances.tolerance, 0) AS tolerance, count(length) AS sequences, avg(length) AS mean_length, "
         "median(length) AS median_length, max(length) AS max_length, "
         f"count_if(length <= {floor(log2(coalitions))}) / nullif(count(length), 0) AS exact_share, "
         "count_if(cut > 0) / nullif(count(length), 0) AS pruned_share, any_value(rsd.rsd) AS rsd, "
         "any_value(rsd_players) AS rsd_players, any_value(rsd_seeds) AS rsd_seeds, "
         "any_value(paper.mean_length) AS paper_mean_length, any_value(paper.median_length) AS paper_median_length, "
         "any_value(paper.max_length) AS paper_max_length, any_value(paper.exact_share) AS paper_exact_share, "
-        "any_value(paper.rsd) AS paper_rsd "
+        "any_value(paper.rsd) AS paper_rsd, count(id) - count(length) AS unknown, "
+        "min(id) FILTER (length IS NULL) AS unknown_id "
         f"FROM {_tolerances([0.0, *wanted])} AS tolerances "
         f"LEFT JOIN {lengths} AS lengths USING (tolerance) LEFT JOIN {_rsd(family)} AS rsd USING (tolerance) "
-        f"LEFT JOIN {_paper()} AS paper USING (tolerance) GROUP BY tolerance ORDER BY tolerance"
+        f"LEFT JOIN {_paper()} AS paper USING (tolerance) GROUP BY tolerances.tolerance ORDER BY tolerances.tolerance"
     )
+    _check_known(table)
+    return table.drop_columns(["unknown", "unknown_id"])
 
 
 def _family(cohort: Cohort) -> Cohort:
@@ -115,39 +117,40 @@ def _lengths(family: Cohort, wanted: list[float]) -> sql.Relation:
 
     The point of the curve at t is the split after the event t, so that `explained events + t` events are older or at t.
     """
-    # The longest curve of a sequence, whichever variant has it: w1 depends neither on the seed nor on η.
-    curves = (
-        "(SELECT id, arg_max({'events': length, 'curve': pruning.curve}, "
-        "(coalesce(len(pruning.curve), 0), variant)) AS sequence "
+    # A curve depends neither on the seed nor on η: what one variant of a sequence has not scanned another may have.
+    sequences = (
+        "(SELECT id, max(length) AS events, max(coalesce(len(pruning.curve), 0)) AS points "
         f"FROM {family.explained} GROUP BY id)"
     )
-    points = f"(SELECT id, unnest(sequence.curve) AS point FROM {curves})"
     # The first split from the recent end that is below η is the one with the largest t.
-    cuts = (
-        f"(SELECT id, tolerance, max(point.t) AS t FROM {points}, {_tolerances(wanted)} "
-        "WHERE abs(point.importance) < tolerance GROUP BY id, tolerance)"
+    cuts = ", ".join(
+        f"max(point.t) FILTER (abs(point.importance) < {tolerance!r}::DOUBLE)" for tolerance in wanted
     )
-    cut = (
-        "CASE WHEN t IS NOT NULL THEN sequence.events + t "
-        "WHEN tolerance = 0 OR coalesce(len(sequence.curve), 0) >= sequence.events - 1 THEN 0 END"
+    splits = (
+        f"(SELECT id, [{cuts}] AS cuts "
+        f"FROM (SELECT id, unnest(pruning.curve) AS point FROM {family.explained}) GROUP BY id)"
     )
+    cut = "CASE WHEN t IS NOT NULL THEN events + t WHEN tolerance = 0 OR points >= events - 1 THEN 0 END"
+    # A sequence of one event has no split.
+    unknown = f"list_resize([NULL::INTEGER], {len(wanted)}, NULL)"
+    tolerances = f"unnest([{', '.join(map(repr, wanted))}]::DOUBLE[]) AS tolerance"
     return (
-        "(SELECT id, tolerance, cut, sequence.events - cut + CAST(cut > 0 AS INTEGER) AS length "
-        f"FROM (SELECT id, sequence, tolerance, {cut} AS cut FROM {curves} "
-        f"CROSS JOIN {_tolerances(wanted)} LEFT JOIN {cuts} USING (id, tolerance)))"
+        "(SELECT id, tolerance, cut, events - cut + CAST(cut > 0 AS INTEGER) AS length "
+        f"FROM (SELECT id, events, tolerance, {cut} AS cut "
+        f"FROM (SELECT id, events, points, {tolerances}, unnest(coalesce(cuts, {unknown})) AS t "
+        f"FROM {sequences} LEFT JOIN {splits} USING (id))))"
     )
 
 
-def _check_known(family: Cohort, lengths: sql.Relation) -> None:
-    unknown = family.query(
-        f"SELECT tolerance, count(*) AS n, min(id) AS id FROM {lengths} WHERE length IS NULL "
-        "GROUP BY tolerance ORDER BY tolerance LIMIT 1"
-    ).to_pylist()
+def _check_known(table: Any) -> None:
+    unknown = [
+        row for row in table.select(["tolerance", "unknown", "unknown_id"]).to_pylist() if row["unknown"]
+    ]
     if unknown:
         raise NotInCohort(
-            f"{unknown[0]['n']} sequences (such as {unknown[0]['id']!r}) have a pruning curve that ends before it says "
-            f"where the cut for the tolerance {unknown[0]['tolerance']:g} is; run sequela explain-all with "
-            "--full-pruning-curve, or choose larger tolerances",
+            f"{unknown[0]['unknown']} sequences (such as {unknown[0]['unknown_id']!r}) have a pruning curve that ends "
+            f"before it says where the cut for the tolerance {unknown[0]['tolerance']:g} is; run sequela explain-all "
+            "with --full-pruning-curve, or choose larger tolerances",
             reason="CURVE_INCOMPLETE",
         )
 
@@ -183,6 +186,4 @@ def _paper() -> sql.Relation:
         f"{column.exact_share}::DOUBLE, {column.rsd}::DOUBLE)"
         for tolerance, column in PAPER.items()
     )
-    return (
-        f"(SELECT * FROM (VALUES {rows}) AS t(tolerance, mean_length, median_length, max_length, exact_share, rsd))"
-    )
+    return f"(SELECT * FROM (VALUES {rows}) AS t(tolerance, mean_length, median_length, max_length, exact_share, rsd))"

@@ -40,7 +40,9 @@ def quality(cohort: Cohort) -> Any:
         mean_coalitions; largest_residual, the largest |Σφ − (f(X) − f(B))|.
     """
     cohort.check_one_variant()
-    return cohort.query(" UNION ALL ".join(_level(cohort, level, place) for place, level in enumerate(LEVELS)))
+    return cohort.query(
+        " UNION ALL ".join(_level(cohort, level, place) for place, level in enumerate(LEVELS))
+    )
 
 
 def _level(cohort: Cohort, level: str, place: int) -> str:
@@ -90,9 +92,7 @@ def provenance(cohort: Cohort) -> Any:
     """What was explained: variant, checkpoint, model, model_digest, background, background_digest, method_version,
     target, n (explained rows).
     """
-    names = (
-        "variant, checkpoint, model, model_digest, background, background_digest, method_version, target"
-    )
+    names = "variant, checkpoint, model, model_digest, background, background_digest, method_version, target"
     return cohort.query(
         f"SELECT {names}, count(*) AS n FROM {cohort.explained} GROUP BY ALL ORDER BY variant, n DESC, model_digest, background_digest"
     )
