@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from sequela_client.cohort import sql
+from sequela_client.cohort.card import card
 from sequela_client.cohort.database import Database
 from sequela_client.cohort.errors import NotInCohort
+from sequela_client.cohort.figures import CohortPlots
+from sequela_client.cohort.html import report_html
+from sequela_client.cohort.reports import (
+    comparison,
+    drift,
+    events,
+    fairness,
+    features,
+    first_positive,
+    pruning,
+    quality,
+)
+from sequela_client.cohort.reports.comparison import Comparison
+from sequela_client.cohort.reports.drift import ScoreDrift
+from sequela_client.cohort.sections import ReportChoices
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
-
-if TYPE_CHECKING:
-    from sequela_client.cohort.figures import CohortPlots
-    from sequela_client.cohort.reports.comparison import Comparison
-    from sequela_client.cohort.reports.drift import ScoreDrift
 
 # Variants that an error names at most.
 _MOST_NAMED = 12
@@ -186,47 +197,35 @@ class Cohort:
 
     def events(self, limit: int = 50) -> Any:
         """Attributions by index of the event (TimeSHAP, Figure 3); see `reports.events.event_distribution`."""
-        from sequela_client.cohort.reports.events import event_distribution
-
-        return event_distribution(self, limit)
+        return events.event_distribution(self, limit)
 
     def features(self, threshold: float = 0.01) -> Any:
         """Attributions by feature (TimeSHAP, Figure 4); see `reports.features.feature_distribution`."""
-        from sequela_client.cohort.reports.features import feature_distribution
-
-        return feature_distribution(self, threshold)
+        return features.feature_distribution(self, threshold)
 
     def constant_features(self) -> Any:
         """Features that contribute nothing; see `reports.features.constant_features`."""
-        from sequela_client.cohort.reports.features import constant_features
-
-        return constant_features(self)
+        return features.constant_features(self)
 
     def latest_share(self, minimum_difference: float = 0.01) -> Any:
         """The share of the latest event in the score; see `reports.events.latest_share`."""
-        from sequela_client.cohort.reports.events import latest_share
-
-        return latest_share(self, minimum_difference)
+        return events.latest_share(self, minimum_difference)
 
     def first_positive(self) -> Any:
         """Where the first positive predictions are; see `reports.first_positive.first_positive`."""
-        from sequela_client.cohort.reports.first_positive import first_positive
-
-        return first_positive(self)
+        return first_positive.first_positive(self)
 
     def pruning(self, tolerances: tuple[float, ...] | None = None, coalitions: int = 32_768) -> Any:
         """Lengths and accuracy by pruning tolerance (TimeSHAP, Table 1); see `reports.pruning.pruning_table`."""
-        from sequela_client.cohort.reports.pruning import PAPER_TOLERANCES, pruning_table
-
-        return pruning_table(self, PAPER_TOLERANCES if tolerances is None else tolerances, coalitions)
+        return pruning.pruning_table(
+            self, pruning.PAPER_TOLERANCES if tolerances is None else tolerances, coalitions
+        )
 
     def fairness(
         self, feature: str, by: str, threshold: float = 0.5, outcome: str | None = None, groups: int = 5
     ) -> Any:
         """A feature's attribution and false positive rates by group; see `reports.fairness.fairness`."""
-        from sequela_client.cohort.reports.fairness import fairness
-
-        return fairness(self, feature, by, threshold, outcome, groups)
+        return fairness.fairness(self, feature, by, threshold, outcome, groups)
 
     def drift(
         self,
@@ -236,9 +235,7 @@ class Cohort:
         later: Cohort | None = None,
     ) -> Any:
         """Changes between two periods; see `reports.drift.drift`."""
-        from sequela_client.cohort.reports.drift import drift, periods
-
-        return drift(*periods(self, by, before, after, later))
+        return drift.drift(*drift.periods(self, by, before, after, later))
 
     def score_drift(
         self,
@@ -248,69 +245,47 @@ class Cohort:
         later: Cohort | None = None,
     ) -> ScoreDrift:
         """The population stability index of the scores; see `reports.drift.score_drift`."""
-        from sequela_client.cohort.reports.drift import periods, score_drift
-
-        return score_drift(*periods(self, by, before, after, later))
+        return drift.score_drift(*drift.periods(self, by, before, after, later))
 
     def compare(self, other: Cohort) -> Comparison:
         """The same sequences with another model or background; see `reports.comparison.Comparison`."""
-        from sequela_client.cohort.reports.comparison import compare
-
-        return compare(self, other)
+        return comparison.compare(self, other)
 
     def failed(self) -> Any:
         """Failed rows by reason; see `reports.quality.failed`."""
-        from sequela_client.cohort.reports.quality import failed
-
-        return failed(self)
+        return quality.failed(self)
 
     def quality(self) -> Any:
         """How accurate the explanations are, by level; see `reports.quality.quality`."""
-        from sequela_client.cohort.reports.quality import quality
-
-        return quality(self)
+        return quality.quality(self)
 
     def warnings(self) -> Any:
         """Warnings by code; see `reports.quality.warnings_by_code`."""
-        from sequela_client.cohort.reports.quality import warnings_by_code
-
-        return warnings_by_code(self)
+        return quality.warnings_by_code(self)
 
     def verdicts(self) -> Any:
         """Verdicts on the pruned events; see `reports.quality.verdicts`."""
-        from sequela_client.cohort.reports.quality import verdicts
-
-        return verdicts(self)
+        return quality.verdicts(self)
 
     def statuses(self) -> Any:
         """Rows by status; see `reports.quality.statuses`."""
-        from sequela_client.cohort.reports.quality import statuses
-
-        return statuses(self)
+        return quality.statuses(self)
 
     def provenance(self) -> Any:
         """Which models and backgrounds the rows are about; see `reports.quality.provenance`."""
-        from sequela_client.cohort.reports.quality import provenance
-
-        return provenance(self)
+        return quality.provenance(self)
 
     @property
     def plot(self) -> CohortPlots:
         """Figures of the reports; `cohort.plot.events()` returns a matplotlib Figure."""
-        from sequela_client.cohort.figures import CohortPlots
-
         return CohortPlots(self)
 
     def to_html(self, **choices: Any) -> str:
         """The whole report as one HTML file; see `html.report_html` for its arguments."""
-        from sequela_client.cohort.html import ReportChoices, report_html
-
         return report_html(self, ReportChoices(**choices))
 
     def _repr_html_(self) -> str:
         """A few lines for a notebook."""
-        from sequela_client.cohort.card import card
-
         return card(self)
 
 

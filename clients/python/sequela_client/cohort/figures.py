@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.reports.events import event_density
 from sequela_client.cohort.reports.features import feature_density
 from sequela_client.plots import cohort as distributions
@@ -13,6 +12,8 @@ from sequela_client.plots import intervals
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from sequela_client.cohort.dataset import Cohort
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sequela_client.extras import require
 from sequela_client.plots.density import Strips
-from sequela_client.plots.rows import column, row_labels, short, with_error
+from sequela_client.plots.rows import column, empty_figure, row_labels, short, with_error
 from sequela_client.plots.style import (
     EXTRA,
     FAINT,
@@ -55,7 +55,7 @@ def event_distribution(table: Any, density: Any) -> Figure:
     order = list(range(int(t.min()), 1))
     strips = Strips.of(density, "t", order)
     with styled():
-        figure = require("matplotlib.figure", EXTRA).Figure(figsize=(WIDTH, 4.6), layout="constrained")
+        figure = empty_figure(WIDTH, 4.6)
         top, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         extent = (order[0] - 0.5, 0.5, strips.low, strips.high)
         top.imshow(strips.image, extent=extent, origin="lower", aspect="auto", interpolation="none", zorder=2)
@@ -183,7 +183,7 @@ def pruning_table(table: Any) -> Figure:
     names = ["none" if each is None else f"{each:g}" for each in table["tolerance"].to_pylist()]
     places = np.arange(len(names))
     with styled():
-        figure = require("matplotlib.figure", EXTRA).Figure(figsize=(WIDTH, 3.2), layout="constrained")
+        figure = empty_figure(WIDTH, 3.2)
         lengths, shares, deviations = figure.subplots(1, 3)
         for name, marker in (("mean_length", "o"), ("median_length", "s"), ("max_length", "^")):
             _draw_line(lengths, places, column(table, name), column(table, f"paper_{name}"), marker)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela_client.extras import require
 from sequela_client.plots.cohort import nothing
-from sequela_client.plots.rows import column, row_labels, short, with_error
+from sequela_client.plots.rows import column, empty_figure, row_labels, short, with_error
 from sequela_client.plots.style import (
     COOL,
     EXTRA,
@@ -54,9 +54,7 @@ def fairness(table: Any, feature: str, by: str) -> Figure:
     with_outcome = table["negatives"].null_count < table.num_rows
     with styled():
         height = 1.5 + sum(0.1 + 0.17 * (1 + each.count("\n")) for each in names)
-        figure = require("matplotlib.figure", EXTRA).Figure(
-            figsize=(WIDTH + 1.2, height), layout="constrained"
-        )
+        figure = empty_figure(WIDTH + 1.2, height)
         panels = figure.subplots(1, 3 if with_outcome else 2, sharey=True)
         values, *rates = panels
         mean = column(table, "mean")
@@ -109,9 +107,7 @@ def drift(table: Any, labels: dict[str, str] | None = None) -> Figure:
     with styled():
         names = _names(features, labels)
         heights = [0.9, 0.6 + _height(names)]
-        figure = require("matplotlib.figure", EXTRA).Figure(
-            figsize=(WIDTH, sum(heights) + 0.7), layout="constrained"
-        )
+        figure = empty_figure(WIDTH, sum(heights) + 0.7)
         score, below = figure.subplots(2, 1, height_ratios=heights)
         _draw_changes(score, table.slice(0, kinds.count("score")), ["mean score"])
         _draw_changes(below, features, names)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.reports.columns import numbers, with_numbers
 from sequela_client.cohort.reports.levels import feature_values
 from sequela_client.cohort.reports.significance import Moments, paired
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +20,11 @@ class Comparison:
     """A comparison of two cohorts on the sequences that both have explained.
 
     Args:
-        summary: one row: n, the sequences in both; only_first and only_second, those explained in one; mean_score_first,
-            mean_score_second, mean_score_difference (second − first) and its standard error over sequences;
-            n_ranked, mean_rank_correlation, median_rank_correlation and p05_rank_correlation, of Spearman's rank
-            correlation between the attributions of the common features within a sequence (null if all of them are
-            equal); same_top_share, the share of sequences in which the same feature has the largest |attribution|.
+        summary: one row: n, the sequences in both; only_first and only_second, those explained in one;
+            mean_score_first, mean_score_second, mean_score_difference (second − first) and its standard error over
+            sequences; n_ranked, mean_rank_correlation, median_rank_correlation and p05_rank_correlation, of Spearman's
+            rank correlation between the attributions of the common features within a sequence (null if all of them
+            are equal); same_top_share, the share of sequences in which the same feature has the largest |attribution|.
         features: one row for each common feature, the largest |mean difference| first: feature, n, mean_first,
             mean_second, change (the mean difference, second − first), standard_error, statistic (paired t), p_value,
             p_adjusted (Holm), low, high (the 95 % interval of the change), mean_absolute_difference, sampling_error

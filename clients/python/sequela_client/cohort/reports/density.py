@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 # Bins over the whole range of values: fine enough for a figure, whatever the number of sequences.
 BINS = 81

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.reports.columns import numbers, with_numbers
 from sequela_client.cohort.reports.levels import feature_values
 from sequela_client.cohort.reports.periods import Period
-from sequela_client.cohort.reports.significance import Moments, welch
+from sequela_client.cohort.reports.significance import Moments, Numbers, welch
 from sequela_client.errors import CallerError
+from sequela_client.extras import require
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 # Bins of the population stability index, by the deciles of the scores before.
 PSI_BINS = 10
@@ -141,8 +144,6 @@ def drift(before: Cohort, after: Cohort) -> Any:
 
 
 def _concatenated(first: Any, second: Any) -> Any:
-    from sequela_client.extras import require
-
     return require("pyarrow", extra="cohort").concat_tables([first, second])
 
 
@@ -205,8 +206,6 @@ def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
     first, second = (_counts(cohort, inner) for cohort in (before, after))
     share_before, share_after = (_shares(counts) for counts in (first, second))
     parts = (share_after - share_before) * np.log(share_after / share_before)
-    from sequela_client.extras import require
-
     arrow = require("pyarrow", extra="cohort")
     ends = [None, *inner.tolist(), None]
     bins = arrow.table(
@@ -227,9 +226,7 @@ def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
     return ScoreDrift(bins, index, float(by_chance))
 
 
-def _counts(
-    cohort: Cohort, edges: np.ndarray[Any, np.dtype[np.float64]]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _counts(cohort: Cohort, edges: Numbers) -> Numbers:
     """How many scores are in each bin; one on an edge is in the bin above it."""
     above = " + ".join(f"CAST(value >= {edge!r}::DOUBLE AS INTEGER)" for edge in edges.tolist()) or "0"
     found = cohort.query(
@@ -241,6 +238,7 @@ def _counts(
     return counts
 
 
-def _shares(counts: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _shares(counts: Numbers) -> Numbers:
     smoothed = counts + PSI_PSEUDOCOUNT
-    return smoothed / smoothed.sum()
+    shares: Numbers = smoothed / smoothed.sum()
+    return shares

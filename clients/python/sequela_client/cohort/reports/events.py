@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.reports.density import density
 from sequela_client.cohort.reports.levels import event_values
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 
 def event_distribution(cohort: Cohort, limit: int = 50) -> Any:

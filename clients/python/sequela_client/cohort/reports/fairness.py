@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.reports.columns import numbers, with_counts, with_numbers
 from sequela_client.cohort.reports.groups import group_value, grouping
 from sequela_client.cohort.reports.levels import feature_values
 from sequela_client.cohort.reports.significance import mean_interval, wilson
 from sequela_client.errors import CallerError
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 COLUMNS = [
     *("group", "n", "n_explained", "mean", "spread", "standard_error", "low", "high", "sampling_error"),
@@ -34,8 +36,8 @@ def fairness(
     """The attribution of a feature by group, with the rates of positive predictions and of false positives.
 
     A prediction is positive if the score is at least the threshold. A sequence below the minimum score counts as
-    negative, even if its score is unknown. Rates are those of the rows in this cohort: if it was drawn among alerts, they
-    are not the rates of the model in use.
+    negative, even if its score is unknown. Rates are those of the rows in this cohort: if it was drawn among alerts,
+    they are not the rates of the model in use.
 
     Args:
         cohort: the rows.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.reports.density import density
 from sequela_client.cohort.reports.levels import feature_values
 from sequela_client.extras import require
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 # Attributions up to this are 0 but for rounding: games are solved in double precision.
 ZERO = 1e-9

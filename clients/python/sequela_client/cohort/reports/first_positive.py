@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 
 def first_positive(cohort: Cohort) -> Any:

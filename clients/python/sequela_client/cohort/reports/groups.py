@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.errors import CallerError
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 # Groups of a grouping that is not numeric; the rest is put together.
 MOST_GROUPS = 20
@@ -69,8 +72,8 @@ def _displayed(cohort: Cohort, feature: str) -> str:
 def grouping(cohort: Cohort, value: str, groups: int) -> Grouping:
     """Groups for these values.
 
-    Numbers with more than `groups` different values become `groups` bins of about equal size. Other values are groups of
-    their own: the most frequent ones, and one for all the rest.
+    Numbers with more than `groups` different values become `groups` bins of about equal size. Other values are groups
+    of their own: the most frequent ones, and one for all the rest.
     """
     values = f"(SELECT {value} AS value FROM {cohort.rows} WHERE status <> 'failed')"
     found = cohort.value(

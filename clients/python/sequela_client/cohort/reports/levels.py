@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 
 def check_level(cohort: Cohort, column: str, level: str) -> None:

@@ -59,6 +59,6 @@ def _calendar(text: str) -> Period:
     if match is None:
         raise ValueError(text)
     year, month = int(match[1]), int(match[2] or 0)
-    first = datetime(year, month or 1, 1, tzinfo=UTC)
+    start = datetime(year, month or 1, 1, tzinfo=UTC)
     end = datetime(year + (month in (0, 12)), month % 12 + 1 if month else 1, 1, tzinfo=UTC)
-    return Period(round(first.timestamp() * 1_000_000), round(end.timestamp() * 1_000_000))
+    return Period(round(start.timestamp() * 1_000_000), round(end.timestamp() * 1_000_000))

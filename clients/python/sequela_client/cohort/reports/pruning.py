@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import floor, isfinite, log2
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.errors import CallerError
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 # Players whose mean attribution over the seeds is below this are left out of the RSD: σ/|μ| grows without bound
 # towards μ = 0.
@@ -46,7 +48,7 @@ def pruning_table(
     """How long sequences are to the event level at each pruning tolerance η, and how far its numbers vary.
 
     Lengths follow from the pruning curve by Algorithm 1: from the recent end, the first split with |w1| < η is the cut.
-    The pruned block counts as one event. They do not depend on the tolerance and the seed with which rows were explained.
+    The pruned block counts as one event. They do not depend on the tolerance and the seed of the rows.
 
     The relative standard deviation (RSD) needs variants that differ in their seed only, explained with that tolerance.
     It is the mean of σ/|μ| over all players (events, and the pruned block) of all sequences with |μ| ≥ 0.01, where σ is
@@ -113,7 +115,7 @@ def _tolerances(wanted: list[float]) -> sql.Relation:
 
 
 def _lengths(family: Cohort, wanted: list[float]) -> sql.Relation:
-    """One row for each sequence and tolerance: cut (events pruned) and length after it; NULL if the curve ends too soon.
+    """One row for each sequence and tolerance: cut (events pruned) and length; NULL if the curve ends too soon.
 
     The point of the curve at t is the split after the event t, so that `explained events + t` events are older or at t.
     """

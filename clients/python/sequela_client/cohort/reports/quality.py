@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sequela_client.cohort.dataset import Cohort
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
+
 
 LEVELS = ("event", "feature", "cell")
 
@@ -40,9 +42,9 @@ def quality(cohort: Cohort) -> Any:
         mean_coalitions; largest_residual, the largest |Σφ − (f(X) − f(B))|.
     """
     cohort.check_one_variant()
-    return cohort.query(
-        " UNION ALL ".join(_level(cohort, level, place) for place, level in enumerate(LEVELS))
-    )
+    levels = " UNION ALL ".join(_level(cohort, level, place) for place, level in enumerate(LEVELS))
+    # Rows of a UNION come in any order.
+    return cohort.query(f"SELECT * EXCLUDE (place) FROM ({levels}) ORDER BY place")
 
 
 def _level(cohort: Cohort, level: str, place: int) -> str:
@@ -51,9 +53,8 @@ def _level(cohort: Cohort, level: str, place: int) -> str:
         for stop in ("exact", "target", "budget", "deadline")
     )
     error = "largest_standard_error"
-    # The order is kept by a number, since rows of a UNION come in any order.
     return (
-        f"(SELECT '{level}' AS level, count(*) AS n, {shares}, "
+        f"(SELECT {place} AS place, '{level}' AS level, count(*) AS n, {shares}, "
         f"median({error}) AS median_standard_error, quantile_cont({error}, 0.95::DOUBLE) AS p95_standard_error, "
         f"max({error}) AS largest_standard_error, avg(players) AS mean_players, avg(coalitions) AS mean_coalitions, "
         f"max(additivity_residual) AS largest_residual "
@@ -94,5 +95,6 @@ def provenance(cohort: Cohort) -> Any:
     """
     names = "variant, checkpoint, model, model_digest, background, background_digest, method_version, target"
     return cohort.query(
-        f"SELECT {names}, count(*) AS n FROM {cohort.explained} GROUP BY ALL ORDER BY variant, n DESC, model_digest, background_digest"
+        f"SELECT {names}, count(*) AS n FROM {cohort.explained} GROUP BY ALL "
+        "ORDER BY variant, n DESC, model_digest, background_digest"
     )
