@@ -10,7 +10,7 @@ from typing import Any
 
 # Columns of shares, of numbers of events or sequences, and of attributions, by their names.
 PERCENT = re.compile(
-    r"(.*_)?share(_before|_after)?|.*(_rate|_rate_low|_rate_high)|beyond|exact|target|budget|deadline"
+    r"(.*_)?share(_before|_after|_positive)?|.*(_rate|_rate_low|_rate_high)|beyond|exact|target|budget|deadline"
 )
 ONE_DIGIT = re.compile(r".*(length|players|coalitions|_events)|median_t|mean_t|degrees")
 SIGNED = re.compile(

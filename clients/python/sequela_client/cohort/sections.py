@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sequela_client.cohort import texts
 from sequela_client.cohort.cells import TextTable, sideways, text_table
@@ -77,6 +77,22 @@ class Section:
     tables: tuple[TextTable, ...] = ()
     missing: str = ""
 
+
+# Columns of wide tables, few enough for a printed page.
+ATTRIBUTIONS = ("group", "n_explained", "mean", "low", "high", "standard_error", "spread", "sampling_error")
+RATES = (
+    *("group", "n", "positives", "positive_rate", "positive_rate_low", "positive_rate_high"),
+    *("negatives", "false_positives"),
+    *("false_positive_rate", "false_positive_rate_low", "false_positive_rate_high"),
+)
+DRIFT = (
+    *("feature", "n_before", "n_after", "mean_before", "mean_after"),
+    *("change", "low", "high", "statistic", "p_value", "p_adjusted"),
+)
+COMPARISON = (
+    *("feature", "n", "mean_first", "mean_second", "change", "low", "high"),
+    *("p_adjusted", "mean_absolute_difference", "sampling_error", "correlation"),
+)
 
 Maker = Callable[["Cohort", ReportChoices], Section]
 
@@ -172,7 +188,16 @@ def _first_positive(cohort: Cohort, _: ReportChoices) -> Section:
 def _pruning(cohort: Cohort, choices: ReportChoices) -> Section:
     table = cohort.pruning(choices.tolerances, choices.coalitions)
     tables = (
-        text_table(table, "Table 1 of TimeSHAP on this cohort; η –: the original sequences"),
+        text_table(
+            table,
+            "Table 1 of TimeSHAP on this cohort; η –: the original sequences",
+            [name for name in table.column_names if not name.startswith("paper_")],
+        ),
+        text_table(
+            table,
+            "Table 1 as in the paper",
+            ["tolerance", *(name for name in table.column_names if name.startswith("paper_"))],
+        ),
         text_table(cohort.verdicts(), "Verdicts on the pruned events; –: nothing was pruned"),
     )
     figure = distributions.pruning_table(table)
@@ -183,13 +208,8 @@ def _groups(cohort: Cohort, choices: ReportChoices) -> Section:
     assert choices.by is not None
     feature = choices.feature or _strongest(cohort)
     table = cohort.fairness(feature, choices.by, choices.threshold, choices.outcome)
-    hidden = {"negatives", "false_positives"} if choices.outcome is None else set()
-    columns = tuple(
-        name
-        for name in table.column_names
-        if name not in hidden and not (hidden and name.startswith("false_positive_rate"))
-    )
-    caption = f"Attribution of {feature} by {choices.by}; positive from a score of {choices.threshold:g}"
+    rates = RATES if choices.outcome else RATES[:6]
+    caption = f"by {choices.by}"
     note = () if choices.outcome else (texts.NO_OUTCOME,)
     return Section(
         "groups",
@@ -197,7 +217,10 @@ def _groups(cohort: Cohort, choices: ReportChoices) -> Section:
         (*texts.GROUPS, *note),
         intervals.fairness(table, _labels(cohort).get(feature, feature), choices.by),
         texts.GROUPS_ALT,
-        (text_table(table, caption, columns),),
+        (
+            text_table(table, f"Attribution of {feature} {caption}", ATTRIBUTIONS),
+            text_table(table, f"Rates {caption}; positive from a score of {choices.threshold:g}", rates),
+        ),
     )
 
 
@@ -213,7 +236,7 @@ def _drift(cohort: Cohort, choices: ReportChoices) -> Section:
     table, scores = cohort.drift(*question), cohort.score_drift(*question)
     caption = f"Population stability index of the scores: {scores.index:.3f} (by chance about {scores.by_chance:.3f})"
     tables = (
-        text_table(table, f"Changes from {choices.before or 'before'} to {choices.after or 'after'}"),
+        text_table(table, f"Changes from {choices.before or 'before'} to {choices.after or 'after'}", DRIFT),
         text_table(scores.bins, caption),
     )
     figure = intervals.drift(table, _labels(cohort))
@@ -233,7 +256,7 @@ def _comparison(cohort: Cohort, choices: ReportChoices) -> Section:
         text_table(cohort.provenance(), "The first"),
         text_table(choices.compare.provenance(), "The second"),
         sideways(found.summary, "Agreement on the same sequences"),
-        text_table(found.features, "Mean differences by feature"),
+        text_table(found.features, "Mean differences by feature", COMPARISON),
     )
     return Section(
         "comparison",
