@@ -24,7 +24,8 @@ class Comparison:
             mean_score_first, mean_score_second, mean_score_difference (second − first) and its standard error over
             sequences; n_ranked, mean_rank_correlation, median_rank_correlation and p05_rank_correlation, of Spearman's
             rank correlation between the attributions of the common features within a sequence (null if all of them
-            are equal); same_top_share, the share of sequences in which the same feature has the largest |attribution|.
+            are equal); same_top_share, the share of sequences in which the same feature has the largest |attribution|
+            (or one of those that share it).
         features: one row for each common feature, the largest |mean difference| first: feature, n, mean_first,
             mean_second, change (the mean difference, second − first), standard_error, statistic (paired t), p_value,
             p_adjusted (Holm), low, high (the 95 % interval of the change), mean_absolute_difference, sampling_error
@@ -102,11 +103,12 @@ def _summary(first: Cohort, second: Cohort, both: sql.Relation) -> Any:
         f"(count(*) OVER (PARTITION BY id, {side}) - 1) / 2 AS {side}_rank"
         for side in ("first", "second")
     )
+    tops = ", ".join(f"max(abs({side})) OVER (PARTITION BY id) AS top_{side}" for side in ("first", "second"))
     sequences = (
         "(SELECT CASE WHEN var_pop(first_rank) > 0 AND var_pop(second_rank) > 0 "
         "THEN corr(first_rank, second_rank) END AS correlation, "
-        "arg_max(feature, (abs(first), feature)) = arg_max(feature, (abs(second), feature)) AS same_top "
-        f"FROM (SELECT *, {ranks} FROM {both}) GROUP BY id)"
+        "bool_or(abs(first) = top_first AND abs(second) = top_second) AS same_top "
+        f"FROM (SELECT *, {ranks}, {tops} FROM {both}) GROUP BY id)"
     )
     return first.query(
         "SELECT scores.*, ranked.*, "

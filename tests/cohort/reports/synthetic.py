@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from cohort.cohort_files import quality
+from cohort.reports.cohort_files import quality
 
 FEATURES = ("amount", "clients_age", "new_device", "unused")
 START = datetime(2026, 1, 1, tzinfo=UTC)
