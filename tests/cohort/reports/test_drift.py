@@ -57,7 +57,7 @@ def test_two_values_of_a_label_need_no_names(cohort: Cohort) -> None:
         cohort.drift("period").to_pylist(), cohort.drift("period", "after", "before").to_pylist(), strict=True
     ):
         assert one == pytest.approx(two)
-    with pytest.raises(CallerError, match="two of its values: '<b>bold"):
+    with pytest.raises(CallerError, match=r"two of its values: .*<b>bold"):
         cohort.drift("segment")
 
 
@@ -102,17 +102,22 @@ def test_population_stability_index(cohort: Cohort, frame: pd.DataFrame) -> None
 def test_what_chance_gives(tmp_path: Path) -> None:
     """Where nothing has changed, the index is on average what is said of chance."""
     random = np.random.default_rng(8)
-    found = []
-    for number in range(30):
-        drawn = [
-            {"id": str(place), "variant": "", "row": place, "status": "explained", "score": float(score)}
-            | {"labels": [("period", "ab"[place % 2])]}
-            for place, score in enumerate(random.random(400))
-        ]
-        cohort = Cohort.open(write(tmp_path / str(number), drawn, metadata(), 400))
-        found.append(cohort.score_drift("period"))
-    mean = np.mean([each.index for each in found])
-    assert mean == pytest.approx(found[0].by_chance, rel=0.3)
+    splits = 30
+    drawn = [
+        {
+            "id": str(place),
+            "variant": "",
+            "row": place,
+            "status": "explained",
+            "score": float(random.random()),
+            # Many ways to split the same scores at random.
+            "labels": [(f"split {number}", "ab"[random.integers(2)]) for number in range(splits)],
+        }
+        for place in range(400)
+    ]
+    cohort = Cohort.open(write(tmp_path / "chance", drawn, metadata(), 400))
+    found = [cohort.score_drift(f"split {number}") for number in range(splits)]
+    assert np.mean([each.index for each in found]) == pytest.approx(found[0].by_chance, rel=0.3)
 
 
 @pytest.mark.parametrize(

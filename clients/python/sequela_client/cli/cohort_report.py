@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.terminal import print_wrapped, printable, terminal, waiting
-from sequela_client.cohort.dataset import Cohort
-from sequela_client.cohort.summary import sentences
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
 
 ROWS, OUTPUT, SECTIONS = "Rows", "Output", "Sections"
 
@@ -114,7 +115,9 @@ def cohort_report(folders: tuple[Path, ...], html: Path | None, **values: Any) -
 
     A short summary is printed; --html writes the whole report, with figures and tables. docs/cohorts.md explains them.
     """
-    whole = Cohort.open(*folders)
+    from sequela_client.cohort.summary import sentences  # noqa: PLC0415
+
+    whole = _opened(folders)
     cohort = _chosen(whole, values["variant"], values["where"])
     console = terminal()
     with waiting("reading"):
@@ -127,6 +130,13 @@ def cohort_report(folders: tuple[Path, ...], html: Path | None, **values: Any) -
         click.echo(printable(f"The report is in {html}."), err=True)
 
 
+def _opened(folders: tuple[Path, ...]) -> Cohort:
+    # The other commands have to run without the packages that cohorts need.
+    from sequela_client.cohort.dataset import Cohort  # noqa: PLC0415
+
+    return Cohort.open(*folders)
+
+
 def _chosen(cohort: Cohort, variant: str | None, condition: str | None) -> Cohort:
     if condition is not None:
         cohort = cohort.where(condition)
@@ -137,7 +147,7 @@ def _other(whole: Cohort, values: dict[str, Any]) -> Cohort | None:
     """The cohort to compare with; None if none was named."""
     if not values["compare"] and values["compare_variant"] is None:
         return None
-    other = Cohort.open(*values["compare"]) if values["compare"] else whole
+    other = _opened(values["compare"]) if values["compare"] else whole
     return _chosen(other, values["compare_variant"], values["where"])
 
 

@@ -109,7 +109,8 @@ class Cohort:
         duckdb = require("duckdb", extra="cohort")
         chosen = replace(self, conditions=(*self.conditions, condition))
         try:
-            chosen.query(f"SELECT count(*) FROM (SELECT 1 FROM {chosen.rows} LIMIT 1)")
+            # By itself in brackets it has to be an expression, so that it cannot end the brackets around it.
+            chosen.query(f"SELECT ({condition}\n) FROM {chosen.rows} LIMIT 0")
         except duckdb.Error as error:
             raise CallerError(
                 f"where: {condition!r} is not a condition on the rows of a cohort: {error}"

@@ -47,8 +47,8 @@ FEATURES_ALT = "Density of the attributions by feature, with means; the numbers 
 
 FIRST_POSITIVE_TITLE = "First positive predictions"
 FIRST_POSITIVE = (
-    "Where in each sequence the score first reaches the threshold of the run, counted from the last event of the full "
-    "sequence. This event is t = 0 in the other sections, and what follows it was not explained.",
+    "Where in each sequence a score is above the threshold of the run for the first time, counted from the last "
+    "event of the full sequence. This event is t = 0 in the other sections, and what follows it was not explained.",
 )
 FIRST_POSITIVE_ALT = (
     "Number of sequences by index of the first positive prediction; the table below has the numbers."
