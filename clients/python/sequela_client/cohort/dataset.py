@@ -11,7 +11,7 @@ from sequela_client.cohort.card import card
 from sequela_client.cohort.database import Database
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.figures import CohortPlots
-from sequela_client.cohort.html import report_html
+from sequela_client.cohort.report_page import report_html
 from sequela_client.cohort.reports import (
     comparison,
     drift,
@@ -109,8 +109,8 @@ class Cohort:
         duckdb = require("duckdb", extra="cohort")
         chosen = replace(self, conditions=(*self.conditions, condition))
         try:
-            # By itself in brackets it has to be an expression, so that it cannot end the brackets around it.
-            chosen.query(f"SELECT ({condition}\n) FROM {chosen.rows} LIMIT 0")
+            # As an argument it has to be one whole expression, so that it cannot end the brackets around it.
+            chosen.query(f"SELECT coalesce({condition}\n, false) FROM {chosen.rows} LIMIT 0")
         except duckdb.Error as error:
             raise CallerError(
                 f"where: {condition!r} is not a condition on the rows of a cohort: {error}"
@@ -282,7 +282,7 @@ class Cohort:
         return CohortPlots(self)
 
     def to_html(self, **choices: Any) -> str:
-        """The whole report as one HTML file; see `html.report_html` for its arguments."""
+        """The whole report as one HTML file; see `sections.ReportChoices` for its arguments."""
         return report_html(self, ReportChoices(**choices))
 
     def _repr_html_(self) -> str:
