@@ -40,6 +40,11 @@ def test_wrong_conditions(cohort: Cohort, condition: str) -> None:
         cohort.where(condition)
 
 
+def test_times_in_conditions_are_utc(cohort: Cohort, frame: pd.DataFrame) -> None:
+    times = pd.to_datetime(frame["time"], utc=True)
+    assert len(cohort.where("time >= '2026-02-01'")) == (times >= "2026-02-01").sum()
+
+
 def test_wrong_label(cohort: Cohort) -> None:
     with pytest.raises(NotInCohort, match="no row has the label 'nope'; the labels are age, fraud"):
         cohort.labelled("nope", "1")

@@ -104,6 +104,8 @@ def _settings() -> dict[str, str]:
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(Path(tempfile.gettempdir(), "sequela-duckdb")),
         "preserve_insertion_order": "false",
+        # Times in a caller's condition mean the same on every machine.
+        "TimeZone": "UTC",
     }
 
 

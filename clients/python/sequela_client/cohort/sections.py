@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
 from sequela_client.cohort.cells import TextTable, sideways, text_table
@@ -13,6 +13,7 @@ from sequela_client.cohort.reports.events import event_density
 from sequela_client.cohort.reports.features import feature_density
 from sequela_client.cohort.reports.first_positive import first_positive_summary
 from sequela_client.errors import CallerError
+from sequela_client.extras import require
 from sequela_client.plots import cohort as distributions
 from sequela_client.plots import intervals
 
@@ -120,6 +121,18 @@ def _wanted(choices: ReportChoices) -> Iterator[tuple[str, str, Maker, tuple[str
     yield "quality", texts.QUALITY_TITLE, _quality, texts.QUALITY
 
 
+def _readable(cohort: Cohort, table: Any, caption: str, columns: Sequence[str] = ()) -> TextTable:
+    """A table whose features are named as people know them, with their names in brackets."""
+    labels = _labels(cohort)
+    names = table["feature"].to_pylist()
+    shown = [f"{labels[name]} ({name})" if labels.get(name, name) != name else name for name in names]
+    place = table.column_names.index("feature")
+    arrow = require("pyarrow", extra="cohort")
+    return text_table(
+        table.set_column(place, "feature", arrow.array(shown, arrow.string())), caption, columns
+    )
+
+
 def _labels(cohort: Cohort) -> dict[str, str]:
     return {each.name: each.label for each in cohort.database.features}
 
@@ -157,9 +170,9 @@ def _features(cohort: Cohort, _: ReportChoices) -> Section:
         "spread",
     )
     constant = cohort.constant_features()
-    tables = [text_table(table, "Attributions by feature", (*columns, "sampling_error"))]
+    tables = [_readable(cohort, table, "Attributions by feature", (*columns, "sampling_error"))]
     if constant.num_rows:
-        tables.append(text_table(constant, "Features that contribute nothing"))
+        tables.append(_readable(cohort, constant, "Features that contribute nothing"))
     figure = distributions.feature_distribution(table, feature_density(cohort), _labels(cohort))
     return Section(
         "features", texts.FEATURES_TITLE, texts.FEATURES, figure, texts.FEATURES_ALT, tuple(tables)
@@ -236,7 +249,9 @@ def _drift(cohort: Cohort, choices: ReportChoices) -> Section:
     table, scores = cohort.drift(*question), cohort.score_drift(*question)
     caption = f"Population stability index of the scores: {scores.index:.3f} (by chance about {scores.by_chance:.3f})"
     tables = (
-        text_table(table, f"Changes from {choices.before or 'before'} to {choices.after or 'after'}", DRIFT),
+        _readable(
+            cohort, table, f"Changes from {choices.before or 'before'} to {choices.after or 'after'}", DRIFT
+        ),
         text_table(scores.bins, caption),
     )
     figure = intervals.drift(table, _labels(cohort))
@@ -256,7 +271,7 @@ def _comparison(cohort: Cohort, choices: ReportChoices) -> Section:
         text_table(cohort.provenance(), "The first"),
         text_table(choices.compare.provenance(), "The second"),
         sideways(found.summary, "Agreement on the same sequences"),
-        text_table(found.features, "Mean differences by feature", COMPARISON),
+        _readable(cohort, found.features, "Mean differences by feature", COMPARISON),
     )
     return Section(
         "comparison",

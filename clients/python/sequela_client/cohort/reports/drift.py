@@ -94,11 +94,13 @@ def _with(cohort: Cohort, condition: str) -> Cohort:
     return replace(cohort, conditions=(*cohort.conditions, condition))
 
 
+def _minute(end: str) -> str:
+    """The first or the last time as text, in UTC whatever the time zone of this machine is."""
+    return f"strftime(make_timestamp(epoch_us({end}(time))), '%Y-%m-%d %H:%M')"
+
+
 def _times(cohort: Cohort) -> str:
-    ends = cohort.value(
-        "SELECT {'first': strftime(min(time) AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M'), "
-        f"'last': strftime(max(time) AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M')}} FROM {cohort.rows}"
-    )
+    ends = cohort.value(f"SELECT {{'first': {_minute('min')}, 'last': {_minute('max')}}} FROM {cohort.rows}")
     return f"; its times go from {ends['first']} to {ends['last']} (UTC)"
 
 
