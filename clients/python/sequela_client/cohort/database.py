@@ -70,7 +70,7 @@ class Database:
         _check_same_target(files, metadata)
         first = metadata[0]
         return cls(
-            connection=duckdb.connect(":memory:", config=_settings()),
+            connection=_connected(duckdb),
             files=files,
             question=json.loads(first.get("question", "{}")),
             features=_features(metadata),
@@ -88,12 +88,20 @@ class Database:
     def table(self, query: str) -> Any:
         """The result of a query as a pyarrow Table."""
         # A cursor of its own makes a cohort safe to use from several threads.
-        return self.connection.cursor().sql(query).to_arrow_table()
+        with self.connection.cursor() as cursor:
+            return cursor.sql(query).to_arrow_table()
 
     def position(self, feature: str) -> int | None:
         """Where a feature stands in the lists of displayed values, counted from 1; None if it is not there."""
         names = [each.name for each in self.features]
         return names.index(feature) + 1 if feature in names else None
+
+
+def _connected(duckdb: Any) -> Any:
+    connection = duckdb.connect(":memory:", config=_settings())
+    # Times in a caller's condition mean the same on every machine.
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    return connection
 
 
 def _settings() -> dict[str, str]:
@@ -104,8 +112,6 @@ def _settings() -> dict[str, str]:
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(Path(tempfile.gettempdir(), "sequela-duckdb")),
         "preserve_insertion_order": "false",
-        # Times in a caller's condition mean the same on every machine.
-        "TimeZone": "UTC",
     }
 
 
