@@ -107,6 +107,20 @@ def test_what_others_wrote_is_escaped(tmp_path: Path) -> None:
         assert "<script" not in drawing
 
 
+def test_names_in_any_script(tmp_path: Path) -> None:
+    """Letters that matplotlib's font lacks are in the picture as text, without a warning (which fails a test)."""
+    drawn: list[dict[str, Any]] = rows(20)
+    for row in drawn:
+        for feature in row.get("features") or []:
+            feature["feature"] = "金額" + feature["feature"]
+    page = Cohort.open(write(tmp_path / "script", drawn, metadata(first_positive=0.5))).to_html()
+    assert "<td>金額amount</td>" in page
+    drawings = [
+        base64.b64decode((each["src"] or "").partition(",")[2]).decode() for each in Page(page).all("img")
+    ]
+    assert any("金額amount" in drawing for drawing in drawings)
+
+
 @pytest.mark.parametrize(
     ("choice", "message"),
     [

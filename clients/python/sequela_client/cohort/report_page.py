@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import warnings
 from hashlib import sha256
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from sequela_client.extras import require
 from sequela_client.plots.style import data_uri, svg
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from sequela_client.cohort.dataset import Cohort
 
 __all__ = ["ReportChoices", "report_html"]
@@ -49,13 +52,19 @@ def report_html(cohort: Cohort, choices: ReportChoices) -> str:
         policy=policy(style),
         summary=sentences(cohort),
         introduction=texts.INTRODUCTION,
-        sections=[
-            (each, data_uri(svg(each.figure)) if each.figure else "") for each in sections(cohort, choices)
-        ],
+        sections=[(each, _source(each.figure) if each.figure else "") for each in sections(cohort, choices)],
         provenance=text_table(cohort.provenance(), "Models and backgrounds"),
         facts=_facts(cohort),
     )
     return page
+
+
+def _source(figure: Figure) -> str:
+    """The figure as the source of an image."""
+    with warnings.catch_warnings():
+        # The SVG has texts as texts: a browser has the letters that matplotlib's own font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        return data_uri(svg(figure))
 
 
 def policy(style: str) -> str:
