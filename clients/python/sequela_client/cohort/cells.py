@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, isfinite, log10
 from typing import Any
 
@@ -89,6 +89,14 @@ def sideways(table: Any, caption: str) -> TextTable:
     single = text_table(table, caption)
     rows = tuple(zip(single.headings, single.rows[0], strict=True)) if single.rows else ()
     return TextTable(caption, ("quantity", "value"), rows, (False, True))
+
+
+def upright(table: Any, caption: str) -> tuple[TextTable, ...]:
+    """Each row of a pyarrow Table as a column of names and values, for rows of long texts."""
+    return tuple(
+        replace(sideways(table.slice(place, 1), caption), numeric=(False, False))
+        for place in range(table.num_rows)
+    )
 
 
 def heading(name: str) -> str:

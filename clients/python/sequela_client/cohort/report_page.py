@@ -10,7 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
-from sequela_client.cohort.cells import text_table
+from sequela_client.cohort.cells import upright
 from sequela_client.cohort.sections import ReportChoices, check, sections
 from sequela_client.cohort.summary import sentences
 from sequela_client.extras import require
@@ -53,7 +53,7 @@ def report_html(cohort: Cohort, choices: ReportChoices) -> str:
         summary=sentences(cohort),
         introduction=texts.INTRODUCTION,
         sections=[(each, _source(each.figure) if each.figure else "") for each in sections(cohort, choices)],
-        provenance=text_table(cohort.provenance(), "Models and backgrounds"),
+        provenance=upright(cohort.provenance(), "Model and background"),
         facts=_facts(cohort),
     )
     return page

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
-from sequela_client.cohort.cells import TextTable, sideways, text_table
+from sequela_client.cohort.cells import TextTable, sideways, text_table, upright
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.reports.events import event_density
 from sequela_client.cohort.reports.features import feature_density
@@ -268,8 +268,8 @@ def _comparison(cohort: Cohort, choices: ReportChoices) -> Section:
         if names
     ]
     tables = (
-        text_table(cohort.provenance(), "The first"),
-        text_table(choices.compare.provenance(), "The second"),
+        *upright(cohort.provenance(), "The first"),
+        *upright(choices.compare.provenance(), "The second"),
         sideways(found.summary, "Agreement on the same sequences"),
         _readable(cohort, found.features, "Mean differences by feature", COMPARISON),
     )
