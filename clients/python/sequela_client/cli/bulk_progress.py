@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 
 if TYPE_CHECKING:
-    from sequela_client.cohort.run import Progress, Summary
+    from sequela_client.cohort.run import Progress, RunSummary
 
 _LINE_SECONDS = 10.0
 
@@ -94,7 +94,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def print_summary(summary: Summary, out: str) -> None:
+def print_summary(summary: RunSummary, out: str) -> None:
     """Prints what a run did."""
     rate = f", {summary.added / summary.seconds:.1f}/s" if summary.added and summary.seconds else ""
     failed = sum(summary.failed.values())

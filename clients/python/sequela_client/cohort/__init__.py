@@ -1,4 +1,7 @@
-"""Many explanations at once: from files of sequences to files of explanations. It needs the extra `cohort`."""
+"""Many explanations at once: from files of sequences to files of explanations, and reports over them.
+
+It needs the extra `cohort`.
+"""
 
 from sequela_client.extras import require
 
@@ -6,9 +9,10 @@ from sequela_client.extras import require
 require("pyarrow", extra="cohort")
 require("duckdb", extra="cohort")
 
-from sequela_client.cohort.explain import explain_batches  # noqa: E402 only after the check above
+from sequela_client.cohort.dataset import Cohort  # noqa: E402 only after the check above
+from sequela_client.cohort.explain import explain_batches  # noqa: E402
 from sequela_client.cohort.question import BulkQuestion  # noqa: E402
 from sequela_client.cohort.run import RunOptions, explain_all  # noqa: E402
 from sequela_client.cohort.sources import Memory  # noqa: E402
 
-__all__ = ["BulkQuestion", "Memory", "RunOptions", "explain_all", "explain_batches"]
+__all__ = ["BulkQuestion", "Cohort", "Memory", "RunOptions", "explain_all", "explain_batches"]

@@ -109,8 +109,8 @@ def explained_row(head: RowHead, answer: Explanation) -> Row:
         "quality": {name: _level(answer.levels.get(name)) for name in _LEVELS},
         "cut_short": answer.cut_short,
         "warnings": [warning.reason for warning in answer.warnings],
-        "reasons": [_reason(item) for item in getattr(answer, "reasons", ())],
-        "event_weights": list(getattr(answer, "event_weights", ()))[::-1] or None,
+        "reasons": [_reason(item) for item in answer.reasons],
+        "event_weights": list(answer.event_weights)[::-1] or None,
         "event_values": list(_event_values(answer)),
     }
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from sequela_client.cohort import schema
 from sequela_client.cohort.background import with_background_values
 from sequela_client.cohort.batches import OWN, VARIANTS, batch_keys
 from sequela_client.cohort.columns import check_columns, input_columns
+from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.description import Description
 from sequela_client.cohort.explain import Describer, explain_batches
 from sequela_client.cohort.folder import keep_question, locked
@@ -84,7 +84,7 @@ Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class RunSummary:
     """What a run did.
 
     Args:
@@ -108,7 +108,7 @@ def explain_all(
     question: BulkQuestion,
     options: RunOptions | None = None,
     report: Report | None = None,
-) -> Any:
+) -> Cohort:
     """Explains all sequences of files, and returns the cohort.
 
     Args:
@@ -126,7 +126,7 @@ def explain_all(
         TryAgain: the servers were busy or gone for longer than a minute. What is done is kept.
     """
     run(data, out, question, options or RunOptions(), report or (lambda _: None))
-    return import_module("sequela_client.cohort.dataset").Cohort.open(out)
+    return Cohort.open(out)
 
 
 def run(
@@ -135,7 +135,7 @@ def run(
     question: BulkQuestion,
     options: RunOptions,
     report: Report,
-) -> Summary:
+) -> RunSummary:
     """As `explain_all`, and returns what was done."""
     started, folder = time.monotonic(), Path(out)
     if options.part_rows < 1:
@@ -245,11 +245,11 @@ def _pending(batches: Iterator[Any], question: BulkQuestion, done: DoneRows) -> 
             yield kept
 
 
-def _summary(folder: Path, added: int, seconds: float) -> Summary:
+def _summary(folder: Path, added: int, seconds: float) -> RunSummary:
     counts = summary_counts(folder)
     failed = {reason: count for (status, reason), count in counts.items() if status == schema.FAILED}
     by_status = {status: count for (status, reason), count in counts.items() if not reason}
-    return Summary(
+    return RunSummary(
         added,
         seconds,
         by_status.get(schema.EXPLAINED, 0),

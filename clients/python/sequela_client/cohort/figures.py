@@ -1,0 +1,66 @@
+"""The figures of a cohort's reports, each in one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sequela_client.cohort.reports.events import event_density
+from sequela_client.cohort.reports.features import feature_density
+from sequela_client.plots import cohort as distributions
+from sequela_client.plots import intervals
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sequela_client.cohort.dataset import Cohort
+
+
+@dataclass(frozen=True, slots=True)
+class CohortPlots:
+    """Figures of a cohort, as matplotlib Figures; a notebook shows them. Each has a report of the same name."""
+
+    cohort: Cohort
+
+    def events(self, limit: int = 50) -> Figure:
+        """Attributions by index of the event (TimeSHAP, Figure 3)."""
+        return distributions.event_distribution(self.cohort.events(limit), event_density(self.cohort, limit))
+
+    def features(self, threshold: float = 0.01) -> Figure:
+        """Attributions by feature (TimeSHAP, Figure 4)."""
+        table, density = self.cohort.features(threshold), feature_density(self.cohort)
+        return distributions.feature_distribution(table, density, self.labels)
+
+    def pruning(self, tolerances: tuple[float, ...] | None = None, coalitions: int = 32_768) -> Figure:
+        """Lengths and accuracy by pruning tolerance, beside the paper's (TimeSHAP, Table 1)."""
+        return distributions.pruning_table(self.cohort.pruning(tolerances, coalitions))
+
+    def first_positive(self) -> Figure:
+        """Where the first positive predictions are."""
+        return distributions.first_positive(self.cohort.first_positive())
+
+    def fairness(
+        self, feature: str, by: str, threshold: float = 0.5, outcome: str | None = None, groups: int = 5
+    ) -> Figure:
+        """A feature's attribution and the rates of positive predictions and false positives by group."""
+        table = self.cohort.fairness(feature, by, threshold, outcome, groups)
+        return intervals.fairness(table, self.labels.get(feature, feature), by)
+
+    def drift(
+        self,
+        by: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+        later: Cohort | None = None,
+    ) -> Figure:
+        """Changes of scores and attributions between two periods."""
+        return intervals.drift(self.cohort.drift(by, before, after, later), self.labels)
+
+    def comparison(self, other: Cohort) -> Figure:
+        """Mean differences of attributions on the same sequences."""
+        return intervals.comparison(self.cohort.compare(other).features, self.labels)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What people call the features."""
+        return {each.name: each.label for each in self.cohort.database.features}

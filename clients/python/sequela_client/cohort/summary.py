@@ -1,0 +1,117 @@
+"""What a cohort says, in a few sentences: for the terminal, the notebook and the report's first page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from sequela_client.cohort.errors import NotInCohort
+from sequela_client.cohort.reports.first_positive import first_positive_summary
+
+if TYPE_CHECKING:
+    from sequela_client.cohort.dataset import Cohort
+
+# Features that a sentence names.
+MOST_NAMED = 5
+
+
+def sentences(cohort: Cohort) -> list[str]:
+    """The sentences; what the rows do not have is left out.
+
+    Raises:
+        CallerError: the cohort has several variants, and none was chosen.
+    """
+    cohort.check_one_variant()
+    parts: tuple[Callable[[Cohort], Iterator[str]], ...] = (
+        _counts,
+        _latest,
+        _features,
+        _constant,
+        _first_positive,
+        _accuracy,
+        _verdicts,
+    )
+    told: list[str] = []
+    for part in parts:
+        try:
+            told += part(cohort)
+        except NotInCohort:
+            continue
+    return told
+
+
+def _only(table: Any) -> dict[str, Any]:
+    row: dict[str, Any] = table.to_pylist()[0]
+    return row
+
+
+def _counts(cohort: Cohort) -> Iterator[str]:
+    counts = {row["status"]: row["n"] for row in cohort.statuses().to_pylist()}
+    total = sum(counts.values())
+    below, failed = counts.get("below_minimum", 0), counts.get("failed", 0)
+    yield (
+        f"{total:,} sequences: {counts.get('explained', 0):,} explained, {below:,} below the minimum "
+        f"score or without a "
+        f"positive prediction, {failed:,} failed."
+    )
+
+
+def _latest(cohort: Cohort) -> Iterator[str]:
+    share = _only(cohort.latest_share())
+    if share["ratio_of_means"] is not None:
+        yield (
+            f"The latest event (t = 0) has {share['ratio_of_means']:.0%} of the difference between "
+            f"score and base value "
+            f"(ratio of means; median of the ratios: {_percent(share['median_of_ratios'])})."
+        )
+
+
+def _percent(share: float | None) -> str:
+    return "unknown" if share is None else f"{share:.0%}"
+
+
+def _features(cohort: Cohort) -> Iterator[str]:
+    rows = cohort.features().to_pylist()
+    labels = {each.name: each.label for each in cohort.database.features}
+    named = [
+        f"{labels.get(row['feature'], row['feature'])} ({row['mean']:+.3f})" for row in rows[:MOST_NAMED]
+    ]
+    if named:
+        strong = sum(row["above_threshold"] for row in rows)
+        yield f"Features with the largest mean attribution: {', '.join(named)}."
+        yield f"{strong} of {len(rows)} features have a |mean attribution| above 0.01."
+
+
+def _constant(cohort: Cohort) -> Iterator[str]:
+    rows = cohort.constant_features().to_pylist()
+    if rows:
+        named = [
+            f"{row['feature']}{' (its value never changes)' if row['distinct_values'] == 1 else ''}"
+            for row in rows
+        ]
+        yield f"Features that contribute nothing: {', '.join(named)}."
+
+
+def _first_positive(cohort: Cohort) -> Iterator[str]:
+    found = _only(first_positive_summary(cohort))
+    if found["n"]:
+        yield (
+            f"{found['n_positive']:,} of {found['n']:,} sequences have a positive prediction "
+            f"({found['share_positive']:.1%})."
+        )
+
+
+def _accuracy(cohort: Cohort) -> Iterator[str]:
+    for row in cohort.quality().to_pylist():
+        yield (
+            f"{row['level'].capitalize()} level: {row['exact']:.1%} of the explanations are exact; "
+            f"the largest standard "
+            f"error of any attribution is {row['largest_standard_error']:.2g}."
+        )
+
+
+def _verdicts(cohort: Cohort) -> Iterator[str]:
+    shares = {row["verdict"]: row["share"] for row in cohort.verdicts().to_pylist()}
+    hidden = shares.get("exceeds", 0) + shares.get("offsetting", 0)
+    if hidden:
+        yield f"In {hidden:.1%} of the explanations, pruned events matter (verdict EXCEEDS or OFFSETTING)."

@@ -1,0 +1,266 @@
+"""Figures of a cohort: attributions by event and by feature, pruning, first positive predictions.
+
+Each function takes the Tables of the report of the same name, and returns a matplotlib Figure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sequela_client.extras import require
+from sequela_client.plots.density import Strips
+from sequela_client.plots.rows import column, empty_figure, row_labels, short, with_error
+from sequela_client.plots.style import (
+    EXTRA,
+    FAINT,
+    FONT_SIZE,
+    INK,
+    NEUTRAL,
+    WIDTH,
+    attribution_axis,
+    empty_axes,
+    figure_of,
+    message,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Features of the figure; the table beside it has all.
+MOST_FEATURES = 25
+# Up to this many indices, each has its mean printed.
+MOST_PRINTED = 22
+# Bars of the figure of first positive predictions.
+MOST_BARS = 60
+Z = 1.96
+
+
+def nothing(text: str) -> Figure:
+    """A figure that says why there is nothing to draw."""
+    with styled():
+        axes = empty_axes(WIDTH, 1.2)
+        message(axes, text)
+        return figure_of(axes)
+
+
+def event_distribution(table: Any, density: Any) -> Figure:
+    """Attributions by index of the event, with means; below, the share of sequences with a value of their own there."""
+    if not table.num_rows:
+        return nothing("No sequence was explained.")
+    t = column(table, "t").astype(int)
+    order = list(range(int(t.min()), 1))
+    strips = Strips.of(density, "t", order)
+    with styled():
+        figure = empty_figure(WIDTH, 4.6)
+        top, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+        extent = (order[0] - 0.5, 0.5, strips.low, strips.high)
+        top.imshow(strips.image, extent=extent, origin="lower", aspect="auto", interpolation="none", zorder=2)
+        top.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
+        _draw_means(top, t, table)
+        attribution_axis(top.yaxis)
+        top.set_ylabel("attribution")
+        top.set_title("Attributions by event, all sequences", pad=40)
+        _draw_shares(below, t, table)
+        return figure
+
+
+def _draw_means(axes: Axes, t: Any, table: Any) -> None:
+    mean, error = column(table, "mean"), column(table, "standard_error")
+    axes.errorbar(
+        *(t, mean),
+        yerr=Z * np.nan_to_num(error),
+        fmt="o",
+        color=INK,
+        markerfacecolor="white",
+        markersize=4.5,
+        linewidth=1.0,
+        zorder=3,
+        label="mean and its 95 % interval over sequences",
+    )
+    for place, value in zip(t, mean, strict=True):
+        if len(t) <= MOST_PRINTED or place > -10 or place % 5 == 0:
+            axes.annotate(
+                f"{value:+.2f}" if round(value, 2) else "0.00",
+                (place, 1),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 2),
+                textcoords="offset points",
+                rotation=90,
+                ha="center",
+                va="bottom",
+                fontsize=FONT_SIZE - 2,
+            )
+    axes.annotate("mean ", (0, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=FONT_SIZE - 2)
+    axes.legend(loc="upper left", handlelength=1.2)
+
+
+def _draw_shares(axes: Axes, t: Any, table: Any) -> None:
+    axes.bar(t, 100 * column(table, "share"), color=FAINT, edgecolor=NEUTRAL, linewidth=0.5, width=0.9)
+    axes.set_ylim(0, 100)
+    axes.set_yticks([0, 50, 100])
+    axes.set_ylabel("% not\npruned")
+    axes.set_xlabel("index of the event t (0 is the explained event, −1 the one before)")
+    axes.xaxis.set_major_locator(require("matplotlib.ticker", EXTRA).MaxNLocator(10, integer=True))
+
+
+def feature_distribution(table: Any, density: Any, labels: dict[str, str] | None = None) -> Figure:
+    """Attributions by feature with means, the largest |mean| first.
+
+    Args:
+        table: of the report.
+        density: of the report.
+        labels: what people call the features; names stand in for those that are not in it.
+    """
+    if not table.num_rows:
+        return nothing("No sequence was explained.")
+    shown = table.slice(0, MOST_FEATURES)
+    names = shown["feature"].to_pylist()
+    strips = Strips.of(density, "feature", names)
+    with styled():
+        texts = [short((labels or {}).get(name, name)) for name in names]
+        axes = empty_axes(WIDTH, 1.4 + sum(0.16 + 0.18 * len(each.split("\n")) for each in texts))
+        extent = (strips.low, strips.high, len(names) - 0.5, -0.5)
+        # Strips of features lie on their sides, the first on top, with a gap between them.
+        image = np.repeat(np.swapaxes(strips.image, 0, 1), 8, axis=0)
+        image[::8, :, 3] = 0
+        image[7::8, :, 3] = 0
+        axes.imshow(image, extent=extent, origin="upper", aspect="auto", interpolation="none", zorder=2)
+        _draw_feature_means(axes, shown)
+        row_labels(axes, texts)
+        attribution_axis(axes.xaxis, 7)
+        axes.set_xlabel("attribution")
+        axes.set_title(_features_title(table.num_rows), pad=22)
+        return figure_of(axes)
+
+
+def _features_title(count: int) -> str:
+    more = f" (the first {MOST_FEATURES} of {count})" if count > MOST_FEATURES else ""
+    return f"Attributions by feature, all sequences{more}"
+
+
+def _draw_feature_means(axes: Axes, table: Any) -> None:
+    mean, error = column(table, "mean"), Z * np.nan_to_num(column(table, "standard_error"))
+    places = np.arange(len(mean))
+    axes.axvline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
+    axes.errorbar(
+        *(mean, places),
+        xerr=error,
+        fmt="o",
+        color=INK,
+        markerfacecolor="white",
+        markersize=5,
+        linewidth=1.0,
+        zorder=3,
+    )
+    for place, value, half in zip(places, mean, error, strict=True):
+        axes.annotate(
+            with_error(value, half),
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=FONT_SIZE - 1,
+        )
+    axes.annotate(
+        "mean, 95 %",
+        (1, 1),
+        xycoords="axes fraction",
+        xytext=(6, 4),
+        textcoords="offset points",
+        va="bottom",
+        fontsize=FONT_SIZE - 1,
+        color=NEUTRAL,
+    )
+
+
+def pruning_table(table: Any) -> Figure:
+    """Lengths, the share that is exactly computable, and the RSD by tolerance, beside the paper's Table 1."""
+    names = ["none" if each is None else f"{each:g}" for each in table["tolerance"].to_pylist()]
+    places = np.arange(len(names))
+    with styled():
+        figure = empty_figure(WIDTH, 3.2)
+        lengths, shares, deviations = figure.subplots(1, 3)
+        for name, marker in (("mean_length", "o"), ("median_length", "s"), ("max_length", "^")):
+            _draw_line(lengths, places, column(table, name), column(table, f"paper_{name}"), marker)
+        lengths.set_yscale("log")
+        lengths.yaxis.set_major_formatter(
+            require("matplotlib.ticker", EXTRA).FuncFormatter(lambda v, _: f"{v:g}")
+        )
+        lengths.set_title("Events left")
+        _draw_line(
+            shares, places, 100 * column(table, "exact_share"), 100 * column(table, "paper_exact_share"), "o"
+        )
+        shares.set_ylim(0, 105)
+        shares.set_title("Exactly computable, %")
+        _draw_line(deviations, places, column(table, "rsd"), column(table, "paper_rsd"), "o")
+        deviations.set_ylim(bottom=0)
+        deviations.set_title("RSD over seeds, σ/|μ|")
+        if not np.isfinite(column(table, "rsd")).any():
+            deviations.text(
+                0.5, 0.04, "ours needs several seeds", ha="center", transform=deviations.transAxes
+            )
+        for axes in (lengths, shares, deviations):
+            axes.set_xticks(places, names, rotation=45)
+            axes.set_xlabel("pruning tolerance η")
+        _draw_key(figure)
+        return figure
+
+
+def _draw_line(axes: Axes, places: Any, ours: Any, paper: Any, marker: str) -> None:
+    axes.plot(places, ours, marker=marker, color=INK, markersize=5, linewidth=1.3, zorder=3)
+    axes.plot(
+        *(places, paper),
+        marker=marker,
+        color=NEUTRAL,
+        markerfacecolor="white",
+        markersize=5,
+        linewidth=1.0,
+        linestyle="--",
+        zorder=2,
+    )
+
+
+def _draw_key(figure: Figure) -> None:
+    line = require("matplotlib.lines", EXTRA).Line2D
+    solid = {"color": INK, "linewidth": 1.3}
+    handles = [
+        line([], [], **solid, marker="o"),
+        line([], [], **solid, marker="s"),
+        line([], [], **solid, marker="^"),
+        line([], [], color=NEUTRAL, marker="o", markerfacecolor="white", linestyle="--"),
+    ]
+    texts = ["this cohort (mean)", "median", "maximum", "the paper's Table 1 (same marks)"]
+    figure.legend(handles, texts, loc="outside lower center", ncols=4)
+
+
+def first_positive(table: Any) -> Figure:
+    """How many sequences have their first positive prediction at which index of the full sequence."""
+    rows = [row for row in table.select(["t", "n"]).to_pylist() if row["t"] is not None]
+    none = sum(row["n"] for row in table.select(["t", "n"]).to_pylist() if row["t"] is None)
+    if not rows:
+        return nothing("No sequence has a positive prediction.")
+    t, n = np.array([row["t"] for row in rows]), np.array([row["n"] for row in rows])
+    width = -(-(1 - int(t.min())) // MOST_BARS)
+    # Bins of the same width, from the latest event back.
+    sums = np.bincount(-t // width, weights=n)
+    with styled():
+        axes = empty_axes(WIDTH, 3.0)
+        axes.bar(
+            *(-width * np.arange(len(sums)) - (width - 1) / 2, sums),
+            width=0.9 * width,
+            color=FAINT,
+            edgecolor=NEUTRAL,
+            linewidth=0.5,
+        )
+        axes.set_xlabel("index in the full sequence (0 is its last event)")
+        axes.set_ylabel("sequences" if width == 1 else f"sequences in {width} events")
+        axes.set_title(f"First positive predictions; {none:,} sequences have none")
+        locators = require("matplotlib.ticker", EXTRA)
+        axes.xaxis.set_major_locator(locators.MaxNLocator(10, integer=True))
+        axes.yaxis.set_major_locator(locators.MaxNLocator(6, integer=True))
+        return figure_of(axes)

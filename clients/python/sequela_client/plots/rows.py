@@ -1,0 +1,57 @@
+"""Rows of figures: one for each feature or group, with its name on the left."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela_client.extras import require
+from sequela_client.plots.style import EXTRA, LABEL_WIDTH, MAX_INCHES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Lines of a name in a figure; the table beside it has the whole name.
+MOST_LINES = 2
+
+
+def empty_figure(width: float, height: float) -> Figure:
+    """A figure of this size in inches, to which a caller adds several axes. Use it within `styled()`."""
+    figure: Figure = require("matplotlib.figure", EXTRA).Figure(
+        figsize=(width, min(height, MAX_INCHES)), layout="constrained"
+    )
+    return figure
+
+
+def column(table: Any, name: str) -> NDArray[np.float64]:
+    """A column of a Table as numbers; NaN for null."""
+    return np.array([np.nan if each is None else each for each in table[name].to_pylist()], dtype=np.float64)
+
+
+def short(name: Any) -> str:
+    """A name in at most two lines of printable characters; an ellipsis says that there is more."""
+    text = "(no value)" if name is None else "".join(c if c.isprintable() else " " for c in str(name))
+    lines = textwrap.wrap(text, LABEL_WIDTH, max_lines=MOST_LINES, placeholder="…") or ["(empty)"]
+    return "\n".join(lines)
+
+
+def with_error(value: float, half: float) -> str:
+    """A signed number and half of its interval, with two digits of the latter."""
+    if not np.isfinite(value):
+        return "none"
+    known = np.isfinite(half) and half > 0
+    # No fewer than three digits after the point, and not more than a double can mean.
+    digits = int(np.clip(1 - np.floor(np.log10(half)), 3, 8)) if known else 3
+    return f"{value:+.{digits}f} ± {half:.{digits}f}" if known else f"{value:+.{digits}f}"
+
+
+def row_labels(axes: Axes, names: Sequence[str]) -> None:
+    """Labels the rows 0, 1, … of the y axis, the first on top."""
+    axes.set_yticks(np.arange(len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(names) - 0.5, -0.5)
