@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sequela_client.cohort import BulkQuestion, RunOptions
-from sequela_client.cohort.run import Summary, run
+from sequela_client.cohort.run import RunSummary, run
 
 Row = dict[str, Any]
 FEW = {"max_coalitions": 256, "levels": ("event", "feature")}
 
 
-def explained(data: Any, out: Path, server: str, question: BulkQuestion, **options: Any) -> Summary:
+def explained(data: Any, out: Path, server: str, question: BulkQuestion, **options: Any) -> RunSummary:
     """Explains files into a folder through this server."""
     return run(data, out, question, RunOptions((server,), **options), lambda _: None)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sequela_client.cli.grouped_help import GroupedCommand, option
-from sequela_client.cli.terminal import print_wrapped, printable, terminal, waiting
+from sequela_client.cli.terminal import print_wrapped, terminal, waiting
+from sequela_client.printable_text import printable
 
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort

@@ -126,7 +126,7 @@ def explain_all(
         TryAgain: the servers were busy or gone for longer than a minute. What is done is kept.
     """
     run(data, out, question, options or RunOptions(), report or (lambda _: None))
-    return Cohort.open(out)
+    return Cohort.open(Path(out))
 
 
 def run(
