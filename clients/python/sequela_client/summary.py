@@ -55,7 +55,7 @@ class RankedReason:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class AlertSummary:
     """The summary of one target.
 
     Args:
@@ -96,12 +96,14 @@ def summary_lines(explanation: Explanation) -> Iterator[str]:
             yield from part.lines
 
 
-def summary(explanation: Explanation) -> Summary:
+def summary(explanation: Explanation) -> AlertSummary:
     """The summary of the first target."""
     explanation = printable(explanation)
     labels = ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
     reasons = tuple(_reasons(Phrases(explanation, digits=2), explanation)) if explanation.explained else ()
-    return Summary(_opening(explanation), labels, _headline(explanation), reasons, tuple(_parts(explanation)))
+    return AlertSummary(
+        _opening(explanation), labels, _headline(explanation), reasons, tuple(_parts(explanation))
+    )
 
 
 def _headline(explanation: Explanation) -> str:
