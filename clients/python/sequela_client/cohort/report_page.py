@@ -82,7 +82,8 @@ def _facts(cohort: Cohort) -> list[tuple[str, str]]:
         ("written by Sequela", database.version),
         ("files", ", ".join(sorted({str(file.parent) for file in database.files}))),
         ("rows chosen by", "; ".join((*cohort.variant_parts, *cohort.conditions)) or "nothing: all rows"),
-        *((name, value) for name, value in database.question.items()),
+        # What was not asked for is left out.
+        *((name, value) for name, value in database.question.items() if value not in (None, [], {}, "")),
     ]
     return [
         (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
