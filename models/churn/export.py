@@ -65,7 +65,7 @@ def _compare(path: Path, model: ChurnModel) -> None:
 
 
 def write_schema(path: Path, rows: Sequence[History]) -> None:
-    """Writes `schema.json`. Its background is the average month of `rows`."""
+    """Writes `schema.json`. Its background is the average month of `rows`, customers who did not churn."""
     months = np.concatenate([row.inputs() for row in rows])
     schema = {
         "inputs": [{"name": INPUT, "role": "events", "dtype": "float32", "width": len(FEATURES)}],

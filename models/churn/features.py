@@ -11,7 +11,7 @@ from models.account_takeover.features import Numeric, standardise
 __all__ = ["FEATURES", "INPUT", "Numeric", "standardise"]
 
 INPUT = "months"
-"""The name of the model's input, (n, l, 5)."""
+"""The name of the model's input, (n, l, 4)."""
 FEATURES = (
     Numeric("purchases", "Purchases", "", 0.15, 0.35, log=True, description="Orders in the month"),
     Numeric("cds", "CDs bought", "", 0.25, 0.6, log=True, description="CDs in all orders of the month"),
@@ -24,5 +24,4 @@ FEATURES = (
         3.0,
         description="0 in a month with a purchase",
     ),
-    Numeric("months_as_customer", "Time as customer", "months", 4.5, 3.0, description="0 in the first month"),
 )

@@ -32,7 +32,7 @@ class History:
     Attributes:
         customer: CDNOW's number of the customer.
         months: (l,) datetime64[M]; the last one is the month of the cut-off.
-        values: (l, 5) raw values, in the order of `FEATURES`.
+        values: (l, 4) raw values, in the order of `FEATURES`.
         churned: whether nothing was bought in the half-year after the cut-off.
     """
 
@@ -51,7 +51,7 @@ class History:
         return int(self.values[:, 0].sum())
 
     def inputs(self) -> NDArray[np.float32]:
-        """The model's input, (l, 5)."""
+        """The model's input, (l, 4)."""
         columns = zip(FEATURES, self.values.T, strict=True)
         return np.stack([standardise(feature, column) for feature, column in columns], axis=1)
 
@@ -104,15 +104,14 @@ def _history(own: Purchases, customer: int, last: np.datetime64, *, churned: boo
     months = np.arange(bought.min(), last + 1)
     index = (bought - months[0]).astype(int)
     counts = np.bincount(index, minlength=len(months))
-    tenure = np.arange(len(months))
-    recent = np.maximum.accumulate(np.where(counts > 0, tenure, 0))
+    place = np.arange(len(months))
+    recent = np.maximum.accumulate(np.where(counts > 0, place, 0))
     values = np.stack(
         [
             counts,
             np.bincount(index, own.cds, len(months)),
             np.bincount(index, own.spend, len(months)),
-            tenure - recent,
-            tenure,
+            place - recent,
         ],
         axis=1,
     )

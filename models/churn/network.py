@@ -34,7 +34,7 @@ class ChurnModel(nn.Module):
         self.head = nn.Linear(HIDDEN, 1)
 
     def logits(self, months: Tensor) -> tuple[Tensor, Tensor]:
-        """The log-odds (n, 1), and the attention (n, l), of months (n, l, 5) float32, oldest first."""
+        """The log-odds (n, 1), and the attention (n, l), of months (n, l, 4) float32, oldest first."""
         states, _ = self.gru(months)
         attention = torch.softmax(self.attention(states).squeeze(2), dim=1)
         context = (attention.unsqueeze(2) * states).sum(dim=1)
@@ -67,7 +67,7 @@ def train(rows: Sequence[History], epochs: int, seed: int) -> Iterator[tuple[Chu
 
 
 def _by_length(rows: Sequence[History]) -> list[tuple[Tensor, Tensor]]:
-    """Inputs (n, l, 5) and classes (n, 1) of the histories of each length, so that no padding is needed."""
+    """Inputs (n, l, 4) and classes (n, 1) of the histories of each length, so that no padding is needed."""
     groups = []
     for length in sorted({len(row) for row in rows}):
         alike = [row for row in rows if len(row) == length]

@@ -41,7 +41,7 @@ def main() -> None:
     measured = _by_split(histories(purchases, LAST_MONTH), split_customers(purchases))
     training = _training_rows(purchases, options.seed)
     options.output.mkdir(parents=True, exist_ok=True)
-    write_schema(options.output / "schema.json", training)
+    write_schema(options.output / "schema.json", [row for row in training if not row.churned])
     report: dict[str, Any] = {"data": _describe(measured), "checkpoints": {}}
     for epoch, (model, loss) in enumerate(train(training, max(options.epochs), options.seed), start=1):
         if epoch in options.epochs:

@@ -49,7 +49,6 @@ def expected(table: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
     number = full["month"].map(lambda month: month.ordinal)
     bought = number.where(full["purchases"] > 0).groupby(full["customer"]).ffill()
     full["months_since_purchase"] = number - bought
-    full["months_as_customer"] = full.groupby("customer").cumcount()
     return full
 
 
