@@ -114,7 +114,7 @@ def test_lapsed_and_active_customers_are_told_apart(
         np.array(
             [
                 [explain(sequela, row.inputs(), epoch).features[name].value for name in NAMES[:3]]
-                for row in some(held_out, lapsed=lapsed, count=25)
+                for row in some(held_out, lapsed=lapsed, count=12)
             ]
         )
         for lapsed in (True, False)
@@ -133,7 +133,7 @@ def test_months_with_purchases_lower_the_score_and_empty_ones_raise_it(
     """
     attributions: dict[bool, list[float]] = {True: [], False: []}
     checks: dict[bool, list[float]] = {True: [], False: []}
-    for row in some(held_out, lapsed=True, count=20) + some(held_out, lapsed=False, count=20):
+    for row in some(held_out, lapsed=True, count=10) + some(held_out, lapsed=False, count=10):
         months = row.inputs()
         e = explain(sequela, months, epoch)
         score = scorer(epoch)
@@ -155,7 +155,7 @@ def test_months_with_purchases_lower_the_score_and_empty_ones_raise_it(
 def test_attributions_and_attention_grow_with_learning(sequela: Sequela, held_out: list[History]) -> None:
     """After one epoch both say nothing; after 600 the months that the model attends to are those that matter to it."""
     agreement, strength, spread = {}, {}, {}
-    rows = some(held_out, lapsed=True, count=20) + some(held_out, lapsed=False, count=20)
+    rows = some(held_out, lapsed=True, count=10) + some(held_out, lapsed=False, count=10)
     for epoch in EPOCHS:
         session = onnxruntime.InferenceSession(path(epoch))
         found = []
