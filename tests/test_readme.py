@@ -12,7 +12,14 @@ import pytest
 from click.testing import CliRunner
 from documents import ROOT, fences, server_options
 from sequela.adapters.model_io.schema_json import read_schema
-from sequela.explain.schema import Display, FeatureSchema, InputSchema, ModelSchema
+from sequela.explain.schema import (
+    Display,
+    FeatureSchema,
+    InputSchema,
+    ModelSchema,
+    ReasonTemplate,
+    ReasonTemplates,
+)
 from sequela_client.cli.main import main
 from serving import PATIENCE, Serving, embedded
 
@@ -73,6 +80,6 @@ def test_the_schema_of_the_docs_is_a_schema() -> None:
         "hour",
         "balance",
     ]
-    for kind in (ModelSchema, InputSchema, FeatureSchema, Display):
+    for kind in (ModelSchema, InputSchema, FeatureSchema, Display, ReasonTemplates, ReasonTemplate):
         for key in fields(kind):
             assert f"`{key.name}`" in text or key.name in ("mean", "scale"), key.name

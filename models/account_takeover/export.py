@@ -15,6 +15,7 @@ import torch
 
 from models.account_takeover.features import CATEGORICAL, NUMERIC, Categorical, Numeric
 from models.account_takeover.network import TakeoverModel
+from models.account_takeover.reasons import reason_templates
 from models.account_takeover.simulate import Account
 
 OPSET = 18
@@ -58,6 +59,7 @@ def write_schema(path: Path, accounts: Sequence[Account]) -> None:
         ],
         "targets": [{"name": "takeover", "label": "Probability of account takeover"}],
         "output": "probability",
+        "reasons": reason_templates(),
         "background": _average_event(accounts),
     }
     path.write_text(json.dumps(schema, indent=1) + "\n")

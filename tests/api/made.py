@@ -21,6 +21,7 @@ from sequela.explain.explanation import (
     LevelQuality,
     Pruning,
     PruningPoint,
+    Reason,
     StopReason,
     TargetScore,
 )
@@ -106,6 +107,11 @@ def explanation() -> Explanation:
         cut_short=True,
         warnings=(ExplanationWarning("OUTPUTS_LEFT_OUT", "2 of 5 outputs were explained"),),
         output_count=5,
+        reasons=(
+            Reason("t", "Amount.", "templates[1]", "7", kind.CELL, 0.5, 0.125, -1, "amount"),
+            Reason("t", "Age.", "default", "1", kind.FEATURE, 0.4, 0.1, feature="age", tied=True),
+        ),
+        event_weights=(0.25, 0.75),
     )
 
 

@@ -55,9 +55,11 @@ WORDS = frozenset(
         "displayed",
         "static_values",
         "method_version",
+        "reasons",
+        "reasons_version",
     }
 )
-"""Fields that people read."""
+"""Fields that people read. The numbers of reasons are those of their attributions."""
 PORT = re.compile(r"127\.0\.0\.1:\d+")
 """Servers listen on free ports, which messages may name."""
 WORDS_OF = frozenset({("EventValues", "values"), ("event_values", "values")})

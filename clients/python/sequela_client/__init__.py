@@ -15,7 +15,7 @@ from sequela_client.errors import (
     Violation,
 )
 from sequela_client.explanation import Explanation
-from sequela_client.explanation_parts import ExplanationWarning, Verdict
+from sequela_client.explanation_parts import ExplanationWarning, Reason, Verdict
 from sequela_client.inputs import BackgroundValues, EventInfo, Sequence
 from sequela_client.models import Endpoint
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
@@ -39,6 +39,7 @@ __all__ = [
     "OperatorError",
     "Outcome",
     "PlayerKind",
+    "Reason",
     "Scores",
     "Sequela",
     "SequelaError",

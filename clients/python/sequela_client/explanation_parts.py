@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sequela_client.attributions import ContractEnum, PerTarget, Quality
+from sequela_client.attributions import ContractEnum, PerTarget, PlayerKind, Quality
 from sequela_client.inputs import EventInfo
 
 
@@ -103,6 +103,37 @@ class ExplanationWarning:
 
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A main reason for the score of a target, as a sentence. Its 95 % interval does not span 0.
+
+    Args:
+        text: the sentence.
+        kind: CELL, FEATURE or EVENT.
+        value: the attribution to the target.
+        standard_error: its standard error; 0 if exact.
+        rank: 1 for the strongest reason. Reasons that cannot be told apart within their errors have the same rank.
+        tied: whether it has the rank of the reason before it.
+        t: the event of a CELL or EVENT.
+        feature: the feature of a CELL or FEATURE.
+        target: the name of the target.
+        template: the template of the sentence: `templates[3]` of the schema's reasons, or `default`.
+        template_version: the version of the templates.
+    """
+
+    text: str
+    kind: PlayerKind
+    value: float
+    standard_error: float
+    rank: int
+    tied: bool
+    t: int | None
+    feature: str | None
+    target: str
+    template: str
+    template_version: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
@@ -14,6 +14,7 @@ from sequela_client.explanation_parts import (
     ExplanationWarning,
     Feature,
     Pruning,
+    Reason,
     TargetScore,
 )
 from sequela_client.options import UsedOptions
@@ -39,6 +40,9 @@ class ExplanationRecord:
         cut_short: whether the deadline ended the computation early.
         warnings: what to know before one relies on the numbers.
         output_count: how many outputs the model has; `targets` may be a part of them.
+        reasons_by_target: the main reasons for each target's score, by its name; at most four each.
+        event_weights: the model's own weight of each event, such as its attention, oldest event first as in the
+            sequence; empty if the model has none.
     """
 
     name: str
@@ -63,6 +67,8 @@ class ExplanationRecord:
     cut_short: bool
     warnings: tuple[ExplanationWarning, ...] = ()
     output_count: int = 0
+    reasons_by_target: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    event_weights: tuple[float, ...] = ()
 
     @property
     def base_value(self) -> float:
@@ -73,6 +79,13 @@ class ExplanationRecord:
     def score(self) -> float:
         """f(X), the score of the sequence, after the link."""
         return self.targets[0].score
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """The main reasons for the first target's score, at most four: first what moved it away from the base value,
+        the strongest first, then what moved it back.
+        """
+        return self.reasons_by_target.get(self.targets[0].name, ())
 
     @property
     def event_level(self) -> LevelAttributions | None:
@@ -144,6 +157,7 @@ class ExplanationRecord:
             pruning=self.pruning.for_target(index),
             options=self.options.for_target(index),
             levels={level_name: level.for_target(index) for level_name, level in self.levels.items()},
+            reasons_by_target={name: self.reasons_by_target.get(name, ())},
         )
 
     def displayed(self, t: int, feature: str) -> str:

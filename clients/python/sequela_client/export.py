@@ -15,7 +15,7 @@ from sequela_client.attributions import Attribution, LevelAttributions
 from sequela_client.explanation_record import ExplanationRecord
 from sequela_client.options import Level
 
-# The header of the CSV. Columns up to `level_stop_reason` describe the row's attribution, the next its target, and
+# The header of the CSV. Columns up to `event_weight` describe the row's attribution, the next its target, and
 # the last ones the explanation. The latter repeat in every row, so that each row can be read on its own.
 COLUMNS = (
     "explanation",
@@ -35,6 +35,9 @@ COLUMNS = (
     "event_time",
     "feature_label",
     "level_stop_reason",
+    "reason",
+    "reason_rank",
+    "event_weight",
     "target_label",
     "score",
     "base_value",
@@ -78,6 +81,11 @@ def to_dict(explanation: ExplanationRecord) -> dict[str, Any]:
     for field in dataclasses.fields(explanation):
         if field.name == "levels":
             values |= _levels(explanation)
+        elif field.name == "reasons_by_target":
+            # Each reason names its target, as in the contract.
+            values["reasons"] = [
+                plain(item) for each in explanation.reasons_by_target.values() for item in each
+            ]
         else:
             values[field.name] = plain(getattr(explanation, field.name))
     return values
@@ -120,8 +128,8 @@ def _rows(explanation: ExplanationRecord) -> Iterator[dict[str, Any]]:
     for name, level in explanation.levels.items():
         for item in level.attributions:
             player = _player(explanation, name, level, item)
-            for target, value, error in zip(targets, item.values, item.standard_errors, strict=True):
-                yield target | player | {"value": repr(value), "standard_error": repr(error)}
+            for index, target in enumerate(targets):
+                yield target | player | _numbers(explanation, index, item)
 
 
 def _whole(explanation: ExplanationRecord) -> dict[str, Any]:
@@ -181,7 +189,25 @@ def _player(
         "event_time": info.time.isoformat() if info and info.time else "",
         "feature_label": _inert(labels.get(item.feature or "", "")),
         "level_stop_reason": level.quality.stop_reason.value,
+        "event_weight": _event_weight(explanation, item.t),
     }
+
+
+def _numbers(explanation: ExplanationRecord, index: int, item: Attribution) -> dict[str, Any]:
+    """The columns of an attribution to one target: its number, and the sentence if it is a main reason."""
+    columns = {"value": repr(item.values[index]), "standard_error": repr(item.standard_errors[index])}
+    reasons = explanation.reasons_by_target.get(explanation.targets[index].name, ())
+    player = (item.kind, item.t, item.feature)
+    found = next((each for each in reasons if (each.kind, each.t, each.feature) == player), None)
+    if found is None:
+        return columns
+    return columns | {"reason": _inert(found.text), "reason_rank": found.rank}
+
+
+def _event_weight(explanation: ExplanationRecord, t: int | None) -> str:
+    """The model's own weight of an event; empty if it has none."""
+    weights = explanation.event_weights
+    return repr(weights[t - 1]) if t is not None and -len(weights) < t <= 0 else ""
 
 
 def _number(value: float | None) -> str:

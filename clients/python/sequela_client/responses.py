@@ -19,6 +19,7 @@ from sequela_client.explanation_parts import (
     Feature,
     Pruning,
     PruningPoint,
+    Reason,
     TargetScore,
     Verdict,
 )
@@ -58,6 +59,8 @@ def explanation(message: pb.Explanation) -> Explanation:
         cut_short=message.cut_short,
         warnings=warnings(message.warnings),
         output_count=message.output_count,
+        reasons_by_target={target.name: _reasons(message, target.name) for target in message.targets},
+        event_weights=tuple(message.event_weights),
     )
 
 
@@ -74,6 +77,31 @@ def levels(message: Any) -> dict[str, LevelAttributions]:
 def warnings(messages: Iterable[pb.Warning]) -> tuple[ExplanationWarning, ...]:
     """The warnings of an answer."""
     return tuple(ExplanationWarning(message.reason, message.message) for message in messages)
+
+
+def _reasons(message: pb.Explanation, target: str) -> tuple[Reason, ...]:
+    """The reasons for one target, with their ranks: tied ones share that of the first of them."""
+    found: list[Reason] = []
+    for place, item in enumerate((item for item in message.reasons if item.target == target), 1):
+        rank = found[-1].rank if item.tied and found else place
+        found.append(_reason(item, rank))
+    return tuple(found)
+
+
+def _reason(message: pb.Reason, rank: int) -> Reason:
+    return Reason(
+        text=message.text,
+        kind=PlayerKind(word(pb.PlayerKind, message.kind)),
+        value=message.value,
+        standard_error=message.standard_error,
+        rank=rank,
+        tied=message.tied,
+        t=message.event if message.HasField("event") else None,
+        feature=message.feature if message.HasField("feature") else None,
+        target=message.target,
+        template=message.template,
+        template_version=message.template_version,
+    )
 
 
 def target_score(message: pb.TargetScore) -> TargetScore:

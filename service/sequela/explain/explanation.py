@@ -15,8 +15,8 @@ from sequela.explain.request import EventInfo
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
-METHOD_VERSION = "2"
-"""Changes whenever the same request may get different numbers."""
+METHOD_VERSION = "3"
+"""Changes whenever the same request may get a different answer. Stored answers of another version are not reused."""
 
 PerTarget = tuple[float, ...]
 """One number for each target, in the order of `Explanation.targets`."""
@@ -188,6 +188,35 @@ class EventValues:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """One of the main reasons for a target's score, as a sentence.
+
+    Attributes:
+        target: The name of the target.
+        text: The sentence.
+        template: The template that it was made from: `templates[3]` of the schema's reasons, or `default`.
+        template_version: The version of the schema's templates, or of the built-in texts.
+        kind: CELL, FEATURE or EVENT.
+        value: The attribution φ to the target.
+        standard_error: The standard error of φ.
+        event: The event t <= 0 of a cell or an event.
+        feature: The name of the feature of a cell or a feature.
+        tied: Whether it is not clearly weaker than the reason before it.
+    """
+
+    target: str
+    text: str
+    template: str
+    template_version: str
+    kind: PlayerKind
+    value: float
+    standard_error: float
+    event: int | None = None
+    feature: str | None = None
+    tied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ExplanationWarning:
     """Something that the reader of an answer should know. `reason` is stable, in UPPER_SNAKE_CASE."""
 
@@ -222,6 +251,8 @@ class Explanation:
         cut_short: Whether the deadline had an effect on the numbers.
         warnings: What a reader of the answer should know.
         output_count: The number of the model's outputs.
+        reasons: The main reasons, at most four for each target, in the order of the targets.
+        event_weights: The model's own weight of each real event, oldest first; empty if it has none.
     """
 
     name: str
@@ -246,3 +277,5 @@ class Explanation:
     cut_short: bool = False
     warnings: tuple[ExplanationWarning, ...] = ()
     output_count: int = 0
+    reasons: tuple[Reason, ...] = ()
+    event_weights: tuple[float, ...] = ()

@@ -11,6 +11,7 @@ from sequela.explain.evaluate.choose_execution import choose_execution, executio
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
+from sequela.explain.event_weights import event_weights
 from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.levels.definition import LevelContext
 from sequela.explain.levels.play import LevelPlayer
@@ -71,6 +72,7 @@ class Pipeline:
         timer = StageTimer(self.observer)
         with timer("score"):
             scored = score_task(task, self._evaluator(task, caller, trace))
+            weights = event_weights(task, caller) if scored.scores.has_base else ()
         trace.scored(scored)
         # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:
@@ -89,6 +91,7 @@ class Pipeline:
         results = LevelPlayer(context, task.model.endpoint, self.limits, timer, trace).play(levels)
         # The cost is read after the last game.
         basis = basic_explanation(chosen, name, scored.scores, used, _cost(caller, timer))
+        basis = replace(basis, event_weights=weights)
         answer = explained(basis, chosen, scan, context, levels, results)
         return with_caveats(answer, chosen, scored.scores, context, results)
 

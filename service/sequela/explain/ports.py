@@ -220,6 +220,17 @@ class LocalModel(Protocol):
             DeadlinePassed: The call was stopped at `until`.
         """
 
+    def event_weights(
+        self, sequence: Cells, frame: Frame, until: float = math.inf
+    ) -> NDArray[np.float64] | None:
+        """Reads the model's own weights of the events from the output that `ModelSchema.event_weights` names.
+
+        Takes a batch of one sequence, as `run` does, and raises as `run` does.
+
+        Returns:
+            A weight for each real event, oldest first, (l,); None if the schema names no such output.
+        """
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteModel:

@@ -148,6 +148,40 @@ class TargetSchema:
     label: str = ""
 
 
+class Direction(StrEnum):
+    """What a reason did to the score."""
+
+    RAISES = "raises"
+    LOWERS = "lowers"
+
+
+ANY_FEATURE = "*"
+"""A reason template for every feature without a template of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonTemplate:
+    """The text of a reason, with placeholders in braces.
+
+    Attributes:
+        text: One line. The placeholders are `explain.result.reason_templates.PLACEHOLDERS`.
+        feature: The feature that it is for, or `ANY_FEATURE`. Empty: it is for whole events.
+        direction: Whether it is for reasons that raise or that lower the score; None for both.
+    """
+
+    text: str
+    feature: str = ""
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonTemplates:
+    """How reasons read, with the author's version, which every reason states."""
+
+    version: str | int | float
+    templates: tuple[ReasonTemplate, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSchema:
     """A model's inputs, logical features and targets.
@@ -169,6 +203,9 @@ class ModelSchema:
         trial_length: The number of events in the trial runs when the model is loaded; None to use the default numbers.
         classes: Whether the outputs are alternatives, so that the one with the highest score is explained first. None
             means that they are, unless they are the steps of a forecast.
+        reasons: How reasons read; None for the built-in texts.
+        event_weights: The graph output with the model's own weight of each event, such as its attention; empty if it
+            has none.
     """
 
     inputs: tuple[InputSchema, ...] = ()
@@ -182,3 +219,5 @@ class ModelSchema:
     background: Mapping[str, tuple[float, ...] | tuple[tuple[float, ...], ...]] | None = None
     trial_length: int | None = None
     classes: bool | None = None
+    reasons: ReasonTemplates | None = None
+    event_weights: str = ""

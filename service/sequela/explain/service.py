@@ -27,6 +27,7 @@ from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
+from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
@@ -178,7 +179,7 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
     infos = request.sequence.events
     # Event values hold the caller's notes, which are not part of the content key.
     shown = shown_events(task.layout, task.prepared.cells, pruned, found.levels, infos)
-    return replace(
+    answer = replace(
         found,
         name=name,
         create_time=datetime.now(UTC),
@@ -189,6 +190,8 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
         event_values=shown if found.explained else (),
         cost=cost,
     )
+    # Reasons quote the caller's notes.
+    return replace(answer, reasons=reasons(answer, task.model.info.schema.reasons))
 
 
 def _outcome(explanation: Explanation) -> str:

@@ -52,6 +52,15 @@ def test_a_schema_alone() -> None:
     assert found.schema.bounded
 
 
+def test_event_weights_are_refused() -> None:
+    """Endpoints are asked for one output, so a schema that names a second one is refused, with the way out."""
+    with pytest.raises(SequelaError) as caught:
+        reading({"event_weights": "alpha"})
+    assert caught.value.reason == "SCHEMA_DOES_NOT_FIT"
+    assert "event_weights: is 'alpha'" in str(caught.value)
+    assert "load the ONNX file" in str(caught.value)
+
+
 def output(*axes: AxisSize, name: str = "score") -> tuple[OutputSignature, ...]:
     return (OutputSignature(name, Content.FLOATS, "FP32", axes),)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from sequela_client.attributions import Attribution, PlayerKind
+from sequela_client.attributions import Attribution
 from sequela_client.cli.phrases import Phrases, events_name
 from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
 
-# How many events, facts and features are named; the tables have the rest.
+# How many events and features are named; the tables have the rest.
 _MOST = 3
 _VERBS = {1: "raised", -1: "lowered"}
 # Scores from here on are printed without decimals.
@@ -44,11 +45,11 @@ def summary_lines(explanation: Explanation) -> Iterator[str]:
         return
     score, base = _scores(explanation)
     yield f"{_what(explanation)}: {score}. An average history gets {base}."
+    yield from _reasons(words, explanation)
     # First what moved the score away from the base value, then what moved it back.
     first = -1 if target.score < target.base_value else 1
     yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
     yield from _part(f"What {_VERBS[-first]} it", _events(words, explanation, -first))
-    yield from _part("Look at these facts first", _facts(words, explanation, first))
     for sign in (first, -first):
         features = [_feature(words, explanation, item) for item in _top(explanation.features.values(), sign)]
         if features:
@@ -140,13 +141,17 @@ def _events(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str
         yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
 
 
-def _facts(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str]:
-    """Single cells, one feature at one event, that raised or lowered the score."""
-    cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
-    for item in _top(cells, sign):
-        name = item.feature or ""
-        value = words.value(item.t or 0, name)
-        yield f"{words.signed(item.value)}  {words.feature(name)}: {value}, at {_when(words, item)}"
+def _reasons(words: Phrases, explanation: Explanation) -> Iterator[str]:
+    """The main reasons, each with its rank and attribution. Tied ones have the same rank, which is marked by =."""
+    reasons = explanation.reasons
+    ranks = Counter(item.rank for item in reasons)
+    if reasons:
+        yield from ("", "Reasons:")
+    for item in reasons:
+        rank = f"{item.rank}{'=' if ranks[item.rank] > 1 else '.'}"
+        yield f"  {rank} {words.signed(item.value)}  {item.text}"
+    if max(ranks.values(), default=0) > 1:
+        yield "  (= marks reasons that are equally strong within their errors.)"
 
 
 def _when(words: Phrases, item: Attribution) -> str:

@@ -1896,6 +1896,8 @@ class Explanation(_message.Message):
     CUT_SHORT_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     OUTPUT_COUNT_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    EVENT_WEIGHTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`explanations/e`."""
     caller_id: _builtins.str
@@ -1957,6 +1959,18 @@ class Explanation(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
         """What a reader should know before relying on the numbers."""
 
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
+        """The main reasons for the score, at most four for each target, in the order of the targets. For each target, first
+        those that moved its score away from the base value, the strongest first, then those that moved it back.
+        """
+
+    @_builtins.property
+    def event_weights(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """The model's own weight of each real event, such as its attention, from the oldest event to the newest. Empty if the
+        model's schema names no output for it, and if the score was below minimum_score.
+        """
+
     def __init__(
         self,
         *,
@@ -1984,14 +1998,82 @@ class Explanation(_message.Message):
         cut_short: _builtins.bool = ...,
         warnings: _abc.Iterable[Global___Warning] | None = ...,
         output_count: _builtins.int = ...,
+        reasons: _abc.Iterable[Global___Reason] | None = ...,
+        event_weights: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "event_level", b"event_level", "feature_level", b"feature_level", "options", b"options", "pruning", b"pruning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_count", b"event_count", "event_level", b"event_level", "event_values", b"event_values", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "output_count", b"output_count", "pruning", b"pruning", "static_values", b"static_values", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_count", b"event_count", "event_level", b"event_level", "event_values", b"event_values", "event_weights", b"event_weights", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "output_count", b"output_count", "pruning", b"pruning", "reasons", b"reasons", "static_values", b"static_values", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
+
+@_typing.final
+class Reason(_message.Message):
+    """A main reason for the score of a target: a single cell, a feature, or an event. Its 95 % interval does not span 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TEMPLATE_FIELD_NUMBER: _builtins.int
+    TEMPLATE_VERSION_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    FEATURE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    TIED_FIELD_NUMBER: _builtins.int
+    target: _builtins.str
+    """The name of the target."""
+    text: _builtins.str
+    """The sentence, for people."""
+    template: _builtins.str
+    """The template of the sentence: `templates[3]` of `reasons` in the model's schema, or `default`."""
+    template_version: _builtins.str
+    """The version that the schema gives its templates, or that of the built-in sentences."""
+    kind: Global___PlayerKind.ValueType
+    """CELL, FEATURE or EVENT."""
+    event: _builtins.int
+    """CELL, EVENT: the event, t <= 0."""
+    feature: _builtins.str
+    """CELL, FEATURE: the name of the feature."""
+    value: _builtins.float
+    """The attribution to the target, and its standard error; the same as in the level."""
+    standard_error: _builtins.float
+    tied: _builtins.bool
+    """True if it is not clearly weaker than the reason before it: the 95 % interval of their difference spans 0. The two
+    estimates are taken as independent, since their covariance is not known. Show tied reasons as equals.
+    """
+    def __init__(
+        self,
+        *,
+        target: _builtins.str = ...,
+        text: _builtins.str = ...,
+        template: _builtins.str = ...,
+        template_version: _builtins.str = ...,
+        kind: Global___PlayerKind.ValueType = ...,
+        event: _builtins.int | None = ...,
+        feature: _builtins.str | None = ...,
+        value: _builtins.float = ...,
+        standard_error: _builtins.float = ...,
+        tied: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "_feature", b"_feature", "event", b"event", "feature", b"feature"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event", b"_event", "_feature", b"_feature", "event", b"event", "feature", b"feature", "kind", b"kind", "standard_error", b"standard_error", "target", b"target", "template", b"template", "template_version", b"template_version", "text", b"text", "tied", b"tied", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__event: _TypeAlias = _typing.Literal["event"]  # noqa: Y015
+    _WhichOneofArgType__event: _TypeAlias = _typing.Literal["_event", b"_event"]  # noqa: Y015
+    _WhichOneofReturnType__feature: _TypeAlias = _typing.Literal["feature"]  # noqa: Y015
+    _WhichOneofArgType__feature: _TypeAlias = _typing.Literal["_feature", b"_feature"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__event) -> _WhichOneofReturnType__event | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__feature) -> _WhichOneofReturnType__feature | None: ...
+
+Global___Reason: _TypeAlias = Reason  # noqa: Y015
 
 @_typing.final
 class Warning(_message.Message):
@@ -2310,6 +2392,8 @@ class Model(_message.Message):
     ENDPOINT_VERSION_FIELD_NUMBER: _builtins.int
     ENDPOINT_REVISION_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    REASONS_VERSION_FIELD_NUMBER: _builtins.int
+    EVENT_WEIGHTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`models/m/versions/v`."""
     digest: _builtins.str
@@ -2333,6 +2417,10 @@ class Model(_message.Message):
     endpoint_version: _builtins.str
     """The version that the endpoint is asked for, and the operator's revision."""
     endpoint_revision: _builtins.str
+    reasons_version: _builtins.str
+    """The version of the reason templates in its schema; empty if it has none."""
+    event_weights: _builtins.str
+    """The output with the model's own weight of each event, as its schema names it; empty if it has none."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInput]: ...
     @_builtins.property
@@ -2367,10 +2455,12 @@ class Model(_message.Message):
         endpoint_version: _builtins.str = ...,
         endpoint_revision: _builtins.str = ...,
         warnings: _abc.Iterable[Global___Warning] | None = ...,
+        reasons_version: _builtins.str = ...,
+        event_weights: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounded", b"bounded", "create_time", b"create_time", "default_background_digest", b"default_background_digest", "digest", b"digest", "endpoint_revision", b"endpoint_revision", "endpoint_uri", b"endpoint_uri", "endpoint_version", b"endpoint_version", "execution", b"execution", "features", b"features", "fixed_length", b"fixed_length", "inputs", b"inputs", "link", b"link", "name", b"name", "per_event", b"per_event", "source", b"source", "state", b"state", "state_detail", b"state_detail", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounded", b"bounded", "create_time", b"create_time", "default_background_digest", b"default_background_digest", "digest", b"digest", "endpoint_revision", b"endpoint_revision", "endpoint_uri", b"endpoint_uri", "endpoint_version", b"endpoint_version", "event_weights", b"event_weights", "execution", b"execution", "features", b"features", "fixed_length", b"fixed_length", "inputs", b"inputs", "link", b"link", "name", b"name", "per_event", b"per_event", "reasons_version", b"reasons_version", "source", b"source", "state", b"state", "state_detail", b"state_detail", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -82,6 +82,7 @@ def read_interface(
     choice = choose_output(draft.schema.output, signature.outputs, draft.path, uri_path)
     output = choice.output
     _check_batch_first(draft)
+    _refuse_event_weights(draft)
     sizes = read_sizes(draft.schema.inputs, draft.server_signature, limits, draft.path)
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
     # An endpoint does not say whether outputs are bounded; a schema may.
@@ -110,6 +111,16 @@ def _check_batch_first(draft: Draft) -> None:
                 "first: serve a model that takes it so (batch_first=True)"
             )
             raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
+
+
+def _refuse_event_weights(draft: Draft) -> None:
+    """Raises InvalidInput for a schema with event weights, since endpoints are asked for one output only."""
+    if draft.schema.event_weights:
+        text = (
+            f"event_weights: is {draft.schema.event_weights!r}, but a model behind an endpoint is asked for its score "
+            "only; remove the key, or load the ONNX file"
+        )
+        raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
 
 
 def _signature(description: Description, schema_json: bytes, uri_path: str, schema_path: str) -> Signature:

@@ -48,7 +48,7 @@ class OutputChoice:
 
 
 def choose_output(
-    wanted: str, outputs: Sequence[OutputSignature], schema_path: str, path: str
+    wanted: str, outputs: Sequence[OutputSignature], schema_path: str, path: str, weights: str = ""
 ) -> OutputChoice:
     """Chooses an output.
 
@@ -57,6 +57,7 @@ def choose_output(
         outputs: The model's outputs.
         schema_path: Where the schema stands in the request, for errors.
         path: Where the model stands in the request, for errors.
+        weights: The output that the schema names as `event_weights`, which is not the score; empty for none.
 
     Raises:
         InvalidInput: SCHEMA_DOES_NOT_FIT if the schema names no output of the model, or one that holds no numbers;
@@ -64,6 +65,7 @@ def choose_output(
     """
     if wanted:
         return OutputChoice(_find_named(wanted, outputs, schema_path).name)
+    outputs = [item for item in outputs if item.name != weights] or outputs
     usable = [item for item in outputs if item.content is not Content.NOT_NUMERIC]
     if not usable:
         text = f"output {outputs[0].description}: {NOT_A_TENSOR}"

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from sequela.adapters.model_io.arrangement import SERVER_AXES
+from sequela.adapters.model_io.reason_check import reason_problems
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.limits import Limits
@@ -66,8 +67,12 @@ def check_inputs(
 
 
 def check_features(schema: ModelSchema, path: str) -> None:
-    """Checks that every column belongs to exactly one feature. Raises InvalidInput (SCHEMA_DOES_NOT_FIT)."""
-    _refuse((*_feature_problems(schema), *_cover_problems(schema)), path)
+    """Checks that every column belongs to exactly one feature, and that reason templates name features.
+
+    Raises:
+        InvalidInput: SCHEMA_DOES_NOT_FIT.
+    """
+    _refuse((*_feature_problems(schema), *_cover_problems(schema), *reason_problems(schema)), path)
 
 
 def check_targets(targets: Sequence[TargetSchema], outputs: int, path: str) -> None:

@@ -27,6 +27,8 @@ EXPECTED: Mapping[str, str] = {
     "tuple_type": "a list",
 }
 """Descriptions of the expected values, by pydantic error type."""
+VERSION = ("reasons", "version")
+"""The place of the one value that may be a string or a number. Pydantic reports a problem for each type."""
 
 # Pydantic applies this configuration to plain dataclasses only below another type, hence the `| None`.
 _SCHEMA: TypeAdapter[ModelSchema | None] = TypeAdapter(
@@ -68,6 +70,8 @@ def _refusal(problems: list[ErrorDetails], path: str) -> InvalidInput:
 
 
 def _description(problem: ErrorDetails) -> str:
+    if problem["loc"][:2] == VERSION and problem["type"] != "missing":
+        return f"{_key(VERSION)}: must be a string or a finite number, not {_shortened(problem['input'])}"
     key = _key(problem["loc"])
     if problem["type"] == "json_invalid":
         return f"is not valid JSON: {problem['ctx']['error']}"

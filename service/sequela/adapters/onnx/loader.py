@@ -18,6 +18,11 @@ from sequela.adapters.model_io.schema_draft import Draft, complete_schema, draft
 from sequela.adapters.model_io.signature import Signature
 from sequela.adapters.onnx.batch_first import with_time_first
 from sequela.adapters.onnx.class_labels import ClassLabels
+from sequela.adapters.onnx.event_weights import (
+    EventWeightReader,
+    event_weight_reader,
+    find_event_weights,
+)
 from sequela.adapters.onnx.execution_text import execution_text
 from sequela.adapters.onnx.file import OnnxFile, read_onnx
 from sequela.adapters.onnx.graph_signature import read_signature
@@ -157,8 +162,12 @@ class Loader:
             source.schema_path,
             graph.uses,
         )
-        outputs = graph.signature.outputs
-        return ModelDraft(draft, choose_output(draft.schema.output, outputs, draft.path, source.onnx_path))
+        outputs, weights = graph.signature.outputs, draft.schema.event_weights
+        if weights:
+            find_event_weights(weights, outputs, draft.path)
+            refuse_randomness(graph.plain, weights, source.onnx_path)
+        choice = choose_output(draft.schema.output, outputs, draft.path, source.onnx_path, weights)
+        return ModelDraft(draft, choice)
 
     def _try(self, graph: ModelGraph, interface: ModelDraft, source: ModelBytes) -> ModelTrial:
         open_graph = partial(self._open, source.onnx_path, interface.output)
@@ -227,6 +236,7 @@ class Loader:
             step_work=step_work(result.model),
             recurrence=recurrence,
             trial_lengths=tuple(result.probe_result.shapes),
+            weight_reader=_weight_reader(schema, result),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
@@ -242,6 +252,13 @@ class Loader:
                 wanted=self.provider.value,
                 used=active_providers(session.runtime),
             )
+
+
+def _weight_reader(schema: ModelSchema, trial: TrialResult) -> EventWeightReader | None:
+    if not schema.event_weights:
+        return None
+    lengths = tuple(trial.probe_result.shapes)
+    return event_weight_reader(schema.event_weights, trial.feeder, trial.session, lengths, trial.draft.path)
 
 
 def _with_independent_rows(trial: TrialResult) -> TrialResult:

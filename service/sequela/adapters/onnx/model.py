@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
+from sequela.adapters.onnx.event_weights import EventWeightReader
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explain.ports import Frame, ModelInfo, Recurrence
@@ -26,6 +27,7 @@ class OnnxModel:
         step_work: About how many multiply-adds one event takes.
         recurrence: Runs the model from states, if that is possible.
         trial_lengths: The numbers of events that it ran on when it was loaded.
+        weight_reader: Reads the model's own weights of events, if the schema names an output for them.
     """
 
     info: ModelInfo
@@ -36,6 +38,7 @@ class OnnxModel:
     step_work: int = 0
     recurrence: Recurrence | None = None
     trial_lengths: tuple[int, ...] = ()
+    weight_reader: EventWeightReader | None = None
 
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""
@@ -70,6 +73,12 @@ class OnnxModel:
             text = f"{error.message} (on {batch.length:,} events){self._trial_text()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
         return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
+
+    def event_weights(
+        self, sequence: Cells, frame: Frame, until: float = math.inf
+    ) -> NDArray[np.float64] | None:
+        """As in `LocalModel.event_weights`."""
+        return None if self.weight_reader is None else self.weight_reader.read(sequence, frame, until)
 
     def _trial_text(self) -> str:
         lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)

@@ -9,8 +9,15 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.encode.common import cost, feature, optional, timestamp, warning
 from sequela.api.encode.levels import level, quality
-from sequela.api.enums import OPTION_TABLES, VERDICTS
-from sequela.explain.explanation import EventValues, Explanation, Pruning, PruningPoint, TargetScore
+from sequela.api.enums import OPTION_TABLES, PLAYER_KINDS, VERDICTS
+from sequela.explain.explanation import (
+    EventValues,
+    Explanation,
+    Pruning,
+    PruningPoint,
+    Reason,
+    TargetScore,
+)
 from sequela.explain.options import RULES, ResolvedOptions
 from sequela.explain.ports import Page
 from sequela.explain.request import EventInfo
@@ -44,6 +51,8 @@ def explanation(item: Explanation) -> pb.Explanation:
         cut_short=item.cut_short,
         warnings=map(warning, item.warnings),
         output_count=item.output_count,
+        reasons=map(_reason, item.reasons),
+        event_weights=item.event_weights,
     )
     for name, found in item.levels.items():
         getattr(message, LEVEL_FIELD.format(name)).CopyFrom(level(found))
@@ -88,6 +97,21 @@ def _target(item: TargetScore) -> pb.TargetScore:
         raw_base_value=item.raw_base_value,
         raw_score=item.raw_score,
         label=item.label,
+    )
+
+
+def _reason(item: Reason) -> pb.Reason:
+    return pb.Reason(
+        target=item.target,
+        text=item.text,
+        template=item.template,
+        template_version=item.template_version,
+        kind=PLAYER_KINDS.number(item.kind),
+        event=item.event,
+        feature=item.feature,
+        value=item.value,
+        standard_error=item.standard_error,
+        tied=item.tied,
     )
 
 

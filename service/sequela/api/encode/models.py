@@ -44,6 +44,8 @@ def _describe(message: pb.Model, loaded: Model) -> None:
     message.bounded = bool(schema.bounded)
     message.warnings.extend(map(warning, loaded.info.warnings))
     message.default_background_digest = default.digest if default else ""
+    message.reasons_version = "" if schema.reasons is None else str(schema.reasons.version)
+    message.event_weights = schema.event_weights
     if loaded.endpoint:
         endpoint = loaded.endpoint.info
         message.endpoint_uri = endpoint.uri

@@ -32,6 +32,7 @@ from sequela.explain.pruning_scan import Scan, needs_scan
 from sequela.explain.request import EventInfo
 from sequela.explain.result.answer_warnings import outputs_left_out
 from sequela.explain.result.display import event_values, static_values
+from sequela.explain.result.reasons import reasons
 from sequela.explain.targets import Targets
 from sequela.explain.task import Task
 from sequela.timeshap.cells import Cells
@@ -92,6 +93,7 @@ def explained(
         event_values=shown_events(layout, cells, scan.pruned, assembled, request.sequence.events),
         static_values=static_values(layout, cells),
     )
+    answer = replace(answer, reasons=reasons(answer, task.model.info.schema.reasons))
     # Coarse games count too, since P is judged by them.
     games = (game for result in results.values() for game in result.games)
     if scan.complete and not any(game.out_of_time for game in games):
