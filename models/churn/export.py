@@ -16,6 +16,7 @@ import torch
 from models.churn.features import FEATURES, INPUT, Numeric
 from models.churn.histories import History
 from models.churn.network import ChurnModel
+from models.churn.reasons import reason_templates
 from models.fixtures.fixture import scrubbed
 
 OPSET = 17
@@ -72,6 +73,8 @@ def write_schema(path: Path, rows: Sequence[History]) -> None:
         "features": [_feature(feature, column) for column, feature in enumerate(FEATURES)],
         "targets": [{"name": "churn", "label": "Probability of no purchase in the next half-year"}],
         "output": PROBABILITY,
+        "event_weights": ATTENTION,
+        "reasons": reason_templates(),
         "background": {INPUT: months.mean(axis=0, dtype=np.float64).round(6).tolist()},
     }
     path.write_text(json.dumps(schema, indent=1) + "\n")

@@ -13,9 +13,28 @@ __all__ = ["FEATURES", "INPUT", "Numeric", "standardise"]
 INPUT = "months"
 """The name of the model's input, (n, l, 4)."""
 FEATURES = (
-    Numeric("purchases", "Purchases", "", 0.15, 0.35, log=True, description="Orders in the month"),
-    Numeric("cds", "CDs bought", "", 0.25, 0.6, log=True, description="CDs in all orders of the month"),
-    Numeric("spend", "Spend", "USD", 0.7, 1.5, log=True, decimals=2, description="Value of all orders"),
+    Numeric(
+        "purchases", "Purchases", "", 0.15, 0.35, log=True, description="Number of purchases in the month"
+    ),
+    Numeric(
+        "cds",
+        "CDs bought",
+        "",
+        0.25,
+        0.6,
+        log=True,
+        description="Number of CDs in all purchases of the month",
+    ),
+    Numeric(
+        "spend",
+        "Spend",
+        "USD",
+        0.7,
+        1.5,
+        log=True,
+        decimals=2,
+        description="Value of all purchases of the month",
+    ),
     Numeric(
         "months_since_purchase",
         "Time since last purchase",

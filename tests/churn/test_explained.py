@@ -6,7 +6,8 @@ lately are not, and their months with purchases lower it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from datetime import UTC
 
 import brute_force
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from brute_force import Arrays, Player
 from churn.checkpoints import EPOCHS, SCHEMA, path
 from numpy.typing import NDArray
-from sequela_client import Explanation, Sequela
+from sequela_client import EventInfo, Explanation, Sequela, Sequence
 
 from models.churn.features import FEATURES, standardise
 from models.churn.histories import History
@@ -30,7 +31,7 @@ def explain(sequela: Sequela, months: NDArray[np.float32], epoch: str) -> Explan
     return sequela.explain(months, model=path(epoch), levels=["event", "feature"], pruning_tolerance=0)
 
 
-def some(rows: Sequence[History], lapsed: bool, count: int) -> list[History]:
+def some(rows: Iterable[History], lapsed: bool, count: int) -> list[History]:
     """Customers who bought more than once: the last time over half a year ago, or in the last two months."""
     repeat = [row for row in rows if row.purchases > 1]
     chosen = [row for row in repeat if (row.values[-1, 3] > 6 if lapsed else row.values[-1, 3] <= 1)]
@@ -109,7 +110,7 @@ def test_the_probability_rises_with_every_month_without_a_purchase(epoch: str) -
 def test_lapsed_and_active_customers_are_told_apart(
     sequela: Sequela, held_out: list[History], epoch: str
 ) -> None:
-    """On average the features of orders raise the score of lapsed customers, and more than those of active ones."""
+    """On average the features of purchases raise the score of lapsed customers, and more than those of active ones."""
     lapsed, active = (
         np.array(
             [
@@ -171,3 +172,25 @@ def test_attributions_and_attention_grow_with_learning(sequela: Sequela, held_ou
     assert spread["600"] > 0.08
     assert agreement["1"] < 0.5
     assert agreement["600"] > 0.7
+
+
+def test_the_model_s_own_weights_are_its_attention(sequela: Sequela, held_out: list[History]) -> None:
+    """The answer has the attention, oldest month first, as the schema says."""
+    months = held_out[3].inputs()
+    for epoch in EPOCHS:
+        (attention,) = onnxruntime.InferenceSession(path(epoch)).run(["attention"], {"months": months[None]})
+        weights = explain(sequela, months, epoch).event_weights
+        np.testing.assert_allclose(weights, attention[0], atol=1e-6)
+        assert sum(weights) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_reasons_are_told_with_the_schema_s_sentences(sequela: Sequela, held_out: list[History]) -> None:
+    """At most four, each from a template of the schema, and each with the sign that its sentence says."""
+    for row in some(held_out, lapsed=True, count=5) + some(held_out, lapsed=False, count=5):
+        times = row.months.astype("datetime64[s]").tolist()
+        events = tuple(EventInfo(time=time.replace(tzinfo=UTC)) for time in times)
+        e = sequela.explain(Sequence(row.inputs(), events=events), model=path("600"))
+        assert len(e.reasons) <= 4
+        for reason in e.reasons:
+            assert reason.template.startswith("templates[")
+            assert ("against churn" in reason.text) == (reason.value < 0)
