@@ -42,6 +42,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers, model se
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
 	$(RUN)/python scripts/peer_env.py exporters
+	$(RUN)/python scripts/peer_env.py notebooks
 	$(RUN)/python scripts/peer_env.py triton
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
