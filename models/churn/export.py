@@ -71,7 +71,7 @@ def write_schema(path: Path, rows: Sequence[History]) -> None:
     schema = {
         "inputs": [{"name": INPUT, "role": "events", "dtype": "float32", "width": len(FEATURES)}],
         "features": [_feature(feature, column) for column, feature in enumerate(FEATURES)],
-        "targets": [{"name": "churn", "label": "Probability of no purchase in the next half-year"}],
+        "targets": [{"name": "churn", "label": "Probability of churn"}],
         "output": PROBABILITY,
         "event_weights": ATTENTION,
         "reasons": reason_templates(),

@@ -59,7 +59,7 @@ def test_the_probability_is_explained_exactly(sequela: Sequela, held_out: list[H
     months = next(row for row in held_out if row.purchases > 5 and len(row) == 10).inputs()
     e = explain(sequela, months, epoch)
     (target,) = e.targets
-    assert (target.name, target.label) == ("churn", "Probability of no purchase in the next half-year")
+    assert (target.name, target.label) == ("churn", "Probability of churn")
     events = [Player((t,), frozenset(("months", 9 + t, column) for column in range(4))) for t in range(-9, 1)]
     by_event = truth(months, epoch, events)
     assert e.score == pytest.approx(by_event.score[0], abs=1e-6)

@@ -37,14 +37,9 @@ def expected(table: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
         purchases=("spend", "size"), cds=("cds", "sum"), spend=("spend", "sum")
     )
     first = known.groupby("customer")["month"].min()
-    index = pd.MultiIndex.from_tuples(
-        [
-            (customer, month)
-            for customer, start in first.items()
-            for month in pd.period_range(start, last, freq="M")
-        ],
-        names=["customer", "month"],
-    )
+    months = pd.period_range("1997-01", last, freq="M", name="month")
+    index = pd.MultiIndex.from_product([first.index, months], names=["customer", "month"])
+    index = index[index.get_level_values("month") >= first.reindex(index.get_level_values("customer"))]
     full = sums.reindex(index, fill_value=0).reset_index()
     number = full["month"].map(lambda month: month.ordinal)
     bought = number.where(full["purchases"] > 0).groupby(full["customer"]).ffill()
