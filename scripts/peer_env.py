@@ -27,6 +27,8 @@ REQUIREMENTS = {
     # Frameworks that export models, for docs/exporting.md: a minute each, 1.5 GB and 1.8 GB.
     "exporters": ROOT / "requirements" / "exporters.txt",
     "tensorflow": ROOT / "requirements" / "tensorflow.txt",
+    # A data scientist's environment, for docs/notebooks: 1.5 GB.
+    "notebooks": ROOT / "requirements" / "notebooks.txt",
     "triton": ROOT / "requirements" / "triton.txt",
     "kserve": ROOT / "requirements" / "kserve.txt",
     "mlserver": ROOT / "requirements" / "mlserver.txt",

@@ -71,7 +71,9 @@ class Scan:
             raise CallerError(f"memory: {self.memory.limit!r}: {error}", reason="ARGUMENT_INVALID") from error
         connection.execute(f"SET temp_directory = {text_literal(folder)}")
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
+        # In a notebook without widgets DuckDB has no progress bar, and refuses even to switch it off.
+        with suppress(duckdb.InvalidInputException):
+            connection.execute("SET enable_progress_bar = false")
         connection.execute("SET preserve_insertion_order = true")
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
