@@ -64,12 +64,17 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
     parser.add_argument("--seeds", type=int, help="number of seeds of each estimator in the study accuracy")
+    parser.add_argument("--sequences", type=int, help="number of sequences in the study bulk")
     parser.add_argument(
         "--output", type=Path, default=OUTPUT, help="folder for the results (default: %(default)s)"
     )
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
-    effort = replace(effort, seeds=arguments.seeds or effort.seeds)
+    effort = replace(
+        effort,
+        seeds=arguments.seeds or effort.seeds,
+        sequences=arguments.sequences or effort.sequences,
+    )
     machine = this_machine()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(str(machine))

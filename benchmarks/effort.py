@@ -14,6 +14,7 @@ class Effort:
         seconds: how long each load and each bare run takes.
         calls: how many calls follow one after another.
         seeds: how many seeds each estimator gets when errors are compared.
+        sequences: how many sequences are explained in bulk; a loop and timeshap get a part of them.
     """
 
     repeats: int
@@ -23,11 +24,26 @@ class Effort:
     bare_seconds: float
     calls: int
     seeds: int
+    sequences: int
 
 
 FULL = Effort(
-    repeats=5, coalitions=32_768, reference=1 << 20, seconds=20.0, bare_seconds=1.0, calls=400, seeds=10
+    repeats=5,
+    coalitions=32_768,
+    reference=1 << 20,
+    seconds=20.0,
+    bare_seconds=1.0,
+    calls=400,
+    seeds=10,
+    sequences=5000,
 )
 QUICK = Effort(
-    repeats=2, coalitions=2048, reference=1 << 15, seconds=3.0, bare_seconds=0.2, calls=50, seeds=2
+    repeats=2,
+    coalitions=2048,
+    reference=1 << 15,
+    seconds=3.0,
+    bare_seconds=0.2,
+    calls=50,
+    seeds=2,
+    sequences=200,
 )

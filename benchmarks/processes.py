@@ -1,5 +1,7 @@
 """The memory and the children of another process, read from Linux's /proc."""
 
+import contextlib
+import os
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -29,6 +31,18 @@ def forget_peak(pid: int) -> None:
 def available_mb() -> float:
     """Returns how much memory a new process may use before the machine swaps, in MB."""
     return _mb((PROC / "meminfo").read_text(), "MemAvailable")
+
+
+def tree_mb() -> float:
+    """The memory that this process and all processes below it use now, in MB."""
+    waiting, total = [os.getpid()], 0.0
+    while waiting:
+        pid = waiting.pop()
+        # A process may end between being listed and being read.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError, StopIteration):
+            total += resident_mb(pid)
+        waiting += children(pid)
+    return total
 
 
 def _status_mb(pid: int, name: str) -> float:

@@ -84,6 +84,23 @@ class GameResult:
     peak_mb: float
 
 
+@dataclass(frozen=True, slots=True)
+class CohortResult:
+    """The global report of timeshap over k sequences of d features.
+
+    Args:
+        seconds: the time of the whole report.
+        pruned_events: how many events of each sequence were pruned, (k).
+        latest: the attribution of t = 0, (k).
+        features: the attributions of the features, (k, d).
+    """
+
+    seconds: float
+    pruned_events: npt.NDArray[np.int64]
+    latest: Floats
+    features: Floats
+
+
 def run_timeshap(
     model: Path | str,
     sequence: Floats,
@@ -154,20 +171,43 @@ def run_game(
     return GameResult(**_plain(_run(peer, job), rows=int, peak_mb=float))
 
 
+def run_timeshap_cohort(
+    model: Path,
+    sequences: Sequence[Floats],
+    background: Floats,
+    *,
+    tolerance: float,
+    nsamples: int,
+    seed: int,
+    calls: Calls = BATCHED,
+) -> CohortResult:
+    """Runs timeshap's global report over many sequences (l, d). Raises PeerFailed if it fails."""
+    job = {
+        "model": str(model.resolve()),
+        "events": np.concatenate(sequences),
+        "lengths": np.array([len(each) for each in sequences]),
+        "background": np.atleast_2d(background),
+        "tolerance": tolerance,
+        "nsamples": nsamples,
+        "seed": seed,
+        "batch": calls.batch,
+        "threads": calls.threads,
+    }
+    return CohortResult(**_plain(_run("timeshap", job, script="timeshap_cohort"), seconds=float))
+
+
 def _plain(result: dict[str, Any], **kinds: type) -> dict[str, Any]:
     """Converts those arrays of a result that have a single number to that number."""
     return result | {name: kind(result[name]) for name, kind in kinds.items()}
 
 
-def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:
-    python = _environment(peer)
+def _run(peer: str, job: dict[str, Any], script: str = "") -> dict[str, Any]:
+    python, module = _environment(peer), f"benchmarks.peers.run_{script or peer}"
     with tempfile.TemporaryDirectory(prefix="sequela-peer-") as folder:
         asked, answered = Path(folder) / "job.npz", Path(folder) / "result.npz"
         np.savez(asked, **job)
         # -E: environment variables that our Python uses must not affect the peer's.
-        _run_to_end(
-            [python, "-E", "-W", "ignore", "-m", f"benchmarks.peers.run_{peer}", str(asked), str(answered)]
-        )
+        _run_to_end([python, "-E", "-W", "ignore", "-m", module, str(asked), str(answered)])
         with np.load(answered) as archive:
             return dict(archive)
 
