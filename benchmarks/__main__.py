@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, beside, endpoint, exact, latency, load, memory, plots, scaling
+from benchmarks import accuracy, beside, bulk, endpoint, exact, latency, load, memory, plots, scaling
 from benchmarks.arem.data import AremNotFound
 from benchmarks.beside import say
 from benchmarks.beside_tables import tables
@@ -33,6 +33,7 @@ STUDIES: dict[str, Study] = {
     "load": load.study,
     "accuracy": accuracy.study,
     "endpoint": endpoint.study,
+    "bulk": bulk.study,
 }
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.table import Table
-from sequela_client.cohort import explain_all
+from sequela_client.cohort import BulkQuestion, explain_all
 
 from benchmarks.beside import say
 from benchmarks.cases import DEMO
@@ -104,10 +104,15 @@ def study(effort: Effort, folder: Path) -> Finding:
     return Finding("bulk", rows, [_shown(rows)])
 
 
+def question() -> BulkQuestion:
+    """What is asked about every account."""
+    return BulkQuestion(str(MODEL / "model.onnx"), options=OPTIONS, id="account", labels=("outcome",))
+
+
 def _bulk(source: Path, out: Path, count: int) -> Row:
     started = time.perf_counter()
     with _watched() as watch:
-        explain_all(source, out, model=MODEL / "model.onnx", id="account", labels=["outcome"], **OPTIONS)
+        explain_all(source, out, question())
     seconds = time.perf_counter() - started
     return Row("explain_all, a server for each core", count, seconds, max(watch.readings), watch.quarters)
 
