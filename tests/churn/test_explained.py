@@ -53,6 +53,7 @@ def truth(months: NDArray[np.float32], epoch: str, players: list[Player]) -> bru
     return brute_force.attributions(scorer(epoch), {"months": months}, {"months": background}, players)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", EPOCHS)
 def test_the_probability_is_explained_exactly(sequela: Sequela, held_out: list[History], epoch: str) -> None:
     """The service chooses the probability, and all coalitions of events and of features, one by one, agree with it."""
@@ -77,6 +78,7 @@ def test_the_probability_is_explained_exactly(sequela: Sequela, held_out: list[H
         assert feature.value == pytest.approx(by_feature.of(name)[0], abs=1e-6)
 
 
+@pytest.mark.slow
 def test_nothing_has_to_be_assumed(sequela: Sequela, held_out: list[History]) -> None:
     """The schema leaves no question open, so there is no warning about the model; months are shown in raw units."""
     row = held_out[0]
@@ -94,6 +96,7 @@ def test_nothing_has_to_be_assumed(sequela: Sequela, held_out: list[History]) ->
         assert shown[-back]["months_since_purchase"] == f"{since:.0f}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", TRAINED)
 def test_the_probability_rises_with_every_month_without_a_purchase(epoch: str) -> None:
     """A customer who bought a CD each month for half a year and then stopped: f(X) by the months since."""
@@ -106,6 +109,7 @@ def test_the_probability_rises_with_every_month_without_a_purchase(epoch: str) -
     assert probabilities[-1] > probabilities[0] + 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", TRAINED)
 def test_lapsed_and_active_customers_are_told_apart(
     sequela: Sequela, held_out: list[History], epoch: str
@@ -124,6 +128,7 @@ def test_lapsed_and_active_customers_are_told_apart(
     assert (active.mean(axis=0) < lapsed.mean(axis=0) - 0.03).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", TRAINED)
 def test_months_with_purchases_lower_the_score_and_empty_ones_raise_it(
     sequela: Sequela, held_out: list[History], epoch: str
@@ -153,6 +158,7 @@ def test_months_with_purchases_lower_the_score_and_empty_ones_raise_it(
     assert np.corrcoef(all_found, all_checks)[0, 1] > 0.8
 
 
+@pytest.mark.slow
 def test_attributions_and_attention_grow_with_learning(sequela: Sequela, held_out: list[History]) -> None:
     """After one epoch both say nothing; after 600 the months that the model attends to are those that matter to it."""
     agreement, strength, spread = {}, {}, {}
@@ -174,6 +180,7 @@ def test_attributions_and_attention_grow_with_learning(sequela: Sequela, held_ou
     assert agreement["600"] > 0.7
 
 
+@pytest.mark.slow
 def test_the_model_s_own_weights_are_its_attention(sequela: Sequela, held_out: list[History]) -> None:
     """The answer has the attention, oldest month first, as the schema says."""
     months = held_out[3].inputs()
@@ -184,6 +191,7 @@ def test_the_model_s_own_weights_are_its_attention(sequela: Sequela, held_out: l
         assert sum(weights) == pytest.approx(1.0, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_reasons_are_told_with_the_schema_s_sentences(sequela: Sequela, held_out: list[History]) -> None:
     """At most four, each from a template of the schema, and each with the sign that its sentence says."""
     for row in some(held_out, lapsed=True, count=5) + some(held_out, lapsed=False, count=5):

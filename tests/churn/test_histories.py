@@ -47,6 +47,7 @@ def expected(table: pd.DataFrame, last: pd.Period) -> pd.DataFrame:
     return full
 
 
+@pytest.mark.slow
 def test_there_are_all_purchases(purchases: Purchases, table: pd.DataFrame) -> None:
     """69,659 purchases of 23,570 customers, all of whom first bought in the first quarter of 1997."""
     assert len(purchases) == len(table) == 69_659
@@ -56,6 +57,7 @@ def test_there_are_all_purchases(purchases: Purchases, table: pd.DataFrame) -> N
     assert (first.min(), first.max()) == (pd.Period("1997-01"), pd.Period("1997-03"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last_month", ["1997-06", "1997-12"])
 def test_months_are_those_of_pandas(purchases: Purchases, table: pd.DataFrame, last_month: str) -> None:
     """Every value of every month of every customer, in the order of months."""
@@ -67,7 +69,7 @@ def test_months_are_those_of_pandas(purchases: Purchases, table: pd.DataFrame, l
 
 
 @pytest.mark.parametrize("last_month", ["1997-06", "1997-12"])
-def held_out_churn_who_do_not_buy_in_the_next_half_year(
+def test_customers_churn_who_do_not_buy_in_the_next_half_year(
     purchases: Purchases, table: pd.DataFrame, last_month: str
 ) -> None:
     """The class, from the six months after the cut-off."""
@@ -78,19 +80,21 @@ def held_out_churn_who_do_not_buy_in_the_next_half_year(
         assert row.churned == (row.customer not in buyers)
 
 
+@pytest.mark.slow
 def test_a_half_year_that_the_data_does_not_cover_is_refused(purchases: Purchases) -> None:
     """The message says which month is the last that works."""
     with pytest.raises(ValueError, match=r"1998-01.*1998-06-30.*1997-12 at most"):
         histories(purchases, "1998-01")
 
 
+@pytest.mark.slow
 def test_purchases_that_are_not_installed(tmp_path: object) -> None:
     """The message has the command that installs them."""
     with pytest.raises(FileNotFoundError, match=r"pip install .*requirements/cdnow\.txt"):
         read_purchases(FOLDER / "nowhere")
 
 
-def held_out_are_split_once(purchases: Purchases) -> None:
+def test_customers_are_split_once(purchases: Purchases) -> None:
     """60, 20 and 20 % of the customers, whatever the cut-off."""
     splits = split_customers(purchases)
     counts = pd.Series([split.value for split in splits.values()]).value_counts()
@@ -99,6 +103,7 @@ def held_out_are_split_once(purchases: Purchases) -> None:
     assert split_customers(some) == splits
 
 
+@pytest.mark.slow
 def test_inputs_are_shown_as_raw_values(held_out: list[History]) -> None:
     """The inverse of the encoding that schema.json describes gives the raw values."""
     for row in held_out[:50]:
@@ -126,6 +131,7 @@ def test_a_row_of_the_file_is_a_customer(
         np.testing.assert_array_equal(np.stack([getattr(read, name) for name in NAMES], axis=1), row.inputs())
 
 
+@pytest.mark.slow
 def test_some_customers_are_drawn_alike(purchases: Purchases) -> None:
     """The same ones at every call, in the order of customers."""
     assert len(purchases) > 0

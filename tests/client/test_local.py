@@ -74,6 +74,7 @@ def test_it_answers_quietly_and_stops_with_the_client(capfd: pytest.CaptureFixtu
         list(sequela.models())
 
 
+@pytest.mark.slow
 def test_asyncio() -> None:
     """The same, awaited."""
 
@@ -85,6 +86,7 @@ def test_asyncio() -> None:
     assert asyncio.run(ask()).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_forgotten_client_takes_its_server_along() -> None:
     """As in a notebook, where a cell that is run again replaces the variable."""
     sequela = Sequela.local()
@@ -94,6 +96,7 @@ def test_a_forgotten_client_takes_its_server_along() -> None:
     assert server.returncode == 0
 
 
+@pytest.mark.slow
 def test_it_ends_with_the_interpreter() -> None:
     """Without `with` and without `close`."""
     with program("") as running:
@@ -102,6 +105,7 @@ def test_it_ends_with_the_interpreter() -> None:
     assert not runs(server)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc to see processes in")
 def test_it_ends_when_its_parent_is_killed() -> None:
     """Nothing of the parent runs any more, and the server notices by itself."""
@@ -113,6 +117,7 @@ def test_it_ends_when_its_parent_is_killed() -> None:
     eventually(lambda: not runs(server), PATIENCE)
 
 
+@pytest.mark.slow
 def test_an_interrupt_of_a_cell_does_not_stop_it() -> None:
     """A notebook sends SIGINT to the whole group of the kernel."""
     code = """
@@ -134,6 +139,7 @@ def test_an_interrupt_of_a_cell_does_not_stop_it() -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
+@pytest.mark.slow
 def test_a_fork_leaves_it_alone() -> None:
     """A copy of the process that exits does not stop the server of the original."""
     code = """
@@ -150,6 +156,7 @@ def test_a_fork_leaves_it_alone() -> None:
         assert running.communicate(timeout=PATIENCE)[0].strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -166,12 +173,14 @@ def test_a_wrong_setting_is_named(settings: dict[str, object], said: str) -> Non
     assert '"event"' not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_start_that_takes_too_long() -> None:
     """The error says so, and no server is left."""
     with pytest.raises(DeadlineExceeded, match=r"0\.05 s"):
         Sequela.local(start_timeout=0.05)
 
 
+@pytest.mark.slow
 def test_without_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
@@ -179,6 +188,7 @@ def test_without_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
         Sequela.local()
 
 
+@pytest.mark.slow
 def test_switches_and_unset_settings() -> None:
     """False turns a switch off, None leaves the default."""
     with (

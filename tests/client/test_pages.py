@@ -277,6 +277,7 @@ def test_reasons_stand_before_the_story_and_ties_are_marked() -> None:
     assert first.text in Page(told._repr_html_()).words
 
 
+@pytest.mark.slow
 def test_another_target(client: Sequela) -> None:
     """The page of a target has its numbers, and the scores of all."""
     answer = client.explain([[1.0, 2.0]] * 4, model="m")
@@ -335,6 +336,7 @@ def test_models_and_scores_in_a_notebook() -> None:
     assert ["7", "14", "15"] in scores.cells
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_page(run: Run, real: str, tmp_path: Path) -> None:
     """Into a file beside the report, or to standard output instead of it."""
     model, alert = (
@@ -355,6 +357,7 @@ def test_the_command_writes_the_page(run: Run, real: str, tmp_path: Path) -> Non
     assert "No such file or directory" in done.stderr
 
 
+@pytest.mark.slow
 def test_without_the_extra(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command says so before it asks a server."""
     monkeypatch.setitem(__import__("sys").modules, "jinja2", None)

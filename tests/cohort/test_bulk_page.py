@@ -18,6 +18,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "bulk.md").read_text()
 OUTPUT = PAGE.split("\n## The output")[1].split("\n## ")[0]
 
 
+@pytest.mark.slow
 def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, real: str) -> None:
     """Scripts write the inputs, and commands explain them; the same two sequences have the same events from each."""
     monkeypatch.chdir(tmp_path)

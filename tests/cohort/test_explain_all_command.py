@@ -98,6 +98,7 @@ def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) ->
     ]
 
 
+@pytest.mark.slow
 def test_without_the_extra(model: Path, data: Path, tmp_path: Path) -> None:
     """Everything else works without pyarrow and duckdb, and this command says what to install."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -114,6 +114,7 @@ def test_variants_of_one_cohort(tmp_path: Path, known: list[dict[str, Any]]) -> 
     assert found["mean_rank_correlation"] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_other_features(cohort: Cohort, tmp_path: Path, known: list[dict[str, Any]]) -> None:
     """Features that only one has are named and left out."""
     renamed = [
@@ -129,6 +130,7 @@ def test_other_features(cohort: Cohort, tmp_path: Path, known: list[dict[str, An
     assert sorted(found.features["feature"].to_pylist()) == ["amount", "clients_age", "new_device"]
 
 
+@pytest.mark.slow
 def test_nothing_in_common(cohort: Cohort, tmp_path: Path, known: list[dict[str, Any]]) -> None:
     strangers = [{**row, "id": "x" + row["id"]} for row in known]
     with pytest.raises(NotInCohort, match="no sequence with the same id"):

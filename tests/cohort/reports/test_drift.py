@@ -99,6 +99,7 @@ def test_population_stability_index(cohort: Cohort, frame: pd.DataFrame) -> None
     assert found.by_chance == pytest.approx(9 * (1 / len(before) + 1 / len(after)))
 
 
+@pytest.mark.slow
 def test_what_chance_gives(tmp_path: Path) -> None:
     """Where nothing has changed, the index is on average what is said of chance."""
     random = np.random.default_rng(8)

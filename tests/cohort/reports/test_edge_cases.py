@@ -38,6 +38,7 @@ def answers(cohort: Cohort) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 def test_empty(made: Make) -> None:
     """No rows at all: empty tables, figures that say so, and a page."""
     cohort = made([])
@@ -49,6 +50,7 @@ def test_empty(made: Make) -> None:
     assert "0 sequences: 0 explained" in cohort.to_html()
 
 
+@pytest.mark.slow
 def test_all_failed(made: Make) -> None:
     """The reasons are there, and nothing else."""
     drawn = [row for row in rows(200) if row["status"] == "failed"]
@@ -59,6 +61,7 @@ def test_all_failed(made: Make) -> None:
     assert "no sequence was explained, so that there is no feature to compare" in page
 
 
+@pytest.mark.slow
 def test_one_sequence(made: Make) -> None:
     """Means are its values; what needs two sequences is null."""
     row = next(row for row in rows(20) if row["status"] == "explained")
@@ -76,6 +79,7 @@ def test_one_sequence(made: Make) -> None:
     assert "1 sequences: 1 explained" in cohort.to_html(by="segment")
 
 
+@pytest.mark.slow
 def test_everything_pruned_but_the_latest(made: Make) -> None:
     """Only t = 0 has values of its own."""
     drawn = [
@@ -87,6 +91,7 @@ def test_everything_pruned_but_the_latest(made: Make) -> None:
     assert [(each["t"], each["n"], each["share"]) for each in found] == [(0, len(drawn), 1.0)]
 
 
+@pytest.mark.slow
 def test_scores_that_are_not_known(made: Make) -> None:
     """NaN and null scores of rows below the minimum are no alerts, and no part of any mean."""
     drawn = rows(200)
@@ -103,6 +108,7 @@ def test_scores_that_are_not_known(made: Make) -> None:
     assert sum(cohort.score_drift("period").bins["n_before"].to_pylist()) < 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "level", "report"),
     [

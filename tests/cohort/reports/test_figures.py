@@ -68,6 +68,7 @@ def figures(cohort: Cohort) -> dict[str, Figure]:
     }
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_off(cohort: Cohort, wide: Cohort) -> None:
     for each in (cohort, wide):
         for figure in figures(each).values():

@@ -39,6 +39,7 @@ def test_summary(cohort: Cohort, frame: pd.DataFrame) -> None:
     )
 
 
+@pytest.mark.slow
 def test_not_asked(tmp_path: Path, known: list[dict[str, Any]]) -> None:
     """A run that did not look for them is told apart from one that found none."""
     rows = [{**row, "first_positive": None} for row in known]

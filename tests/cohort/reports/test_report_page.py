@@ -45,6 +45,7 @@ def html(cohort: Cohort) -> str:
     return cohort.to_html(by="segment", outcome="fraud=1", period_label="period", compare=cohort)
 
 
+@pytest.mark.slow
 def test_nothing_from_outside(html: str) -> None:
     """No scripts, no links to elsewhere, pictures as data, and a policy that allows just that."""
     page = Page(html)
@@ -68,6 +69,7 @@ def test_nothing_from_outside(html: str) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_figure_has_its_table(html: str) -> None:
     page = Page(html)
     assert len(page.all("img")) == 7
@@ -75,6 +77,7 @@ def test_every_figure_has_its_table(html: str) -> None:
         assert section.count("<img ") <= section.count("<table>")
 
 
+@pytest.mark.slow
 def test_numbers_of_the_page(cohort: Cohort, html: str) -> None:
     """The table has what the report says."""
     row = cohort.features().to_pylist()[0]
@@ -84,6 +87,7 @@ def test_numbers_of_the_page(cohort: Cohort, html: str) -> None:
     assert "sha256:aa" in html
 
 
+@pytest.mark.slow
 def test_what_others_wrote_is_escaped(tmp_path: Path) -> None:
     """Labels, ids, messages, names of features and the title come from others."""
     drawn: list[dict[str, Any]] = rows(60)
@@ -107,6 +111,7 @@ def test_what_others_wrote_is_escaped(tmp_path: Path) -> None:
         assert "<script" not in drawing
 
 
+@pytest.mark.slow
 def test_names_in_any_script(tmp_path: Path) -> None:
     """Letters that matplotlib's font lacks are in the picture as text, without a warning (which fails a test)."""
     drawn: list[dict[str, Any]] = rows(20)
@@ -121,6 +126,7 @@ def test_names_in_any_script(tmp_path: Path) -> None:
     assert any("金額amount" in drawing for drawing in drawings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
@@ -166,12 +172,14 @@ def test_command(run: Run, folder: Path, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_command_without_a_page(run: Run, folder: Path) -> None:
     found = run(folder, "--where", "length > 30")
     assert found.exit_code == 0
     assert "sequences:" in found.stdout
 
 
+@pytest.mark.slow
 def test_command_with_variants(run: Run, tmp_path: Path) -> None:
     """Variants are named; two of one cohort can be compared."""
     drawn = [
@@ -189,6 +197,7 @@ def test_command_with_variants(run: Run, tmp_path: Path) -> None:
     assert "Agreement on the same sequences" in page.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -213,6 +222,7 @@ def test_wrong_commands(
     assert message in found.stderr
 
 
+@pytest.mark.slow
 def test_no_cohort(run: Run, tmp_path: Path) -> None:
     found = run(tmp_path)
     assert found.exit_code == 1
