@@ -72,7 +72,11 @@ def run(peer: str, program: Path, folder: Path) -> str:
     done = subprocess.run(
         [ensure(peer), "-W", "ignore", str(program), str(folder)],
         cwd=scratch,
-        env={**os.environ, **home, "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / each) for each in FOLDERS)])},
+        env={
+            **os.environ,
+            **home,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / each) for each in FOLDERS)]),
+        },
         check=False,
         capture_output=True,
         text=True,

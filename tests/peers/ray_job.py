@@ -55,7 +55,9 @@ def going_on() -> None:
         path.unlink()
     killer = threading.Thread(target=kill_one)
     killer.start()
-    SAID["again"] = explain_files(FOLDER / "rows.parquet", FOLDER / "ray", QUESTION, part_rows=10, **TWO).added
+    SAID["again"] = explain_files(
+        FOLDER / "rows.parquet", FOLDER / "ray", QUESTION, part_rows=10, **TWO
+    ).added
     killer.join()
     SAID["nothing"] = explain_files(FOLDER / "rows.parquet", FOLDER / "ray", QUESTION, **TWO).added
 
@@ -103,9 +105,13 @@ def checkpoints() -> None:
     refused = {
         "files": lambda: explain_files(renamed, FOLDER / "no", plain),
         "ids": lambda: explain_dataset(QUESTION, ray.data.read_parquet(str(renamed))),
-        "variants": lambda: explain_dataset(replace(plain, seeds=(0, 1)), ray.data.read_parquet(str(renamed))),
+        "variants": lambda: explain_dataset(
+            replace(plain, seeds=(0, 1)), ray.data.read_parquet(str(renamed))
+        ),
         "not_written": lambda: explain_dataset(plain, ray.data.read_parquet(str(renamed))).take_all(),
-        "not_read": lambda: explain_dataset(plain, ray.data.from_arrow(pq.read_table(renamed))).write_parquet(out),
+        "not_read": lambda: explain_dataset(plain, ray.data.from_arrow(pq.read_table(renamed))).write_parquet(
+            out
+        ),
     }
     for name, call in refused.items():
         try:
@@ -123,7 +129,7 @@ def main() -> None:
     from ray._common.usage import usage_lib  # noqa: PLC0415 Ray's own answer
 
     ray.init(
-        num_cpus=2,
+        num_cpus=4,
         include_dashboard=False,
         _temp_dir=str(FOLDER / "t"),
         object_store_memory=100 << 20,

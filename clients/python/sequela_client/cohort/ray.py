@@ -40,8 +40,8 @@ from sequela_client.cohort.ray_checkpoints import (  # noqa: E402 only after the
 
 # Ids that are looked at together while repeated ones are searched.
 _IDS = 1 << 16
-# Reading and writing take little time beside explaining, and must not wait for it.
-_LITTLE = {"num_cpus": 0.01}
+# Reading and writing take little time beside explaining, and must not wait for actors that hold all CPUs.
+_LITTLE = {"num_cpus": 0}
 
 
 def explain_dataset(
