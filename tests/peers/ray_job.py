@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
@@ -137,13 +136,9 @@ def main() -> None:
     )
     SAID["statistics"] = usage_lib.usage_stats_enabled()
     for step in (files, going_on, datasets, checkpoints):
-        started = time.monotonic()
         step()
-        print(step.__name__, time.monotonic() - started, file=sys.stderr)
     exec(engine_jobs.script("On Ray", FOLDER), {})
-    actors = [each.parent() for each in engine_jobs.servers(FOLDER)]
     ray.shutdown()
-    SAID["actors"] = sum(actor is not None for actor in actors)
     SAID["sent"] = sorted(str(path) for path in (FOLDER / "t").rglob("usage_stats.json"))
     (FOLDER / "said.json").write_text(json.dumps(SAID))
 
