@@ -42,6 +42,8 @@ from sequela_client.cohort.ray_checkpoints import (  # noqa: E402 only after the
 _IDS = 1 << 16
 # Reading and writing take little time beside explaining, and must not wait for actors that hold all CPUs.
 _LITTLE = {"num_cpus": 0}
+# Tasks that take no CPU would otherwise start a process each.
+_MOST_READERS = 4
 
 
 def explain_dataset(
@@ -108,7 +110,7 @@ def explain_files(
         before = len(explainer.done)
         dataset = _read(table).repartition(target_num_rows_per_block=max(1, part_rows))
         explained = _explained(explainer, dataset, concurrency, num_cpus)
-        explained.write_datasink(CohortSink(folder), ray_remote_args=_LITTLE)
+        explained.write_datasink(CohortSink(folder), ray_remote_args=_LITTLE, concurrency=_MOST_READERS)
         found = run_summary(folder.path, 0, time.monotonic() - started)
         added = found.explained + found.below_minimum + sum(found.failed.values()) - before
         return run_summary(folder.path, added, time.monotonic() - started)
@@ -191,6 +193,7 @@ def _read(table: SequenceTable) -> Any:
         fn_kwargs={"repeated": _repeated(table)},
         batch_format="pyarrow",
         batch_size=None,
+        concurrency=_MOST_READERS,
         **_LITTLE,
     )
 
