@@ -193,7 +193,7 @@ def _read(table: SequenceTable) -> Any:
         fn_kwargs={"repeated": _repeated(table)},
         batch_format="pyarrow",
         batch_size=None,
-        concurrency=_MOST_READERS,
+        compute=ray.data.TaskPoolStrategy(size=_MOST_READERS),
         **_LITTLE,
     )
 
