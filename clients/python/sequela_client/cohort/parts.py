@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -45,16 +46,8 @@ class Parts:
 
     def write(self, number: int, batches: Iterable[Any]) -> None:
         """Writes a part. The same rows give the same bytes, however they were split into batches."""
-        table = pa.Table.from_batches(list(batches), schema.SCHEMA).combine_chunks()
-        path = self.path(number)
-        writing = path.with_name(path.name + TEMPORARY)
-        with writing.open("wb") as file:
-            pq.write_table(
-                table.cast(self.schema), file, compression="zstd", row_group_size=max(1, self.rows)
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        replace_file(writing, path)
+        table = pa.Table.from_batches(list(batches), schema.SCHEMA)
+        write_part(self.path(number), table, self.schema, self.rows)
 
     def write_all(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Writes batches into the parts that are missing, in order, and yields them once they are held."""
@@ -71,6 +64,26 @@ class Parts:
                 self.write(next(numbers), part)
         if count:
             self.write(next(numbers), held)
+
+
+def write_part(path: Path, table: Any, described: Any, rows: int) -> None:
+    """Writes a file of a cohort under another name, and renames it when it is whole.
+
+    Args:
+        path: where it will be.
+        table: its rows.
+        described: the schema with the metadata of the run.
+        rows: how many rows are held together in the file.
+    """
+    # Another attempt at the same file, on another machine, has a name of its own until it is whole.
+    writing = path.with_name(f"{path.name}.{uuid4().hex}{TEMPORARY}")
+    with writing.open("wb") as file:
+        pq.write_table(
+            table.combine_chunks().cast(described), file, compression="zstd", row_group_size=max(1, rows)
+        )
+        file.flush()
+        os.fsync(file.fileno())
+    replace_file(writing, path)
 
 
 def part_numbers(folder: Path) -> list[int]:
@@ -125,12 +138,22 @@ class DoneRows:
     def __init__(self, folder: Path, count_failed: bool = True) -> None:
         paths = sorted(folder.glob(schema.PART_PATTERN))
         tables = [_keys(path, count_failed) for path in paths]
-        self._table = pa.concat_tables([pa.Table.from_batches([], _KEYS), *tables]).combine_chunks()
+        self._hold(pa.concat_tables([pa.Table.from_batches([], _KEYS), *tables]))
+
+    def _hold(self, table: Any) -> None:
         # Sorted hashes find the rows of an id without a pass over all of them; the ids themselves are compared, too.
-        hashes = [_hashes(table["id"].to_pylist()) for table in tables]
+        hashes = [_hashes(chunk.to_pylist()) for chunk in table["id"].chunks]
         unsorted = np.concatenate([np.empty(0, np.int64), *hashes])
         self._order = np.argsort(unsorted, kind="stable")
         self._hashes = unsorted[self._order]
+        self._table = table.combine_chunks()
+
+    def __getstate__(self) -> Any:
+        return self._table
+
+    def __setstate__(self, table: Any) -> None:
+        # Hashes of texts differ from process to process.
+        self._hold(table)
 
     def __len__(self) -> int:
         return len(self._table)

@@ -7,22 +7,22 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from sequela_client.cohort import schema
 from sequela_client.cohort.background import with_background_values
-from sequela_client.cohort.batches import OWN, VARIANTS, batch_keys
+from sequela_client.cohort.batches import OWN
 from sequela_client.cohort.columns import check_columns, input_columns
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.description import Description
 from sequela_client.cohort.explain import Describer, explain_batches
+from sequela_client.cohort.file_schema import file_schema, question_record
 from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
+from sequela_client.cohort.pending import pending_batches
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
 from sequela_client.cohort.sources import Memory, SequenceSource, open_source
@@ -141,20 +141,21 @@ def run(
     if options.part_rows < 1:
         raise CallerError(f"part_rows: {options.part_rows} is less than 1", reason="ARGUMENT_INVALID")
     source = open_source(data, question, options.memory)
-    check_columns(source.names, _named(question))
+    check_columns(source.names, named_columns(question))
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
         pool = stack.enter_context(_pool(options))
         describer = Describer(pool, question)
         description = describer.of(_checkpoint(source, question))
         question = with_background_values(question, description.layout)
-        keep_question(folder, {**_record(question, describer), "part_rows": options.part_rows})
-        parts = Parts(folder, _schema(question, describer, description), options.part_rows)
+        keep_question(folder, {**question_record(question, describer), "part_rows": options.part_rows})
+        parts = Parts(folder, file_schema(question, describer, description), options.part_rows)
         added = _carry_out(source, question, description, pool, parts, options, report)
-    return _summary(folder, added, time.monotonic() - started)
+    return run_summary(folder, added, time.monotonic() - started)
 
 
-def _named(question: BulkQuestion) -> list[str | None]:
+def named_columns(question: BulkQuestion) -> list[str | None]:
+    """The columns that the question names, besides those that the model takes."""
     return [question.id_column, question.time, question.checkpoint_column, *question.labels]
 
 
@@ -170,31 +171,6 @@ def _checkpoint(source: SequenceSource, question: BulkQuestion) -> str | None:
     return question.checkpoints[0] if question.checkpoints else None
 
 
-def _record(question: BulkQuestion, describer: Describer) -> dict[str, Any]:
-    """The question with the digests of its models, so that a model that was trained again is another question."""
-    checkpoints = question.checkpoints or ((None,) if question.checkpoint_column is None else ())
-    digests = {str(each or ""): describer.of(each).digest for each in checkpoints}
-    return {**question.record(), "model_digests": digests}
-
-
-def _schema(question: BulkQuestion, describer: Describer, description: Description) -> Any:
-    return schema.with_metadata(
-        {
-            schema.QUESTION_KEY: _record(question, describer),
-            schema.FEATURES_KEY: description.features(),
-            schema.TARGET_KEY: {"name": description.target.name, "label": description.target.label},
-            schema.PACKAGE_KEY: _version(),
-        }
-    )
-
-
-def _version() -> str:
-    try:
-        return version("sequela")
-    except PackageNotFoundError:
-        return ""
-
-
 def _carry_out(
     source: SequenceSource,
     question: BulkQuestion,
@@ -206,8 +182,8 @@ def _carry_out(
 ) -> int:
     """Explains what is left, and returns how many rows were added."""
     total = source.count() * len(question.variants)
-    used = input_columns(source.names, description.layout, question.columns, (*_named(question), *OWN))
-    wanted = list(dict.fromkeys([*used.names, *filter(None, _named(question))]))
+    used = input_columns(source.names, description.layout, question.columns, (*named_columns(question), *OWN))
+    wanted = list(dict.fromkeys([*used.names, *filter(None, named_columns(question))]))
     added = 0
     for write, count_failed in _PASSES[: 2 if options.retry_failed else 1]:
         done = DoneRows(parts.folder, count_failed)
@@ -216,7 +192,9 @@ def _carry_out(
         if progress.there >= total:
             continue
         read = source.batches(wanted, _BATCH_ROWS)
-        for batch in write(parts, explain_batches(question, _pending(read, question, done), servers=pool)):
+        for batch in write(
+            parts, explain_batches(question, pending_batches(read, question, done), servers=pool)
+        ):
             progress = progress.after(batch)
             report(progress)
         added += progress.done
@@ -230,22 +208,8 @@ _PASSES: tuple[tuple[Callable[[Parts, Iterable[Any]], Iterator[Any]], bool], ...
 )
 
 
-def _pending(batches: Iterator[Any], question: BulkQuestion, done: DoneRows) -> Iterator[Any]:
-    """The sequences that are left, each with the variants that are left."""
-    names = tuple(variant.name for variant in question.variants)
-    for batch in batches:
-        left = done.pending(batch_keys(batch, question).ids, names)
-        if left is None:
-            yield batch
-            continue
-        column = pa.array(left, pa.list_(pa.string()))
-        marked = batch.append_column(pa.field(VARIANTS, column.type), column)
-        kept = marked.filter(pa.array([bool(each) for each in left]))
-        if len(kept):
-            yield kept
-
-
-def _summary(folder: Path, added: int, seconds: float) -> RunSummary:
+def run_summary(folder: Path, added: int, seconds: float) -> RunSummary:
+    """What the files of a folder have, after rows were added."""
     counts = summary_counts(folder)
     failed = {reason: count for (status, reason), count in counts.items() if status == schema.FAILED}
     by_status = {status: count for (status, reason), count in counts.items() if not reason}

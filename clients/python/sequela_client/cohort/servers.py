@@ -318,16 +318,31 @@ def named_pool(
     return ServerPool([NamedServer(address, tls or {}) for address in addresses], patience_seconds)
 
 
-_shared: dict[int, ServerPool] = {}
+_shared: dict[tuple[int, object], ServerPool] = {}
 _shared_lock = threading.Lock()
 
 
 def shared_pool() -> ServerPool:
     """The local servers of this process, which are started when they are first asked for, and stopped at its end."""
+    return _once("shared", local_pool)
+
+
+def worker_pool(addresses: Sequence[str] = ()) -> ServerPool:
+    """The servers of a process of Ray or Spark, which runs several of them on a machine.
+
+    Args:
+        addresses: running servers; empty: one local server for this process, which may use any core.
+    """
+    if addresses:
+        return _once(tuple(addresses), lambda: named_pool(addresses))
+    return _once("worker", lambda: ServerPool([CoreServer(None)]))
+
+
+def _once(key: object, make: Callable[[], ServerPool]) -> ServerPool:
     with _shared_lock:
         # A process that was forked has a copy of the pool, but not its threads.
-        pool = _shared.get(os.getpid())
+        pool = _shared.get((os.getpid(), key))
         if pool is None:
-            pool = _shared[os.getpid()] = local_pool().__enter__()
+            pool = _shared[os.getpid(), key] = make().__enter__()
             atexit.register(pool.close)
         return pool

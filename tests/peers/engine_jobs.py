@@ -1,0 +1,100 @@
+"""Programs on Ray and Spark: the data that they explain, how they are run, and what is left of their servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psutil
+import pyarrow.parquet as pq
+from client import file_models
+from cohort import cohorts
+from sequela_client.cohort import BulkQuestion
+
+from scripts.peer_env import ROOT, ensure
+
+PAGE = ROOT / "docs" / "bulk.md"
+SEEDS = (0, 1)
+FOLDERS = ("service", "clients/python", "proto/python", "tests")
+
+
+def write_inputs(folder: Path, count: int) -> None:
+    """A model, and accounts as events in any order and as sequences. Times of an account differ."""
+    events = cohorts.accounts(count)
+    events["when"] += pd.to_timedelta(np.arange(len(events)), "s")
+    schema = {**file_models.features("amount", "hour"), "background": {"x": [0, 0]}}
+    (folder / "model.onnx").write_bytes(file_models.weighted(2))
+    (folder / "schema.json").write_text(json.dumps(schema))
+    events.sample(frac=1, random_state=0).to_parquet(folder / "events.parquet", index=False)
+    pq.write_table(cohorts.nested(events), folder / "rows.parquet", row_group_size=max(1, count // 6))
+
+
+def rows_question(folder: Path) -> BulkQuestion:
+    """A question about the sequences, with two variants."""
+    return BulkQuestion(
+        str(folder / "model.onnx"),
+        options=cohorts.FEW,
+        id="account",
+        time="when",
+        labels=("fraud",),
+        seeds=SEEDS,
+    )
+
+
+def events_question(folder: Path) -> BulkQuestion:
+    """The same question about the events."""
+    return replace(rows_question(folder), id=None, entity="account")
+
+
+def section(title: str) -> str:
+    """The section of docs/bulk.md with this title."""
+    return PAGE.read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def script(title: str, folder: Path) -> str:
+    """The code of a section, for a folder in place of the one that its machines share."""
+    code = "\n".join(re.findall(r"```py\n(.*?)```", section(title), re.DOTALL))
+    return code.replace("/shared", str(folder))
+
+
+def run(peer: str, program: Path, folder: Path) -> str:
+    """Runs a program in the environment of a peer, with all temporary files in the folder. Returns what it printed."""
+    scratch = folder / "t"
+    scratch.mkdir()
+    home = {"HOME": str(scratch), "TMPDIR": str(scratch), "SPARK_LOCAL_IP": "127.0.0.1"}
+    done = subprocess.run(
+        [ensure(peer), "-W", "ignore", str(program), str(folder)],
+        cwd=scratch,
+        env={
+            **os.environ,
+            **home,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / each) for each in FOLDERS)]),
+        },
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    return done.stdout
+
+
+def servers(folder: Path) -> list[psutil.Process]:
+    """The servers whose files are in a folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in word for word in process.info["cmdline"] or ())
+        and "--ready-file" in process.info["cmdline"]
+    ]
+
+
+def by_key(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows sorted by their key."""
+    return sorted(rows, key=lambda row: (row["id"], row["variant"]))
