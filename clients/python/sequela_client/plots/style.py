@@ -82,12 +82,19 @@ def styled() -> AbstractContextManager[None]:
     return context
 
 
-def empty_axes(width: float = WIDTH, height: float = 3.2) -> Axes:
-    """Axes alone in a new figure, of this size in inches; `axes.figure` is the figure. Use it within `styled()`."""
-    size = (min(width, MAX_INCHES), min(height, MAX_INCHES))
+def empty_figure(width: float = WIDTH, height: float = 3.2) -> Figure:
+    """A new figure of this size in inches, without axes. Use it within `styled()`."""
+    require("matplotlib.figure", EXTRA)
+    from sequela_client.plots.notebook_figure import NotebookFigure  # noqa: PLC0415 only after the check above
+
     # A constrained layout makes room for labels, so that nothing is cut off.
-    made: Figure = require("matplotlib.figure", EXTRA).Figure(figsize=size, layout="constrained")
-    return made.add_subplot()
+    size = (min(width, MAX_INCHES), min(height, MAX_INCHES))
+    return NotebookFigure(figsize=size, layout="constrained")
+
+
+def empty_axes(width: float = WIDTH, height: float = 3.2) -> Axes:
+    """Axes alone in a new figure of this size; `axes.figure` is the figure. Use it within `styled()`."""
+    return empty_figure(width, height).add_subplot()
 
 
 def figure_of(axes: Axes) -> Figure:
