@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +23,7 @@ from sequela_client.cohort.description import Description
 from sequela_client.cohort.explain import Describer, explain_batches
 from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
+from sequela_client.cohort.progress_display import shown_in_session
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
 from sequela_client.cohort.sources import Memory, SequenceSource, open_source
@@ -116,7 +117,7 @@ def explain_all(
         out: the folder for the results. If an earlier run with the same question was ended, this one goes on.
         question: what is asked.
         options: how it is carried out.
-        report: called after every few rows.
+        report: called after every few rows. None shows the progress in a notebook or a terminal, and nothing elsewhere.
 
     Returns:
         The cohort: `Cohort.open(out)`.
@@ -125,7 +126,8 @@ def explain_all(
         CallerError: the files, the model or the options are wrong.
         TryAgain: the servers were busy or gone for longer than a minute. What is done is kept.
     """
-    run(data, out, question, options or RunOptions(), report or (lambda _: None))
+    with nullcontext(report) if report is not None else shown_in_session() as show:
+        run(data, out, question, options or RunOptions(), show)
     return Cohort.open(Path(out))
 
 
