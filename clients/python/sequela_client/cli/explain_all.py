@@ -149,6 +149,15 @@ If it is ended, the same command goes on where it was. Exit codes:
     help="How many rows each file has.",
 )
 @option(OUTPUT, "--retry-failed", is_flag=True, help="Explain failed sequences again.")
+@option(
+    OUTPUT,
+    "--stop-after-failures",
+    type=click.IntRange(0),
+    metavar="N",
+    default=100,
+    show_default=True,
+    help="End with an error if the first N rows all fail for the same reason; 0: never.",
+)
 @servers_options("Without it, servers are started on this machine.")
 @option(
     RUN,
@@ -248,6 +257,7 @@ def _run_options(values: Mapping[str, Any]) -> RunOptions:
         values["part_rows"],
         Memory(values["memory"], values["temp_dir"]),
         values["retry_failed"],
+        values["stop_after_failures"],
     )
 
 
