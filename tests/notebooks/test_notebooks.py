@@ -74,6 +74,7 @@ def test_customers_who_stop_buying(tmp_path: Path) -> None:
     notebook = executed("churn", ROOT / "docs" / "notebooks", tmp_path)
     assert figures(notebook) == 7
     assert "against churn" in shown(cell_with(notebook, "reason.text"))
+    assert "600 of 600 rows" in shown(cell_with(notebook, "cohort = explain_all"))
     means = _table(shown(cell_with(notebook, '["mean"]')))
     assert (means.loc[["purchases", "cds", "spend"], "yes"] > 0.03).all()
     assert (means.loc[["purchases", "cds"], "no"] < 0).all()

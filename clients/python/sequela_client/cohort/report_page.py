@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
@@ -14,8 +13,6 @@ from sequela_client.pages.page import render
 from sequela_client.plots.style import data_uri, svg
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from sequela_client.cohort.dataset import Cohort
 
 __all__ = ["ReportChoices", "report_html"]
@@ -38,18 +35,12 @@ def report_html(cohort: Cohort, choices: ReportChoices) -> str:
         title=choices.title,
         summary=sentences(cohort),
         introduction=texts.INTRODUCTION,
-        sections=[(each, _source(each.figure) if each.figure else "") for each in sections(cohort, choices)],
+        sections=[
+            (each, data_uri(svg(each.figure)) if each.figure else "") for each in sections(cohort, choices)
+        ],
         provenance=upright(cohort.provenance(), "Model and background"),
         facts=_facts(cohort),
     )
-
-
-def _source(figure: Figure) -> str:
-    """The figure as the source of an image."""
-    with warnings.catch_warnings():
-        # The SVG has texts as texts: a browser has the letters that matplotlib's own font lacks.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
-        return data_uri(svg(figure))
 
 
 def _facts(cohort: Cohort) -> list[tuple[str, str]]:

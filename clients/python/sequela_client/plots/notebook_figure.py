@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-import warnings
 
 from matplotlib.figure import Figure
+
+from sequela_client.plots.style import any_letters
 
 
 class NotebookFigure(Figure):
@@ -16,8 +17,6 @@ class NotebookFigure(Figure):
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            # A missing letter is drawn as a box, and the notebook needs no warning beside it.
-            warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        with any_letters():
             self.savefig(buffer, format="png")
         return buffer.getvalue()

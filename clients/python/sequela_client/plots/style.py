@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -144,10 +145,21 @@ def message(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, wrapped(text, 70), ha="center", va="center", transform=axes.transAxes)
 
 
+@contextmanager
+def any_letters() -> Iterator[None]:
+    """A context without warnings of letters that matplotlib's own font lacks.
+
+    An SVG has texts as texts, and browsers have the letters. Other pictures have boxes in their place.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
+
+
 def svg(figure: Figure) -> str:
     """The figure as SVG: the same bytes for the same numbers, and text as text."""
     buffer = io.StringIO()
-    with styled():
+    with styled(), any_letters():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 
