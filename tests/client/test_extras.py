@@ -1,6 +1,8 @@
 """A feature whose package is missing says how to install it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from sequela_client.errors import OperatorError
@@ -24,3 +26,13 @@ def test_a_broken_installation_keeps_its_own_error(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
         require("half_installed", "report")
+
+
+@pytest.mark.parametrize(
+    "module", ["sequela_client", "sequela_client.cli.main", "sequela_client.model_inputs.file_inputs"]
+)
+def test_the_plain_client_and_the_command_import_no_package_of_an_extra(module):
+    extras = "duckdb", "jinja2", "matplotlib", "pandas", "pyarrow", "pyspark", "ray"
+    code = f"import sys, {module}; print([each for each in {extras} if each in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == "[]"

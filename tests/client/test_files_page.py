@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from client import file_models as models
 from sequela_client.attribution_rows import COLUMNS
-from sequela_client.cli import file_inputs
 from sequela_client.cli.main import main
-from sequela_client.cli.model_layout import Layout
-from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
+from sequela_client.model_inputs import file_inputs
+from sequela_client.model_inputs.layout import Layout
+from sequela_client.model_inputs.rows import RowOptions
 from sequela_client.resources import ModelFeature, ModelInput
 
 PAGE = (Path(__file__).parents[2] / "docs" / "files.md").read_text()

@@ -299,3 +299,16 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(OperatorError, match=r"pip install 'sequela\[report\]'"):
         demo_alerts()["takeover-20"].plot.events()
+
+
+def test_a_figure_is_a_picture_in_a_notebook() -> None:
+    """As IPython finds it out, without pyplot and its inline backend."""
+    code = (
+        "import sys, pickle; from IPython.core.formatters import DisplayFormatter; "
+        "from sequela_client.plots.style import empty_axes, figure_of; "
+        "figure = figure_of(empty_axes()); "
+        "shown, _ = DisplayFormatter().format(pickle.loads(pickle.dumps(figure))); "
+        "print(shown['image/png'][:4], 'matplotlib.pyplot' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert run.stdout.strip() == r"b'\x89PNG' False"

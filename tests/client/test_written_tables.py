@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sequela_client import CallerError
-from sequela_client.cli import file_inputs
-from sequela_client.cli.model_layout import Layout
-from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
+from sequela_client.model_inputs import file_inputs
+from sequela_client.model_inputs.layout import Layout
+from sequela_client.model_inputs.rows import RowOptions
 from sequela_client.resources import ModelFeature, ModelInput
 from sequela_client.tables import Table as NamedColumns
 

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 from client.command_runs import Run
 from cohort import cohorts
-from sequela_client.cli.bulk_progress import Lines, duration
 from sequela_client.cli.main import main
 from sequela_client.cohort import run as bulk
+from sequela_client.cohort.progress_display import Lines, duration
 from sequela_client.cohort.run import Progress
 
 BLOCKED = """
@@ -80,16 +80,30 @@ def test_exit_codes(
     assert (gone.exit_code, gone.stderr.count("\n")) == (3, 1)
 
 
-def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    """One every ten seconds, with the rate and the time that is left."""
-    now = iter([0.0, 5.0, 10.0, 12.0, 40.0])
-    lines = Lines(10.0, lambda: next(now))
-    for done in (50, 100, 120, 400):
-        lines.show(Progress(1000, 100, done, 3))
-    assert capsys.readouterr().err == (
-        "200 of 1,000 rows, 10.0/s, 1 min 20 s left, 3 failed\n"
-        "500 of 1,000 rows, 10.0/s, 50 s left, 3 failed\n"
-    )
+def test_lines_where_there_is_no_terminal() -> None:
+    """One every ten seconds, with the rate and the time that is left; the end has one if the last is older."""
+    now, lines = iter([0.0, 5.0, 10.0, 12.0, 40.0, 100.0]), list[str]()
+    shown = Lines(10.0, lines.append, lambda: next(now))
+    for done in (50, 100, 120, 400, 900):
+        shown.show(Progress(1000, 100, done, 3))
+        if done == 400:
+            shown.end()
+    assert lines == [
+        "200 of 1,000 rows, 10.0/s, 1 min 20 s left, 3 failed",
+        "500 of 1,000 rows, 10.0/s, 50 s left, 3 failed",
+        "1,000 of 1,000 rows, 9.0/s, 3 failed",
+    ]
+
+
+def test_the_last_line_is_not_left_out() -> None:
+    now, lines = iter([0.0, 1.0, 2.0]), list[str]()
+    shown = Lines(10.0, lines.append, lambda: next(now))
+    shown.show(Progress(3, 0, 3))
+    shown.end()
+    assert lines == ["3 of 3 rows, 1.5/s, 0 failed"]
+
+
+def test_durations() -> None:
     assert [duration(each) for each in (7.2, 59.6, 3599, 7500)] == [
         "7 s",
         "1 min 0 s",

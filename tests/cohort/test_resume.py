@@ -124,3 +124,37 @@ def test_a_server_that_is_gone(events: Path, events_question: BulkQuestion, tmp_
     with pytest.raises(TryAgain, match="no server answers"):
         cohorts.explained(events, tmp_path / "out", "localhost:9", events_question, patience_seconds=0.5)
     assert not list((tmp_path / "out").glob("part*"))
+
+
+def test_rows_that_all_fail_alike_end_the_run(
+    events_question: BulkQuestion, real: str, tmp_path: Path
+) -> None:
+    """If the first so many do, nothing of it is written. Without the limit, and for one more, all rows are."""
+    table = cohorts.accounts(30).astype({"amount": object})
+    table["amount"] = "?!"
+    data, out = tmp_path / "data.csv", tmp_path / "out"
+    table.to_csv(data, index=False)
+    with pytest.raises(
+        CallerError, match=r"first 30 rows all failed.*a000: .*--stop-after-failures 0"
+    ) as ended:
+        cohorts.explained(data, out, real, events_question, part_rows=8, stop_after_failures=30)
+    assert ended.value.reason == "NOT_A_NUMBER"
+    assert not list(out.glob("part-*"))
+    for most in (0, 31):
+        done = cohorts.explained(
+            data, tmp_path / str(most), real, events_question, part_rows=8, stop_after_failures=most
+        )
+        assert dict(done.failed) == {"NOT_A_NUMBER": 30}
+    again = cohorts.explained(data, tmp_path / "0", real, events_question, part_rows=8, retry_failed=True)
+    assert (again.added, dict(again.failed)) == (30, {"NOT_A_NUMBER": 30})
+
+
+def test_one_row_that_differs_lets_a_run_go_on(
+    events_question: BulkQuestion, real: str, tmp_path: Path
+) -> None:
+    table = cohorts.accounts(30).astype({"amount": object})
+    table.loc[table.account != "a005", "amount"] = "?!"
+    data = tmp_path / "data.csv"
+    table.to_csv(data, index=False)
+    done = cohorts.explained(data, tmp_path / "out", real, events_question, stop_after_failures=10)
+    assert (done.explained, dict(done.failed)) == (1, {"NOT_A_NUMBER": 29})

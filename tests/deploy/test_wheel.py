@@ -17,7 +17,10 @@ PACKAGES = {
 
 
 # Files that code reads at run time.
-DATA = ("sequela_client/pages/templates/alert.html", "sequela_client/pages/templates/page.css")
+DATA = tuple(
+    f"sequela_client/pages/templates/{name}"
+    for name in ("base.html", "alert.html", "alert.css", "cohort_report.html", "cohort_report.css")
+)
 
 
 def test_the_wheel_holds_the_three_packages_whole(tmp_path: Path) -> None:

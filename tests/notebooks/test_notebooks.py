@@ -72,8 +72,9 @@ def test_customers_who_stop_buying(tmp_path: Path) -> None:
     if not (FOLDER / FILE).is_file():
         pytest.skip(f"no purchases in {FOLDER.name} (make setup)")
     notebook = executed("churn", ROOT / "docs" / "notebooks", tmp_path)
-    assert figures(notebook) == 6
+    assert figures(notebook) == 7
     assert "against churn" in shown(cell_with(notebook, "reason.text"))
+    assert "600 of 600 rows" in shown(cell_with(notebook, "cohort = explain_all"))
     means = _table(shown(cell_with(notebook, '["mean"]')))
     assert (means.loc[["purchases", "cds", "spend"], "yes"] > 0.03).all()
     assert (means.loc[["purchases", "cds"], "no"] < 0).all()
@@ -83,8 +84,11 @@ def test_customers_who_stop_buying(tmp_path: Path) -> None:
     assert (learning.loc["purchases", ["200", "600"]] > 0.05).all()
     agreement = [
         float(each)
-        for each in re.findall(r"epoch \d+ +(-?[\d.]+)", shown(cell_with(notebook, "agreement(each)")))
+        for each in re.findall(
+            r"checkpoint=\d+ +\d+ +(-?[\d.]+)", shown(cell_with(notebook, "event_weight_agreement"))
+        )
     ]
+    assert len(agreement) == 3
     assert agreement == sorted(agreement)
     assert agreement[0] < 0.3
     assert agreement[2] > 0.45

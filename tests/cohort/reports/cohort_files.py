@@ -1,4 +1,4 @@
-"""Writes cohort files of known content, as the schema of docs/cohorts.md describes them."""
+"""Writes cohort files of known content, with the columns of the schema."""
 
 from __future__ import annotations
 
@@ -9,69 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-STRING, INT, LONG, NUMBER = pa.string(), pa.int32(), pa.int64(), pa.float64()
-
-
-def struct(**fields: pa.DataType) -> pa.DataType:
-    return pa.struct(list(fields.items()))
-
-
-QUALITY = struct(
-    stop_reason=STRING,
-    players=INT,
-    null_players=INT,
-    coalitions=LONG,
-    largest_standard_error=NUMBER,
-    additivity_residual=NUMBER,
-    estimator=STRING,
-)
-FIELDS: dict[str, pa.DataType] = {
-    "id": STRING,
-    "variant": STRING,
-    "row": LONG,
-    "status": STRING,
-    "reason": STRING,
-    "message": STRING,
-    "checkpoint": STRING,
-    "seed": LONG,
-    "explanation": STRING,
-    **dict.fromkeys(
-        ["model", "model_digest", "background", "background_digest", "method_version"],
-        pa.dictionary(pa.int32(), STRING),
-    ),
-    "target": STRING,
-    **dict.fromkeys(["score", "base_value", "raw_score", "raw_base_value"], NUMBER),
-    "time": pa.timestamp("us", "UTC"),
-    **dict.fromkeys(["length", "full_length", "first_positive"], INT),
-    "labels": pa.map_(STRING, STRING),
-    "pruned_events": INT,
-    "pruning": struct(
-        tolerance=NUMBER,
-        value=NUMBER,
-        standard_error=NUMBER,
-        verdict=STRING,
-        scan_complete=pa.bool_(),
-        curve=pa.list_(struct(t=INT, importance=NUMBER)),
-    ),
-    "events": pa.list_(struct(t=INT, value=NUMBER, standard_error=NUMBER)),
-    "history": pa.list_(struct(first_t=INT, last_t=INT, value=NUMBER, standard_error=NUMBER)),
-    "features": pa.list_(struct(feature=STRING, value=NUMBER, standard_error=NUMBER)),
-    "static_value": NUMBER,
-    "static_standard_error": NUMBER,
-    "cells": pa.list_(struct(kind=STRING, t=INT, feature=STRING, value=NUMBER, standard_error=NUMBER)),
-    "quality": struct(event=QUALITY, feature=QUALITY, cell=QUALITY),
-    "cut_short": pa.bool_(),
-    "warnings": pa.list_(STRING),
-    "reasons": pa.list_(
-        struct(template=STRING, text=STRING, feature=STRING, t=INT, value=NUMBER, standard_error=NUMBER)
-    ),
-    "event_weights": pa.list_(NUMBER),
-    "event_values": pa.list_(struct(t=INT, values=pa.list_(STRING))),
-}
-SCHEMA = pa.schema(
-    [pa.field(name, kind, nullable=name not in {"id", "variant"}) for name, kind in FIELDS.items()]
-)
+from sequela_client.cohort.schema import SCHEMA
 
 
 def metadata(

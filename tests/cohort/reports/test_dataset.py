@@ -157,3 +157,17 @@ def test_in_a_notebook(cohort: Cohort, variants: Cohort) -> None:
     assert "400 sequences: 334 explained" in card
     assert "<script" not in card
     assert "choose it with" in variants._repr_html_()
+
+
+def test_in_a_terminal(cohort: Cohort, frame: pd.DataFrame, tmp_path: Path) -> None:
+    """One line with the numbers of rows, without folders."""
+    counts = frame["status"].value_counts()
+    assert repr(cohort) == (
+        f"<Cohort: 400 rows, {counts['explained']} explained, {counts['below_minimum']} below the minimum, "
+        f"{counts['failed']} failed, model fraud.onnx, target fraud>"
+    )
+    about = metadata(FEATURES, model=f"{tmp_path}/churn-{{checkpoint}}.onnx")
+    several = [row for name in ("a", "b") for row in rows(3, variant=f"checkpoint={name}")]
+    shown = repr(Cohort.open(write(tmp_path / "several", several, about)))
+    assert "model churn-{checkpoint}.onnx, target fraud, variants 'checkpoint=a', 'checkpoint=b'>" in shown
+    assert str(tmp_path) not in shown

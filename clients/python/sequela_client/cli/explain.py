@@ -9,20 +9,20 @@ from typing import Any
 
 import click
 
-from sequela_client.cli import file_inputs
 from sequela_client.cli.diagnostic_options import DiagnosticOptions, diagnostic_options
 from sequela_client.cli.file_options import file_options, load_background, row_options, text_format
 from sequela_client.cli.grouped_help import GroupedCommand, option
-from sequela_client.cli.model_layout import Layout, layout
 from sequela_client.cli.model_names import check_model_file, check_needs_no_server, with_known_names
 from sequela_client.cli.option_flags import explain_options, given_options
 from sequela_client.cli.output_files import HEADING, OutputFiles, output_files
-from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.server_options import ServerOptions, server_options
 from sequela_client.cli.terminal import waiting
 from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.inputs import BackgroundLike, Sequence
 from sequela_client.local_server import embedded_server
+from sequela_client.model_inputs import file_inputs
+from sequela_client.model_inputs.layout import Layout, layout
+from sequela_client.model_inputs.rows import RowOptions
 from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import FOOTNOTE
 from sequela_client.printable_text import printable

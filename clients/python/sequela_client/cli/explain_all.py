@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sequela_client.cli.bulk_progress import print_summary, shown
 from sequela_client.cli.explain import ANY_ENDPOINT
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.model_names import check_model_file, check_needs_no_server
@@ -20,6 +19,7 @@ from sequela_client.options import FOOTNOTE, OPTIONS
 
 if TYPE_CHECKING:
     from sequela_client.cohort import BulkQuestion, RunOptions
+    from sequela_client.cohort.run import RunSummary
 
 INPUT, VARIANTS, OUTPUT, RUN = (
     "Input",
@@ -149,6 +149,15 @@ If it is ended, the same command goes on where it was. Exit codes:
     help="How many rows each file has.",
 )
 @option(OUTPUT, "--retry-failed", is_flag=True, help="Explain failed sequences again.")
+@option(
+    OUTPUT,
+    "--stop-after-failures",
+    type=click.IntRange(0),
+    metavar="N",
+    default=100,
+    show_default=True,
+    help="End with an error if the first N rows all fail for the same reason; 0: never.",
+)
 @servers_options("Without it, servers are started on this machine.")
 @option(
     RUN,
@@ -188,19 +197,20 @@ def explain_all(**values: Any) -> None:
     DATA: Parquet or CSV files, patterns with *, a folder of Parquet files, or one .npy or .npz file. docs/bulk.md has
     an example of each, and the columns of the results.
     """
-    from sequela_client.cohort.run import run  # noqa: PLC0415 it needs the extra `cohort`
+    from sequela_client.cohort.progress_display import shown_in_command  # noqa: PLC0415 it needs the extra `cohort`
+    from sequela_client.cohort.run import run  # noqa: PLC0415
 
     question, options = _question(values), _run_options(values)
     _check_models(question, options)
     try:
-        with shown() as show:
+        with shown_in_command() as show:
             summary = run(values["data"], values["out"], question, options, show)
     except KeyboardInterrupt:
         click.echo(
             f"Interrupted. {values['out']} keeps what is done; the same command goes on there.", err=True
         )
         raise SystemExit(130) from None
-    print_summary(summary, values["out"])
+    _print_summary(summary, values["out"])
 
 
 def _question(values: Mapping[str, Any]) -> BulkQuestion:
@@ -247,6 +257,7 @@ def _run_options(values: Mapping[str, Any]) -> RunOptions:
         values["part_rows"],
         Memory(values["memory"], values["temp_dir"]),
         values["retry_failed"],
+        values["stop_after_failures"],
     )
 
 
@@ -259,3 +270,18 @@ def _check_models(question: BulkQuestion, options: RunOptions) -> None:
         check_model_file(name)
         if not options.servers:
             check_needs_no_server(name)
+
+
+def _print_summary(summary: RunSummary, out: str) -> None:
+    """Prints what a run did."""
+    from sequela_client.cohort.progress_display import duration  # noqa: PLC0415
+
+    rate = f", {summary.added / summary.seconds:.1f}/s" if summary.added and summary.seconds else ""
+    failed = sum(summary.failed.values())
+    click.echo(f"{summary.added:,} rows added in {duration(summary.seconds)}{rate}; {out} has:")
+    click.echo(f"  {summary.explained:,} explained")
+    if summary.below_minimum:
+        click.echo(f"  {summary.below_minimum:,} below the minimum score, not explained")
+    if failed:
+        reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.failed.items())
+        click.echo(f"  {failed:,} failed: {reasons}")

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from sequela_client.cli.grouped_help import Command, added, option
-from sequela_client.cli.rows import RowOptions
 from sequela_client.errors import CallerError
 from sequela_client.files import FileContent, TextFormat, load
+from sequela_client.model_inputs.rows import RowOptions
 
 ROWS, FORMAT = "Columns and rows of a table", "Format of a text file (normally detected)"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sequela_client.cli import file_inputs
-from sequela_client.cli.model_layout import Layout
-from sequela_client.cli.rows import RowOptions
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.files import load
+from sequela_client.model_inputs import file_inputs
+from sequela_client.model_inputs.layout import Layout
+from sequela_client.model_inputs.rows import RowOptions
 
 
 def with_background_values(question: BulkQuestion, layout: Layout) -> BulkQuestion:

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from sequela_client.cli.model_layout import Layout
 from sequela_client.cohort.columns import input_columns
 from sequela_client.cohort.flaws import (
     CHECKPOINT_MISSING,
@@ -28,6 +27,7 @@ from sequela_client.cohort.flaws import (
 from sequela_client.cohort.input_reader import InputReader
 from sequela_client.cohort.lists import check_list, flat_values, latest_texts, lengths_of
 from sequela_client.cohort.question import BulkQuestion
+from sequela_client.model_inputs.layout import Layout
 
 # Columns that sources add: the position in the input, whether the id was there before, and the variants that are wanted
 # (null: all).

@@ -1,8 +1,9 @@
-"""A cohort in a notebook: a few lines of HTML without scripts."""
+"""A cohort in a terminal, in one line, and in a notebook, in a few lines of HTML without scripts."""
 
 from __future__ import annotations
 
 from html import escape
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from sequela_client.cohort.summary import sentences
@@ -10,6 +11,9 @@ from sequela_client.errors import CallerError
 
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
+
+# Variants that the line names; of more, it gives the number.
+_NAMED = 3
 
 
 def card(cohort: Cohort) -> str:
@@ -21,3 +25,22 @@ def card(cohort: Cohort) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     target = escape(cohort.database.target)
     return f"<div><strong>Cohort</strong>{f', target {target}' if target else ''}<ul>{items}</ul></div>"
+
+
+def line(cohort: Cohort) -> str:
+    """How many rows there are, of which model, and which variants; folders are left out."""
+    counts = {row["status"]: row["n"] for row in cohort.statuses().to_pylist()}
+    told = [f"{sum(counts.values()):,} rows", f"{counts.get('explained', 0):,} explained"]
+    if below := counts.get("below_minimum", 0):
+        told.append(f"{below:,} below the minimum")
+    told.append(f"{counts.get('failed', 0):,} failed")
+    if model := PurePath(str(cohort.database.question.get("model") or "")).name:
+        told.append(f"model {model}")
+    if cohort.database.target:
+        told.append(f"target {cohort.database.target}")
+    variants = cohort.variants()
+    if len(variants) > _NAMED:
+        told.append(f"{len(variants):,} variants")
+    elif any(variants):
+        told.append(f"variants {', '.join(map(repr, variants))}")
+    return f"<Cohort: {', '.join(told)}>"

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sequela_client.cli.columns import Source, choose_columns, match_columns
-from sequela_client.cli.model_layout import Layout
 from sequela_client.errors import CallerError
 from sequela_client.files import FileTable
+from sequela_client.model_inputs.columns import Source, choose_columns, match_columns
+from sequela_client.model_inputs.layout import Layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,9 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from sequela_client.cohort import sql
+from sequela_client.cohort import schema, sql
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
-
-SCHEMA_VERSION = "1"
-PART_PATTERN = "part-*.parquet"
 
 # The memory that DuckDB may use before it writes intermediate results to the folder for temporary files.
 MEMORY_LIMIT = "2GB"
@@ -72,10 +69,10 @@ class Database:
         return cls(
             connection=_connected(duckdb),
             files=files,
-            question=json.loads(first.get("question", "{}")),
+            question=json.loads(first.get(schema.QUESTION_KEY, "{}")),
             features=_features(metadata),
             target=_target(first),
-            version=first.get("version", ""),
+            version=first.get(schema.PACKAGE_KEY, ""),
         )
 
     @property
@@ -120,35 +117,30 @@ def _parts(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise CallerError(f"{path} does not exist; name a folder that sequela explain-all wrote")
-    if parts := sorted(path.glob(PART_PATTERN)):
+    if parts := sorted(path.glob(schema.PART_PATTERN)):
         return parts
-    raise CallerError(f"{path} has no {PART_PATTERN}; name a folder that sequela explain-all wrote")
+    raise CallerError(f"{path} has no {schema.PART_PATTERN}; name a folder that sequela explain-all wrote")
 
 
 def _metadata(file: Path) -> dict[str, str]:
-    """The entries `sequela.*` of a file's metadata, without that prefix."""
+    """The entries of a file's metadata that are Sequela's."""
     parquet, arrow = require("pyarrow.parquet", extra="cohort"), require("pyarrow", extra="cohort")
     try:
-        found = parquet.read_schema(file).metadata or {}
+        found = schema.metadata(parquet.read_schema(file))
     except (arrow.ArrowInvalid, OSError) as error:
         raise CallerError(f"{file} is not a readable Parquet file: {error}") from None
-    own = {
-        key.decode().removeprefix("sequela."): value.decode()
-        for key, value in found.items()
-        if key.startswith(b"sequela.")
-    }
-    version = own.get("cohort_schema")
+    version = found.get(schema.VERSION_KEY)
     if version is None:
-        raise CallerError(f"{file} is not a file of a cohort: its metadata has no sequela.cohort_schema")
-    if version != SCHEMA_VERSION:
+        raise CallerError(f"{file} is not a file of a cohort: its metadata has no {schema.VERSION_KEY}")
+    if version != schema.VERSION:
         raise CallerError(
-            f"{file} has version {version} of the cohort schema; this release reads version {SCHEMA_VERSION}"
+            f"{file} has version {version} of the cohort schema; this release reads version {schema.VERSION}"
         )
-    return own
+    return found
 
 
 def _target(metadata: Mapping[str, str]) -> str:
-    return str((json.loads(metadata.get("target", "null")) or {}).get("name", ""))
+    return str((json.loads(metadata.get(schema.TARGET_KEY, "null")) or {}).get("name", ""))
 
 
 def _check_same_target(files: tuple[Path, ...], metadata: list[dict[str, str]]) -> None:
@@ -164,7 +156,7 @@ def _check_same_target(files: tuple[Path, ...], metadata: list[dict[str, str]]) 
 
 def _features(metadata: list[dict[str, str]]) -> tuple[CohortFeature, ...]:
     """The features of the first file; those of the others have to be the same."""
-    lists = {each.get("features", "[]") for each in metadata}
+    lists = {each.get(schema.FEATURES_KEY, "[]") for each in metadata}
     if len(lists) > 1:
         raise CallerError(
             "the files are about models with different features; open the folders one by one, and use compare"

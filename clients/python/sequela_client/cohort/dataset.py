@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.card import card
+from sequela_client.cohort.card import card, line
 from sequela_client.cohort.database import Database
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.figures import CohortPlots
@@ -15,6 +15,7 @@ from sequela_client.cohort.report_page import report_html
 from sequela_client.cohort.reports import (
     comparison,
     drift,
+    event_weights,
     events,
     fairness,
     features,
@@ -153,7 +154,7 @@ class Cohort:
 
     def check_one_variant(self) -> None:
         """Raises CallerError if the rows are of several variants or models, whose numbers must not be mixed."""
-        self._check_one_model()
+        self.check_one_model()
         found = self.variants()
         if len(found) > 1:
             raise CallerError(
@@ -162,7 +163,8 @@ class Cohort:
                 reason="VARIANT_NOT_CHOSEN",
             )
 
-    def _check_one_model(self) -> None:
+    def check_one_model(self) -> None:
+        """Raises CallerError if the rows of a variant are of several models or backgrounds."""
         # Checkpoints are variants, and have models of their own.
         found = self.query(
             "SELECT variant, count(DISTINCT model_digest) AS models, count(DISTINCT background_digest) AS backgrounds "
@@ -199,6 +201,14 @@ class Cohort:
     def events(self, limit: int = 50) -> Any:
         """Attributions by index of the event (TimeSHAP, Figure 3); see `reports.events.event_distribution`."""
         return events.event_distribution(self, limit)
+
+    def event_weights(self, limit: int = 50) -> Any:
+        """The model's own weights by index of the event and variant; see `reports.event_weights.event_weights`."""
+        return event_weights.event_weights(self, limit)
+
+    def event_weight_agreement(self) -> Any:
+        """Their correlation with attributions; see `reports.event_weights.event_weight_agreement`."""
+        return event_weights.event_weight_agreement(self)
 
     def features(self, threshold: float = 0.01) -> Any:
         """Attributions by feature (TimeSHAP, Figure 4); see `reports.features.feature_distribution`."""
@@ -284,6 +294,10 @@ class Cohort:
     def to_html(self, **choices: Any) -> str:
         """The whole report as one HTML file; see `sections.ReportChoices` for its arguments."""
         return report_html(self, ReportChoices(**choices))
+
+    def __repr__(self) -> str:
+        """One line, for a terminal."""
+        return line(self)
 
     def _repr_html_(self) -> str:
         """A few lines for a notebook."""

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sequela_client.cli.model_layout import Layout, described, layout, layout_of
 from sequela_client.client import Sequela
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.errors import CallerError
+from sequela_client.model_inputs.layout import Layout, described, layout, layout_of
 from sequela_client.resources import Model, ModelFeature, Target
 
 

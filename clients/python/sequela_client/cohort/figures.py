@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sequela_client.cohort.reports.events import event_density
 from sequela_client.cohort.reports.features import feature_density
 from sequela_client.plots import cohort as distributions
+from sequela_client.plots import event_weights as weights
 from sequela_client.plots import intervals
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ class CohortPlots:
     def events(self, limit: int = 50) -> Figure:
         """Attributions by index of the event (TimeSHAP, Figure 3)."""
         return distributions.event_distribution(self.cohort.events(limit), event_density(self.cohort, limit))
+
+    def event_weights(self, limit: int = 50) -> Figure:
+        """The model's own weights by index of the event, and how they go with attributions, for each variant."""
+        return weights.event_weights(self.cohort.event_weights(limit), self.cohort.event_weight_agreement())
 
     def features(self, threshold: float = 0.01) -> Figure:
         """Attributions by feature (TimeSHAP, Figure 4)."""

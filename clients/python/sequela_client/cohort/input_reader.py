@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from sequela_client.cli.columns import Source
-from sequela_client.cli.model_layout import Layout
 from sequela_client.cohort.columns import InputColumns
 from sequela_client.cohort.flaws import LENGTHS_DIFFER, NO_EVENTS, STATIC_VARIES, Flaw
 from sequela_client.cohort.lists import check_list, flat_values, is_list, lengths_of
 from sequela_client.cohort.values import VALUE_MISSING, Numbers, categories, is_text, numbers
+from sequela_client.model_inputs.columns import Source
+from sequela_client.model_inputs.layout import Layout
 from sequela_client.resources import ModelInput
 
 

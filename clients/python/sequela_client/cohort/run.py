@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.description import Description
 from sequela_client.cohort.explain import Describer, explain_batches
 from sequela_client.cohort.file_schema import file_schema, question_record
+from sequela_client.cohort.first_failures import FIRST_FAILURES, checked
 from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
 from sequela_client.cohort.pending import pending_batches
+from sequela_client.cohort.progress_display import shown_in_session
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
 from sequela_client.cohort.sources import Memory, SequenceSource, open_source
@@ -45,6 +47,8 @@ class RunOptions:
         part_rows: how many rows each file has.
         memory: limits of sorting.
         retry_failed: explain failed rows again.
+        stop_after_failures: end the run with an error if so many rows, the first that it explains, all fail for the
+            same reason; 0: never.
         patience_seconds: how long work is tried again while servers are busy or gone.
     """
 
@@ -55,6 +59,7 @@ class RunOptions:
     part_rows: int = PART_ROWS
     memory: Memory = field(default_factory=Memory)
     retry_failed: bool = False
+    stop_after_failures: int = FIRST_FAILURES
     patience_seconds: float = field(default_factory=lambda: PATIENCE_SECONDS)
 
 
@@ -116,16 +121,17 @@ def explain_all(
         out: the folder for the results. If an earlier run with the same question was ended, this one goes on.
         question: what is asked.
         options: how it is carried out.
-        report: called after every few rows.
+        report: called after every few rows. None shows the progress in a notebook or a terminal, and nothing elsewhere.
 
     Returns:
         The cohort: `Cohort.open(out)`.
 
     Raises:
-        CallerError: the files, the model or the options are wrong.
+        CallerError: the files, the model or the options are wrong, or the first rows all failed for the same reason.
         TryAgain: the servers were busy or gone for longer than a minute. What is done is kept.
     """
-    run(data, out, question, options or RunOptions(), report or (lambda _: None))
+    with nullcontext(report) if report is not None else shown_in_session() as show:
+        run(data, out, question, options or RunOptions(), show)
     return Cohort.open(Path(out))
 
 
@@ -140,6 +146,9 @@ def run(
     started, folder = time.monotonic(), Path(out)
     if options.part_rows < 1:
         raise CallerError(f"part_rows: {options.part_rows} is less than 1", reason="ARGUMENT_INVALID")
+    if options.stop_after_failures < 0:
+        text = f"stop_after_failures: {options.stop_after_failures} is less than 0; 0 never stops"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
     source = open_source(data, question, options.memory)
     check_columns(source.names, named_columns(question))
     with ExitStack() as stack:
@@ -192,9 +201,10 @@ def _carry_out(
         if progress.there >= total:
             continue
         read = source.batches(wanted, _BATCH_ROWS)
-        for batch in write(
-            parts, explain_batches(question, pending_batches(read, question, done), servers=pool)
-        ):
+        explained = explain_batches(question, pending_batches(read, question, done), servers=pool)
+        # Rows that failed before may well fail again.
+        first_failures = options.stop_after_failures if count_failed else 0
+        for batch in write(parts, checked(explained, first_failures)):
             progress = progress.after(batch)
             report(progress)
         added += progress.done

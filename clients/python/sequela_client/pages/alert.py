@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from dataclasses import dataclass
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sequela_client.extras import require
 from sequela_client.pages.facts import (
@@ -19,6 +16,7 @@ from sequela_client.pages.facts import (
     quality_rows,
 )
 from sequela_client.pages.figures import Section, sections
+from sequela_client.pages.page import render
 from sequela_client.pages.rows import Row, event_rows
 from sequela_client.phrases import Phrases
 from sequela_client.plots.style import EXTRA
@@ -65,7 +63,7 @@ def alert_html(explanation: Explanation, target: str | None = None) -> str:
     # Control characters are not allowed in HTML.
     whole: Explanation = printable(explanation)
     shown = whole.target(target) if target is not None else whole
-    return render("alert.html", page=alert_page(shown, whole))
+    return render("alert", page=alert_page(shown, whole))
 
 
 def check_installed() -> None:
@@ -116,29 +114,3 @@ def _title(explanation: Explanation) -> str:
 def _warnings(explanation: Explanation) -> tuple[str, ...]:
     cut = ("The deadline ended the computation: the numbers are what was known by then.",)
     return (*(cut if explanation.cut_short else ()), *(each.message for each in explanation.warnings))
-
-
-def render(template: str, **values: Any) -> str:
-    """A template of this package as a page, with its style and a strict policy: no script, and no request."""
-    jinja2 = require("jinja2", EXTRA)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("sequela_client.pages"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    # The policy names the hash of the element's content, so the style must not be changed in any way.
-    style = (files("sequela_client.pages") / "templates" / "page.css").read_text(encoding="utf-8")
-    page: str = environment.get_template(template).render(
-        style=jinja2.utils.markupsafe.Markup(style), policy=policy(style), **values
-    )
-    return page
-
-
-def policy(style: str) -> str:
-    """The Content-Security-Policy of a page with this style element and images in it."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    )

@@ -11,7 +11,7 @@ import numpy as np
 
 from sequela_client.extras import require
 from sequela_client.plots.density import Strips
-from sequela_client.plots.rows import column, empty_figure, row_labels, short, with_error
+from sequela_client.plots.rows import column, row_labels, short, with_error
 from sequela_client.plots.style import (
     EXTRA,
     FAINT,
@@ -21,6 +21,7 @@ from sequela_client.plots.style import (
     WIDTH,
     attribution_axis,
     empty_axes,
+    empty_figure,
     figure_of,
     message,
     styled,

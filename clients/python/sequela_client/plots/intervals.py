@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela_client.extras import require
 from sequela_client.plots.cohort import nothing
-from sequela_client.plots.rows import column, empty_figure, row_labels, short, with_error
+from sequela_client.plots.rows import column, row_labels, short, with_error
 from sequela_client.plots.style import (
     COOL,
     EXTRA,
@@ -22,6 +22,7 @@ from sequela_client.plots.style import (
     WIDTH,
     attribution_axis,
     empty_axes,
+    empty_figure,
     figure_of,
     styled,
 )

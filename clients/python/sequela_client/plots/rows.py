@@ -9,23 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.extras import require
-from sequela_client.plots.style import EXTRA, LABEL_WIDTH, MAX_INCHES
+from sequela_client.plots.style import LABEL_WIDTH
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Lines of a name in a figure; the table beside it has the whole name.
 MOST_LINES = 2
-
-
-def empty_figure(width: float, height: float) -> Figure:
-    """A figure of this size in inches, to which a caller adds several axes. Use it within `styled()`."""
-    figure: Figure = require("matplotlib.figure", EXTRA).Figure(
-        figsize=(width, min(height, MAX_INCHES)), layout="constrained"
-    )
-    return figure
 
 
 def column(table: Any, name: str) -> NDArray[np.float64]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -82,12 +83,19 @@ def styled() -> AbstractContextManager[None]:
     return context
 
 
-def empty_axes(width: float = WIDTH, height: float = 3.2) -> Axes:
-    """Axes alone in a new figure, of this size in inches; `axes.figure` is the figure. Use it within `styled()`."""
-    size = (min(width, MAX_INCHES), min(height, MAX_INCHES))
+def empty_figure(width: float = WIDTH, height: float = 3.2) -> Figure:
+    """A new figure of this size in inches, without axes. Use it within `styled()`."""
+    require("matplotlib.figure", EXTRA)
+    from sequela_client.plots.notebook_figure import NotebookFigure  # noqa: PLC0415 only after the check above
+
     # A constrained layout makes room for labels, so that nothing is cut off.
-    made: Figure = require("matplotlib.figure", EXTRA).Figure(figsize=size, layout="constrained")
-    return made.add_subplot()
+    size = (min(width, MAX_INCHES), min(height, MAX_INCHES))
+    return NotebookFigure(figsize=size, layout="constrained")
+
+
+def empty_axes(width: float = WIDTH, height: float = 3.2) -> Axes:
+    """Axes alone in a new figure of this size; `axes.figure` is the figure. Use it within `styled()`."""
+    return empty_figure(width, height).add_subplot()
 
 
 def figure_of(axes: Axes) -> Figure:
@@ -137,10 +145,21 @@ def message(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, wrapped(text, 70), ha="center", va="center", transform=axes.transAxes)
 
 
+@contextmanager
+def any_letters() -> Iterator[None]:
+    """A context without warnings of letters that matplotlib's own font lacks.
+
+    An SVG has texts as texts, and browsers have the letters. Other pictures have boxes in their place.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
+        yield
+
+
 def svg(figure: Figure) -> str:
     """The figure as SVG: the same bytes for the same numbers, and text as text."""
     buffer = io.StringIO()
-    with styled():
+    with styled(), any_letters():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
 

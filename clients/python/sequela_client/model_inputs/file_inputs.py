@@ -9,8 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.cli import rows
-from sequela_client.cli.columns import (
+from sequela_client.errors import CallerError
+from sequela_client.files import FileContent, FileTable
+from sequela_client.files.file_table import numbers
+from sequela_client.files.loader import FileValues
+from sequela_client.files.records import columns_in
+from sequela_client.files.text_format import file_error
+from sequela_client.inputs import BackgroundValues, Values
+from sequela_client.inputs import Sequence as EventSequence
+from sequela_client.model_inputs import rows
+from sequela_client.model_inputs.columns import (
     ColumnMatch,
     choose_columns,
     columns_error,
@@ -20,17 +28,9 @@ from sequela_client.cli.columns import (
     transpose,
     with_comment_names,
 )
-from sequela_client.cli.model_layout import Layout
-from sequela_client.cli.rows import RowOptions
-from sequela_client.cli.table_values import arrays
-from sequela_client.errors import CallerError
-from sequela_client.files import FileContent, FileTable
-from sequela_client.files.file_table import numbers
-from sequela_client.files.loader import FileValues
-from sequela_client.files.records import columns_in
-from sequela_client.files.text_format import file_error
-from sequela_client.inputs import BackgroundValues, Values
-from sequela_client.inputs import Sequence as EventSequence
+from sequela_client.model_inputs.layout import Layout
+from sequela_client.model_inputs.rows import RowOptions
+from sequela_client.model_inputs.table_values import arrays
 from sequela_client.tables import STATISTICS
 from sequela_client.tables import Table as NamedColumns
 

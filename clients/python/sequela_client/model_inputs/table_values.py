@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.cli.columns import ColumnMatch, Source, name_list
-from sequela_client.cli.model_layout import Layout
 from sequela_client.files import FileTable
 from sequela_client.files.cells import is_missing, is_number, number
+from sequela_client.model_inputs.columns import ColumnMatch, Source, name_list
+from sequela_client.model_inputs.layout import Layout
 from sequela_client.resources import ModelInput
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from sequela_client.cli.columns import INDEX_NAMES, columns_error, find_columns, name_list
-from sequela_client.cli.timestamps import Moment, are_dates, goes_back, readings, times
 from sequela_client.files import FileTable
 from sequela_client.files.cells import Cell
 from sequela_client.inputs import EventInfo
+from sequela_client.model_inputs.columns import INDEX_NAMES, columns_error, find_columns, name_list
+from sequela_client.model_inputs.timestamps import Moment, are_dates, goes_back, readings, times
 
 # Names of columns with the time of an event.
 _TIME = re.compile(

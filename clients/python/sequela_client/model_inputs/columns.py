@@ -11,11 +11,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sequela_client.cli.model_layout import Layout
-from sequela_client.cli.timestamps import are_dates
 from sequela_client.errors import CallerError
 from sequela_client.files import FileTable
 from sequela_client.files.cells import number
+from sequela_client.model_inputs.layout import Layout
+from sequela_client.model_inputs.timestamps import are_dates
 from sequela_client.resources import ModelFeature
 
 Place = tuple[str, int]

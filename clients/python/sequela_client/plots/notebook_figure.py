@@ -1,0 +1,22 @@
+"""A figure that a notebook shows as a picture. Needs matplotlib, so only `style.empty_figure` imports it."""
+
+from __future__ import annotations
+
+import io
+
+from matplotlib.figure import Figure
+
+from sequela_client.plots.style import any_letters
+
+
+class NotebookFigure(Figure):
+    """A matplotlib Figure that is a picture where it is the last expression of a notebook's cell.
+
+    Jupyter shows other figures as pictures only after `%matplotlib inline`, which imports pyplot.
+    """
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        with any_letters():
+            self.savefig(buffer, format="png")
+        return buffer.getvalue()
