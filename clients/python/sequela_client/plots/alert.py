@@ -68,7 +68,7 @@ class AlertFigures:
         words = Phrases(shown, _DIGITS)
         features = sorted(level.of(PlayerKind.FEATURE), key=lambda item: -abs(item.value))
         others = tuple(item for item in level.attributions if item.kind is not PlayerKind.FEATURE)
-        rows = [_feature_row(words, item) for item in (*features, *others)]
+        rows = [_feature_row(words, item, shown) for item in (*features, *others)]
         return _bars(ax, rows, _title("Features", shown), shown, level)
 
     def cells(self, *, target: str | None = None, ax: Axes | None = None) -> Figure:
@@ -161,10 +161,13 @@ def _event_row(words: Phrases, item: Attribution) -> BarRow:
     return _row(words, item, label)
 
 
-def _feature_row(words: Phrases, item: Attribution) -> BarRow:
+def _feature_row(words: Phrases, item: Attribution, explanation: Explanation) -> BarRow:
     if item.kind is not PlayerKind.FEATURE:
         return _row(words, item, _block(words, item))
     value = words.peak(item.feature or "")
+    if value and item.feature not in explanation.static_values and explanation.peak(item.feature or "") is None:
+        # It differs between events, and nothing says at which of them it mattered.
+        value = f"latest: {value}"
     label = style.wrapped(words.feature(item.feature or ""))
     return _row(words, item, f"{label}\n{style.wrapped(value)}" if value else label)
 
