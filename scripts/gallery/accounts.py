@@ -46,8 +46,8 @@ def _figures(folder: Path) -> Iterator[tuple[str, Figure]]:
     yield "cohort-events.svg", alerts.plot.events(20)
     yield "cohort-features.svg", alerts.plot.features()
     yield "cohort-first-positive.svg", alerts.plot.first_positive()
-    fairness = {"feature": "client_age", "by": "client_age", "threshold": THRESHOLD, "outcome": OUTCOME}
-    yield "cohort-fairness.svg", periods.plot.fairness(**fairness)
+    fairness = periods.plot.fairness("client_age", "client_age", THRESHOLD, OUTCOME)
+    yield "cohort-fairness.svg", fairness
     yield "cohort-drift.svg", periods.plot.drift("period", "January", "February")
     yield "cohort-pruning.svg", repeated_alerts(folder).plot.pruning(TOLERANCES)
 

@@ -93,6 +93,7 @@ def attention_figure(months: Mapping[str, Any]) -> Figure:
         panels = figure.subplots(1, len(months), sharey=True)
         for axes, (epoch, rows) in zip(panels, months.items(), strict=True):
             _draw_epoch(axes, epoch, rows)
+        panels[0].set_ylim(bottom=0)
         panels[0].set_ylabel("share of the customer's sum")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return figure
@@ -113,7 +114,6 @@ def _draw_epoch(axes: Axes, epoch: str, rows: Any) -> None:
         markersize=4,
         label="|attribution|",
     )
-    axes.set_ylim(bottom=0)
     axes.set_title(f"{epoch} epoch{'' if epoch == '1' else 's'}\ncorrelation {correlation:.2f}")
     axes.set_xlabel("month t (0 is the latest)")
     style.event_axis(axes.xaxis)

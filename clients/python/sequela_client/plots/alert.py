@@ -165,7 +165,11 @@ def _feature_row(words: Phrases, item: Attribution, explanation: Explanation) ->
     if item.kind is not PlayerKind.FEATURE:
         return _row(words, item, _block(words, item))
     value = words.peak(item.feature or "")
-    if value and item.feature not in explanation.static_values and explanation.peak(item.feature or "") is None:
+    if (
+        value
+        and item.feature not in explanation.static_values
+        and explanation.peak(item.feature or "") is None
+    ):
         # It differs between events, and nothing says at which of them it mattered.
         value = f"latest: {value}"
     label = style.wrapped(words.feature(item.feature or ""))
