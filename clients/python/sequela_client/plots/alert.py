@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
 _DIGITS = 3
+# Up to so many events, each has a line about it.
+_MOST_CAPTIONED = 20
 
 
 class AlertFigures:
@@ -58,7 +61,8 @@ class AlertFigures:
         others = tuple(
             item for item in level.attributions if item not in known and not _replaced(item, shown)
         )
-        rows = [_event_row(words, item) for item in (*known, *others)]
+        captions = _captions(shown, words) if len(shown.events) <= _MOST_CAPTIONED else {}
+        rows = [_event_row(words, item, captions) for item in (*known, *others)]
         return _bars(ax, rows, _title("Events", shown), shown, level)
 
     def features(self, *, target: str | None = None, ax: Axes | None = None) -> Figure:
@@ -153,9 +157,16 @@ def _unit(explanation: Explanation) -> str:
     return "Attribution in log-odds" if explanation.options.link == "logit" else "Attribution"
 
 
-def _event_row(words: Phrases, item: Attribution) -> BarRow:
+def _captions(explanation: Explanation, words: Phrases) -> dict[int, str]:
+    """What the caller says about each event, in one short line. Model inputs are no words, so they are not shown."""
+    told = [event.t for event in explanation.event_values if event.info.display]
+    return {t: textwrap.shorten(words.event(t), style.LABEL_WIDTH + 4, placeholder=" …") for t in told}
+
+
+def _event_row(words: Phrases, item: Attribution, captions: Mapping[int, str]) -> BarRow:
     if item.kind is PlayerKind.EVENT and item.t is not None:
         label = " ".join(filter(None, (f"t={item.t}", words.time(item.t))))
+        label = "\n".join(filter(None, (label, captions.get(item.t))))
     else:
         label = _block(words, item)
     return _row(words, item, label)
