@@ -10,24 +10,43 @@ from xml.etree import ElementTree
 import pytest
 from client.made_explanations import ROOT
 
-from scripts.gallery import ALERTS, FIGURES, alert_pictures
+from scripts.gallery.alerts import ALERTS, FIGURES, alert_pictures
 
 PAGE = (ROOT / "docs" / "gallery.md").read_text()
 FOLDER = ROOT / "docs" / "gallery"
 SHOWN = re.findall(r"!\[([^\]]+)\]\(gallery/([^)]+)\)", PAGE)
 MOST_BYTES = 150_000
+MOST_PAGE_BYTES = 200_000
+COHORTS = {
+    *(
+        f"cohort-{each}.svg"
+        for each in ("events", "features", "first-positive", "pruning", "fairness", "drift")
+    ),
+    *(f"churn-{each}.svg" for each in ("features-churned", "features-stayed", "lapsed", "active")),
+    *("churn-comparison.svg", "churn-attention.svg", "alert-page.png", "cohort-page.png"),
+}
 
 
 def test_every_picture_is_shown_and_described() -> None:
-    """Each file is on the page once, with an alternative text, and is a small well-formed SVG."""
+    """Each file is on the page once, with an alternative text, and is a small well-formed SVG or PNG."""
     names = [name for _, name in SHOWN]
     assert sorted(names) == sorted(path.name for path in FOLDER.iterdir())
-    assert {f"{alert}-{kind}.svg" for alert in ALERTS for kind in FIGURES} <= set(names)
+    assert {f"{alert}-{kind}.svg" for alert in ALERTS for kind in FIGURES} | COHORTS == set(names)
     assert all(len(text) > 30 for text, _ in SHOWN)
     for name in names:
         content = (FOLDER / name).read_bytes()
-        assert len(content) < MOST_BYTES
-        ElementTree.fromstring(content)
+        if name.endswith(".png"):
+            assert content.startswith(b"\x89PNG")
+            assert len(content) < MOST_PAGE_BYTES
+        else:
+            assert len(content) < MOST_BYTES
+            ElementTree.fromstring(content)
+
+
+def test_the_words_of_figures_are_text() -> None:
+    """A reader can search them, and a screen reader can read them; a bitmap holds only the strips behind them."""
+    for name in (name for _, name in SHOWN if name.endswith(".svg")):
+        assert len(texts((FOLDER / name).read_text(encoding="utf-8"))) > 3, name
 
 
 @pytest.mark.slow
@@ -36,7 +55,7 @@ def test_the_pictures_are_those_of_today(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     for name, picture in alert_pictures().items():
         stored = (FOLDER / name).read_text(encoding="utf-8")
-        assert texts(picture) == texts(stored), f"{name}: run scripts/gallery.py"
+        assert texts(picture.decode()) == texts(stored), f"{name}: run python -m scripts.gallery alerts"
 
 
 def texts(picture: str) -> list[str]:

@@ -82,6 +82,10 @@ def test_events(alert: Explanation) -> None:
     labels = [text.get_text() for text in axes_of(figure).get_yticklabels()]
     assert [label.split()[0] for label in labels[:-1]] == [f"t={-at}" for at in range(len(alert.events))]
     assert labels[-1] == f"older events, t={1 - alert.length}…{alert.pruning.pruned_events - alert.length}"
+    # The caller's words about the event, in one line.
+    kinds = {event.t: event.info.display["event_type"] for event in alert.event_values}
+    for event, label in zip(alert.events, labels, strict=False):
+        assert label.split("\n")[1].startswith(kinds[event.t or 0])
 
 
 def test_features(alert: Explanation) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import time
 from typing import TYPE_CHECKING
 
 from sequela_client.attributions import Attribution, PlayerKind, Quality, StopReason
@@ -30,6 +31,9 @@ class Phrases:
         self._events = {event.t: event for event in explanation.event_values}
         self._digits = digits
         self._decimals = _decimals(explanation, digits)
+        times = [event.info.time for event in explanation.event_values if event.info.time]
+        # Events of whole days, such as months, have no hour worth a label.
+        self._time_format = "%Y-%m-%d %H:%M" if any(each.time() != time() for each in times) else "%Y-%m-%d"
 
     def number(self, value: float) -> str:
         """Returns a number with as many decimals as the scale of the explanation needs."""
@@ -72,9 +76,9 @@ class Phrases:
         return self.value(0, name) if t is None else f"{self.value(t, name)} (t={t})"
 
     def time(self, t: int) -> str:
-        """Returns the time of an event to the minute; empty if the caller did not send it."""
+        """Returns the time of an event to the minute, or to the day if all are at midnight; empty if unknown."""
         event = self._events.get(t)
-        return f"{event.info.time:%Y-%m-%d %H:%M}" if event and event.info.time else ""
+        return event.info.time.strftime(self._time_format) if event and event.info.time else ""
 
     def event(self, t: int) -> str:
         """Describes an event in the caller's own words, or else by the values of the three strongest features."""

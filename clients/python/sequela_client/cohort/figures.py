@@ -49,7 +49,7 @@ class CohortPlots:
     ) -> Figure:
         """A feature's attribution and the rates of positive predictions and false positives by group."""
         table = self.cohort.fairness(feature, by, threshold, outcome, groups)
-        return intervals.fairness(table, self.labels.get(feature, feature), by)
+        return intervals.fairness(table, self.labels.get(feature, feature), self.labels.get(by, by))
 
     def drift(
         self,

@@ -228,7 +228,9 @@ def _groups(cohort: Cohort, choices: ReportChoices) -> ReportSection:
         "groups",
         texts.GROUPS_TITLE,
         (*texts.GROUPS, *note),
-        intervals.fairness(table, _labels(cohort).get(feature, feature), choices.by),
+        intervals.fairness(
+            table, _labels(cohort).get(feature, feature), _labels(cohort).get(choices.by, choices.by)
+        ),
         texts.GROUPS_ALT,
         (
             text_table(table, f"Attribution of {feature} {caption}", ATTRIBUTIONS),

@@ -18,8 +18,8 @@ EVENTS_TITLE = "Events"
 EVENTS = (
     "TimeSHAP, Figure 3. Each column is an index of events: 0 is the event whose score is explained, "
     "−1 the one before. "
-    "The darker a spot, the more sequences have this attribution there (each column is scaled by "
-    "itself). Orange raises the "
+    "The darker a spot, the more sequences have this attribution there (a column of few "
+    "sequences is fainter). Orange raises the "
     "score, purple lowers it, and grey is about 0. A circle is the mean.",
     "Pruned events have no value of their own: they share one. The bars below say in how many "
     "sequences there is a value "

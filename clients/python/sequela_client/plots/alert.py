@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
 _DIGITS = 3
+# Up to so many events, each has a line about it.
+_MOST_CAPTIONED = 20
 
 
 class AlertFigures:
@@ -58,7 +61,8 @@ class AlertFigures:
         others = tuple(
             item for item in level.attributions if item not in known and not _replaced(item, shown)
         )
-        rows = [_event_row(words, item) for item in (*known, *others)]
+        captions = _captions(shown, words) if len(shown.events) <= _MOST_CAPTIONED else {}
+        rows = [_event_row(words, item, captions) for item in (*known, *others)]
         return _bars(ax, rows, _title("Events", shown), shown, level)
 
     def features(self, *, target: str | None = None, ax: Axes | None = None) -> Figure:
@@ -68,7 +72,7 @@ class AlertFigures:
         words = Phrases(shown, _DIGITS)
         features = sorted(level.of(PlayerKind.FEATURE), key=lambda item: -abs(item.value))
         others = tuple(item for item in level.attributions if item.kind is not PlayerKind.FEATURE)
-        rows = [_feature_row(words, item) for item in (*features, *others)]
+        rows = [_feature_row(words, item, shown) for item in (*features, *others)]
         return _bars(ax, rows, _title("Features", shown), shown, level)
 
     def cells(self, *, target: str | None = None, ax: Axes | None = None) -> Figure:
@@ -153,18 +157,32 @@ def _unit(explanation: Explanation) -> str:
     return "Attribution in log-odds" if explanation.options.link == "logit" else "Attribution"
 
 
-def _event_row(words: Phrases, item: Attribution) -> BarRow:
+def _captions(explanation: Explanation, words: Phrases) -> dict[int, str]:
+    """What the caller says about each event, in one short line. Model inputs are no words, so they are not shown."""
+    told = [event.t for event in explanation.event_values if event.info.display]
+    return {t: textwrap.shorten(words.event(t), style.LABEL_WIDTH + 4, placeholder=" …") for t in told}
+
+
+def _event_row(words: Phrases, item: Attribution, captions: Mapping[int, str]) -> BarRow:
     if item.kind is PlayerKind.EVENT and item.t is not None:
         label = " ".join(filter(None, (f"t={item.t}", words.time(item.t))))
+        label = "\n".join(filter(None, (label, captions.get(item.t))))
     else:
         label = _block(words, item)
     return _row(words, item, label)
 
 
-def _feature_row(words: Phrases, item: Attribution) -> BarRow:
+def _feature_row(words: Phrases, item: Attribution, explanation: Explanation) -> BarRow:
     if item.kind is not PlayerKind.FEATURE:
         return _row(words, item, _block(words, item))
     value = words.peak(item.feature or "")
+    if (
+        value
+        and item.feature not in explanation.static_values
+        and explanation.peak(item.feature or "") is None
+    ):
+        # It differs between events, and nothing says at which of them it mattered.
+        value = f"latest: {value}"
     label = style.wrapped(words.feature(item.feature or ""))
     return _row(words, item, f"{label}\n{style.wrapped(value)}" if value else label)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sequela_client.extras import require
-from sequela_client.plots.density import Strips
+from sequela_client.plots.density import Strips, with_gaps
 from sequela_client.plots.rows import column, row_labels, short, with_error
 from sequela_client.plots.style import (
     EXTRA,
@@ -25,6 +25,7 @@ from sequela_client.plots.style import (
     figure_of,
     message,
     styled,
+    titled,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 MOST_FEATURES = 25
 # Up to this many indices, each has its mean printed.
 MOST_PRINTED = 22
+# Up to this many indices, texts stand upright.
+MOST_UPRIGHT = 12
 # Bars of the figure of first positive predictions.
 MOST_BARS = 60
 Z = 1.96
@@ -59,18 +62,28 @@ def event_distribution(table: Any, density: Any) -> Figure:
         figure = empty_figure(WIDTH, 4.6)
         top, below = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
         extent = (order[0] - 0.5, 0.5, strips.low, strips.high)
-        top.imshow(strips.image, extent=extent, origin="lower", aspect="auto", interpolation="none", zorder=2)
+        image = with_gaps(strips.image)
+        top.imshow(image, extent=extent, origin="lower", aspect="auto", interpolation="none", zorder=2)
+        top.set_ylim(*_with_margin(strips))
         top.axhline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
         _draw_means(top, t, table)
         attribution_axis(top.yaxis)
         top.set_ylabel("attribution")
-        top.set_title("Attributions by event, all sequences", pad=40)
+        few = len(order) <= MOST_UPRIGHT
+        top.set_title(f"Attributions by event, {_number(table)} sequences", pad=44 if not few else 30)
         _draw_shares(below, t, table)
         return figure
 
 
+def _with_margin(strips: Strips) -> tuple[float, float]:
+    """The ends of an axis that shows the outermost bins apart from the frame."""
+    margin = 0.02 * (strips.high - strips.low)
+    return strips.low - margin, strips.high + margin
+
+
 def _draw_means(axes: Axes, t: Any, table: Any) -> None:
     mean, error = column(table, "mean"), column(table, "standard_error")
+    few = len(t) <= MOST_UPRIGHT
     axes.errorbar(
         *(t, mean),
         yerr=Z * np.nan_to_num(error),
@@ -90,19 +103,34 @@ def _draw_means(axes: Axes, t: Any, table: Any) -> None:
                 xycoords=("data", "axes fraction"),
                 xytext=(0, 2),
                 textcoords="offset points",
-                rotation=90,
+                rotation=0 if few else 90,
                 ha="center",
                 va="bottom",
-                fontsize=FONT_SIZE - 2,
+                fontsize=FONT_SIZE - 1,
             )
-    axes.annotate("mean ", (0, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=FONT_SIZE - 2)
-    axes.legend(loc="upper left", handlelength=1.2)
+    axes.annotate("mean ", (0, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=FONT_SIZE - 1)
+    # Above the means, where it covers no strip.
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1, 1.1 if few else 1.18), handlelength=1.2, borderaxespad=0
+    )
 
 
 def _draw_shares(axes: Axes, t: Any, table: Any) -> None:
     axes.bar(t, 100 * column(table, "share"), color=FAINT, edgecolor=NEUTRAL, linewidth=0.5, width=0.9)
     axes.set_ylim(0, 100)
     axes.set_yticks([0, 50, 100])
+    if len(t) <= MOST_UPRIGHT:
+        for place, n, share in zip(t, table["n"].to_pylist(), column(table, "share"), strict=True):
+            inside = share > 0.6
+            height = 50 if inside else 100 * share + 4
+            axes.text(
+                place,
+                height,
+                f"n = {n:,}",
+                ha="center",
+                va="center" if inside else "bottom",
+                fontsize=FONT_SIZE - 1,
+            )
     axes.set_ylabel("% not\npruned")
     axes.set_xlabel("index of the event t (0 is the explained event, −1 the one before)")
     axes.xaxis.set_major_locator(require("matplotlib.ticker", EXTRA).MaxNLocator(10, integer=True))
@@ -125,22 +153,27 @@ def feature_distribution(table: Any, density: Any, labels: dict[str, str] | None
         texts = [short((labels or {}).get(name, name)) for name in names]
         axes = empty_axes(WIDTH, 1.4 + sum(0.16 + 0.18 * len(each.split("\n")) for each in texts))
         extent = (strips.low, strips.high, len(names) - 0.5, -0.5)
-        # Strips of features lie on their sides, the first on top, with a gap between them.
-        image = np.repeat(np.swapaxes(strips.image, 0, 1), 8, axis=0)
-        image[::8, :, 3] = 0
-        image[7::8, :, 3] = 0
+        # Strips of features lie on their sides, the first on top.
+        image = np.swapaxes(with_gaps(strips.image), 0, 1)
         axes.imshow(image, extent=extent, origin="upper", aspect="auto", interpolation="none", zorder=2)
+        axes.set_xlim(*_with_margin(strips))
         _draw_feature_means(axes, shown)
         row_labels(axes, texts)
         attribution_axis(axes.xaxis, 7)
         axes.set_xlabel("attribution")
-        axes.set_title(_features_title(table.num_rows), pad=22)
+        axes.set_title(_features_title(table), pad=22)
         return figure_of(axes)
 
 
-def _features_title(count: int) -> str:
+def _features_title(table: Any) -> str:
+    count = table.num_rows
     more = f" (the first {MOST_FEATURES} of {count})" if count > MOST_FEATURES else ""
-    return f"Attributions by feature, all sequences{more}"
+    return f"Attributions by feature, {_number(table)} sequences{more}"
+
+
+def _number(table: Any) -> str:
+    """How many sequences there are: at the latest event, or with the feature that most have."""
+    return f"{max(table['n'].to_pylist()):,}"
 
 
 def _draw_feature_means(axes: Axes, table: Any) -> None:
@@ -247,21 +280,41 @@ def first_positive(table: Any) -> Figure:
         return nothing("No sequence has a positive prediction.")
     t, n = np.array([row["t"] for row in rows]), np.array([row["n"] for row in rows])
     width = -(-(1 - int(t.min())) // MOST_BARS)
-    # Bins of the same width, from the latest event back.
-    sums = np.bincount(-t // width, weights=n)
     with styled():
-        axes = empty_axes(WIDTH, 3.0)
-        axes.bar(
-            *(-width * np.arange(len(sums)) - (width - 1) / 2, sums),
-            width=0.9 * width,
-            color=FAINT,
-            edgecolor=NEUTRAL,
-            linewidth=0.5,
-        )
-        axes.set_xlabel("index in the full sequence (0 is its last event)")
-        axes.set_ylabel("sequences" if width == 1 else f"sequences in {width} events")
-        axes.set_title(f"First positive predictions; {none:,} sequences have none")
-        locators = require("matplotlib.ticker", EXTRA)
-        axes.xaxis.set_major_locator(locators.MaxNLocator(10, integer=True))
-        axes.yaxis.set_major_locator(locators.MaxNLocator(6, integer=True))
-        return figure_of(axes)
+        figure = empty_figure(WIDTH, 3.0)
+        # Wide bins hide where among the latest events the predictions are, so these have a panel of their own.
+        ratios = [3, 2] if width > 1 else [1]
+        all_axes, *zoom = figure.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)[0]
+        _draw_bins(all_axes, t, n, width)
+        for axes in zoom:
+            _draw_latest(axes, t, n)
+            all_axes.set_title("All events")
+        return titled(figure, f"First positive predictions; {none:,} sequences have none")
+
+
+def _draw_bins(axes: Axes, t: Any, n: Any, width: int) -> None:
+    """Bins of the same width, from the latest event back."""
+    sums = np.bincount(-t // width, weights=n)
+    places = -width * np.arange(len(sums)) - (width - 1) / 2
+    axes.bar(places, sums, width=0.9 * width, color=NEUTRAL)
+    axes.set_xlabel("index in the full sequence (0 is its last event)")
+    axes.set_ylabel("sequences" if width == 1 else f"sequences in {width} events")
+    _whole_numbers(axes)
+
+
+def _draw_latest(axes: Axes, t: Any, n: Any) -> None:
+    """The latest indices alone, which share a bin or two beside them."""
+    chosen = t > -MOST_UPRIGHT
+    axes.bar(t[chosen], n[chosen], width=0.9, color=NEUTRAL)
+    for place, number in zip(t[chosen], n[chosen], strict=True):
+        axes.text(place, number, f"{number:,}", ha="center", va="bottom", fontsize=FONT_SIZE - 1)
+    axes.set_xlim(0.5 - MOST_UPRIGHT, 0.6)
+    axes.set_title(f"The latest {MOST_UPRIGHT} events")
+    axes.set_xlabel("index")
+    _whole_numbers(axes)
+
+
+def _whole_numbers(axes: Axes) -> None:
+    locators = require("matplotlib.ticker", EXTRA)
+    axes.xaxis.set_major_locator(locators.MaxNLocator(8, integer=True))
+    axes.yaxis.set_major_locator(locators.MaxNLocator(6, integer=True))

@@ -21,8 +21,8 @@ class Strips:
     """Strips of equal bins, one for each group.
 
     Args:
-        image: colours with transparency, (bins, groups, 4), the lowest bin first. Darker is more; a strip's most
-            frequent bin is opaque.
+        image: colours with transparency, (bins, groups, 4), the lowest bin first. Darker is more; the most
+            frequent bin of a strip with all sequences is opaque.
         low: the lower edge of the lowest bin.
         high: the upper edge of the highest bin.
     """
@@ -53,7 +53,17 @@ def _coloured(counts: NDArray[np.float64], first: int) -> NDArray[np.float64]:
     colours = [NEUTRAL if sign in (-1, 0) else WARM if sign > 0 else COOL for sign in signs]
     image = np.zeros((*counts.shape, 4))
     image[..., :3] = np.array([to_rgb(each) for each in colours])[:, None, :]
-    share = counts / np.maximum(counts.max(axis=0, keepdims=True), 1)
+    # A strip of few sequences is fainter, so that one sequence does not look like many.
+    sequences = counts.sum(axis=0, keepdims=True)
+    share = counts / np.maximum(counts.max(axis=0, keepdims=True), 1) * sequences / max(sequences.max(), 1)
     # The square root keeps rare values visible beside a crowd.
     image[..., 3] = np.where(counts > 0, FAINTEST + (1 - FAINTEST) * np.sqrt(share), 0)
     return image
+
+
+def with_gaps(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The image of strips, (bins, groups, 4), eight pixels wide each, of which the outer ones are transparent."""
+    wide = np.repeat(image, 8, axis=1)
+    wide[:, ::8, 3] = 0
+    wide[:, 7::8, 3] = 0
+    return wide

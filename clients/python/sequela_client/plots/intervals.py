@@ -94,9 +94,12 @@ def _draw_rate(axes: Axes, table: Any, name: str) -> None:
     _draw(
         axes, Rows(rate, column(table, f"{name}_low"), column(table, f"{name}_high"), _all(rate), texts), INK
     )
-    axes.set_xlim(0, 1)
-    axes.xaxis.set_major_formatter(require("matplotlib.ticker", EXTRA).PercentFormatter(1.0, decimals=0))
-    axes.set_xticks([0, 0.5, 1])
+    # From 0, and as far as the intervals: rates of false positives are often a few per cent.
+    highest = np.nanmax(np.append(column(table, f"{name}_high"), 0.01))
+    axes.set_xlim(-0.02 * highest, min(1.05 * highest, 1.02))
+    ticker = require("matplotlib.ticker", EXTRA)
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(3, min_n_ticks=2))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{100 * value:.3g} %"))
 
 
 def drift(table: Any, labels: dict[str, str] | None = None) -> Figure:
