@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cohort import cohorts
-from sequela_client import CallerError, TryAgain
+from sequela_client import CallerError, OperatorError, TryAgain
 from sequela_client.cohort import BulkQuestion
 from sequela_client.cohort.folder import locked
 
@@ -124,3 +125,19 @@ def test_a_server_that_is_gone(events: Path, events_question: BulkQuestion, tmp_
     with pytest.raises(TryAgain, match="no server answers"):
         cohorts.explained(events, tmp_path / "out", "localhost:9", events_question, patience_seconds=0.5)
     assert not list((tmp_path / "out").glob("part*"))
+
+
+def test_a_disk_that_is_full(
+    events: Path, events_question: BulkQuestion, real: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what happened, and what is done is kept."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sequela_client.cohort.parts.replace_file", full)
+        with pytest.raises(OperatorError, match=r"part-00000\.parquet: cannot be written: No space left"):
+            cohorts.explained(events, tmp_path / "out", real, events_question)
+    cohorts.explained(events, tmp_path / "out", real, events_question)
+    assert len(cohorts.rows(tmp_path / "out")) == 60

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sequela_client.cohort import schema
-from sequela_client.errors import CallerError
+from sequela_client.errors import CallerError, OperatorError
 
 TEMPORARY = ".writing"
 """What the names of files that are being written end in."""
@@ -48,13 +48,19 @@ class Parts:
         table = pa.Table.from_batches(list(batches), schema.SCHEMA).combine_chunks()
         path = self.path(number)
         writing = path.with_name(path.name + TEMPORARY)
-        with writing.open("wb") as file:
-            pq.write_table(
-                table.cast(self.schema), file, compression="zstd", row_group_size=max(1, self.rows)
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        replace_file(writing, path)
+        try:
+            with writing.open("wb") as file:
+                pq.write_table(
+                    table.cast(self.schema), file, compression="zstd", row_group_size=max(1, self.rows)
+                )
+                file.flush()
+                os.fsync(file.fileno())
+            replace_file(writing, path)
+        except OSError as error:
+            raise OperatorError(
+                f"{path}: cannot be written: {error.strerror or error}; what is done is kept, and the same command "
+                "goes on there"
+            ) from error
 
     def write_all(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Writes batches into the parts that are missing, in order, and yields them once they are held."""
