@@ -15,7 +15,7 @@ from sequela_client import EventInfo, Sequela, Sequence
 from sequela_client.cohort import BulkQuestion, explain_all
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.plots import style
-from sequela_client.plots.rows import empty_figure
+
 
 from models.churn.histories import History
 from models.churn.sequences import sequences

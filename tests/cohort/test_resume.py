@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cohort import cohorts
-from sequela_client import CallerError, TryAgain
+from sequela_client import CallerError, OperatorError, TryAgain
 from sequela_client.cohort import BulkQuestion
 from sequela_client.cohort.folder import locked
 
@@ -158,3 +159,19 @@ def test_one_row_that_differs_lets_a_run_go_on(
     table.to_csv(data, index=False)
     done = cohorts.explained(data, tmp_path / "out", real, events_question, stop_after_failures=10)
     assert (done.explained, dict(done.failed)) == (1, {"NOT_A_NUMBER": 29})
+
+
+def test_a_disk_that_is_full(
+    events: Path, events_question: BulkQuestion, real: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says what happened, and what is done is kept."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sequela_client.cohort.parts.replace_file", full)
+        with pytest.raises(OperatorError, match=r"part-00000\.parquet: cannot be written: No space left"):
+            cohorts.explained(events, tmp_path / "out", real, events_question)
+    cohorts.explained(events, tmp_path / "out", real, events_question)
+    assert len(cohorts.rows(tmp_path / "out")) == 60

@@ -131,3 +131,11 @@ def test_a_level_that_was_not_asked_for(
     ):
         report(cohort)
     assert f"Not in this report: no row has attributions of the {level} level" in cohort.to_html()
+
+
+def test_an_event_level_that_was_not_computed_is_no_pruned_event(made: Make) -> None:
+    """With too few coalitions the level is asked for, and has no events. t = 0 is never pruned."""
+    drawn = [row for row in rows(20) if row["status"] == "explained"]
+    for row in drawn[:3]:
+        row["events"] = []
+    assert made(drawn).events()["share"].to_pylist()[0] == 1

@@ -24,6 +24,7 @@ from sequela_client.cohort.flaws import (
     TIME_MISSING,
     Flaw,
 )
+from sequela_client.cohort.ids import id_texts
 from sequela_client.cohort.input_reader import InputReader
 from sequela_client.cohort.lists import check_list, flat_values, latest_texts, lengths_of
 from sequela_client.cohort.question import BulkQuestion
@@ -101,7 +102,7 @@ def batch_keys(batch: Any, question: BulkQuestion, first_row: int = 0) -> BatchK
     rows = batch.column(ROW).to_pylist() if ROW in names else [first_row + at for at in range(len(batch))]
     if question.id_column is None:
         return BatchKeys(rows, [str(row) for row in rows], {})
-    given = batch.column(question.id_column).cast(pa.string()).to_pylist()
+    given = id_texts(question.id_column, batch.column(question.id_column))
     repeated = batch.column(REPEATED).to_pylist() if REPEATED in names else [False] * len(batch)
     flaws = {
         at: flaw

@@ -94,7 +94,7 @@ class InputReader:
                     int(owners[at]),
                     (
                         LENGTHS_DIFFER,
-                        f"column {name!r}: {widths[at]} values, but the model takes {item.width}",
+                        f"column {name!r}: {max(int(widths[at]), 0)} values, but the model takes {item.width}",
                     ),
                 )
             good = pa.array(widths == item.width)
@@ -104,7 +104,7 @@ class InputReader:
             values[widths == item.width] = found.values.reshape(-1, item.width)
             return values.astype(np.float64)
         found = numbers(name, flat_values(column))
-        self._note(found, np.repeat(owners, item.width), name, item)
+        self._note(found, np.repeat(owners, item.width), name, item, item.width)
         return found.values.reshape(len(column), item.width)
 
     def _column(self, item: ModelInput, at: int) -> NDArray[Any]:
@@ -149,8 +149,10 @@ class InputReader:
             self._flaw(at, (STATIC_VARIES, text))
         return np.asarray(values[starts])
 
-    def _note(self, found: Numbers, owners: NDArray[np.int64], name: str, item: ModelInput) -> None:
-        """Notes the first fault of each row."""
+    def _note(
+        self, found: Numbers, owners: NDArray[np.int64], name: str, item: ModelInput, width: int = 1
+    ) -> None:
+        """Notes the first fault of each row; an event has `width` values."""
         absent = np.empty(0, np.int64) if item.allow_nan else found.missing
         for places, tell in ((found.faulty, found.text), (absent, _missing_text)):
             reason = found.reason if places is found.faulty else VALUE_MISSING
@@ -158,7 +160,8 @@ class InputReader:
                 continue
             for first in places[np.unique(owners[places], return_index=True)[1]].tolist():
                 owner = int(owners[first])
-                event = first - int(np.searchsorted(owners, owner)) + 1
+                # An event has several values where a column holds all of an input.
+                event = (first - int(np.searchsorted(owners, owner))) // width + 1
                 self._flaw(owner, (reason, f"column {name!r}, event {event}: {tell(first)}"))
 
     def _flaw(self, at: int, flaw: Flaw) -> None:

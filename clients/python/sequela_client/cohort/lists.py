@@ -53,7 +53,11 @@ def latest_texts(column: Any) -> list[str | None]:
         lengths = np.maximum(lengths_of(column), 0)
         ends = np.cumsum(lengths) - 1
         column = column.flatten().take(pa.array(ends, mask=lengths == 0))
-    return [None if value is None else _text(value) for value in column.to_pylist()]
+    return [None if _is_missing(value) else _text(value) for value in column.to_pylist()]
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value != value  # noqa: PLR0124 NaN differs from itself
 
 
 def _text(value: Any) -> str:

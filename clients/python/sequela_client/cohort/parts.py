@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sequela_client.cohort import schema
-from sequela_client.errors import CallerError
+from sequela_client.errors import CallerError, OperatorError
 
 TEMPORARY = ".writing"
 """What the names of files that are being written end in."""
@@ -74,16 +74,24 @@ def write_part(path: Path, table: Any, described: Any, rows: int) -> None:
         table: its rows.
         described: the schema with the metadata of the run.
         rows: how many rows are held together in the file.
+
+    Raises OperatorError if it cannot be written.
     """
     # Another attempt at the same file, on another machine, has a name of its own until it is whole.
     writing = path.with_name(f"{path.name}.{uuid4().hex}{TEMPORARY}")
-    with writing.open("wb") as file:
-        pq.write_table(
-            table.combine_chunks().cast(described), file, compression="zstd", row_group_size=max(1, rows)
-        )
-        file.flush()
-        os.fsync(file.fileno())
-    replace_file(writing, path)
+    try:
+        with writing.open("wb") as file:
+            pq.write_table(
+                table.combine_chunks().cast(described), file, compression="zstd", row_group_size=max(1, rows)
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        replace_file(writing, path)
+    except OSError as error:
+        raise OperatorError(
+            f"{path}: cannot be written: {error.strerror or error}; what is done is kept, and the same command goes on "
+            "there"
+        ) from error
 
 
 def part_numbers(folder: Path) -> list[int]:

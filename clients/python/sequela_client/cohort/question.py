@@ -37,7 +37,10 @@ class Variant:
 
 
 def _text(value: str | float) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,8 +109,16 @@ class BulkQuestion:
             "entity and id: the entity is the id where each event has a row"
             if self.entity and self.id
             else "",
+            self._repeated(),
             f"timeout: {self.timeout:g} is not a positive number of seconds" if self.timeout <= 0 else "",
         )
+
+    def _repeated(self) -> str:
+        given = {"checkpoints": self.checkpoints, "seeds": self.seeds, "tolerances": self.tolerances}
+        for name, values in given.items():
+            if twice := [each for each in values if values.count(each) > 1]:
+                return f"{name}: {twice[0]} is given more than once; each makes a row of its own, so name it once"
+        return ""
 
     @property
     def variants(self) -> tuple[Variant, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
-from sequela_client.files.cells import is_missing, number
+from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, number
 
 NOT_A_NUMBER, VALUE_MISSING, UNKNOWN_CATEGORY = "NOT_A_NUMBER", "VALUE_MISSING", "UNKNOWN_CATEGORY"
 
@@ -79,7 +80,9 @@ def numbers(name: str, column: Any) -> Numbers:
 def _array(column: Any) -> NDArray[Any]:
     """Integers as int64 unless one is missing, else float64."""
     if pa.types.is_integer(column.type) and not column.null_count:
-        return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False))
+        # Above 2**63 - 1 only uint64 has integers, which are then as exact as float64.
+        with suppress(pa.ArrowInvalid):
+            return np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False))
     if pa.types.is_float16(column.type):
         column = column.cast(pa.float32())
     cast = column.cast(pa.float64(), safe=False)
@@ -108,6 +111,8 @@ def _parsed(text: str | None) -> float | int | str:
     try:
         return number(text)
     except ValueError as error:
+        if text and has_decimal_comma(text) and not has_thousands(text):
+            return f"{text.strip()!r} has a decimal comma; write numbers with decimal points"
         return str(error)
 
 

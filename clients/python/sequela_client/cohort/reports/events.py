@@ -24,12 +24,12 @@ def event_distribution(cohort: Cohort, limit: int = 50) -> Any:
 
     Returns:
         One row for each index: t; n, the sequences with a value of their own there, and share, their share of all
-        sequences with an event level; mean, spread (the standard deviation over sequences), standard_error (of the
-        mean), p05, q25, median, q75, p95, minimum, maximum; sampling_error, the root mean square of the standard errors
-        of the single attributions, which `spread` includes.
+        sequences whose event level was computed, which is 1 at t = 0; mean, spread (the standard deviation over
+        sequences), standard_error (of the mean), p05, q25, median, q75, p95, minimum, maximum; sampling_error, the root
+        mean square of the standard errors of the single attributions, which `spread` includes.
     """
     players = event_values(cohort)
-    total = f"(SELECT count(events) FROM {cohort.explained})"
+    total = f"(SELECT count_if(len(events) > 0) FROM {cohort.explained})"
     return cohort.query(
         f"SELECT t, count(*) AS n, count(*) / {total} AS share, {sql.distribution('value')}, "
         f"{sql.sampling_error('standard_error')} AS sampling_error "

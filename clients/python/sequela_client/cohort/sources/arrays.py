@@ -21,6 +21,10 @@ VALUES = "values"
 """What the only array of an npy file is called."""
 
 
+# Booleans, integers, numbers, texts, times.
+_KINDS = "biufUSM"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ArrayFile:
     """Arrays by name, each with one row for each sequence, or for each event if `lengths` are given.
@@ -90,7 +94,8 @@ class ArrayFile:
 def _rows(array: NDArray[Any]) -> Any:
     """An array as a column; further axes become lists of a fixed size."""
     if array.ndim == 1:
-        return pa.array(array)
+        # Arrow takes the byte order of this machine only.
+        return pa.array(array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))
     flat = _rows(array.reshape(-1, *array.shape[2:]))
     return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
 
@@ -115,7 +120,14 @@ def open_arrays(path: str, id: str | None) -> ArrayFile:
 
 
 def _check(where: Path, held: Mapping[str, NDArray[Any]], lengths: NDArray[Any] | None) -> None:
-    counts = {name: len(array) if array.ndim else 0 for name, array in held.items()}
+    for name, array in held.items():
+        if not array.ndim or array.dtype.kind not in _KINDS or 0 in array.shape[1:]:
+            raise CallerError(
+                f"{where.name}: array {name!r} of shape {array.shape} and type {array.dtype} is none of sequences; an "
+                "array of sequences is (sequences, events, columns), of numbers or texts",
+                reason="FILE_NOT_READABLE",
+            )
+    counts = {name: len(array) for name, array in held.items()}
     allowed = set(counts.values()) if lengths is None else {len(lengths), int(lengths.sum())}
     if not held or not set(counts.values()) <= allowed or (lengths is None and len(allowed) > 1):
         told = ", ".join(f"{name} {array.shape}" for name, array in held.items())

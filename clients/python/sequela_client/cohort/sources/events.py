@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sequela_client.cohort.batches import ROW
+from sequela_client.cohort.ids import check_ids
 from sequela_client.cohort.sources.scan import Scan, name_literal
 
 # Rows of one batch of the sorted table.
@@ -60,6 +61,7 @@ class EventTable:
         row, left = 0, None
         for batch in self.scan.batches(self._sorted(names), _EVENTS):
             table = batch if left is None else pa.concat_batches([left, batch])
+            check_ids(self.entity, table.schema.field(self.entity).type)
             starts = _starts(table.column(self.entity))
             # The last sequence may go on in the next batch.
             left = table.slice(int(starts[-1]))
@@ -80,14 +82,14 @@ class EventTable:
         )
 
     def _value(self, name: str) -> str:
-        """A column; of a CSV file, the times as what most of them are."""
-        if name != self.time or self.scan.kind != "csv":
+        """A column; of times that are texts, what most of them are. The order of texts is not that of times."""
+        if name != self.time or self.scan.columns()[name] != "VARCHAR":
             return name_literal(name)
         kinds = ("BIGINT", "DOUBLE", "TIMESTAMPTZ")
         counts = ", ".join(f"count(try_cast({name_literal(name)} AS {kind}))" for kind in kinds)
         sample = f"(SELECT {name_literal(name)} FROM {self.scan.sql} LIMIT {_SAMPLE})"
         found = self.scan.query(f"SELECT {counts} FROM {sample}")[0]
-        return f"try_cast({name_literal(name)} AS {kinds[found.index(max(found))]})"
+        return f"try_cast(trim({name_literal(name)}) AS {kinds[found.index(max(found))]})"
 
 
 def _starts(entity: Any) -> Any:

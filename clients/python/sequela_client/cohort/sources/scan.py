@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from sequela_client.cohort.sources.csv_text import csv_fault, csv_options
 from sequela_client.errors import CallerError
 
 _FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}
@@ -39,11 +40,13 @@ class Scan:
         paths: the files, in their order.
         kind: parquet or csv.
         memory: the limits.
+        options: how CSV files are written, as arguments of read_csv.
     """
 
     paths: tuple[str, ...]
     kind: str
     memory: Memory
+    options: str = ""
 
     @property
     def sql(self) -> str:
@@ -51,7 +54,7 @@ class Scan:
         files = ", ".join(map(text_literal, self.paths))
         if self.kind == "parquet":
             return f"read_parquet([{files}], union_by_name = true)"
-        return f"read_csv([{files}], all_varchar = true, header = true, union_by_name = true)"
+        return f"read_csv([{files}], {self.options})"
 
     @contextmanager
     def connect(self) -> Iterator[Any]:
@@ -96,9 +99,8 @@ class Scan:
             text = f"{self.memory.limit} of memory are not enough to sort: {_first_line(error)}; allow more (--memory)"
             raise CallerError(text, reason="MEMORY_LIMIT") from error
         except duckdb.Error as error:
-            raise CallerError(
-                f"{Path(self.paths[0]).name}: {_first_line(error)}", reason="FILE_NOT_READABLE"
-            ) from error
+            text = csv_fault(error) if self.kind == "csv" else _first_line(error)
+            raise CallerError(f"{Path(self.paths[0]).name}: {text}", reason="FILE_NOT_READABLE") from error
 
     def columns(self) -> dict[str, str]:
         """The names of the columns, and DuckDB's names of their types."""
@@ -130,7 +132,8 @@ def open_scan(paths: Sequence[str], memory: Memory) -> Scan:
             f"{names}: no files of one of these kinds: {', '.join(sorted(_FORMATS))}, .npy, .npz",
             reason="FILE_NOT_READABLE",
         )
-    return Scan(tuple(found), str(kinds.pop()), memory)
+    kind = str(kinds.pop())
+    return Scan(tuple(found), kind, memory, csv_options(found[0]) if kind == "csv" else "")
 
 
 def kind_of(path: str) -> str | None:

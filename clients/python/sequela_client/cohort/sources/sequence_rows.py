@@ -10,7 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from sequela_client.cohort.batches import REPEATED, ROW
+from sequela_client.cohort.ids import id_texts
 from sequela_client.cohort.sources.scan import Scan, name_literal
+
+# Ids that are read at a time.
+_IDS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +65,19 @@ class SequenceTable:
         """The ids that occur more than once, which are few."""
         if self.id is None:
             return frozenset()
-        id = f"CAST({name_literal(self.id)} AS VARCHAR)"
+        id = name_literal(self.id)
         sql = f"SELECT {id} FROM {self.scan.sql} WHERE {id} IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
-        return frozenset(str(each) for (each,) in self.scan.query(sql))
+        # Arrow writes numbers and times otherwise than DuckDB does, so that both lists of ids have to be Arrow's.
+        found = (id_texts(self.id, batch.column(0)) for batch in self.scan.batches(sql, _IDS))
+        return frozenset(each for texts in found for each in texts if each is not None)
 
     def _again(self, batch: Any, known: frozenset[str], seen: set[str]) -> list[bool]:
         if not known or self.id is None:
             return [False] * len(batch)
         found = []
-        for id in batch.column(self.id).cast(pa.string()).to_pylist():
+        for id in id_texts(self.id, batch.column(self.id)):
             found.append(id in seen)
-            if id in known:
+            if id is not None and id in known:
                 seen.add(id)
         return found
 
@@ -81,4 +87,5 @@ class SequenceTable:
             return name_literal(name)
         text = (self.first(name) or "").replace(" ", "")
         kind = "VARCHAR[][]" if text.startswith("[[") else "VARCHAR[]" if text.startswith("[") else "VARCHAR"
-        return f"try_cast({name_literal(name)} AS {kind})"
+        # Without trim, DuckDB casts while it reads the file, and ends at the first cell that is no list.
+        return f"try_cast(trim({name_literal(name)}) AS {kind})"

@@ -1,0 +1,90 @@
+"""How a CSV file is written: what stands between its columns, and which lines come before the header.
+
+DuckDB would guess both, and the quotes too, from the first 20,480 lines. It then takes a quote that comes later as a
+part of the text, and leaves out the lines before one that has more columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from sequela_client.errors import CallerError
+
+_DELIMITERS = ",;\t|"
+_HEAD_BYTES = 1 << 16
+# The first line of some files names the delimiter, for Excel.
+_SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def csv_options(path: str) -> str:
+    """The arguments of DuckDB's read_csv for a file, and all that are written like it. Cells are texts.
+
+    Raises:
+        CallerError: the file cannot be read, or is not UTF-8.
+    """
+    lines = _first_lines(path)
+    skipped, delimiter = _before_header(lines)
+    return (
+        f"all_varchar = true, header = true, union_by_name = true, delim = '{delimiter}', quote = '\"', "
+        f"escape = '\"', comment = '', skip = {skipped}, sample_size = 1"
+    )
+
+
+def csv_fault(error: Exception) -> str:
+    """What DuckDB says about a CSV file, on one line."""
+    text = str(error)
+    if "Error when sniffing" in text:
+        return "not all of its lines have as many columns as its header"
+    lines = takewhile(lambda line: line.strip() and not line.startswith("Possible"), text.split("\n"))
+    return "; ".join(line.strip() for line in lines)
+
+
+def _first_lines(path: str) -> list[str]:
+    try:
+        # By the name, a file may be packed.
+        with pa.input_stream(path, compression="detect") as file:
+            head = bytes(file.read(_HEAD_BYTES))
+    except (OSError, pa.ArrowException) as error:
+        raise CallerError(f"{Path(path).name}: {error}", reason="FILE_NOT_READABLE") from error
+    if head.startswith(_UTF16):
+        text = f"{Path(path).name}: is encoded as UTF-16; save it as UTF-8"
+        raise CallerError(text, reason="FILE_NOT_READABLE")
+    return re.split("\r\n|\n|\r", head.decode("utf-8-sig", "replace"))
+
+
+def _before_header(lines: list[str]) -> tuple[int, str]:
+    """How many lines come before the header, and the delimiter.
+
+    Blank lines and comments do. A line with # that has as many columns as the next line is the header.
+    """
+    said, place = "", 0
+    for place, line in enumerate(lines):
+        if found := _SEPARATOR.fullmatch(line.strip()):
+            said = found[1] if found[1] in _DELIMITERS else ""
+        elif line.strip() and not _is_comment(lines, place):
+            return place, said or _delimiter(line)
+    return place if said else 0, said or ","
+
+
+def _is_comment(lines: list[str], place: int) -> bool:
+    line, later = lines[place], [each for each in lines[place + 1 :] if each.strip()]
+    if not line.lstrip().startswith("#") or not later:
+        return False
+    return _columns(line, _delimiter(later[0])) != _columns(later[0], _delimiter(later[0]))
+
+
+def _delimiter(header: str) -> str:
+    """The delimiter that gives the most columns."""
+    return max(_DELIMITERS, key=lambda each: _columns(header, each))
+
+
+def _columns(line: str, delimiter: str) -> int:
+    rows: Any = csv.reader([line], delimiter=delimiter)
+    return len(next(rows, []))

@@ -1,0 +1,208 @@
+"""Files as other programs write them: late quotes, lines before the header, ids of any type."""
+
+from __future__ import annotations
+
+import decimal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cohort import cohorts
+from sequela_client import CallerError
+from sequela_client.cohort import BulkQuestion
+from sequela_client.cohort.sources import Memory, open_source
+
+HEADER = "account,when,amount,hour,fraud\n"
+LINE = "a,2026-01-01,0.5,3,no\n"
+
+
+def read(path: Path, question: BulkQuestion) -> list[dict[str, Any]]:
+    """The rows of the sequences of a file, of all columns."""
+    source = open_source(path, question, Memory())
+    return [row for batch in source.batches(source.names, 100) for row in batch.to_pylist()]
+
+
+def csv_file(folder: Path, text: str) -> Path:
+    (folder / "events.csv").write_text(text)
+    return folder / "events.csv"
+
+
+def lists(*values: list[Any]) -> pa.Array:
+    return pa.array(values, pa.list_(pa.float64()))
+
+
+def test_a_quote_far_below(events_question: BulkQuestion, tmp_path: Path) -> None:
+    """pandas writes quotes only where they are needed."""
+    lines = "".join(f"a{number},2026-01-01,0.5,3,no\n" for number in range(21_000))
+    late = '"b,c",2026-01-01,0.5,3,"say ""no"""\n"d",2026-01-01,0.5,3,"no"\n'
+    found = {
+        row["account"]: row["fraud"]
+        for row in read(csv_file(tmp_path, HEADER + lines + late), events_question)
+    }
+    assert len(found) == 21_002
+    assert (found["b,c"], found["d"]) == (['say "no"'], ["no"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# written by a program\n\n" + HEADER + LINE,
+        "\n" + HEADER + LINE,
+        ("sep=;\n" + HEADER + LINE).replace(",", ";"),
+        ("\ufeff" + HEADER + LINE).replace(",", "\t"),
+    ],
+)
+def test_what_comes_before_the_header(events_question: BulkQuestion, tmp_path: Path, text: str) -> None:
+    (row,) = read(csv_file(tmp_path, text), events_question)
+    assert (row["account"], row["amount"], row["fraud"]) == ("a", ["0.5"], ["no"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEADER + LINE * 3 + "b,2026-01-01\n" + LINE, "as many columns as its header"),
+        (HEADER + LINE * 3 + "b,2026-01-01,1,2,no,more\n", "as many columns as its header"),
+        (HEADER + LINE * 30_000 + "b,2026-01-01\n", "Line: 30002; .* Expected Number of Columns: 5 Found: 2"),
+        ("\ufeff".encode("utf-16").decode("latin-1"), "UTF-16"),
+    ],
+)
+def test_lines_are_never_left_out(
+    events_question: BulkQuestion, tmp_path: Path, text: str, message: str
+) -> None:
+    path = csv_file(tmp_path, "")
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(CallerError, match=message):
+        read(path, events_question)
+
+
+def test_a_cell_that_is_no_list_fails_its_row_only(
+    rows_question: BulkQuestion, real: str, tmp_path: Path
+) -> None:
+    question = replace(rows_question, time=None, labels=())
+    path = csv_file(tmp_path, 'account,amount,hour\na,"[1, 2]","[3, 4]"\nb,oops,"[1]"\n007,"[1]","[2]"\n')
+    cohorts.explained(path, tmp_path / "out", real, question)
+    found = {row["id"]: row["status"] for row in cohorts.rows(tmp_path / "out")}
+    assert found == {"a": "explained", "b": "failed", "007": "explained"}
+
+
+def test_decimal_commas(events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    text = (HEADER + LINE).replace(",", ";").replace("0.5", "0,5")
+    cohorts.explained(csv_file(tmp_path, text), tmp_path / "out", real, events_question)
+    (row,) = cohorts.rows(tmp_path / "out")
+    assert row["message"].endswith("'0,5' has a decimal comma; write numbers with decimal points")
+
+
+def test_times_that_are_texts_are_in_order(events_question: BulkQuestion, tmp_path: Path) -> None:
+    """By their characters, 10 comes before 9, and a time of another zone anywhere."""
+    times = {
+        "a": ["10", "9"],
+        "b": ["2026-01-03T00:00:00Z", "2026-01-02T22:00:00-05:00"],
+    }
+    for name, (first, second) in times.items():
+        events = pa.table(
+            {"account": [name] * 2, "when": [first, second], "amount": [1.0, 2.0], "hour": [1, 2]}
+        )
+        pq.write_table(events, tmp_path / f"{name}.parquet")
+    assert read(tmp_path / "a.parquet", events_question)[0]["amount"] == [2.0, 1.0]
+    assert read(tmp_path / "b.parquet", events_question)[0]["amount"] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array([1.0, 2.0, 1.0]),
+        pa.array([0, 1, 0], pa.timestamp("us")),
+        pa.array([0, 1, 0], pa.timestamp("ns", "Europe/Lisbon")),
+        pa.array([decimal.Decimal("1.50"), decimal.Decimal("2"), decimal.Decimal("1.50")]),
+        pa.array([True, False, True]),
+        pa.array(["1", "01", "1"]).dictionary_encode(),
+    ],
+    ids=lambda ids: str(ids.type),
+)
+def test_ids_of_any_type_are_found_again(
+    rows_question: BulkQuestion, real: str, tmp_path: Path, ids: pa.Array
+) -> None:
+    table = pa.table({"account": ids, "amount": lists([1], [2], [3]), "hour": lists([1], [2], [3])})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    question = replace(rows_question, time=None, labels=())
+    cohorts.explained(tmp_path / "rows.parquet", tmp_path / "out", real, question)
+    assert [row["reason"] for row in cohorts.rows(tmp_path / "out")] == [None, None, "ID_REPEATED"]
+
+
+def test_nan_is_no_id_and_no_label(rows_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    table = pa.table(
+        {
+            "account": [1.0, float("nan")],
+            "amount": lists([1], [2]),
+            "hour": lists([1], [2]),
+            "fraud": [float("nan"), 1.0],
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet")
+    cohorts.explained(tmp_path / "rows.parquet", tmp_path / "out", real, replace(rows_question, time=None))
+    found = [(row["id"], row["reason"], row["labels"]) for row in cohorts.rows(tmp_path / "out")]
+    assert found == [("1", None, []), ("row:1", "ID_MISSING", [("fraud", "1.0")])]
+
+
+@pytest.mark.parametrize("ids", [[{"a": 1}], [[1]], [b"\xff"]], ids=["struct", "list", "bytes"])
+def test_what_cannot_be_ids(
+    events_question: BulkQuestion, real: str, tmp_path: Path, ids: list[object]
+) -> None:
+    table = pa.table({"account": ids, "amount": [1.0], "hour": [1]})
+    pq.write_table(table, tmp_path / "events.parquet")
+    question = replace(events_question, time=None, labels=())
+    with pytest.raises(CallerError, match=r"column 'account': holds .*, which cannot name sequences"):
+        cohorts.explained(tmp_path / "events.parquet", tmp_path / "out", real, question)
+
+
+def test_large_integers(rows_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    amounts = pa.array([[1], [2**63 + 5]], pa.list_(pa.uint64()))
+    pq.write_table(
+        pa.table({"account": ["a", "b"], "amount": amounts, "hour": lists([1], [2])}), tmp_path / "r.parquet"
+    )
+    question = replace(rows_question, time=None, labels=())
+    assert not cohorts.explained(tmp_path / "r.parquet", tmp_path / "out", real, question).failed
+
+
+def test_arrays_of_another_byte_order(rows_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    question = replace(rows_question, id=None, time=None, labels=())
+    values = np.arange(12.0).reshape(2, 3, 2)
+    for name, array in {"own": values, "other": values.astype(">f8")}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        cohorts.explained(tmp_path / f"{name}.npy", tmp_path / name, real, question)
+    own, other = (cohorts.rows(tmp_path / name) for name in ("own", "other"))
+    assert [row["score"] for row in own] == [row["score"] for row in other] != [None, None]
+
+
+@pytest.mark.parametrize("array", [np.array(3.0), np.ones((2, 0, 2)), np.ones((2, 3, 2), complex)], ids=str)
+def test_arrays_without_sequences(rows_question: BulkQuestion, tmp_path: Path, array: Any) -> None:
+    np.save(tmp_path / "x.npy", array)
+    with pytest.raises(CallerError, match=r"x\.npy: array 'values' of shape"):
+        open_source(tmp_path / "x.npy", rows_question, Memory())
+
+
+def test_the_event_of_a_missing_value(rows_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    values = np.ones((1, 4, 2))
+    values[0, 2:] = np.nan
+    np.save(tmp_path / "x.npy", values)
+    question = replace(rows_question, id=None, time=None, labels=())
+    cohorts.explained(tmp_path / "x.npy", tmp_path / "out", real, question)
+    assert "event 3: the value is missing" in cohorts.rows(tmp_path / "out")[0]["message"]
+
+
+@pytest.mark.parametrize("varied", [{"tolerances": (0.01, 0.01)}, {"seeds": (1, 2, 1)}])
+def test_a_variant_twice_is_refused(rows_question: BulkQuestion, varied: dict[str, Any]) -> None:
+    with pytest.raises(CallerError, match="is given more than once"):
+        replace(rows_question, **varied)
+
+
+def test_tolerances_that_are_close_have_their_own_names(rows_question: BulkQuestion) -> None:
+    question = replace(rows_question, tolerances=(0.01, 0.010000001))
+    assert [each.name for each in question.variants] == [
+        "pruning_tolerance=0.01",
+        "pruning_tolerance=0.010000001",
+    ]
