@@ -14,10 +14,11 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, beside, bulk, endpoint, exact, latency, load, memory, plots, scaling
+from benchmarks import accuracy, beside, endpoint, exact, latency, load, memory, plots, scaling
 from benchmarks.arem.data import AremNotFound
 from benchmarks.beside import say
 from benchmarks.beside_tables import tables
+from benchmarks.bulk import study as bulk
 from benchmarks.cases import CASES
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.machine import this_machine

@@ -1,0 +1,207 @@
+"""Bulk explanation: sequences a second beside a loop over the client and timeshap's global report, and memory.
+
+All explain the same simulated alerts with the demo's model: pruning at 0.025, the event and the feature level, the
+same number of coalitions, no early stop. No rate includes the start of a process, its imports, loading the model, or
+simulating the accounts. explain_all starts a server for each core itself; the time until one of them knows the model
+is told apart. What follows includes reading and writing files. The loop and the stream call one server with default
+workers. timeshap gets a few of the alerts, since it needs much longer.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from sequela_client.cohort import explain_all
+
+from benchmarks.beside import say
+from benchmarks.bulk.agreement import Agreement, agreement
+from benchmarks.bulk.killed_run import KilledRow, kill_and_resume
+from benchmarks.bulk.memory_watch import watched_memory
+from benchmarks.bulk.question import COALITIONS, OPTIONS, question, run_options
+from benchmarks.bulk.simulated import MODEL, alerts, inputs, matrix, write_accounts
+from benchmarks.effort import Effort
+from benchmarks.ours import TOLERANCE, Ours, serving
+from benchmarks.peers.jobs import CohortResult, PeerFailed, run_timeshap_cohort
+from benchmarks.report import Finding, table
+
+LOOPED, PEERS = 0.1, 0.01  # the share of sequences that the loop and timeshap explain
+MOST_LOOPED, MOST_PEERS = 1000, 50
+MODEL_NAME = "account_takeover"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way to explain many sequences.
+
+    Args:
+        name: the way.
+        sequences: how many were explained.
+        seconds: wall time after the start.
+        start_seconds: the time of the start, if it was measured.
+        peak_mb: the largest memory of the process with its children; NaN if it was not read.
+        quarters_mb: the mean memory in the second and in the last quarter of the run, which are equal if it is flat.
+    """
+
+    name: str
+    sequences: int
+    seconds: float
+    start_seconds: float = float("nan")
+    peak_mb: float = float("nan")
+    quarters_mb: tuple[float, float] = (float("nan"), float("nan"))
+
+    @property
+    def rate(self) -> float:
+        """Sequences a second."""
+        return self.sequences / self.seconds
+
+
+def study(effort: Effort, folder: Path) -> Finding:
+    """Explains the same alerts in all ways."""
+    count = effort.sequences
+    say(f"bulk: simulating {count} alerts")
+    source, out = write_accounts(folder / "accounts.parquet", count), folder / "cohort"
+    say("bulk: explain_all")
+    rows = [bulk(source, out, count)]
+    say(f"bulk: explain_all, killed at half; the undisturbed run took {rows[0].seconds:.0f} s")
+    killed = kill_and_resume(source, out, rows[0].start_seconds + rows[0].seconds, folder / "killed")
+    drawn = [inputs(each) for each in alerts(_share(LOOPED, count, MOST_LOOPED))]
+    for name, explain in CLIENTS.items():
+        say(f"bulk: {name}, {len(drawn)} alerts")
+        rows.append(by_client(name, explain, drawn))
+    theirs, agreements = _timeshap(out, _share(PEERS, count, MOST_PEERS))
+    rows += theirs
+    shown = [_shown(rows), _shown_killed(killed), *map(_shown_agreement, agreements)]
+    return Finding("bulk", [*rows, killed, *agreements], shown)
+
+
+def bulk(source: Path, out: Path, count: int) -> Row:
+    """Explains a file, and reads the memory of all processes meanwhile."""
+    times = [time.perf_counter()]
+    with watched_memory() as watch:
+        # The first report comes when a server has described the model.
+        explain_all(source, out, question(), run_options(count), lambda _: times.append(time.perf_counter()))
+        ended = time.perf_counter()
+    name, (began, ready, *_) = "explain_all, a server for each core", times
+    return Row(name, count, ended - ready, ready - began, max(watch.readings), watch.quarters)
+
+
+def by_client(
+    name: str, explain: Callable[[Ours, list[dict[str, Any]]], None], drawn: list[dict[str, Any]]
+) -> Row:
+    """Explains accounts with a server of its own, since a server answers equal requests from its store.
+
+    The last account is explained first and not counted, so that the model and its background are known.
+    """
+    with serving() as server:
+        explain(server, drawn[-1:])
+        started = time.perf_counter()
+        explain(server, drawn[:-1])
+        return Row(name, len(drawn) - 1, time.perf_counter() - started)
+
+
+def _loop(server: Ours, drawn: list[dict[str, Any]]) -> None:
+    for each in drawn:
+        server.sequela.explain(each, model=MODEL_NAME, **OPTIONS)
+
+
+def _stream(server: Ours, drawn: list[dict[str, Any]]) -> None:
+    for outcome in server.sequela.explain_many(drawn, model=MODEL_NAME, **OPTIONS):
+        outcome.unwrap()
+
+
+CLIENTS = {"a loop over Sequela.explain": _loop, "one Sequela.explain_many": _stream}
+
+
+def _share(share: float, count: int, most: int) -> int:
+    return min(count, max(int(share * count), 20), most)
+
+
+def _timeshap(cohort: Path, count: int) -> tuple[list[Row], list[Agreement]]:
+    say(f"bulk: timeshap, {count} alerts")
+    try:
+        found = timeshap_report(count)
+    except PeerFailed as error:
+        say(f"timeshap is left out: {error}")
+        return [], []
+    return [Row("timeshap 1.0.4, calc_global_explanations", count, found.seconds)], [agreement(cohort, found)]
+
+
+def timeshap_report(count: int) -> CohortResult:
+    """The global report of timeshap over the first alerts. Raises PeerFailed."""
+    background = json.loads((MODEL / "schema.json").read_text())["background"]
+    average = np.concatenate([np.ravel(background[name]) for name in ("numeric", "categorical")])
+    return run_timeshap_cohort(
+        MODEL / "model.onnx",
+        [matrix(account) for account in alerts(count)],
+        average.astype(np.float64),
+        tolerance=TOLERANCE,
+        nsamples=COALITIONS,
+        seed=0,
+    )
+
+
+def _shown(rows: list[Row]) -> Table:
+    best = rows[0].rate
+    lines = [
+        [
+            row.name,
+            f"{row.sequences:,}",
+            f"{row.rate:.3g}",
+            f"{best / row.rate:.1f}",
+            *(
+                "" if np.isnan(value) else f"{value:.3g}"
+                for value in (row.start_seconds, row.peak_mb, *row.quarters_mb)
+            ),
+        ]
+        for row in rows
+    ]
+    columns = (
+        "",
+        "sequences",
+        "a second",
+        "ratio",
+        "start s",
+        "peak MB",
+        "MB, 2nd quarter",
+        "MB, last quarter",
+    )
+    return table(f"Bulk: events and features, {COALITIONS} coalitions", columns, lines)
+
+
+def _shown_killed(row: KilledRow) -> Table:
+    columns = (
+        "killed after",
+        "in files",
+        "of",
+        "undisturbed s",
+        "killed + resumed s",
+        "lost s",
+        "files equal",
+    )
+    line = [
+        f"{row.done:,} sequences",
+        f"{row.kept:,}",
+        f"{row.sequences:,}",
+        f"{row.seconds_whole:.1f}",
+        f"{row.seconds_killed:.1f} + {row.seconds_resumed:.1f}",
+        f"{row.seconds_lost:.1f}",
+        "yes" if row.equal else "NO",
+    ]
+    return table("Killed at half and resumed", columns, [line])
+
+
+def _shown_agreement(found: Agreement) -> Table:
+    line = [f"{value:.2g}" if isinstance(value, float) else str(value) for value in asdict(found).values()]
+    names = (
+        "sequences",
+        "same cut",
+        "exact events",
+        "largest difference of t = 0",
+        "RMS difference of features",
+    )
+    return table("Agreement with timeshap", names, [line])
