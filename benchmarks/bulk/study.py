@@ -173,6 +173,10 @@ def _shown(rows: list[Row]) -> Table:
     return table(f"Bulk: events and features, {COALITIONS} coalitions", columns, lines)
 
 
+def _known(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.3g}"
+
+
 def _shown_killed(row: KilledRow) -> Table:
     columns = (
         "killed after",
