@@ -10,18 +10,19 @@ workers. timeshap gets a few of the alerts, since it needs much longer.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 from sequela_client.cohort import explain_all
+from sequela_client.cohort.run import Progress
 
 from benchmarks.beside import say
 from benchmarks.bulk.agreement import Agreement, agreement
 from benchmarks.bulk.killed_run import KilledRow, kill_and_resume
-from benchmarks.bulk.memory_watch import watched_memory
+from benchmarks.bulk.memory_watch import MemoryWatch, watched_memory
 from benchmarks.bulk.question import COALITIONS, OPTIONS, question, run_options
 from benchmarks.bulk.simulated import MODEL, alerts, inputs, matrix, write_accounts
 from benchmarks.effort import Effort
@@ -29,8 +30,10 @@ from benchmarks.ours import TOLERANCE, Ours, serving
 from benchmarks.peers.jobs import CohortResult, PeerFailed, run_timeshap_cohort
 from benchmarks.report import Finding, table
 
-LOOPED, PEERS = 0.1, 0.01  # the share of sequences that the loop and timeshap explain
-MOST_LOOPED, MOST_PEERS = 1000, 50
+SHARES = {"client": 0.1, "timeshap": 0.01}  # the share of the alerts that the slower ways explain
+FEWEST = {"client": 100, "timeshap": 20}
+MOST = {"client": 1000, "timeshap": 50}
+REPORT_SECONDS = 30.0  # how often a long run says how far it is
 MODEL_NAME = "account_takeover"
 
 
@@ -69,11 +72,11 @@ def study(effort: Effort, folder: Path) -> Finding:
     rows = [bulk(source, out, count)]
     say(f"bulk: explain_all, killed at half; the undisturbed run took {rows[0].seconds:.0f} s")
     killed = kill_and_resume(source, out, rows[0].start_seconds + rows[0].seconds, folder / "killed")
-    drawn = [inputs(each) for each in alerts(_share(LOOPED, count, MOST_LOOPED))]
+    drawn = [inputs(each) for each in alerts(_part("client", count))]
     for name, explain in CLIENTS.items():
         say(f"bulk: {name}, {len(drawn)} alerts")
         rows.append(by_client(name, explain, drawn))
-    theirs, agreements = _timeshap(out, _share(PEERS, count, MOST_PEERS))
+    theirs, agreements = _timeshap(out, _part("timeshap", count))
     rows += theirs
     shown = [_shown(rows), _shown_killed(killed), *map(_shown_agreement, agreements)]
     return Finding("bulk", [*rows, killed, *agreements], shown)
@@ -81,13 +84,31 @@ def study(effort: Effort, folder: Path) -> Finding:
 
 def bulk(source: Path, out: Path, count: int) -> Row:
     """Explains a file, and reads the memory of all processes meanwhile."""
-    times = [time.perf_counter()]
+    began = time.perf_counter()
     with watched_memory() as watch:
-        # The first report comes when a server has described the model.
-        explain_all(source, out, question(), run_options(count), lambda _: times.append(time.perf_counter()))
+        clock = Clock(watch)
+        explain_all(source, out, question(), run_options(count), clock.report)
         ended = time.perf_counter()
-    name, (began, ready, *_) = "explain_all, a server for each core", times
-    return Row(name, count, ended - ready, ready - began, max(watch.readings), watch.quarters)
+    ready = clock.times[0]  # the first report comes when a server has described the model
+    return Row("explain_all", count, ended - ready, ready - began, max(watch.readings), watch.quarters)
+
+
+@dataclass(slots=True)
+class Clock:
+    """The times of the reports of a run, which it prints now and then."""
+
+    memory: MemoryWatch
+    times: list[float] = field(default_factory=list)
+    said: float = field(default_factory=time.perf_counter)
+
+    def report(self, progress: Progress) -> None:
+        """Notes the time of a report."""
+        now = time.perf_counter()
+        self.times.append(now)
+        if now - self.said > REPORT_SECONDS:
+            self.said = now
+            rate, memory = progress.done / (now - self.times[0]), self.memory.readings[-1]
+            say(f"bulk: {progress.done:,} of {progress.total:,}, {rate:.1f} a second, {memory:.0f} MB")
 
 
 def by_client(
@@ -117,8 +138,9 @@ def _stream(server: Ours, drawn: list[dict[str, Any]]) -> None:
 CLIENTS = {"a loop over Sequela.explain": _loop, "one Sequela.explain_many": _stream}
 
 
-def _share(share: float, count: int, most: int) -> int:
-    return min(count, max(int(share * count), 20), most)
+def _part(way: str, count: int) -> int:
+    """How many of the alerts a slower way explains."""
+    return min(count, max(int(SHARES[way] * count), FEWEST[way]), MOST[way])
 
 
 def _timeshap(cohort: Path, count: int) -> tuple[list[Row], list[Agreement]]:
@@ -128,7 +150,7 @@ def _timeshap(cohort: Path, count: int) -> tuple[list[Row], list[Agreement]]:
     except PeerFailed as error:
         say(f"timeshap is left out: {error}")
         return [], []
-    return [Row("timeshap 1.0.4, calc_global_explanations", count, found.seconds)], [agreement(cohort, found)]
+    return [Row("timeshap's global report", count, found.seconds)], [agreement(cohort, found)]
 
 
 def timeshap_report(count: int) -> CohortResult:
@@ -152,7 +174,7 @@ def _shown(rows: list[Row]) -> Table:
             row.name,
             f"{row.sequences:,}",
             f"{row.rate:.3g}",
-            f"{best / row.rate:.1f}",
+            f"{best / row.rate:.1f}×",
             *(
                 "" if np.isnan(value) else f"{value:.3g}"
                 for value in (row.start_seconds, row.peak_mb, *row.quarters_mb)
@@ -164,11 +186,11 @@ def _shown(rows: list[Row]) -> Table:
         "",
         "sequences",
         "a second",
-        "ratio",
+        "explain_all is faster",
         "start s",
         "peak MB",
-        "MB, 2nd quarter",
-        "MB, last quarter",
+        "2nd quarter",
+        "last quarter",
     )
     return table(f"Bulk: events and features, {COALITIONS} coalitions", columns, lines)
 
