@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rich.table import Table
-from sequela_client.cohort import BulkQuestion, Cohort, explain_all
+from sequela_client.cohort import BulkQuestion, Cohort, RunOptions, explain_all
 
 from benchmarks.arem.data import AremNotFound
 from benchmarks.arem.held_out import FIXTURES, HeldOut, held_out
@@ -82,7 +82,7 @@ def study(effort: Effort, folder: Path) -> Finding:
     return Finding("pruning", rows, tables)
 
 
-def measure(case: Alerts, effort: Effort, folder: Path) -> list[Row]:
+def measure(case: Alerts, effort: Effort, folder: Path, run: RunOptions | None = None) -> list[Row]:
     """Explains the alerts with every tolerance and seed, and makes the table."""
     folder.mkdir()
     say(f"pruning: {case.name}, {len(case.sequences)} sequences")
@@ -99,7 +99,7 @@ def measure(case: Alerts, effort: Effort, folder: Path) -> list[Row]:
         timeout=TIMEOUT,
     )
     started = time.perf_counter()
-    cohort = explain_all(write(folder / "alerts.npz", case.sequences), folder / "cohort", question)
+    cohort = explain_all(write(folder / "alerts.npz", case.sequences), folder / "cohort", question, run)
     return rows(case.name, cohort, effort.coalitions, time.perf_counter() - started)
 
 

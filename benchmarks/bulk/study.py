@@ -10,57 +10,31 @@ workers. timeshap gets a few of the alerts, since it needs much longer.
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 from sequela_client.cohort import explain_all
 from sequela_client.cohort.run import Progress
 
 from benchmarks.beside import say
 from benchmarks.bulk.agreement import Agreement, agreement
-from benchmarks.bulk.killed_run import KilledRow, kill_and_resume
+from benchmarks.bulk.killed_run import kill_and_resume
 from benchmarks.bulk.memory_watch import MemoryWatch, watched_memory
 from benchmarks.bulk.question import COALITIONS, OPTIONS, question, run_options
 from benchmarks.bulk.simulated import MODEL, alerts, inputs, matrix, write_accounts
+from benchmarks.bulk.tables import Row, agreement_table, killed_run, ways
 from benchmarks.effort import Effort
 from benchmarks.ours import TOLERANCE, Ours, serving
 from benchmarks.peers.jobs import CohortResult, PeerFailed, run_timeshap_cohort
-from benchmarks.report import Finding, table
+from benchmarks.report import Finding
 
 SHARES = {"client": 0.1, "timeshap": 0.01}  # the share of the alerts that the slower ways explain
 FEWEST = {"client": 100, "timeshap": 20}
 MOST = {"client": 1000, "timeshap": 50}
 REPORT_SECONDS = 30.0  # how often a long run says how far it is
 MODEL_NAME = "account_takeover"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One way to explain many sequences.
-
-    Args:
-        name: the way.
-        sequences: how many were explained.
-        seconds: wall time after the start.
-        start_seconds: the time of the start, if it was measured.
-        peak_mb: the largest memory of the process with its children; NaN if it was not read.
-        quarters_mb: the mean memory in the second and in the last quarter of the run, which are equal if it is flat.
-    """
-
-    name: str
-    sequences: int
-    seconds: float
-    start_seconds: float = float("nan")
-    peak_mb: float = float("nan")
-    quarters_mb: tuple[float, float] = (float("nan"), float("nan"))
-
-    @property
-    def rate(self) -> float:
-        """Sequences a second."""
-        return self.sequences / self.seconds
 
 
 def study(effort: Effort, folder: Path) -> Finding:
@@ -78,7 +52,7 @@ def study(effort: Effort, folder: Path) -> Finding:
         rows.append(by_client(name, explain, drawn))
     theirs, agreements = _timeshap(out, _part("timeshap", count))
     rows += theirs
-    shown = [_shown(rows), _shown_killed(killed), *map(_shown_agreement, agreements)]
+    shown = [ways(rows), killed_run(killed), *map(agreement_table, agreements)]
     return Finding("bulk", [*rows, killed, *agreements], shown)
 
 
@@ -165,69 +139,3 @@ def timeshap_report(count: int) -> CohortResult:
         nsamples=COALITIONS,
         seed=0,
     )
-
-
-def _shown(rows: list[Row]) -> Table:
-    best = rows[0].rate
-    lines = [
-        [
-            row.name,
-            f"{row.sequences:,}",
-            f"{row.rate:.3g}",
-            f"{best / row.rate:.1f}×",
-            *(
-                "" if np.isnan(value) else f"{value:.3g}"
-                for value in (row.start_seconds, row.peak_mb, *row.quarters_mb)
-            ),
-        ]
-        for row in rows
-    ]
-    columns = (
-        "",
-        "sequences",
-        "a second",
-        "explain_all is faster",
-        "start s",
-        "peak MB",
-        "2nd quarter",
-        "last quarter",
-    )
-    return table(f"Bulk: events and features, {COALITIONS} coalitions", columns, lines)
-
-
-def _known(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.3g}"
-
-
-def _shown_killed(row: KilledRow) -> Table:
-    columns = (
-        "killed after",
-        "in files",
-        "of",
-        "undisturbed s",
-        "killed + resumed s",
-        "lost s",
-        "files equal",
-    )
-    line = [
-        f"{row.done:,} sequences",
-        f"{row.kept:,}",
-        f"{row.sequences:,}",
-        f"{row.seconds_whole:.1f}",
-        f"{row.seconds_killed:.1f} + {row.seconds_resumed:.1f}",
-        f"{row.seconds_lost:.1f}",
-        "yes" if row.equal else "NO",
-    ]
-    return table("Killed at half and resumed", columns, [line])
-
-
-def _shown_agreement(found: Agreement) -> Table:
-    line = [f"{value:.2g}" if isinstance(value, float) else str(value) for value in asdict(found).values()]
-    names = (
-        "sequences",
-        "same cut",
-        "exact events",
-        "largest difference of t = 0",
-        "RMS difference of features",
-    )
-    return table("Agreement with timeshap", names, [line])
