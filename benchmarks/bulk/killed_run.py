@@ -5,6 +5,7 @@
 explains the accounts, and prints how many are done after every batch of rows.
 """
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -61,13 +62,18 @@ def kill_and_resume(source: Path, whole: Path, seconds_whole: float, out: Path) 
     explain_all(source, out, question(), run_options(count))
     seconds_resumed = time.perf_counter() - started
     return KilledRow(
-        count, done, kept, seconds_whole, seconds_killed, seconds_resumed, contents(whole) == contents(out)
+        count, done, kept, seconds_whole, seconds_killed, seconds_resumed, digests(whole) == digests(out)
     )
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """What the files of a cohort contain, by name."""
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != LOCK}
+def digests(folder: Path) -> dict[str, str]:
+    """The digest of each file of a cohort, by name."""
+    return {path.name: _digest(path) for path in sorted(folder.iterdir()) if path.name != LOCK}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _killed(source: Path, out: Path, count: int) -> tuple[int, float]:

@@ -16,7 +16,7 @@ from sequela_client import Sequela
 from sequela_client.cohort import explain_all
 
 from benchmarks.bulk.agreement import Agreement, agreement
-from benchmarks.bulk.killed_run import KilledRow, contents, kill_and_resume
+from benchmarks.bulk.killed_run import KilledRow, digests, kill_and_resume
 from benchmarks.bulk.memory_watch import MemoryWatch, watched_memory
 from benchmarks.bulk.question import OPTIONS, question, run_options
 from benchmarks.bulk.simulated import MODEL, alerts, inputs, matrix, write_accounts
@@ -108,4 +108,4 @@ def test_a_killed_run_is_resumed(source: Path, tmp_path: Path) -> None:
     assert row.kept <= row.done <= row.sequences == COUNT
     first = next((tmp_path / "killed").glob("part-*.parquet"))
     first.write_bytes(first.read_bytes() + b"0")
-    assert contents(tmp_path / "killed") != contents(tmp_path / "whole")
+    assert digests(tmp_path / "killed") != digests(tmp_path / "whole")
