@@ -14,10 +14,11 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, beside, bulk, endpoint, exact, latency, load, memory, plots, scaling
+from benchmarks import accuracy, beside, endpoint, exact, latency, load, memory, plots, pruning, scaling
 from benchmarks.arem.data import AremNotFound
 from benchmarks.beside import say
 from benchmarks.beside_tables import tables
+from benchmarks.bulk import study as bulk
 from benchmarks.cases import CASES
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.machine import this_machine
@@ -34,6 +35,7 @@ STUDIES: dict[str, Study] = {
     "accuracy": accuracy.study,
     "endpoint": endpoint.study,
     "bulk": bulk.study,
+    "pruning": pruning.study,
 }
 
 
@@ -64,8 +66,9 @@ def main() -> None:
         "--quick", action="store_true", help="run everything briefly; do not keep the figures"
     )
     parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
-    parser.add_argument("--seeds", type=int, help="number of seeds of each estimator in the study accuracy")
+    parser.add_argument("--seeds", type=int, help="number of seeds in the studies accuracy and pruning")
     parser.add_argument("--sequences", type=int, help="number of sequences in the study bulk")
+    parser.add_argument("--alerts", type=int, help="number of sequences of each case in the study pruning")
     parser.add_argument(
         "--output", type=Path, default=OUTPUT, help="folder for the results (default: %(default)s)"
     )
@@ -75,6 +78,7 @@ def main() -> None:
         effort,
         seeds=arguments.seeds or effort.seeds,
         sequences=arguments.sequences or effort.sequences,
+        alerts=arguments.alerts or effort.alerts,
     )
     machine = this_machine()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)

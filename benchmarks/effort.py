@@ -15,6 +15,7 @@ class Effort:
         calls: how many calls follow one after another.
         seeds: how many seeds each estimator gets when errors are compared.
         sequences: how many sequences are explained in bulk; a loop and timeshap get a part of them.
+        alerts: how many alerts of each case the table of pruning tolerances is made of.
     """
 
     repeats: int
@@ -25,6 +26,7 @@ class Effort:
     calls: int
     seeds: int
     sequences: int
+    alerts: int
 
 
 FULL = Effort(
@@ -36,6 +38,7 @@ FULL = Effort(
     calls=400,
     seeds=10,
     sequences=5000,
+    alerts=20,
 )
 QUICK = Effort(
     repeats=2,
@@ -46,4 +49,5 @@ QUICK = Effort(
     calls=50,
     seeds=2,
     sequences=200,
+    alerts=5,
 )

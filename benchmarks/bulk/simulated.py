@@ -1,4 +1,7 @@
-"""Simulated bank accounts as a file for bulk explanation: one row a sequence, a column of lists for each feature."""
+"""Simulated bank accounts that the demo's model takes for takeovers, and a file of them for bulk explanation.
+
+The file has one row for each account, and a column of lists for each feature.
+"""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -10,18 +13,29 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.cases import DEMO
 from benchmarks.peers.jobs import Floats
+from benchmarks.peers.scorer import Scorer
 from models.account_takeover.features import CATEGORICAL, NUMERIC
 from models.account_takeover.simulate import Account, accounts
 
+MODEL = DEMO / "models" / "account_takeover" / "1"
+POSITIVE = 0.5  # the smallest score of an alert
 SEED = 7  # not one of the seeds that the demo's model was trained or tested with
-TAKEOVERS = 0.5  # the share of accounts that are taken over; alerts have many more than customers have
+TAKEOVERS = (
+    0.9  # the share of accounts that are taken over; most others score below POSITIVE and are left out
+)
 CHUNK = 1000  # accounts that are held in memory together
 
 
-def draw(count: int) -> Iterator[Account]:
-    """The first accounts of the simulated bank."""
-    return islice(accounts(SEED, TAKEOVERS), count)
+def alerts(count: int) -> Iterator[Account]:
+    """The first accounts of the simulated bank whose score is at least POSITIVE.
+
+    TimeSHAP explains sequences with a positive prediction only (§4.1), and timeshap fails if everything is pruned.
+    """
+    score = Scorer(str(MODEL / "model.onnx"))
+    drawn = accounts(SEED, TAKEOVERS)
+    return islice((each for each in drawn if score(matrix(each)[np.newaxis])[0, 0] >= POSITIVE), count)
 
 
 def matrix(account: Account) -> Floats:
@@ -29,10 +43,15 @@ def matrix(account: Account) -> Floats:
     return np.column_stack([account.numeric(), account.categorical()]).astype(np.float64)
 
 
+def inputs(account: Account) -> dict[str, npt.NDArray[Any]]:
+    """The inputs of the demo's model for an account, by name."""
+    return {"numeric": account.numeric(), "categorical": account.categorical()}
+
+
 def write_accounts(path: Path, count: int) -> Path:
-    """Writes the first accounts as Parquet, without holding all of them in memory."""
+    """Writes the first alerts as Parquet, without holding all of them in memory."""
     writer = None
-    drawn = draw(count)
+    drawn = alerts(count)
     while chunk := list(islice(drawn, CHUNK)):
         table = _table(chunk)
         writer = writer or pq.ParquetWriter(path, table.schema)
@@ -49,10 +68,11 @@ def _table(chunk: list[Account]) -> pa.Table:
         "account": [account.id for account in chunk],
         "outcome": ["takeover" if account.takeover else "genuine" for account in chunk],
     }
-    for place, feature in enumerate(NUMERIC):
-        columns[feature.name] = _lists([values[:, place] for values in numeric])
-    for place, feature in enumerate(CATEGORICAL):
-        columns[feature.name] = _lists([values[:, place] for values in categorical])
+    numeric_names = [each.name for each in NUMERIC]
+    categorical_names = [each.name for each in CATEGORICAL]
+    for names, values in ((numeric_names, numeric), (categorical_names, categorical)):
+        for place, name in enumerate(names):
+            columns[name] = _lists([each[:, place] for each in values])
     return pa.table(columns)
 
 
