@@ -16,7 +16,6 @@ from sequela_client.cohort import BulkQuestion, explain_all
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.plots import style
 
-
 from models.churn.histories import History
 from models.churn.sequences import sequences
 from scripts.gallery import ROOT
@@ -89,7 +88,7 @@ def _months(cohort: Cohort) -> Any:
 def attention_figure(months: Mapping[str, Any]) -> Figure:
     """Attention and attribution by month, on average over customers, for each epoch."""
     with style.styled():
-        figure = empty_figure(style.WIDTH, 3.4)
+        figure = style.empty_figure(style.WIDTH, 3.4)
         panels = figure.subplots(1, len(months), sharey=True)
         for axes, (epoch, rows) in zip(panels, months.items(), strict=True):
             _draw_epoch(axes, epoch, rows)
