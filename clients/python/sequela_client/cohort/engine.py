@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 
 from sequela_client.cohort import schema
 from sequela_client.cohort.background import with_background_values
+from sequela_client.cohort.backlog import pending_batches
 from sequela_client.cohort.batches import ROW
 from sequela_client.cohort.explain import Describer, explain_batches
 from sequela_client.cohort.file_schema import file_schema, question_record
 from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, write_part
-from sequela_client.cohort.pending import pending_batches
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import local_pool, named_pool, worker_pool
 from sequela_client.errors import CallerError

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from sequela_client.cohort import schema
 from sequela_client.cohort.background import with_background_values
+from sequela_client.cohort.backlog import pending_batches
 from sequela_client.cohort.batches import OWN
 from sequela_client.cohort.columns import check_columns, input_columns
 from sequela_client.cohort.dataset import Cohort
@@ -23,7 +24,6 @@ from sequela_client.cohort.file_schema import file_schema, question_record
 from sequela_client.cohort.first_failures import FIRST_FAILURES, checked
 from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
-from sequela_client.cohort.pending import pending_batches
 from sequela_client.cohort.progress_display import shown_in_session
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
