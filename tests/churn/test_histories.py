@@ -68,6 +68,7 @@ def test_months_are_those_of_pandas(purchases: Purchases, table: pd.DataFrame, l
     np.testing.assert_allclose(np.concatenate([row.values for row in rows]), truth[NAMES].to_numpy(float))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last_month", ["1997-06", "1997-12"])
 def test_customers_churn_who_do_not_buy_in_the_next_half_year(
     purchases: Purchases, table: pd.DataFrame, last_month: str
@@ -94,6 +95,7 @@ def test_purchases_that_are_not_installed(tmp_path: object) -> None:
         read_purchases(FOLDER / "nowhere")
 
 
+@pytest.mark.slow
 def test_customers_are_split_once(purchases: Purchases) -> None:
     """60, 20 and 20 % of the customers, whatever the cut-off."""
     splits = split_customers(purchases)
@@ -113,6 +115,7 @@ def test_inputs_are_shown_as_raw_values(held_out: list[History]) -> None:
             np.testing.assert_allclose(raw, row.values[:, column], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_row_of_the_file_is_a_customer(
     held_out: list[History], tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:

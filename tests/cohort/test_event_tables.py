@@ -26,6 +26,7 @@ def read(path: Path, rows: int = 7) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 30), batch=st.integers(1, 40))
 def test_any_order_of_rows(seed: int, count: int, batch: int) -> None:

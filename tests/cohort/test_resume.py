@@ -56,6 +56,7 @@ def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real:
     assert len(keys) == len(set(keys)) == 120
 
 
+@pytest.mark.slow
 def test_later_parts_may_be_there(
     events: Path, events_question: BulkQuestion, real: str, tmp_path: Path
 ) -> None:
@@ -72,6 +73,7 @@ def test_later_parts_may_be_there(
     assert cohorts.explained(events, out, real, events_question, part_rows=9).added == 0
 
 
+@pytest.mark.slow
 def test_another_question_is_refused(
     events: Path, events_question: BulkQuestion, real: str, tmp_path: Path
 ) -> None:
@@ -86,12 +88,14 @@ def test_another_question_is_refused(
         cohorts.explained(events, tmp_path / "out", real, replace(events_question, background=[0.0, 0.1]))
 
 
+@pytest.mark.slow
 def test_one_run_at_a_time(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
     with locked(tmp_path / "out"), pytest.raises(CallerError, match="another process") as refused:
         cohorts.explained(events, tmp_path / "out", real, events_question)
     assert refused.value.reason == "FOLDER_IN_USE"
 
 
+@pytest.mark.slow
 def test_other_files(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
@@ -100,6 +104,7 @@ def test_other_files(events: Path, events_question: BulkQuestion, real: str, tmp
     assert refused.value.reason == "FOLDER_NOT_OURS"
 
 
+@pytest.mark.slow
 def test_failed_rows_are_tried_again(events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
     """After the data was mended; the files are then those of a run with the mended data."""
     table = cohorts.accounts(30).astype({"amount": object})
@@ -120,6 +125,7 @@ def test_failed_rows_are_tried_again(events_question: BulkQuestion, real: str, t
     assert cohorts.digests(out) == cohorts.digests(right)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_gone(events: Path, events_question: BulkQuestion, tmp_path: Path) -> None:
     """The run ends with an error that says to try again, and leaves nothing half-written."""
     with pytest.raises(TryAgain, match="no server answers"):
@@ -127,6 +133,7 @@ def test_a_server_that_is_gone(events: Path, events_question: BulkQuestion, tmp_
     assert not list((tmp_path / "out").glob("part*"))
 
 
+@pytest.mark.slow
 def test_rows_that_all_fail_alike_end_the_run(
     events_question: BulkQuestion, real: str, tmp_path: Path
 ) -> None:
@@ -150,6 +157,7 @@ def test_rows_that_all_fail_alike_end_the_run(
     assert (again.added, dict(again.failed)) == (30, {"NOT_A_NUMBER": 30})
 
 
+@pytest.mark.slow
 def test_one_row_that_differs_lets_a_run_go_on(
     events_question: BulkQuestion, real: str, tmp_path: Path
 ) -> None:
@@ -161,6 +169,7 @@ def test_one_row_that_differs_lets_a_run_go_on(
     assert (done.explained, dict(done.failed)) == (1, {"NOT_A_NUMBER": 29})
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full(
     events: Path, events_question: BulkQuestion, real: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from sequela_client import CallerError
 from sequela_client.cohort import BulkQuestion
 from sequela_client.cohort.sources import Memory, open_source
 
+pytestmark = pytest.mark.slow
+
 HEADER = "account,when,amount,hour,fraud\n"
 LINE = "a,2026-01-01,0.5,3,no\n"
 

@@ -14,6 +14,8 @@ from cohort.reports.synthetic import FEATURES, rows
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def others() -> list[dict[str, Any]]:

@@ -15,6 +15,8 @@ from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.reports.periods import Period
 from sequela_client.errors import CallerError
 
+pytestmark = pytest.mark.slow
+
 
 def test_by_label(cohort: Cohort, frame: pd.DataFrame, feature_frame: pd.DataFrame) -> None:
     """Welch's t of each feature, and of the score of all rows that have one."""

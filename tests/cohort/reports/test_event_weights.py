@@ -14,6 +14,8 @@ from cohort.reports.test_figures import check_inside, texts
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 
+pytestmark = pytest.mark.slow
+
 UNTRAINED, TRAINED, EQUAL = "checkpoint=1", "checkpoint=2", "checkpoint=3"
 
 

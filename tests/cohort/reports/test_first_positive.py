@@ -12,6 +12,8 @@ from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.reports.first_positive import first_positive_summary
 
+pytestmark = pytest.mark.slow
+
 
 def test_first_positive(cohort: Cohort, frame: pd.DataFrame) -> None:
     """The latest index first; sequences without a positive prediction last."""

@@ -15,6 +15,8 @@ from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.errors import CallerError
 
+pytestmark = pytest.mark.slow
+
 Z = 1.959963984540054
 
 

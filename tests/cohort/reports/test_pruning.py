@@ -14,6 +14,8 @@ from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.errors import CallerError
 
+pytestmark = pytest.mark.slow
+
 ETAS = (0.005, 0.0075, 0.01, 0.025, 0.05)
 
 

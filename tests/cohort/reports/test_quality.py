@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 from sequela_client.cohort.dataset import Cohort
 
+pytestmark = pytest.mark.slow
+
 
 def test_statuses(cohort: Cohort, frame: pd.DataFrame) -> None:
     counts = frame["status"].value_counts()
