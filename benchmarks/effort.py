@@ -38,7 +38,7 @@ FULL = Effort(
     calls=400,
     seeds=10,
     sequences=5000,
-    alerts=20,
+    alerts=10,
 )
 QUICK = Effort(
     repeats=2,
