@@ -18,6 +18,7 @@ from benchmarks.peers.scorer import Scorer
 EFFORT = replace(QUICK, alerts=3, coalitions=1024)
 
 
+@pytest.mark.slow
 def test_the_table_of_the_demo(real: str, tmp_path: Path) -> None:
     """Lengths from the rows that were pruned at each tolerance, and the RSD over two seeds, by numpy."""
     found = pruning.measure(pruning.demo(EFFORT, tmp_path), EFFORT, tmp_path / "demo", RunOptions((real,)))

@@ -119,6 +119,7 @@ def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1 / (1 + np.exp(-x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epoch", EPOCHS)
 def test_the_auc_is_what_the_report_says(held_out: list[History], epoch: str) -> None:
     """On all test customers, and on those who bought more than once."""
@@ -130,6 +131,7 @@ def test_the_auc_is_what_the_report_says(held_out: list[History], epoch: str) ->
     assert of_repeat == pytest.approx(reported["repeat_customers_of_test"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_the_report_describes_the_data(held_out: list[History]) -> None:
     """How many customers there are, how many of them churned, and how well the months since the last purchase do."""
     data = REPORT["data"]
@@ -154,6 +156,7 @@ def test_learning_goes_on() -> None:
     assert on_all[-1] > REPORT["data"]["auc_of_months_since_purchase"] + 0.01
 
 
+@pytest.mark.slow
 def test_probabilities_are_calibrated(held_out: list[History]) -> None:
     """In each tenth of the test customers, ordered by the last checkpoint, about as many churn as it says."""
     scores, churned = probabilities(EPOCHS[-1], held_out), np.array([row.churned for row in held_out])
@@ -175,6 +178,7 @@ def test_the_schema_describes_the_features() -> None:
         }
 
 
+@pytest.mark.slow
 def test_the_background_is_the_average_month_of_those_who_come_back(purchases: Purchases) -> None:
     """Near that of all training customers who bought again after 1997; the months of training are drawn earlier."""
     splits = split_customers(purchases)

@@ -204,6 +204,7 @@ def test_figures_can_be_read_without_seeing(page: Page) -> None:
     assert {each["aria-labelledby"] for each in page.of("section")} <= anchors
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [Explanation.to_html, Explanation._repr_html_])
 def test_no_text_becomes_markup(make) -> None:  # type: ignore[no-untyped-def]
     """An attack in every text changes no element, is shown as text, and brings no control characters."""
@@ -238,6 +239,7 @@ def test_sequences_that_were_not_explained() -> None:
     assert "below the minimum score" in Page(bare._repr_html_()).words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e6, 1e-7, 0.0])
 def test_any_size_of_values(factor: float) -> None:
     """Pages and views are made of huge, tiny and no attributions."""

@@ -186,6 +186,7 @@ def test_a_cut_that_is_not_drawn_is_told() -> None:
     assert any("further left" in text.get_text() for text in legend.get_texts())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1e6, 1e-7, 0.0])
 @pytest.mark.parametrize("name", FIGURES)
 def test_any_size_of_values(name: str, factor: float) -> None:
@@ -280,6 +281,7 @@ def test_a_level_that_was_not_asked_for() -> None:
         replace(alert, explained=False).plot.events()
 
 
+@pytest.mark.slow
 def test_svg_is_the_same_every_time() -> None:
     """And has texts as text."""
     alert = demo_alerts()["takeover-20"]

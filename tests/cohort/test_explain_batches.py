@@ -62,6 +62,7 @@ def test_the_numbers_are_those_of_single_explanations(real: str) -> None:
             assert found[at] == right
 
 
+@pytest.mark.slow
 def test_how_rows_are_batched_changes_nothing(rows_question: BulkQuestion, real: str) -> None:
     """Any sizes of batches, with several variants."""
     table = cohorts.nested(cohorts.accounts(40))

@@ -23,6 +23,7 @@ DATA = tuple(
 )
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_three_packages_whole(tmp_path: Path) -> None:
     """Every file of theirs, models and type markers too, the license, and no test."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
@@ -43,6 +44,7 @@ def test_the_wheel_holds_the_three_packages_whole(tmp_path: Path) -> None:
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in held)
 
 
+@pytest.mark.slow
 def test_the_source_archive_holds_the_templates(tmp_path: Path) -> None:
     """A wheel can be built from it that is the same."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "sdist", "--directory", str(tmp_path)]

@@ -62,6 +62,7 @@ def test_a_game_that_does_not_fit_whole_is_sampled(players: int, target: float, 
     assert runs.asked[0] <= 2048
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("players", "target", "estimator"),
     [

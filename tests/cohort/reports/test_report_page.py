@@ -148,6 +148,7 @@ def run() -> Run:
     )
 
 
+@pytest.mark.slow
 def test_command(run: Run, folder: Path, tmp_path: Path) -> None:
     """A summary is printed, and the page is written."""
     page = tmp_path / "report.html"
