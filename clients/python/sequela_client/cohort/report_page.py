@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
 from sequela_client.cohort.cells import upright
-from sequela_client.cohort.sections import ReportChoices, check, sections
+from sequela_client.cohort.sections import ASKED, ReportChoices, check, sections
 from sequela_client.cohort.summary import sentences
 from sequela_client.extras import require
 from sequela_client.plots.style import data_uri, svg
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from matplotlib.figure import Figure
 
     from sequela_client.cohort.dataset import Cohort
@@ -24,12 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["ReportChoices", "report_html"]
 
 
-def report_html(cohort: Cohort, choices: ReportChoices) -> str:
+def report_html(cohort: Cohort, choices: ReportChoices, note: Callable[[str], None] = lambda _: None) -> str:
     """The page.
 
     Args:
         cohort: the rows, of one variant.
         choices: what it shows.
+        note: is told about each section that was asked for and cannot be shown.
 
     Raises:
         CallerError: the cohort has several variants and none was chosen, or the choices do not fit it.
@@ -46,13 +49,17 @@ def report_html(cohort: Cohort, choices: ReportChoices) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found = list(sections(cohort, choices))
+    for each in found:
+        if each.missing and each.name in ASKED:
+            note(f"the section {each.title!r} is empty: {each.missing}")
     page: str = environment.from_string(template).render(
         title=choices.title,
         style=style,
         policy=policy(style),
         summary=sentences(cohort),
         introduction=texts.INTRODUCTION,
-        sections=[(each, _source(each.figure) if each.figure else "") for each in sections(cohort, choices)],
+        sections=[(each, _source(each.figure) if each.figure else "") for each in found],
         provenance=upright(cohort.provenance(), "Model and background"),
         facts=_facts(cohort),
     )
