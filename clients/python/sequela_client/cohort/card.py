@@ -1,4 +1,4 @@
-"""A cohort in a notebook: a few lines of HTML without scripts."""
+"""A cohort in a few lines: as HTML without scripts for a notebook, and as text."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ if TYPE_CHECKING:
 
 def card(cohort: Cohort) -> str:
     """What the cohort says, or which variants there are to choose from."""
-    try:
-        lines = sentences(cohort)
-    except CallerError as choose:
-        lines = [f"{len(cohort):,} rows.", str(choose)]
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{escape(line)}</li>" for line in _lines(cohort))
     target = escape(cohort.database.target)
     return f"<div><strong>Cohort</strong>{f', target {target}' if target else ''}<ul>{items}</ul></div>"
+
+
+def plain_card(cohort: Cohort) -> str:
+    """The same as text."""
+    target = cohort.database.target
+    return "\n  ".join([f"<Cohort{f' of {target}' if target else ''}", *_lines(cohort)]) + ">"
+
+
+def _lines(cohort: Cohort) -> list[str]:
+    try:
+        return list(sentences(cohort))
+    except CallerError as choose:
+        return [f"{len(cohort):,} rows.", str(choose)]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.card import card
+from sequela_client.cohort.card import card, plain_card
 from sequela_client.cohort.database import Database
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.figures import CohortPlots
@@ -32,7 +32,7 @@ from sequela_client.extras import require
 _MOST_NAMED = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cohort:
     """Explanations of many sequences. `Cohort.open` reads what `sequela explain-all` wrote.
 
@@ -117,14 +117,14 @@ class Cohort:
             ) from None
         return chosen
 
-    def labelled(self, key: str, value: str) -> Self:
-        """The rows whose label has this value.
+    def labelled(self, key: str, value: object) -> Self:
+        """The rows whose label has this value. Labels are texts: 1 means "1".
 
         Raises:
             NotInCohort: no row has a label of this name.
         """
         self.check_label(key)
-        return replace(self, conditions=(*self.conditions, f"{sql.label(key)} = {sql.text(value)}"))
+        return replace(self, conditions=(*self.conditions, f"{sql.label(key)} = {sql.text(str(value))}"))
 
     def variant(self, name: str) -> Self:
         """The rows of a variant: "checkpoint=200,seed=3" or a part of it, such as "checkpoint=200".
@@ -284,6 +284,10 @@ class Cohort:
     def to_html(self, **choices: Any) -> str:
         """The whole report as one HTML file; see `sections.ReportChoices` for its arguments."""
         return report_html(self, ReportChoices(**choices))
+
+    def __repr__(self) -> str:
+        """What is shown outside a notebook."""
+        return plain_card(self)
 
     def _repr_html_(self) -> str:
         """A few lines for a notebook."""
