@@ -192,7 +192,9 @@ def _column(where: str, name: str, items: Any) -> NDArray[Any]:
         return numbers(place, items)
     words = [item for item in items if isinstance(item, str) and not is_missing(item) and not is_number(item)]
     if words:
-        text = f"holds text, such as {words[0]!r}; send the numbers that the model takes, or leave it out"
+        text = (
+            f"holds text, such as {str(words[0])!r}; send the numbers that the model takes, or leave it out"
+        )
         times = "; times go in as datetimes (pandas.to_datetime)" if _DATE.match(words[0]) else ""
         raise not_an_array(place, text + times)
     return from_items(place, items)

@@ -153,9 +153,12 @@ def _other(whole: Cohort, values: dict[str, Any]) -> Cohort | None:
 
 
 def _page(cohort: Cohort, other: Cohort | None, values: dict[str, Any]) -> str:
+    from sequela_client.cohort.report_page import ReportChoices, report_html  # noqa: PLC0415
+
     before, after = values["periods"] or (None, None)
+    notes: list[str] = []
     with waiting("drawing"):
-        return cohort.to_html(
+        choices = ReportChoices(
             title=values["title"],
             compare=other,
             by=values["by"],
@@ -168,6 +171,10 @@ def _page(cohort: Cohort, other: Cohort | None, values: dict[str, Any]) -> str:
             tolerances=values["tolerances"] or None,
             coalitions=values["coalitions"],
         )
+        page = report_html(cohort, choices, notes.append)
+    for each in notes:
+        click.echo(printable(f"Note: {each}"), err=True)
+    return page
 
 
 def _write(path: Path, page: str) -> None:

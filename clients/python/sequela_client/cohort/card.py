@@ -18,11 +18,7 @@ _NAMED = 3
 
 def card(cohort: Cohort) -> str:
     """What the cohort says, or which variants there are to choose from."""
-    try:
-        lines = sentences(cohort)
-    except CallerError as choose:
-        lines = [f"{len(cohort):,} rows.", str(choose)]
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{escape(line)}</li>" for line in _lines(cohort))
     target = escape(cohort.database.target)
     return f"<div><strong>Cohort</strong>{f', target {target}' if target else ''}<ul>{items}</ul></div>"
 
@@ -44,3 +40,10 @@ def line(cohort: Cohort) -> str:
     elif any(variants):
         told.append(f"variants {', '.join(map(repr, variants))}")
     return f"<Cohort: {', '.join(told)}>"
+
+
+def _lines(cohort: Cohort) -> list[str]:
+    try:
+        return list(sentences(cohort))
+    except CallerError as choose:
+        return [f"{len(cohort):,} rows.", str(choose)]

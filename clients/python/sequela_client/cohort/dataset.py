@@ -33,7 +33,7 @@ from sequela_client.extras import require
 _MOST_NAMED = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Cohort:
     """Explanations of many sequences. `Cohort.open` reads what `sequela explain-all` wrote.
 
@@ -118,14 +118,14 @@ class Cohort:
             ) from None
         return chosen
 
-    def labelled(self, key: str, value: str) -> Self:
-        """The rows whose label has this value.
+    def labelled(self, key: str, value: object) -> Self:
+        """The rows whose label has this value. Labels are texts: 1 means "1".
 
         Raises:
             NotInCohort: no row has a label of this name.
         """
         self.check_label(key)
-        return replace(self, conditions=(*self.conditions, f"{sql.label(key)} = {sql.text(value)}"))
+        return replace(self, conditions=(*self.conditions, f"{sql.label(key)} = {sql.text(str(value))}"))
 
     def variant(self, name: str) -> Self:
         """The rows of a variant: "checkpoint=200,seed=3" or a part of it, such as "checkpoint=200".

@@ -76,14 +76,16 @@ def _check_ours(folder: Path) -> None:
 
 
 def keep_question(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes down the question of a folder, or compares it with the one that is there.
+    """Writes down the question of a folder, or compares it with the one that its parts answer.
+
+    A run that was refused before its first part leaves a question that nothing was made with; it is replaced.
 
     Raises:
         CallerError: QUESTION_DIFFERS, which says in what.
     """
     path = folder / QUESTION_NAME
     text = json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True)
-    if path.exists():
+    if path.exists() and any(folder.glob(schema.PART_PATTERN)):
         _compare(folder, json.loads(path.read_text("utf-8")), json.loads(text))
         return
     writing = path.with_name(path.name + TEMPORARY)

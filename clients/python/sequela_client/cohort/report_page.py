@@ -7,37 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
 from sequela_client.cohort.cells import upright
-from sequela_client.cohort.sections import ReportChoices, check, sections
+from sequela_client.cohort.sections import ASKED, ReportChoices, check, sections
 from sequela_client.cohort.summary import sentences
 from sequela_client.pages.page import render
 from sequela_client.plots.style import data_uri, svg
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sequela_client.cohort.dataset import Cohort
 
 __all__ = ["ReportChoices", "report_html"]
 
 
-def report_html(cohort: Cohort, choices: ReportChoices) -> str:
+def report_html(cohort: Cohort, choices: ReportChoices, note: Callable[[str], None] = lambda _: None) -> str:
     """The page.
 
     Args:
         cohort: the rows, of one variant.
         choices: what it shows.
+        note: is told about each section that was asked for and cannot be shown.
 
     Raises:
         CallerError: the cohort has several variants and none was chosen, or the choices do not fit it.
         OperatorError: jinja2 or matplotlib is not installed.
     """
     check(choices)
+    found = list(sections(cohort, choices))
+    for each in found:
+        if each.missing and each.name in ASKED:
+            note(f"the section {each.title!r} is empty: {each.missing}")
     return render(
         "cohort_report",
         title=choices.title,
         summary=sentences(cohort),
         introduction=texts.INTRODUCTION,
-        sections=[
-            (each, data_uri(svg(each.figure)) if each.figure else "") for each in sections(cohort, choices)
-        ],
+        sections=[(each, data_uri(svg(each.figure)) if each.figure else "") for each in found],
         provenance=upright(cohort.provenance(), "Model and background"),
         facts=_facts(cohort),
     )

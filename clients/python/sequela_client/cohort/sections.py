@@ -95,6 +95,9 @@ COMPARISON = (
     *("p_adjusted", "mean_absolute_difference", "sampling_error", "correlation"),
 )
 
+# Sections that are there only if somebody asked for them.
+ASKED = ("groups", "drift", "comparison")
+
 Maker = Callable[["Cohort", ReportChoices], ReportSection]
 
 

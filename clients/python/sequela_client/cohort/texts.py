@@ -4,7 +4,7 @@ from __future__ import annotations
 
 INTRODUCTION = (
     "An explanation is about the model, not about the world. It says what a score depends on, and does not say that "
-    "an event or a feature caused fraud, or that a score is right.",
+    "an event or a feature caused what happened, or that a score is right.",
     "Each attribution is a share of f(X) − f(B): the score of the sequence less that of the "
     "background, a sequence that "
     "stands for “nothing known”. With another background, all numbers change.",

@@ -149,10 +149,12 @@ def _check_known(table: Any) -> None:
         row for row in table.select(["tolerance", "unknown", "unknown_id"]).to_pylist() if row["unknown"]
     ]
     if unknown:
+        first = unknown[0]
+        many = "1 sequence" if first["unknown"] == 1 else f"{first['unknown']} sequences"
         raise NotInCohort(
-            f"{unknown[0]['unknown']} sequences (such as {unknown[0]['unknown_id']!r}) have a pruning curve that ends "
-            f"before it says where the cut for the tolerance {unknown[0]['tolerance']:g} is; run sequela explain-all "
-            "with --full-pruning-curve, or choose larger tolerances",
+            f"the pruning curve of {many} (such as {first['unknown_id']!r}) ends before it says where the cut for "
+            f"the tolerance {first['tolerance']:g} is; run sequela explain-all with --full-pruning-curve, or choose "
+            "larger tolerances",
             reason="CURVE_INCOMPLETE",
         )
 

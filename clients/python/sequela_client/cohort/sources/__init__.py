@@ -46,8 +46,14 @@ def open_source(
         memory: limits of sorting.
 
     Raises:
-        CallerError: FILE_NOT_READABLE.
+        CallerError: FILE_NOT_READABLE, ARGUMENT_INVALID.
     """
+    if hasattr(data, "columns") or hasattr(data, "column_names"):
+        text = (
+            f"data: it is a {type(data).__name__}, not the path of a file; write it to one, as in "
+            'frame.to_parquet("events.parquet")'
+        )
+        raise CallerError(text, reason="ARGUMENT_INVALID")
     paths = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(each) for each in data]
     if Path(paths[0]).suffix.lower() in (".npy", ".npz"):
         if len(paths) > 1 or question.entity:
