@@ -16,7 +16,7 @@ import psutil
 import pyarrow.parquet as pq
 from client import file_models
 from cohort import cohorts
-from sequela_client.cohort import BulkQuestion
+from sequela_client.cohort import BulkQuestion, schema
 
 from scripts.peer_env import ROOT, ensure
 
@@ -93,6 +93,16 @@ def servers(folder: Path) -> list[psutil.Process]:
         if any(str(folder) in word for word in process.info["cmdline"] or ())
         and "--ready-file" in process.info["cmdline"]
     ]
+
+
+def described(path: Path) -> tuple[Any, dict[bytes, bytes]]:
+    """The columns of a file of a cohort, and what it says about itself, apart from the version of the package, which is
+    not installed in the environments of peers.
+    """
+    found = pq.read_schema(path)
+    metadata = dict(found.metadata)
+    metadata.pop(schema.PACKAGE_KEY.encode() if isinstance(schema.PACKAGE_KEY, str) else schema.PACKAGE_KEY)
+    return found.remove_metadata(), metadata
 
 
 def by_key(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -45,9 +45,24 @@ def require_checkpoints(question: BulkQuestion, dataset: Any) -> None:
             "only; explain each variant by itself, or use `explain_files`, which goes on without checkpoints of Ray",
             reason=_REASON,
         )
+    if not _reads_files(dataset._logical_plan.dag):
+        # Ray takes such a plan for one that supports checkpoints, and explains all of its rows again.
+        raise CallerError(
+            "checkpoint_config: the rows of this dataset do not come from files, so Ray cannot leave out those that "
+            "are done; read them from files, or set checkpoint_config to None",
+            reason=_REASON,
+        )
     classes = dataset.context.custom_execution_callback_classes
     if CheckpointGuard not in classes:
         classes.append(CheckpointGuard)
+
+
+def _reads_files(operator: Any) -> bool:
+    """Whether every source of a plan is a reader of files, where Ray leaves out the rows that are done."""
+    if type(operator).__name__ in ("Read", "ReadFiles"):
+        return True
+    below = operator.input_dependencies
+    return bool(below) and all(map(_reads_files, below))
 
 
 def check_no_checkpoints() -> None:
