@@ -68,20 +68,23 @@ def run(peer: str, program: Path, folder: Path) -> str:
     """Runs a program in the environment of a peer, with all temporary files in the folder. Returns what it printed."""
     scratch = folder / "t"
     scratch.mkdir()
+    python = ensure(peer)
     home = {"HOME": str(scratch), "TMPDIR": str(scratch), "SPARK_LOCAL_IP": "127.0.0.1"}
     done = subprocess.run(
-        [ensure(peer), "-W", "ignore", str(program), str(folder)],
+        [python, "-W", "ignore", str(program), str(folder)],
         cwd=scratch,
         env={
             **os.environ,
             **home,
+            # Otherwise Spark's workers run the first `python3` of PATH.
+            "PYSPARK_PYTHON": str(python),
             "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / each) for each in FOLDERS)]),
         },
         check=False,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[:6000] + done.stderr[-3000:]
     return done.stdout
 
 
