@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def run(peer: str, program: Path, folder: Path) -> str:
             **home,
             # Otherwise Spark's workers run the first `python3` of PATH.
             "PYSPARK_PYTHON": str(python),
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / each) for each in FOLDERS)]),
+            "PYTHONPATH": os.pathsep.join(
+                map(str, [ROOT, *(ROOT / each for each in FOLDERS), _metadata(folder)])
+            ),
         },
         check=False,
         capture_output=True,
@@ -86,6 +89,17 @@ def run(peer: str, program: Path, folder: Path) -> str:
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[:6000] + done.stderr[-3000:]
     return done.stdout
+
+
+def _metadata(folder: Path) -> Path:
+    """A folder from which Python reads the version of Sequela, which is not installed in a peer's environment."""
+    found = folder / "metadata"
+    package = found / f"sequela-{version('sequela')}.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: sequela\nVersion: {version('sequela')}\n"
+    )
+    return found
 
 
 def servers(folder: Path) -> list[psutil.Process]:
