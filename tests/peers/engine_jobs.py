@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -68,21 +69,37 @@ def run(peer: str, program: Path, folder: Path) -> str:
     """Runs a program in the environment of a peer, with all temporary files in the folder. Returns what it printed."""
     scratch = folder / "t"
     scratch.mkdir()
+    python = ensure(peer)
     home = {"HOME": str(scratch), "TMPDIR": str(scratch), "SPARK_LOCAL_IP": "127.0.0.1"}
     done = subprocess.run(
-        [ensure(peer), "-W", "ignore", str(program), str(folder)],
+        [python, "-W", "ignore", str(program), str(folder)],
         cwd=scratch,
         env={
             **os.environ,
             **home,
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *(str(ROOT / each) for each in FOLDERS)]),
+            # Otherwise Spark's workers run the first `python3` of PATH.
+            "PYSPARK_PYTHON": str(python),
+            "PYTHONPATH": os.pathsep.join(
+                map(str, [ROOT, *(ROOT / each for each in FOLDERS), _metadata(folder)])
+            ),
         },
         check=False,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[:6000] + done.stderr[-3000:]
     return done.stdout
+
+
+def _metadata(folder: Path) -> Path:
+    """A folder from which Python reads the version of Sequela, which is not installed in a peer's environment."""
+    found = folder / "metadata"
+    package = found / f"sequela-{version('sequela')}.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: sequela\nVersion: {version('sequela')}\n"
+    )
+    return found
 
 
 def servers(folder: Path) -> list[psutil.Process]:

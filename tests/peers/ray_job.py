@@ -112,17 +112,14 @@ def checkpoints() -> None:
             out
         ),
     }
-    # Actors of the steps before may still end.
+    # Ray keeps the actor whose task failed before, and with it a server.
     before = {server.pid for server in engine_jobs.servers(FOLDER)}
     for name, call in refused.items():
         try:
             call()
             SAID[name] = "went on"
         except CallerError as error:
-            SAID[name] = [
-                error.reason,
-                before.issuperset(server.pid for server in engine_jobs.servers(FOLDER)),
-            ]
+            SAID[name] = [error.reason, {server.pid for server in engine_jobs.servers(FOLDER)} <= before]
     explain_dataset(plain, ray.data.read_parquet(str(renamed)), **TWO).write_parquet(out)
     explain_dataset(plain, ray.data.read_parquet(str(renamed)), **TWO).write_parquet(out)
     SAID["marked"] = pq.read_table(out).num_rows

@@ -61,7 +61,7 @@ def kill_one() -> None:
 def main() -> None:
     spark = session()
     events = spark.read.parquet(str(FOLDER / "events.parquet"))
-    killer = threading.Thread(target=kill_one)
+    killer = threading.Thread(target=kill_one, daemon=True)
     killer.start()
     SAID["added"] = explain_into(EVENTS, events, FOLDER / "spark", part_rows=20).added
     killer.join()
