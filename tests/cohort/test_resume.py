@@ -15,7 +15,7 @@ import pytest
 from cohort import cohorts
 from sequela_client import CallerError, OperatorError, TryAgain
 from sequela_client.cohort import BulkQuestion
-from sequela_client.cohort.folder import locked
+from sequela_client.cohort.folder import keep_question, locked
 
 COMMAND = [sys.executable, "-c", "from sequela_client.cli.main import main; main()", "explain-all"]
 
@@ -184,3 +184,12 @@ def test_a_disk_that_is_full(
             cohorts.explained(events, tmp_path / "out", real, events_question)
     cohorts.explained(events, tmp_path / "out", real, events_question)
     assert len(cohorts.rows(tmp_path / "out")) == 60
+
+
+def test_a_question_without_an_answer_is_replaced(tmp_path: Path) -> None:
+    """A run that was refused, for example because of a wrong option, does not lock the folder to its question."""
+    keep_question(tmp_path, {"entity": None})
+    keep_question(tmp_path, {"entity": "account"})
+    (tmp_path / "part-00000.parquet").touch()
+    with pytest.raises(CallerError, match='entity was "account", now null'):
+        keep_question(tmp_path, {"entity": None})
