@@ -67,7 +67,7 @@ def _of_customers() -> Iterator[tuple[str, Figure]]:
 
 
 def invented(cds: tuple[int, ...]) -> Sequence:
-    """A customer who bought so many CDs in each month of 1997."""
+    """A customer with this number of CDs in each month of 1997."""
     bought = np.array(cds, dtype=np.float64)
     latest = np.maximum.accumulate(np.where(bought > 0, np.arange(len(cds)), -1))
     values = np.column_stack([bought > 0, bought, PRICE_USD * bought, np.arange(len(cds)) - latest])

@@ -103,8 +103,8 @@ def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
             f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}" for name in names
         )
         raise CallerError(
-            f"{folder}: was made with another question: {told}. Ask the same to go on, or name another folder "
-            "with --out",
+            f"{folder}: was made with another question: {told}. Ask the same question to continue, or name "
+            "another folder with --out",
             reason="QUESTION_DIFFERS",
         )
 

@@ -26,7 +26,7 @@ def report_html(cohort: Cohort, choices: ReportChoices, note: Callable[[str], No
     Args:
         cohort: the rows, of one variant.
         choices: what it shows.
-        note: is told about each section that was asked for and cannot be shown.
+        note: is called with a sentence about each section that was asked for and cannot be shown.
 
     Raises:
         CallerError: the cohort has several variants and none was chosen, or the choices do not fit it.

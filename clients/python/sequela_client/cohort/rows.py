@@ -18,7 +18,6 @@ from sequela_client.explanation_parts import Pruning
 
 Row = dict[str, Any]
 
-# Kinds of cells whose place needs both an event and a feature, or one of them, are told by `kind`.
 _LEVELS = ("event", "feature", "cell")
 
 

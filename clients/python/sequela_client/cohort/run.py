@@ -47,9 +47,9 @@ class RunOptions:
         part_rows: how many rows each file has.
         memory: limits of sorting.
         retry_failed: explain failed rows again.
-        stop_after_failures: end the run with an error if so many rows, the first that it explains, all fail for the
-            same reason; 0: never.
-        patience_seconds: how long work is tried again while servers are busy or gone.
+        stop_after_failures: end the run with an error if its first rows, this many, all fail for the same reason; 0:
+            never.
+        patience_seconds: how long, in seconds, work is tried again while servers are busy or gone.
     """
 
     servers: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ def run(
     options: RunOptions,
     report: Report,
 ) -> RunSummary:
-    """As `explain_all`, and returns what was done."""
+    """Carries out what `explain_all` describes, and returns a summary of it."""
     started, folder = time.monotonic(), Path(out)
     if options.part_rows < 1:
         raise CallerError(f"part_rows: {options.part_rows} is less than 1", reason="ARGUMENT_INVALID")

@@ -23,7 +23,7 @@ _DIGITS = 3
 # Rows of each table, and characters of the values of an event.
 _ROWS = 8
 _VALUE_LENGTH = 160
-# Colours that can be told from white and from black.
+# Colours that can be read on white and on black.
 _STYLE = """<style>
 .sequela{font-size:13px;line-height:1.4;max-width:60em}
 .sequela table{border-collapse:collapse;margin:.4em 0 .8em;font-size:inherit}

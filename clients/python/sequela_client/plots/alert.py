@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
 _DIGITS = 3
-# Up to so many events, each has a line about it.
+# The largest number of events for which each gets a line of text.
 _MOST_CAPTIONED = 20
 
 

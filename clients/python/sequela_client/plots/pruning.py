@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sequela_client.explanation import Explanation
 
-# Up to so many points each gets a marker.
+# The largest number of points for which each gets a marker.
 _MARKED = 80
 
 
