@@ -3,8 +3,8 @@
 All explain the same simulated alerts with the demo's model: pruning at 0.025, the event and the feature level, the
 same number of coalitions, no early stop. No rate includes the start of a process, its imports, loading the model, or
 simulating the accounts. explain_all starts a server for each core itself; the time until one of them knows the model
-is reported separately. The rest includes reading and writing files. The loop and the stream call one server with default
-workers. timeshap gets a few of the alerts, since it needs much longer.
+is reported separately. The rest includes reading and writing files. The loop and the stream call one server with
+default workers. timeshap gets a few of the alerts, since it needs much longer.
 """
 
 import json
