@@ -309,6 +309,26 @@ FEATURE_KIND_GROUP: FeatureKind.ValueType  # 4
 """columns that belong together"""
 Global___FeatureKind: _TypeAlias = FeatureKind  # noqa: Y015
 
+class _SequenceState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SequenceStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SequenceState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEQUENCE_STATE_UNSPECIFIED: _SequenceState.ValueType  # 0
+    SEQUENCE_STATE_KEPT: _SequenceState.ValueType  # 1
+    SEQUENCE_STATE_NOT_KEPT: _SequenceState.ValueType  # 2
+    """the server is set not to keep sequences (--no-keep-sequences)"""
+
+class SequenceState(_SequenceState, metaclass=_SequenceStateEnumTypeWrapper):
+    """Whether the sequence of a stored explanation was kept."""
+
+SEQUENCE_STATE_UNSPECIFIED: SequenceState.ValueType  # 0
+SEQUENCE_STATE_KEPT: SequenceState.ValueType  # 1
+SEQUENCE_STATE_NOT_KEPT: SequenceState.ValueType  # 2
+"""the server is set not to keep sequences (--no-keep-sequences)"""
+Global___SequenceState: _TypeAlias = SequenceState  # noqa: Y015
+
 class _InputRole:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -2126,16 +2146,25 @@ class GetExplanationResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    SEQUENCE_STATE_FIELD_NUMBER: _builtins.int
+    sequence_state: Global___SequenceState.ValueType
     @_builtins.property
     def explanation(self) -> Global___Explanation: ...
+    @_builtins.property
+    def sequence(self) -> Global___Sequence:
+        """The sequence that was explained, as the caller sent it. Unset unless `sequence_state` is KEPT."""
+
     def __init__(
         self,
         *,
         explanation: Global___Explanation | None = ...,
+        sequence: Global___Sequence | None = ...,
+        sequence_state: Global___SequenceState.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "sequence", b"sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "sequence", b"sequence", "sequence_state", b"sequence_state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2172,6 +2201,8 @@ class ListExplanationsRequest(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    MIN_SCORE_FIELD_NUMBER: _builtins.int
+    MAX_SCORE_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Default: 50. Values above 1,000 count as 1,000; negative ones are refused."""
     page_token: _builtins.str
@@ -2180,6 +2211,11 @@ class ListExplanationsRequest(_message.Message):
     """List only explanations with this caller id."""
     model: _builtins.str
     """List only explanations of this model, written as in ModelReference.name."""
+    min_score: _builtins.float
+    """List only explanations whose first target has a score, as the model returned it, of at least min_score and at most
+    max_score.
+    """
+    max_score: _builtins.float
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """List only explanations that have all of these labels."""
@@ -2200,12 +2236,21 @@ class ListExplanationsRequest(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        min_score: _builtins.float | None = ...,
+        max_score: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_score", b"_max_score", "_min_score", b"_min_score", "end_time", b"end_time", "max_score", b"max_score", "min_score", b"min_score", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_id", b"caller_id", "end_time", b"end_time", "labels", b"labels", "model", b"model", "page_size", b"page_size", "page_token", b"page_token", "start_time", b"start_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_score", b"_max_score", "_min_score", b"_min_score", "caller_id", b"caller_id", "end_time", b"end_time", "labels", b"labels", "max_score", b"max_score", "min_score", b"min_score", "model", b"model", "page_size", b"page_size", "page_token", b"page_token", "start_time", b"start_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max_score: _TypeAlias = _typing.Literal["max_score"]  # noqa: Y015
+    _WhichOneofArgType__max_score: _TypeAlias = _typing.Literal["_max_score", b"_max_score"]  # noqa: Y015
+    _WhichOneofReturnType__min_score: _TypeAlias = _typing.Literal["min_score"]  # noqa: Y015
+    _WhichOneofArgType__min_score: _TypeAlias = _typing.Literal["_min_score", b"_min_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_score) -> _WhichOneofReturnType__max_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_score) -> _WhichOneofReturnType__min_score | None: ...
 
 Global___ListExplanationsRequest: _TypeAlias = ListExplanationsRequest  # noqa: Y015
 
@@ -2232,6 +2277,84 @@ class ListExplanationsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListExplanationsResponse: _TypeAlias = ListExplanationsResponse  # noqa: Y015
+
+@_typing.final
+class DeleteExplanationRequest(_message.Message):
+    """Selects what to delete. Exactly one of the fields must be set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CALLER_ID_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`explanations/e`."""
+    caller_id: _builtins.str
+    """All explanations with this caller id, such as those of one alert."""
+    @_builtins.property
+    def label(self) -> Global___Label:
+        """All explanations with this label."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        caller_id: _builtins.str = ...,
+        label: Global___Label | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller_id", b"caller_id", "label", b"label", "name", b"name", "selector", b"selector"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_id", b"caller_id", "label", b"label", "name", b"name", "selector", b"selector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_selector: _TypeAlias = _typing.Literal["name", "caller_id", "label"]  # noqa: Y015
+    _WhichOneofArgType_selector: _TypeAlias = _typing.Literal["selector", b"selector"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_selector) -> _WhichOneofReturnType_selector | None: ...
+
+Global___DeleteExplanationRequest: _TypeAlias = DeleteExplanationRequest  # noqa: Y015
+
+@_typing.final
+class Label(_message.Message):
+    """A label, with its value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    value: _builtins.str
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Label: _TypeAlias = Label  # noqa: Y015
+
+@_typing.final
+class DeleteExplanationResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELETED_FIELD_NUMBER: _builtins.int
+    deleted: _builtins.int
+    """How many explanations were deleted."""
+    def __init__(
+        self,
+        *,
+        deleted: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteExplanationResponse: _TypeAlias = DeleteExplanationResponse  # noqa: Y015
 
 @_typing.final
 class ExplanationSummary(_message.Message):

@@ -60,6 +60,11 @@ class ExplanationServiceStub(object):
                 request_serializer=sequela__proto_dot_v1_dot_sequela__pb2.ListExplanationsRequest.SerializeToString,
                 response_deserializer=sequela__proto_dot_v1_dot_sequela__pb2.ListExplanationsResponse.FromString,
                 _registered_method=True)
+        self.DeleteExplanation = channel.unary_unary(
+                '/sequela.v1.ExplanationService/DeleteExplanation',
+                request_serializer=sequela__proto_dot_v1_dot_sequela__pb2.DeleteExplanationRequest.SerializeToString,
+                response_deserializer=sequela__proto_dot_v1_dot_sequela__pb2.DeleteExplanationResponse.FromString,
+                _registered_method=True)
 
 
 class ExplanationServiceServicer(object):
@@ -103,7 +108,15 @@ class ExplanationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListExplanations(self, request, context):
-        """Lists explanations, newest first.
+        """Lists explanations, newest first. Pages stay stable while explanations are added and deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteExplanation(self, request, context):
+        """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
+        returns them any more after 60 seconds. It is no error if there are none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -136,6 +149,11 @@ def add_ExplanationServiceServicer_to_server(servicer, server):
                     servicer.ListExplanations,
                     request_deserializer=sequela__proto_dot_v1_dot_sequela__pb2.ListExplanationsRequest.FromString,
                     response_serializer=sequela__proto_dot_v1_dot_sequela__pb2.ListExplanationsResponse.SerializeToString,
+            ),
+            'DeleteExplanation': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteExplanation,
+                    request_deserializer=sequela__proto_dot_v1_dot_sequela__pb2.DeleteExplanationRequest.FromString,
+                    response_serializer=sequela__proto_dot_v1_dot_sequela__pb2.DeleteExplanationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -274,6 +292,33 @@ class ExplanationService(object):
             '/sequela.v1.ExplanationService/ListExplanations',
             sequela__proto_dot_v1_dot_sequela__pb2.ListExplanationsRequest.SerializeToString,
             sequela__proto_dot_v1_dot_sequela__pb2.ListExplanationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteExplanation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sequela.v1.ExplanationService/DeleteExplanation',
+            sequela__proto_dot_v1_dot_sequela__pb2.DeleteExplanationRequest.SerializeToString,
+            sequela__proto_dot_v1_dot_sequela__pb2.DeleteExplanationResponse.FromString,
             options,
             channel_credentials,
             insecure,

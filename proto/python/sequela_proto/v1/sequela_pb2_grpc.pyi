@@ -78,7 +78,11 @@ class ExplanationServiceStub:
     GetExplanation: _grpc.UnaryUnaryMultiCallable[_sequela_pb2.GetExplanationRequest, _sequela_pb2.GetExplanationResponse]
     """Returns an explanation exactly as it was made. NOT_FOUND: it is unknown or has expired."""
     ListExplanations: _grpc.UnaryUnaryMultiCallable[_sequela_pb2.ListExplanationsRequest, _sequela_pb2.ListExplanationsResponse]
-    """Lists explanations, newest first."""
+    """Lists explanations, newest first. Pages stay stable while explanations are added and deleted."""
+    DeleteExplanation: _grpc.UnaryUnaryMultiCallable[_sequela_pb2.DeleteExplanationRequest, _sequela_pb2.DeleteExplanationResponse]
+    """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
+    returns them any more after 60 seconds. It is no error if there are none.
+    """
 
 @_typing.type_check_only
 class ExplanationServiceAsyncStub(ExplanationServiceStub):
@@ -104,7 +108,11 @@ class ExplanationServiceAsyncStub(ExplanationServiceStub):
     GetExplanation: _aio.UnaryUnaryMultiCallable[_sequela_pb2.GetExplanationRequest, _sequela_pb2.GetExplanationResponse]  # type: ignore[assignment]
     """Returns an explanation exactly as it was made. NOT_FOUND: it is unknown or has expired."""
     ListExplanations: _aio.UnaryUnaryMultiCallable[_sequela_pb2.ListExplanationsRequest, _sequela_pb2.ListExplanationsResponse]  # type: ignore[assignment]
-    """Lists explanations, newest first."""
+    """Lists explanations, newest first. Pages stay stable while explanations are added and deleted."""
+    DeleteExplanation: _aio.UnaryUnaryMultiCallable[_sequela_pb2.DeleteExplanationRequest, _sequela_pb2.DeleteExplanationResponse]  # type: ignore[assignment]
+    """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
+    returns them any more after 60 seconds. It is no error if there are none.
+    """
 
 class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Explains and scores sequences, and returns stored explanations."""
@@ -157,7 +165,17 @@ class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sequela_pb2.ListExplanationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sequela_pb2.ListExplanationsResponse, _abc.Awaitable[_sequela_pb2.ListExplanationsResponse]]:
-        """Lists explanations, newest first."""
+        """Lists explanations, newest first. Pages stay stable while explanations are added and deleted."""
+
+    @_abc_1.abstractmethod
+    def DeleteExplanation(
+        self,
+        request: _sequela_pb2.DeleteExplanationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sequela_pb2.DeleteExplanationResponse, _abc.Awaitable[_sequela_pb2.DeleteExplanationResponse]]:
+        """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
+        returns them any more after 60 seconds. It is no error if there are none.
+        """
 
 def add_ExplanationServiceServicer_to_server(servicer: ExplanationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
