@@ -20,9 +20,10 @@ DEV = REQUIREMENTS / "dev.lock"
 ENGINE = ["pyproject.toml", "--extra", "service", "--group", "test", "--constraints", str(DEV)]
 # The smaller locks take their versions from the largest, so that all can be installed into one environment.
 LOCKS = {
-    DEV: ["pyproject.toml", "--extra", "service", "--extra", "cohort", "--group", "dev"],
+    DEV: ["pyproject.toml", "--extra", "service", "--extra", "jwt", "--extra", "cohort", "--group", "dev"],
     REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
     REQUIREMENTS / "bench.lock": ["--group", "bench", "--constraints", str(DEV)],
+    REQUIREMENTS / "audit.lock": ["--group", "audit"],
     REQUIREMENTS / "build.lock": ["--group", "build", "--constraints", str(DEV)],
     REQUIREMENTS / "protoc.lock": ["--group", "protoc", "--no-deps"],
     # Environments of their own (scripts/peer_env.py): Ray and Spark are large, and only their tests need them.

@@ -14,14 +14,16 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from sequela.access_settings import AccessSettings
 from sequela.adapters.onnx.provider import ExecutionProvider, installed_providers
 from sequela.endpoint_settings import EndpointSettings
+from sequela.engine_settings import EngineSettings
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.limits import Limits
 from sequela.setting_names import PREFIX, VariableSource
+from sequela.store_settings import StoreSettings
 
 DEFAULT = Limits()
-DAY = 86_400.0  # seconds
 GPU_HINT = "cuda needs onnxruntime-gpu, installed in place of onnxruntime"
 
 SECTIONS = {
@@ -36,7 +38,7 @@ SECTIONS = {
 """The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
 
-class Settings(EndpointSettings, BaseSettings):
+class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, BaseSettings):
     """All settings. Options take precedence over variables, and variables over defaults.
 
     Times are in seconds and sizes in bytes.
@@ -230,32 +232,6 @@ class Settings(EndpointSettings, BaseSettings):
         1 << 30,
         ge=1,
         description="Largest total file size of the uploaded and inline models that stay loaded.",
-    )
-
-    # Storage
-    redis_url: str | None = Field(
-        None,
-        description="Redis or Valkey that replicas share, for backgrounds, uploaded models and explanations. Unset: "
-        "they are kept in the process, and lost when it ends.",
-    )
-    redis_connect_timeout: float = Field(0.1, gt=0, description="Seconds that connecting to Redis may take.")
-    redis_timeout: float = Field(0.2, gt=0, description="Seconds that Redis may take to answer.")
-    redis_retry_after: float = Field(
-        1.0, gt=0, description="Seconds between two probes of a Redis that is down."
-    )
-    memory_bytes: int = Field(
-        256 << 20,
-        ge=1 << 20,
-        description="Size of the store in the process: of entries that expire, and again of those that do not.",
-    )
-    cache_bytes: int = Field(
-        64 << 20, ge=1 << 20, description="Size of each cache in the process, in front of the store."
-    )
-    explanation_ttl: float = Field(7 * DAY, gt=0, description="How long, in seconds, an explanation is kept.")
-    background_ttl: float = Field(
-        30 * DAY,
-        gt=0,
-        description="How long, in seconds, an inline background is found by its digest.",
     )
 
     # Diagnostics
