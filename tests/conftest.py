@@ -18,6 +18,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # As in the service. All processes that tests start inherit it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# So that no test writes to the store of whoever runs it, and servers do not share one.
+os.environ["SEQUELA_STORE"] = "memory:"
 
 import pytest
 from hypothesis import settings
