@@ -157,9 +157,9 @@ def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], 
     if settings.redis_url is None:
         return memory_store(settings.memory_bytes), lambda: None
     # Most servers have no Redis, and to import its client takes a good part of their start.
-    from sequela.adapters.store.redis_connection import RedisConnection  # noqa: PLC0415
-    from sequela.adapters.store.redis_store import redis_store  # noqa: PLC0415
-    from sequela.adapters.store.redis_url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.redis.backend import redis_store  # noqa: PLC0415
+    from sequela.adapters.store.redis.connection import RedisConnection  # noqa: PLC0415
+    from sequela.adapters.store.redis.url import RedisTimeouts  # noqa: PLC0415
 
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)

@@ -21,13 +21,13 @@ from adapters.repository.replicas import (
     small,
     width,
 )
-from adapters.store.redis_stores import connected
+from adapters.store.redis.backends import connected
 from digests import digest_of
 from redis_server import RedisServer, redis_server
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.store.memory import memory_store
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
 from sequela.errors import (
     AlreadyExists,
     DoesNotFit,

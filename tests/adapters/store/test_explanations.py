@@ -9,14 +9,14 @@ from datetime import timedelta
 
 import pytest
 from adapters.store import redis_stores
-from adapters.store.redis_stores import connected
+from adapters.store.redis.backends import connected
 from adapters.store.store_samples import NOON, Heard, explanation
 from redis_server import RedisServer, redis_server
 from sequela.adapters.store import explanations as stored_explanations
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import memory_store
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
 from sequela.errors import InvalidInput, NotFound
 from sequela.explain.ports import Explanations, Filter, Observers
 from sequela.explain.telemetry import CacheLookup

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from adapters.store.redis_stores import connected, redis_cluster
+from adapters.store.redis.backends import connected, redis_cluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, eventually, redis_server
 from sequela.adapters.store.memory import MemoryIndex
 from sequela.adapters.store.ports import Index
-from sequela.adapters.store.redis_store import RedisIndex
+from sequela.adapters.store.redis.backend import RedisIndex
 
 __all__ = ["redis_cluster", "redis_server"]
 

@@ -7,14 +7,14 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
-from adapters.store.redis_stores import connected, redis_cluster
+from adapters.store.redis.backends import connected, redis_cluster
 from adapters.store.store_samples import Heard
 from redis_server import RedisServer, eventually, redis_server
 from sequela.adapters.store.cache import CachedStore, FallbackStore
 from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.memory import ENTRY_OVERHEAD_BYTES, MemoryKeyValue
 from sequela.adapters.store.ports import KeyValue, StoreFull
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.redis.backend import RedisKeyValue
 from sequela.explain.ports import Observers
 from sequela.explain.telemetry import CacheLookup
 

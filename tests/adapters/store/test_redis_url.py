@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from redis.connection import SSLConnection, UnixDomainSocketConnection
-from sequela.adapters.store import redis_url
-from sequela.adapters.store.redis_url import RedisTimeouts, connector
+from sequela.adapters.store.redis import url as redis_url
+from sequela.adapters.store.redis.url import RedisTimeouts, connector
 from sequela.errors import InvalidInput
 
 TIMEOUTS = RedisTimeouts(connect_seconds=0.11, answer_seconds=0.22, health_check_seconds=7)

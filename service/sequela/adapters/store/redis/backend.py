@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sequela.adapters.store.chunks import CHUNK_BYTES, ChunkedStore
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_url import Client
+from sequela.adapters.store.redis.connection import RedisConnection
+from sequela.adapters.store.redis.url import Client
 
 
 def redis_store(connection: RedisConnection, chunk_bytes: int = CHUNK_BYTES) -> Store:

@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from sequela.adapters.store.ports import RETRY_AFTER_SECONDS, StoreDown
-from sequela.adapters.store.redis_url import Client, RedisTimeouts, connector
+from sequela.adapters.store.redis.url import Client, RedisTimeouts, connector
 from sequela.concurrency.circuit_breaker import CircuitBreaker
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import StoreState
@@ -55,7 +55,7 @@ class RedisConnection:
     an outage is reported to the observer, and a refusal is logged.
 
     Args:
-        url: See `redis_url.FORMS`.
+        url: See `url.FORMS`.
         observer: Is notified when Redis goes down and when it is available again.
         timeouts: Time limits of one call.
         probe_interval_seconds: How often Redis is probed while it is down.
