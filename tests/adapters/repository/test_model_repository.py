@@ -21,7 +21,7 @@ from adapters.repository.replicas import (
     small,
     width,
 )
-from adapters.store.redis.backends import connected
+from adapters.store.redis_stores import connected
 from digests import digest_of
 from redis_server import RedisServer, redis_server
 from sequela.adapters.onnx.model import OnnxModel

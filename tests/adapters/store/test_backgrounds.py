@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from adapters.store import redis_stores
-from adapters.store.redis.backends import connected
+from adapters.store.redis_stores import connected
 from adapters.store.store_samples import NOON, Heard, background, stored
 from redis_server import RedisServer, redis_server
 from sequela.adapters.store.backgrounds import BackgroundStore

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 from adapters.store import redis_stores
-from adapters.store.redis.backends import connected
+from adapters.store.redis_stores import connected
 from adapters.store.store_samples import NOON, Heard, explanation
 from redis_server import RedisServer, redis_server
 from sequela.adapters.store import explanations as stored_explanations

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from adapters.store.redis.backends import connected, redis_cluster
+from adapters.store.redis_stores import connected, redis_cluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, eventually, redis_server

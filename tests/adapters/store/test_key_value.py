@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
-from adapters.store.redis.backends import connected, redis_cluster
+from adapters.store.redis_stores import connected, redis_cluster
 from adapters.store.store_samples import Heard
 from redis_server import RedisServer, eventually, redis_server
 from sequela.adapters.store.cache import CachedStore, FallbackStore

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from adapters.repository.replicas import repository, small
-from adapters.store.redis.backends import connected
+from adapters.store.redis_stores import connected
 from adapters.store.store_samples import Heard, background, explanation, stored
 from redis.exceptions import ResponseError
 from redis_server import RedisServer, eventually, redis_server, running
