@@ -106,7 +106,7 @@ def build(
         configured, uploaded, cache, loader, endpoint_registry, settings.uploads
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
-    explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
+    explanations = explanations or ExplanationStore(store.records, observer, settings.explanation_ttl)
     explainer = explainer or Explainer(
         models, backgrounds, explanations, observer, limits, pool, diagnostics=diagnostics
     )
