@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import structlog
 from redis.exceptions import (
@@ -20,6 +20,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from sequela.adapters.store.ports import RETRY_AFTER_SECONDS, StoreDown
 from sequela.adapters.store.redis.call_limit import call_limit, remaining_seconds
+from sequela.adapters.store.redis.command import Command
 from sequela.adapters.store.redis.url import Client, RedisTimeouts, RedisUrl, connector
 from sequela.concurrency.circuit_breaker import CircuitBreaker
 from sequela.explain.ports import Observer
@@ -81,12 +82,12 @@ class RedisConnection:
         namespace: str = NAMESPACE,
     ) -> None:
         self.namespace = namespace
+        self.observer = observer
         timeouts = timeouts or RedisTimeouts()
         self._connect = connector(url, timeouts)
         self._call_seconds = timeouts.call_seconds
         # Nobody waits for a probe, so it has the time to ask all sentinels or nodes that are named.
         self._probe_seconds = timeouts.call_seconds * (RedisUrl.split(url).host_count + 1)
-        self._observer = observer
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._client: Client | None = None
@@ -134,9 +135,47 @@ class RedisConnection:
         try:
             return self.call(command)
         except _WrongType:
-            if self.call(lambda redis: redis.eval(_DELETE_UNLESS_TYPE, 1, name, redis_type)):
-                _log.error("store key of wrong type deleted", key=name, expected_type=redis_type)
+            self._delete_foreign(name, redis_type)
             return self.call(command)
+
+    def pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        """Runs commands in one round trip, and returns their answers. Raises StoreDown if one of them failed.
+
+        Those on one key run in their order; in a cluster, those on different keys may not. Keys of another type are
+        treated as in `call_typed`.
+        """
+        answers = self._run(commands)
+        wrong = [number for number, answer in enumerate(answers) if _is_wrong_type(answer)]
+        if wrong:
+            for name, redis_type in {pair for number in wrong for pair in commands[number].types.items()}:
+                self._delete_foreign(name, redis_type)
+            for number, answer in zip(wrong, self._run([commands[number] for number in wrong]), strict=True):
+                answers[number] = answer
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise self._refusal(answer) from answer
+        return answers
+
+    def _run(self, commands: Sequence[Command]) -> list[Any]:
+        """Returns the answers, some of which may be errors."""
+
+        def run(redis: Client) -> list[Any]:
+            with redis.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command.words, **command.options)
+                answers: list[Any] = pipeline.execute(raise_on_error=False)
+            for answer in answers:
+                if isinstance(answer, _OUTAGES) or (
+                    isinstance(answer, RedisError) and _READ_ONLY in str(answer)
+                ):
+                    raise answer
+            return answers
+
+        return self.call(run)
+
+    def _delete_foreign(self, name: str, redis_type: str) -> None:
+        if self.call(lambda redis: redis.eval(_DELETE_UNLESS_TYPE, 1, name, redis_type)):
+            _log.error("store key of wrong type deleted", key=name, expected_type=redis_type)
 
     def _outage(self, client: Client | None, error: Exception) -> StoreDown:
         self._discard(client)
@@ -144,9 +183,9 @@ class RedisConnection:
         return StoreDown(_UNREACHABLE)
 
     def _refusal(self, error: RedisError) -> StoreDown:
-        detail = _describe(error)
-        if "WRONGTYPE Operation" in detail:
+        if _is_wrong_type(error):
             return _WrongType(_WRONG_TYPE)
+        detail = _describe(error)
         if detail != self._last_refusal:  # otherwise every call would be logged
             self._last_refusal = detail
             _log.error("store refused a call", detail=detail)
@@ -200,8 +239,12 @@ class RedisConnection:
                 self._client = None
 
     def _notify(self, up: bool, detail: str) -> None:
-        self._observer.notice(StoreState(up, detail))
+        self.observer.notice(StoreState(up, detail))
         self._last_refusal = ""
+
+
+def _is_wrong_type(answer: object) -> bool:
+    return isinstance(answer, RedisError) and "WRONGTYPE Operation" in _describe(answer)
 
 
 def _describe(error: Exception) -> str:
