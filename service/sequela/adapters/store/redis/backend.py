@@ -8,27 +8,27 @@ from sequela.adapters.store.chunks import CHUNK_BYTES, ChunkedStore
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.leases import RedisLeases
-from sequela.adapters.store.redis.records import KEEP_SECONDS, RedisRecords
+from sequela.adapters.store.redis.records import RedisRecords
 
 
 def redis_store(
-    connection: RedisConnection, chunk_bytes: int = CHUNK_BYTES, keep_seconds: float = KEEP_SECONDS
+    connection: RedisConnection, chunk_bytes: int = CHUNK_BYTES, records: RedisRecords | None = None
 ) -> Store:
     """Returns the store behind a connection, with large values cut into chunks.
 
     Args:
         connection: The connection to Redis. The store closes it.
         chunk_bytes: The largest value in one piece.
-        keep_seconds: How long explanations are kept.
+        records: The records, if they are made already.
     """
     values = ChunkedStore(RedisKeyValue(connection), chunk_bytes)
-    records = RedisRecords(connection, connection.observer, keep_seconds)
+    ours = records or RedisRecords(connection)
 
     def close() -> None:
-        records.close()
+        ours.close()
         connection.close()
 
-    return Store(values, RedisIndex(connection), records, RedisLeases(connection), close)
+    return Store(values, RedisIndex(connection), ours, RedisLeases(connection), close)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from sequela.adapters.store.ports import Record
 from sequela.adapters.store.redis.command import ADD_DELETION, SORTED_SET, Command
 from sequela.adapters.store.redis.connection import RedisConnection
-from sequela.adapters.store.redis.record_keys import RecordKeys, microseconds, scopes, selector_digest
-from sequela.explain.explanation_query import NameSelector, Selector
+from sequela.adapters.store.redis.record_keys import RecordKeys, microseconds
+from sequela.adapters.store.scopes import selector_digest, selector_digests
+from sequela.explain.explanation_query import Selector
 
 _READ_AT_ONCE = 1_000
 """Entries of the log in one answer; a thousand take 60 kB."""
@@ -61,10 +62,10 @@ class DeletionLog:
 
     def covers(self, record: Record) -> bool:
         """Returns whether a record was deleted, as far as this replica has read the log."""
-        summary = record.summary
+        if not self._times:
+            return False
         accepted = microseconds(record.accepted)
-        digests = (selector_digest(NameSelector(summary.name)), *scopes(summary)[1:])
-        return bool(self._times) and any(self._times.get(digest, -1) >= accepted for digest in digests)
+        return any(self._times.get(digest, -1) >= accepted for digest in selector_digests(record.summary))
 
     def _take(self, entries: list[bytes]) -> None:
         if not entries:

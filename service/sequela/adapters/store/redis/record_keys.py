@@ -14,14 +14,13 @@ begin with the time, which counts down, and the name; the record follows, so tha
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
+from sequela.adapters.store.scopes import ALL, selector_digest
+from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector
 from sequela.explain.explanation_summary import ExplanationSummary
 
-ALL = "all"
 HOUR_MICROSECONDS = 3_600_000_000
 
 _NAME_END, _AFTER_NAME = b"\x00", b"\x01"
@@ -64,13 +63,6 @@ class RecordKeys:
         return f"{self.namespace}deletions"
 
 
-def scopes(summary: ExplanationSummary) -> tuple[str, ...]:
-    """Returns the scopes whose indexes have an explanation."""
-    caller = (selector_digest(CallerSelector(summary.caller_id)),) if summary.caller_id else ()
-    labels = (selector_digest(LabelSelector(key, value)) for key, value in summary.labels.items())
-    return ALL, *caller, *labels
-
-
 def filter_scope(wanted: Filter) -> str:
     """Returns the scope with the fewest records that has all that a filter may match."""
     if wanted.caller_id:
@@ -78,19 +70,6 @@ def filter_scope(wanted: Filter) -> str:
     for key, value in sorted((wanted.labels or {}).items()):
         return selector_digest(LabelSelector(key, value))
     return ALL
-
-
-def selector_digest(selector: Selector) -> str:
-    """Returns what stands for a selector in keys and in the log of deletions, which keeps no ids of callers."""
-    facts: tuple[str, ...]
-    match selector:
-        case NameSelector(name):
-            facts = ("name", name)
-        case CallerSelector(caller_id):
-            facts = ("caller", caller_id)
-        case LabelSelector(key, value):
-            facts = ("label", key, value)
-    return hashlib.sha256(repr(facts).encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def microseconds(time: datetime) -> int:

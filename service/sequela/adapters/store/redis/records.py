@@ -30,15 +30,13 @@ from sequela.adapters.store.redis.record_keys import (
     member,
     member_sealed,
     milliseconds,
-    scopes,
     sealed_part,
-    selector_digest,
 )
 from sequela.adapters.store.redis.record_scan import RecordReader
+from sequela.adapters.store.scopes import scopes, selector_digest
 from sequela.adapters.store.serialization import decode_record, encode_record
 from sequela.adapters.store.skip_log import SkipLog
 from sequela.explain.explanation_query import Deleted, Filter, NameSelector, Selector
-from sequela.explain.ports import Observer
 
 DELETED_AT_ONCE = 100
 """Records that are deleted in one round trip: about a thousand commands, a few hundredths of a second."""
@@ -75,17 +73,14 @@ class RedisRecords:
 
     Args:
         connection: The connection to Redis.
-        observer: Is told of entries that are skipped.
         keep_seconds: How long explanations are kept, and so deletions.
     """
 
-    def __init__(
-        self, connection: RedisConnection, observer: Observer, keep_seconds: float = KEEP_SECONDS
-    ) -> None:
+    def __init__(self, connection: RedisConnection, keep_seconds: float = KEEP_SECONDS) -> None:
         self._connection = connection
         self._keys = RecordKeys(connection.namespace)
         self._deletions = DeletionLog(connection, keep_seconds)
-        self._skips = SkipLog(observer)
+        self._skips = SkipLog(connection.observer)
         self._reader = RecordReader(connection, self._deletions, self._skips)
         self._closed = threading.Event()
 
@@ -145,6 +140,10 @@ class RedisRecords:
             count += self._remove(entries)
         return Deleted(count, complete=True)
 
+    def covers(self, record: Record) -> bool:
+        """Returns whether a record was deleted, as far as this replica knows."""
+        return self._deletions.covers(record)
+
     def _finish(self, wanted: Selector) -> None:
         while not self._closed.is_set():
             try:
@@ -160,14 +159,16 @@ class RedisRecords:
             (value,) = self._connection.pipeline([Command.on(STRING, "GET", self._keys.record(wanted.name))])
             found = [] if value is None else [sealed_part(value)]
             yield [
-                entry for sealed in found if (entry := self._entry(sealed)) and self._covers(wanted, entry)
+                entry
+                for sealed in found
+                if (entry := self._entry(sealed)) and self._is_deleted(wanted, entry)
             ]
             return
         for members in self._reader.members(selector_digest(wanted), DELETED_AT_ONCE):
             entries = (self._entry(member_sealed(each)) for each in members)
-            yield [entry for entry in entries if entry and self._covers(wanted, entry)]
+            yield [entry for entry in entries if entry and self._is_deleted(wanted, entry)]
 
-    def _covers(self, wanted: Selector, entry: _Entry) -> bool:
+    def _is_deleted(self, wanted: Selector, entry: _Entry) -> bool:
         return wanted.matches(entry.record.summary) and self._deletions.covers(entry.record)
 
     def _remove(self, entries: Sequence[_Entry]) -> int:
