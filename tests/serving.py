@@ -26,7 +26,9 @@ PATIENCE = 60.0
 
 def embedded(**changed: Any) -> Settings:
     """Returns the default settings, but with free ports and a short drain."""
-    return Settings(**{"port": 0, "http_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed})
+    return Settings(
+        **{"store": "memory:", "port": 0, "http_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed}
+    )
 
 
 class Serving:

@@ -20,8 +20,15 @@ from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.location import InFile, InMemory, InRedis
 from sequela.adapters.store.ports import Store
+from sequela.adapters.store.sqlite.store import (
+    FILE_BYTES,
+    MEMORY_BYTES,
+    StoreLimits,
+    file_store,
+    memory_store,
+)
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
@@ -89,8 +96,8 @@ def build(
     # The parts are closed in reverse order, so each one outlives those that use it.
     closing = ExitStack()
     diagnostics = _diagnostics(settings, closing)
-    store, close = _store(settings, observer)
-    closing.callback(close)
+    store = _store(settings, observer)
+    closing.callback(store.close)
     workers = settings.workers or usable_cores()
     pool = WorkerPool(workers, pin_to(own_cores(workers)))
     closing.callback(pool.close)
@@ -101,12 +108,14 @@ def build(
     configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry)
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
-    uploaded = Uploads(store)
+    uploaded = Uploads(store, observer)
     models = models or ModelRepository(
         configured, uploaded, cache, loader, endpoint_registry, settings.uploads
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
-    explanations = explanations or ExplanationStore(store.records, observer, settings.explanation_ttl)
+    explanations = explanations or ExplanationStore(
+        store.records, observer, settings.explanation_ttl, settings.keep_sequences
+    )
     explainer = explainer or Explainer(
         models, backgrounds, explanations, observer, limits, pool, diagnostics=diagnostics
     )
@@ -152,20 +161,43 @@ def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
     return Diagnostics(tracer, settings.execution)
 
 
-def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], None]]:
-    """Returns the store, and a function that closes it."""
-    if settings.redis_url is None:
-        return memory_store(settings.memory_bytes), lambda: None
+def _store(settings: Settings, observer: Observer) -> Store:
+    """Opens the store. Raises OSError or SequelaError if it cannot be used."""
+    match settings.store_location:
+        case InMemory():
+            return memory_store(observer, _store_limits(settings, MEMORY_BYTES))
+        case InFile(path):
+            return file_store(path, observer, _store_limits(settings, FILE_BYTES))
+        case InRedis(url):
+            return _redis(url, settings, observer)
+
+
+def _store_limits(settings: Settings, max_bytes: int) -> StoreLimits:
+    return StoreLimits(settings.store_bytes or max_bytes, settings.explanation_ttl)
+
+
+def _redis(url: str, settings: Settings, observer: Observer) -> Store:
     # Most servers have no Redis, and to import its client takes a good part of their start.
-    from sequela.adapters.store.redis.backend import redis_store  # noqa: PLC0415
     from sequela.adapters.store.redis.connection import RedisConnection  # noqa: PLC0415
     from sequela.adapters.store.redis.url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.shared_store import (  # noqa: PLC0415
+        SharedStoreOptions,
+        default_outbox_folder,
+        shared_store,
+    )
 
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
-    redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)
+    redis = RedisConnection(url, observer, timeouts, settings.redis_retry_after)
     # Notify observers of the state of the store before the first request. The server does not wait for the store.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
-    return redis_store(redis), redis.close
+    options = SharedStoreOptions(
+        settings.outbox_folder or default_outbox_folder(),
+        settings.owed_bytes,
+        settings.cache_bytes,
+        settings.explanation_ttl,
+        retry_seconds=settings.redis_retry_after,
+    )
+    return shared_store(redis, options)
 
 
 def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:

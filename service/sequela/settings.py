@@ -32,7 +32,7 @@ SECTIONS = {
     "max_events": "Limits of one request",
     "model_repository": "Models",
     "endpoint_allow": "Models behind endpoints",
-    "redis_url": "Storage",
+    "store": "Storage",
     "trace_dir": "Diagnostics",
 }
 """The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""

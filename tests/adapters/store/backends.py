@@ -15,7 +15,7 @@ from sequela.explain.ports import Observers
 
 __all__ = ["redis_server", "store"]
 
-BACKENDS = ["memory", "file", "redis"]
+BACKENDS = ["memory", "file"]
 
 
 def opened(request: pytest.FixtureRequest, folder: Path) -> Store:
