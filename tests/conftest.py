@@ -5,10 +5,12 @@ What only fixtures need is imported there: the process that hands tests out to o
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -20,6 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # So that no test writes to the store of whoever runs it, and servers do not share one.
 os.environ["SEQUELA_STORE"] = "memory:"
+if "SEQUELA_OUTBOX_FOLDER" not in os.environ:  # otherwise this process was started by one that has set it
+    os.environ["SEQUELA_OUTBOX_FOLDER"] = tempfile.mkdtemp(prefix="sequela-outbox-")
+    atexit.register(shutil.rmtree, os.environ["SEQUELA_OUTBOX_FOLDER"], ignore_errors=True)
 
 import pytest
 from hypothesis import settings

@@ -178,15 +178,26 @@ def _store_limits(settings: Settings, max_bytes: int) -> StoreLimits:
 
 def _redis(url: str, settings: Settings, observer: Observer) -> Store:
     # Most servers have no Redis, and to import its client takes a good part of their start.
-    from sequela.adapters.store.redis_connection import RedisConnection  # noqa: PLC0415
-    from sequela.adapters.store.redis_store import redis_store  # noqa: PLC0415
-    from sequela.adapters.store.redis_url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.redis.connection import RedisConnection  # noqa: PLC0415
+    from sequela.adapters.store.redis.url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.shared_store import (  # noqa: PLC0415
+        SharedStoreOptions,
+        default_outbox_folder,
+        shared_store,
+    )
 
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisConnection(url, observer, timeouts, settings.redis_retry_after)
     # Notify observers of the state of the store before the first request. The server does not wait for the store.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
-    return redis_store(redis)
+    options = SharedStoreOptions(
+        settings.outbox_folder or default_outbox_folder(),
+        settings.owed_bytes,
+        settings.cache_bytes,
+        settings.explanation_ttl,
+        retry_seconds=settings.redis_retry_after,
+    )
+    return shared_store(redis, options)
 
 
 def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:

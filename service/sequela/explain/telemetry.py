@@ -66,6 +66,14 @@ class ExplanationNotKept:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplanationsOwed:
+    """How many explanations wait for the shared store, and how many were dropped since the last such record."""
+
+    count: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoreState:
     """The store became unavailable or available again."""
 
@@ -183,7 +191,7 @@ class RequestRejected:
 ApiRecord = (
     CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
 )
-StoreRecord = StoreState | EntrySkipped | ExplanationNotKept
+StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsOwed
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 Record = (
     BatchEvaluated | StageDone | ExplanationFinished | CacheLookup | StoreRecord | EndpointRecord | ApiRecord
