@@ -15,7 +15,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from sequela.access.credentials import Credentials
+from sequela.access.credentials import CallerCredentials
 from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.access_record import AccessRecord, access_record, note_resource
 from sequela.api.drain_gate import DrainGate
@@ -70,7 +70,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         call = Call(kind, service, method)
         token = token_of(handler_call_details.invocation_metadata)
         try:
-            self._access.check_early(name_of(call), Credentials(token))
+            self._access.check_early(name_of(call), CallerCredentials(token))
         except SequelaError as error:
             return self._refuse(call, error)
         return self._wrap(handler, call, token)
