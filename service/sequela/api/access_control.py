@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sequela.access.audit import Audit, AuditEntry, no_audit
 from sequela.access.authenticator import Authenticator, NoAuthentication
-from sequela.access.caller import STRANGER, Caller
+from sequela.access.caller import ANYBODY
 from sequela.access.credentials import CallerCredentials
 from sequela.api.access_record import AccessRecord
 from sequela.api.permissions import GRANTS, Permissions
@@ -24,21 +24,20 @@ class AccessControl:
         """Raises as `admit` does, if that is certain before the certificate of the connection is known."""
         by_token = self.authenticator.accepts_tokens and credentials.token
         if by_token or not self.authenticator.accepts_certificates:
-            self.admit(method, credentials)
+            self.admit(method, credentials, AccessRecord(self.permissions))
 
-    def admit(self, method: str, credentials: CallerCredentials) -> Caller:
-        """Returns the caller of a method.
+    def admit(self, method: str, credentials: CallerCredentials, record: AccessRecord) -> None:
+        """Finds out who calls, notes it in the record, and checks that it may call the method.
 
         Raises:
             NotAuthenticated: The caller has not shown who it is, and the method is not open to everybody.
             NotPermitted: Its roles do not permit the method.
         """
-        if self.authenticator.enabled and self.permissions.is_open(method):
-            return STRANGER
-        caller = self.authenticator.identify(credentials)
-        if self.authenticator.enabled:
-            self.permissions.check(method, caller)
-        return caller
+        if not self.authenticator.enabled:
+            record.caller = ANYBODY
+        elif not self.permissions.is_open(method):
+            record.caller = self.authenticator.identify(credentials)
+            self.permissions.check(method, record.caller)
 
     def report(self, record: AccessRecord, method: str, outcome: str, reason: str, request_id: str) -> None:
         """Writes a request to the audit log, unless its method is open to everybody."""

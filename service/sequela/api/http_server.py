@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sequela.api.access_control import NO_CONTROL, AccessControl
+from sequela.api.access_record import AccessRecord
 from sequela.api.errors import to_failure
 from sequela.api.grpc.listener import address
 from sequela.api.http_protocol import ConnectionProtocol
@@ -52,7 +53,7 @@ def _pages(
 ) -> list[Route]:
     async def metrics(request: Request) -> Response:
         try:
-            access.admit(METRICS, request_credentials(request))
+            access.admit(METRICS, request_credentials(request), AccessRecord(access.permissions))
         except SequelaError as error:
             return error_response(to_failure(error), request_id_of(request.headers.get(REQUEST_ID_KEY, "")))
         return await run_in_threadpool(_metrics, request)

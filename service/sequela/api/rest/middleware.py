@@ -91,7 +91,7 @@ class RouteFactory:
     async def _handle(self, name: str, request: Request, handler: Handler, record: AccessRecord) -> Response:
         async with self.gate.inside():
             # Before the body is read.
-            record.caller = self.access.admit(name, request_credentials(request))
+            self.access.admit(name, request_credentials(request), record)
             note_resource(request.path_params.get("name", ""))
             check_headers(request)
             deadline = self.policy.within(timeout_seconds(request))
