@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import structlog
+from starlette.applications import Starlette
 
+from sequela.access.audit import Audit, AuditFile, log_audit, no_audit
+from sequela.access.factory import AccessFiles, SignedTokenSettings, authenticator
+from sequela.access.watched_files import WatchedFiles
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics.observer import PrometheusObserver
@@ -30,26 +34,30 @@ from sequela.adapters.store.sqlite.store import (
     memory_store,
 )
 from sequela.adapters.trace_files.tracer import FileTracer
+from sequela.api.access_control import AccessControl
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
 from sequela.api.executors import Executor, Executors
-from sequela.api.grpc.listener import GrpcListener, TlsFiles
+from sequela.api.grpc.listener import GrpcListener, TlsCredentials
 from sequela.api.grpc.services import SERVICE_NAMES, services
 from sequela.api.http_server import HttpServer, application
 from sequela.api.inference.open_inference import OpenInference
+from sequela.api.permissions import Permissions
 from sequela.api.readiness import ConfiguredStates, Readiness
 from sequela.api.rest.body_reader import BodyReader
 from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
+from sequela.api.tls import ReloadingContext, TlsContent, TlsFiles
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
+from sequela.explain.telemetry import AuditLineLost
 from sequela.explain.tracer import NO_TRACE, Tracer
 from sequela.settings import Settings
 
@@ -128,12 +136,15 @@ def build(
     inference = OpenInference(dataplane, version(), readiness.why_not)
     gate = DrainGate()
     bodies = BodyReader(settings.max_http_body_bytes, settings.max_http_bodies, observer)
-    factory = RouteFactory(observer, gate, policy, bodies)
+    access, tls = _access(settings, observer, closing), _tls(settings, observer)
+    factory = RouteFactory(observer, gate, policy, bodies, access)
     routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
-    pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
-    http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
+    pages = application(
+        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access
+    )
+    http = _http(settings, pages, tls)
     offered = services(catalog, inference)
-    server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
+    server = Server(_listener(settings, tls), offered, executors, readiness, http, observer, gate, access)
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)
 
@@ -216,14 +227,45 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
     )
 
 
-def _listener(settings: Settings) -> GrpcListener:
-    tls = None
-    if settings.tls_certificate and settings.tls_key:
-        tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+def _access(settings: Settings, observer: Observer, closing: ExitStack) -> AccessControl:
+    """Returns what decides who may call what. Raises as `authenticator` and `AuditFile` do."""
+    signed = None
+    if settings.jwt_issuer:
+        signed = SignedTokenSettings(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_keys, settings.jwt_roles_claim
+        )
+    files = AccessFiles(settings.tokens, settings.identities, settings.revoked, signed)
+    known = authenticator(files, settings.tls_client_ca is not None, observer.notice, closing)
+    audit: Audit = log_audit if known.enabled else no_audit
+    if settings.audit_log:
+        audit = AuditFile(settings.audit_log, lambda: observer.notice(AuditLineLost()))
+        closing.callback(audit.close)
+    return AccessControl(known, Permissions.of(settings.open_uploads, settings.serves_open_metrics), audit)
+
+
+def _tls(settings: Settings, observer: Observer) -> WatchedFiles[TlsContent] | None:
+    """Returns the certificates of both servers. Raises OSError."""
+    if not (settings.tls_certificate and settings.tls_key):
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca).watch(observer.notice)
+
+
+def _http(settings: Settings, pages: Starlette, tls: WatchedFiles[TlsContent] | None) -> HttpServer:
+    return HttpServer(
+        pages,
+        settings.http_host,
+        settings.http_port,
+        settings.max_http_connections,
+        ReloadingContext.of(tls) if tls and settings.serves_https else None,
+        settings.max_connection_age,
+    )
+
+
+def _listener(settings: Settings, tls: WatchedFiles[TlsContent] | None) -> GrpcListener:
     return GrpcListener(
         host=settings.host,
         port=settings.port,
-        tls=tls,
+        tls=TlsCredentials(tls) if tls else None,
         max_message_bytes=settings.max_message_bytes,
         keepalive=settings.keepalive,
         min_ping_interval=settings.min_ping_interval,

@@ -166,6 +166,26 @@ class HttpHandled:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialsReloaded:
+    """Files with certificates, or with the rights of callers, have changed and were read again.
+
+    Attributes:
+        source: `tls`, `tokens`, `identities`, `revoked` or `jwt_keys`.
+        ok: Whether their new content is in use. If not, the last good content is.
+        detail: Why not.
+    """
+
+    source: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLineLost:
+    """A line of the audit log could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorState:
     """How many tasks are waiting for a thread of an executor, and how many are running."""
 
@@ -192,7 +212,15 @@ ApiRecord = (
     CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
 )
 StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsOwed
+CredentialRecord = CredentialsReloaded | AuditLineLost
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 Record = (
-    BatchEvaluated | StageDone | ExplanationFinished | CacheLookup | StoreRecord | EndpointRecord | ApiRecord
+    BatchEvaluated
+    | StageDone
+    | ExplanationFinished
+    | CacheLookup
+    | StoreRecord
+    | EndpointRecord
+    | CredentialRecord
+    | ApiRecord
 )

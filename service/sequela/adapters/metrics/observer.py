@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, Info, PlatformCollector, ProcessCollector
 
+from sequela.adapters.metrics.access_metrics import AccessMetrics
 from sequela.adapters.metrics.api_metrics import CallMetrics, ExecutorMetrics, HttpMetrics
 from sequela.adapters.metrics.explain_metrics import ExplanationMetrics, ModelMetrics, ModelStateCollector
 from sequela.adapters.metrics.remote_metrics import EndpointMetrics, StoreMetrics
@@ -36,6 +37,7 @@ class PrometheusObserver:
             ModelMetrics(self.registry),
             StoreMetrics(self.registry),
             EndpointMetrics(self.registry),
+            AccessMetrics(self.registry),
         )
 
     def watch(self, pool: WorkerPool) -> None:
