@@ -29,9 +29,11 @@ def refuse(
     message: str = "no",
     field_path: str = "",
     retry_after: float | None = None,
+    facts: dict[str, str] | None = None,
 ) -> NoReturn:
     """Fails a call with google.rpc details, as the contract says."""
-    details: list[Any] = [error_details_pb2.ErrorInfo(reason=reason, domain="sequela.v1")]
+    info = error_details_pb2.ErrorInfo(reason=reason, domain="sequela.v1", metadata=facts or {})
+    details: list[Any] = [info]
     if field_path:
         violation = error_details_pb2.BadRequest.FieldViolation(field=field_path, description=message)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
@@ -219,16 +221,18 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
         return digest
 
 
+def add_services(script: Script, server: grpc.Server) -> None:
+    """Adds all services of the script to a server."""
+    rpc.add_ExplanationServiceServicer_to_server(script, server)
+    rpc.add_ModelServiceServicer_to_server(script, server)
+    rpc.add_BackgroundServiceServicer_to_server(script, server)
+
+
 @contextmanager
 def serving(script: Script) -> Iterator[str]:
     """Serves the script on a free port of this machine, and yields the address."""
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 2 << 20)])
-    for add in (
-        rpc.add_ExplanationServiceServicer_to_server,
-        rpc.add_ModelServiceServicer_to_server,
-        rpc.add_BackgroundServiceServicer_to_server,
-    ):
-        add(script, server)
+    add_services(script, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:
