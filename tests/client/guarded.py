@@ -11,11 +11,7 @@ from typing import Any
 import grpc
 from client.scripted import Script, add_services, refuse
 
-REASONS = {
-    "expired": "TOKEN_EXPIRED",
-    "revoked": "TOKEN_REVOKED",
-    "of a revoked certificate": "CERTIFICATE_REVOKED",
-}
+REASONS = {"expired": "TOKEN_EXPIRED", "revoked": "CALLER_REVOKED", "of nobody": "IDENTITY_UNKNOWN"}
 
 
 @dataclass
@@ -38,30 +34,30 @@ class Guard(grpc.ServerInterceptor):  # type: ignore[misc]  # gRPC has no types 
         token = found.removeprefix("Bearer ") if found else None
         handler = continuation(details)
         if token is None:
-            return _refusing(handler, grpc.StatusCode.UNAUTHENTICATED, "TOKEN_MISSING", "a token is required")
+            return _refusing(
+                handler, grpc.StatusCode.UNAUTHENTICATED, "CREDENTIALS_MISSING", "a token is required"
+            )
         if token not in self.tokens:
             return _refusing(
-                handler, grpc.StatusCode.UNAUTHENTICATED, "TOKEN_INVALID", "the token is not known"
+                handler, grpc.StatusCode.UNAUTHENTICATED, "TOKEN_UNKNOWN", "the token is not known"
             )
         if flaw := self.tokens[token]:
             return _refusing(handler, grpc.StatusCode.UNAUTHENTICATED, REASONS[flaw], f"the token is {flaw}")
         role = "read" if details.method.endswith("ListExplanations") else "explain"
         if role not in self.roles:
             text = f"{details.method.rsplit('/')[-1]} needs the role {role}"
-            return _refusing(handler, grpc.StatusCode.PERMISSION_DENIED, "ROLE_MISSING", text, {"role": role})
+            return _refusing(handler, grpc.StatusCode.PERMISSION_DENIED, "METHOD_NOT_PERMITTED", text)
         return handler
 
 
-def _refusing(
-    handler: Any, code: grpc.StatusCode, reason: str, message: str, facts: dict[str, str] | None = None
-) -> Any:
+def _refusing(handler: Any, code: grpc.StatusCode, reason: str, message: str) -> Any:
     """A handler of the same kind that refuses every call."""
 
     def unary(_: Any, context: Any) -> Any:
-        refuse(context, code, reason, message, facts=facts)
+        refuse(context, code, reason, message)
 
     def stream(_: Any, context: Any) -> Iterator[Any]:
-        refuse(context, code, reason, message, facts=facts)
+        refuse(context, code, reason, message)
         yield
 
     if handler.response_streaming:

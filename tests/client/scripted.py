@@ -29,11 +29,9 @@ def refuse(
     message: str = "no",
     field_path: str = "",
     retry_after: float | None = None,
-    facts: dict[str, str] | None = None,
 ) -> NoReturn:
     """Fails a call with google.rpc details, as the contract says."""
-    info = error_details_pb2.ErrorInfo(reason=reason, domain="sequela.v1", metadata=facts or {})
-    details: list[Any] = [info]
+    details: list[Any] = [error_details_pb2.ErrorInfo(reason=reason, domain="sequela.v1")]
     if field_path:
         violation = error_details_pb2.BadRequest.FieldViolation(field=field_path, description=message)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))

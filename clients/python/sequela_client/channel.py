@@ -22,7 +22,7 @@ from sequela_client.local_server import LocalServer
 from sequela_client.resumptions import Resumptions
 from sequela_client.server_address import ServerAddress
 from sequela_client.statuses import from_rpc
-from sequela_client.tls import TlsFiles
+from sequela_client.tls import PemFiles
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
 
@@ -147,7 +147,7 @@ class Client(ABC):
                 return self._grpc.insecure_channel(server.target, options=settings)
             return self._grpc.secure_channel(server.target, secured, options=settings)
 
-        files = TlsFiles(given) if given.uses_tls else None
+        files = PemFiles(given) if given.uses_tls else None
         self._connections = Connections(open_channel, self._close_channel, files, channel)
 
     @abstractmethod

@@ -12,7 +12,7 @@ import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela_client.errors import CallerError
-from sequela_client.tls import FileVersions, TlsFiles
+from sequela_client.tls import FileVersions, PemFiles
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Connections:
         self,
         open_channel: Callable[[grpc.ChannelCredentials | None], Any],
         close_channel: Callable[[Any], None],
-        files: TlsFiles | None,
+        files: PemFiles | None,
         credentials: grpc.ChannelCredentials | None,
     ) -> None:
         self._open, self._close, self._files = open_channel, close_channel, files

@@ -134,8 +134,8 @@ class AuthenticationError(CallerError):
     """The server does not know who calls: it requires a token or a certificate that it accepts."""
 
 
-class TokenMissing(AuthenticationError):
-    """The server requires a token, and none was sent."""
+class CredentialsMissing(AuthenticationError):
+    """The server must know who calls, and it was sent neither a token nor a certificate that says so."""
 
 
 class TokenRefused(AuthenticationError):
@@ -146,15 +146,13 @@ class TokenExpired(AuthenticationError):
     """The token has expired."""
 
 
+class IdentityUnknown(AuthenticationError):
+    """The server trusts the client's certificate, but its operator has given no roles to the names in it."""
+
+
 class CredentialsRevoked(AuthenticationError):
     """The client, its token or its certificate was revoked."""
 
 
 class PermissionDenied(OperatorError):
-    """The server knows who calls, and its operator has not permitted the call.
-
-    Attributes:
-        role: the role that the call needs; empty if the server did not say.
-    """
-
-    role: str = ""
+    """The server knows who calls, and its operator has not permitted the call. The message says which role it needs."""

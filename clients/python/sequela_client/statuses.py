@@ -17,8 +17,10 @@ from sequela_client.errors import (
     OPERATORS_REASONS,
     AuthenticationError,
     CallerError,
+    CredentialsMissing,
     CredentialsRevoked,
     DeadlineExceeded,
+    IdentityUnknown,
     ModelOrBackgroundError,
     NotFound,
     NotImplementedByServer,
@@ -26,7 +28,6 @@ from sequela_client.errors import (
     PermissionDenied,
     SequelaError,
     TokenExpired,
-    TokenMissing,
     TokenRefused,
     TryAgain,
     Violation,
@@ -61,25 +62,22 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 # A reason says more than its code.
 _BY_REASON: dict[str, type[SequelaError]] = {
     **dict.fromkeys(OPERATORS_REASONS, OperatorError),
-    "TOKEN_MISSING": TokenMissing,
-    "TOKEN_INVALID": TokenRefused,
+    "CREDENTIALS_MISSING": CredentialsMissing,
+    "TOKEN_UNKNOWN": TokenRefused,
     "TOKEN_EXPIRED": TokenExpired,
-    "TOKEN_REVOKED": CredentialsRevoked,
-    "CERTIFICATE_REVOKED": CredentialsRevoked,
-    "CLIENT_REVOKED": CredentialsRevoked,
+    "IDENTITY_UNKNOWN": IdentityUnknown,
+    "CALLER_REVOKED": CredentialsRevoked,
 }
 
 # What the caller can do. The server does not know how its clients are given their tokens.
 _ADVICE: dict[type[SequelaError], str] = {
-    TokenMissing: "name the file with your token: --token-file FILE, or token_file= in Python",
+    CredentialsMissing: "name the file with your token with --token-file FILE (token_file= in Python), or your "
+    "certificate with --cert FILE and --key FILE (certificate= and key=)",
     TokenRefused: "check that --token-file (token_file= in Python) names the file of this server's token, or ask its "
     "operator for a new one",
-    TokenExpired: "ask the server's operator for a new token, and write it to the file that --token-file names "
-    "(token_file= in Python), which is read again for every call",
-    CredentialsRevoked: "ask the server's operator for a new token or certificate",
+    TokenExpired: "write a new one to the file that --token-file names (token_file= in Python); it is read for every call",
     AuthenticationError: "identify yourself with --token-file FILE, or with --cert FILE and --key FILE (token_file=, "
     "certificate= and key= in Python)",
-    PermissionDenied: "ask the server's operator for the role",
 }
 
 # The codes that gRPC itself reports if it could not reach a server.
@@ -105,7 +103,7 @@ def from_rpc(
     if code in _CODES_OF_GRPC and not has_info and (lost := unreachable(message)):
         return lost
     kind = _error(code.value[0], info.reason)
-    found = kind(
+    return kind(
         _advised(
             kind, with_arguments(message or code.name, [each.field for each in bad.field_violations], request)
         ),
@@ -113,9 +111,6 @@ def from_rpc(
         violations=_violations(bad.field_violations, request),
         retry_after=_seconds(retry.retry_delay) if retry.HasField("retry_delay") else None,
     )
-    if isinstance(found, PermissionDenied):
-        found.role = info.metadata.get("role", "")
-    return found
 
 
 def from_item(status: pb.ItemStatus, request: Any = None) -> SequelaError:

@@ -21,7 +21,7 @@ _READS = 3
 FileVersions = tuple[tuple[int, int, int] | None, ...]
 
 
-class TlsFiles:
+class PemFiles:
     """The PEM files of credentials that use TLS.
 
     Args:
