@@ -75,7 +75,7 @@ _ADVICE: dict[type[SequelaError], str] = {
     "certificate with --cert FILE and --key FILE (certificate= and key=)",
     TokenRefused: "check that --token-file (token_file= in Python) names the file of this server's token, or ask its "
     "operator for a new one",
-    TokenExpired: "write a new one to the file that --token-file names (token_file= in Python); it is read for every call",
+    TokenExpired: "write a new one to the file of --token-file (token_file= in Python), which is read for every call",
     AuthenticationError: "identify yourself with --token-file FILE, or with --cert FILE and --key FILE (token_file=, "
     "certificate= and key= in Python)",
 }
