@@ -182,6 +182,12 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
         DEFAULT.max_targets, ge=1, description="Largest number of targets of one explanation."
     )
     max_players: int = Field(DEFAULT.max_players, ge=2, description="Largest number of players in a level.")
+    max_question_bytes: int = Field(
+        DEFAULT.max_question_bytes,
+        ge=1 << 20,
+        description="Memory that the players, coalitions and targets of one level may take together. A request that "
+        "would take more is refused.",
+    )
     max_text: int = Field(
         DEFAULT.max_text, ge=1, description="Largest number of characters in an id, a label or a caption."
     )
