@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -74,12 +73,10 @@ def real() -> Iterator[str]:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A server with a few models of the matrix, each with a background called `usual`, and low limits on rows."""
     from api import inference_calls  # noqa: PLC0415
-    from matrix import BY_NAME, ROOT  # noqa: PLC0415
+    from matrix import BY_NAME, copy_models  # noqa: PLC0415
     from serving import Serving, embedded  # noqa: PLC0415
 
-    root = tmp_path_factory.mktemp("models")
-    for name in inference_calls.MODELS:
-        shutil.copytree(ROOT / name, root / name)
+    root = copy_models(tmp_path_factory.mktemp("models"), inference_calls.MODELS)
     limits = {"max_explained_rows": 8, "max_score_sequences": 16}
     with Serving(embedded(model_repository=root, **limits)) as running:
         for name in inference_calls.MODELS:
