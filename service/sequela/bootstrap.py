@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 
 import structlog
@@ -39,6 +40,8 @@ from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
+from sequela.concurrency.serial_workers import SerialWorkers
+from sequela.concurrency.single_flight import SingleFlight
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
@@ -107,13 +110,16 @@ def build(
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
     explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
-    explainer = explainer or Explainer(
-        models, backgrounds, explanations, observer, limits, pool, diagnostics=diagnostics
-    )
+    # Both explainers share the store, so equal requests must not be answered twice at the same time.
+    make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=SingleFlight())
+    upload_workers = SerialWorkers(_upload_engines(settings))
+    closing.callback(upload_workers.close)
+    upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
+    explainer = explainer or make(pool, diagnostics=diagnostics)
 
     executors = _executors(settings, pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    dataplane = DataPlane(explainer, models, explanations, executors, policy, limits)
+    dataplane = DataPlane(explainer, upload_explainer, models, explanations, executors, policy, limits)
     catalog = Catalog(models, backgrounds, executors, limits)
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)
     inference = OpenInference(dataplane, version(), readiness.why_not)
@@ -181,7 +187,12 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
             CONCLUSION_SECONDS,
         ),
         Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
+        Executor("uploads", _upload_engines(settings), settings.queue_size, observer),
     )
+
+
+def _upload_engines(settings: Settings) -> int:
+    return settings.upload_engines or max(usable_cores(), MIN_EXPLAIN_THREADS)
 
 
 def _listener(settings: Settings) -> GrpcListener:

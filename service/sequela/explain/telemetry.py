@@ -159,8 +159,8 @@ class RequestRejected:
     """A request was refused before any work was done.
 
     Attributes:
-        where: The name of the executor that refused it (`explain`, `remote` or `lookup`), or `bodies`, which is the
-            memory that the bodies of HTTP requests share.
+        where: The name of the executor that refused it (`explain`, `remote`, `lookup` or `uploads`), or `bodies`, which
+            is the memory that the bodies of HTTP requests share.
         reason: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
     """
 
