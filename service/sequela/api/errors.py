@@ -27,6 +27,8 @@ class Codes:
 
 CODES: Mapping[type[SequelaError], Codes] = {
     errors.InvalidInput: Codes(grpc.StatusCode.INVALID_ARGUMENT, 400),
+    errors.NotAuthenticated: Codes(grpc.StatusCode.UNAUTHENTICATED, 401),
+    errors.NotPermitted: Codes(grpc.StatusCode.PERMISSION_DENIED, 403),
     errors.NotFound: Codes(grpc.StatusCode.NOT_FOUND, 404),
     errors.AlreadyExists: Codes(grpc.StatusCode.ALREADY_EXISTS, 409),
     errors.DoesNotFit: Codes(grpc.StatusCode.FAILED_PRECONDITION, 422),

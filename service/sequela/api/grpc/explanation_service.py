@@ -14,7 +14,7 @@ from sequela.api.errors import to_failure
 from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import explanations as decode
 from sequela.api.grpc.decode.pages import page
-from sequela.api.grpc.decode.references import unchecked_model
+from sequela.api.grpc.decode.references import check_source, unchecked_model
 from sequela.api.grpc.status import item_status
 from sequela.api.ordered_stream import in_order
 from sequela.api.violations import Violations
@@ -43,6 +43,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Scores sequences without explaining them."""
+        check_source(request.model, "model")
         read = partial(decode.score_request, request, self._limits)
         deadline = call_deadline(self._policy, context)
         return await self._dataplane.score(unchecked_model(request.model), read, scores, deadline)
@@ -77,5 +78,6 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         return pb.ExplainStreamResponse(index=index, explanation=found)
 
     async def _explain(self, request: pb.ExplainRequest, deadline: Deadline) -> pb.Explanation:
+        check_source(request.model, "model")
         read = partial(decode.explain_request, request, self._limits)
         return await self._dataplane.explain(unchecked_model(request.model), read, explanation, deadline)
