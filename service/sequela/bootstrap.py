@@ -43,6 +43,7 @@ from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.serial_workers import SerialWorkers
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.concurrency.worker_pool import WorkerPool
+from sequela.engine_pools import build_upload_loader, count_upload_engines
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
@@ -105,14 +106,15 @@ def build(
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = Uploads(store)
+    upload_loader = build_upload_loader(settings, metrics, observer, closing)
     models = models or ModelRepository(
-        configured, uploaded, cache, loader, endpoint_registry, settings.uploads
+        configured, uploaded, cache, upload_loader, endpoint_registry, settings.uploads
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
     explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
     # Both explainers share the store, so equal requests must not be answered twice at the same time.
     make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=SingleFlight())
-    upload_workers = SerialWorkers(_upload_engines(settings))
+    upload_workers = SerialWorkers(count_upload_engines(settings))
     closing.callback(upload_workers.close)
     upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
     explainer = explainer or make(pool, diagnostics=diagnostics)
@@ -187,12 +189,8 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
             CONCLUSION_SECONDS,
         ),
         Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
-        Executor("uploads", _upload_engines(settings), settings.queue_size, observer),
+        Executor("uploads", count_upload_engines(settings), settings.queue_size, observer),
     )
-
-
-def _upload_engines(settings: Settings) -> int:
-    return settings.upload_engines or max(usable_cores(), MIN_EXPLAIN_THREADS)
 
 
 def _listener(settings: Settings) -> GrpcListener:

@@ -168,10 +168,46 @@ class RequestRejected:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EngineStarted:
+    """A process that runs models is ready. `trust` is `trusted` or `untrusted`."""
+
+    trust: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEnded:
+    """A process that runs models ended.
+
+    Attributes:
+        trust: `trusted` or `untrusted`.
+        reason: Why, as a label of metrics, such as `crashed`.
+        detail: The same as the end of a sentence, such as "was ended by SIGSEGV".
+        expected: Whether it was meant to end.
+        digest: The model that it had loaded; empty for several.
+        output: The last characters that it wrote to its standard error, if they were kept.
+    """
+
+    trust: str
+    reason: str
+    detail: str
+    expected: bool
+    digest: str = ""
+    output: str = ""
+
+
 ApiRecord = (
     CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
 )
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
+EngineRecord = EngineStarted | EngineEnded
 Record = (
-    BatchEvaluated | StageDone | ExplanationFinished | CacheLookup | StoreState | EndpointRecord | ApiRecord
+    BatchEvaluated
+    | StageDone
+    | ExplanationFinished
+    | CacheLookup
+    | StoreState
+    | EngineRecord
+    | EndpointRecord
+    | ApiRecord
 )

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import cast
 
 from sequela.adapters.endpoints.registry import EndpointRegistry
-from sequela.adapters.onnx.loader import Loader, ModelBytes
-from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.onnx.loader import ModelBytes
+from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Upload, Uploads
@@ -37,7 +37,7 @@ class ModelRepository:
         operator_models: The models of the model repository.
         uploads: Uploaded models.
         cache: Uploaded and inline models that are loaded.
-        loader: Loads them.
+        loader: Loads uploaded and inline models.
         endpoint_registry: Connects to endpoints that requests name.
         uploads_allowed: Whether callers may upload models or send them inline.
     """
@@ -47,7 +47,7 @@ class ModelRepository:
         operator_models: OperatorModels,
         uploads: Uploads,
         cache: ModelCache,
-        loader: Loader,
+        loader: ModelLoader,
         endpoint_registry: EndpointRegistry,
         uploads_allowed: bool = True,
     ) -> None:
@@ -183,8 +183,8 @@ class ModelRepository:
         except (InvalidInput, DoesNotFit) as error:
             return _record(upload, None, ModelState.FAILED, error.message)
 
-    def _load_upload(self, upload: Upload) -> OnnxModel:
-        def load() -> OnnxModel:
+    def _load_upload(self, upload: Upload) -> LoadedModel:
+        def load() -> LoadedModel:
             source = self._uploads.read(upload)
             if source is None:
                 raise _not_found(upload.name.full)
@@ -192,7 +192,7 @@ class ModelRepository:
 
         return self._cache.get(upload.digest, load)
 
-    def _load(self, source: ModelBytes) -> OnnxModel:
+    def _load(self, source: ModelBytes) -> LoadedModel:
         digest = source.digest
         return self._cache.get(digest, lambda: self._loader.load(_digest_name(digest), source))
 
@@ -221,7 +221,7 @@ def _known_info(record: ModelRecord) -> ModelInfo:
 
 
 def _record(
-    upload: Upload, model: OnnxModel | None, state: ModelState = ModelState.READY, detail: str = ""
+    upload: Upload, model: LoadedModel | None, state: ModelState = ModelState.READY, detail: str = ""
 ) -> ModelRecord:
     return ModelRecord(
         name=upload.name.full,
