@@ -111,7 +111,7 @@ def build(
         configured, uploaded, cache, upload_loader, endpoint_registry, settings.uploads
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
-    explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
+    explanations = explanations or ExplanationStore(store.records, observer, settings.explanation_ttl)
     # Both explainers share the store, so equal requests must not be answered twice at the same time.
     make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=SingleFlight())
     upload_workers = SerialWorkers(count_upload_engines(settings))

@@ -19,8 +19,11 @@ from sequela.api.pages import MAX_PAGE_SIZE, PageRequest
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
 from sequela.explain.explanation import Explanation
+from sequela.explain.explanation_query import Deleted, Filter, Selector
+from sequela.explain.explanation_summary import ExplanationSummary
+from sequela.explain.kept_explanation import KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, Filter, ModelInfo, Models, ModelSource, Page
+from sequela.explain.ports import Explanations, ModelInfo, Models, ModelSource, Page
 from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
 from sequela.names import parse_name
@@ -126,17 +129,29 @@ class DataPlane:
 
         return await lane.executor.run(work, deadline)
 
-    async def get_explanation(self, name: str, encode: Callable[[Explanation], T], deadline: Deadline) -> T:
+    async def get_explanation(
+        self, name: str, encode: Callable[[KeptExplanation], T], deadline: Deadline
+    ) -> T:
         """Returns a stored explanation."""
         return await self._look_up(lambda: encode(self.explanations.get(name)), deadline)
 
     async def list_explanations(
-        self, wanted: Filter, page: PageRequest, encode: Callable[[Page[Explanation]], T], deadline: Deadline
+        self,
+        wanted: Filter,
+        page: PageRequest,
+        encode: Callable[[Page[ExplanationSummary]], T],
+        deadline: Deadline,
     ) -> T:
         """Lists explanations, newest first."""
         return await self._look_up(
             lambda: encode(self.explanations.list(wanted, page.size, page.token)), deadline
         )
+
+    async def delete_explanations(
+        self, wanted: Selector, encode: Callable[[Deleted], T], deadline: Deadline
+    ) -> T:
+        """Deletes explanations. If the deadline passes, the rest is deleted in the background."""
+        return await self._look_up(lambda: encode(self.explanations.delete(wanted, deadline.end)), deadline)
 
     async def read_for(self, model: ModelChoice, read: Callable[[ModelInfo], T], deadline: Deadline) -> T:
         """Finds a model, and returns the result of `read` for its properties.

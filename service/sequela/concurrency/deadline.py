@@ -28,7 +28,7 @@ class Deadline:
         reserve: Seconds before that for solving, encoding and sending the answer.
 
     Attributes:
-        start: When the deadline was made, in seconds of the monotonic clock.
+        start: When the request was accepted, in seconds of the monotonic clock.
         end: When the work must end, on the same clock.
         hurried: Whether `hurry` moved the end.
     """
@@ -74,7 +74,9 @@ class Deadline:
 
     def beside(self) -> Deadline:
         """Returns a deadline with the same end that can be cancelled separately, for one part of the work."""
-        return Deadline(self.remaining)
+        other = Deadline(self.remaining)
+        other.start = self.start
+        return other
 
     def cancel(self) -> None:
         """Cancels the request. The work stops before the next batch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.explanation import Explanation, ExplanationWarning
+from sequela.explain.explanation_query import Deleted, Filter, Selector
+from sequela.explain.explanation_summary import ExplanationSummary
+from sequela.explain.kept_explanation import KeptExplanation, KeptSequence
 from sequela.explain.options import Estimator
 from sequela.explain.request import ModelChoice
 from sequela.explain.row_independence import RowIndependence
@@ -357,17 +360,6 @@ class Backgrounds(Protocol):
         """Deletes a background."""
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which explanations to list. Empty strings and None match any. `start` is inclusive, `end` exclusive."""
-
-    caller_id: str = ""
-    model: str = ""
-    labels: Mapping[str, str] | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-
-
 class Explanations(Protocol):
     """Stored explanations."""
 
@@ -377,18 +369,29 @@ class Explanations(Protocol):
         Returns None if there is none, or if the store is down.
         """
 
-    def keep(self, key: str | None, explanation: Explanation) -> None:
-        """Stores an explanation under its name, and also under `key` for reuse.
+    def keep(
+        self, key: str | None, explanation: Explanation, sequence: KeptSequence, accepted: datetime
+    ) -> None:
+        """Stores an explanation under its name, and also under `key` for reuse. Never raises.
 
-        An explanation is not reused if `key` is None or if it was cut short. Never raises: if the shared store is
-        down, the explanation is kept in this process and observers are notified.
+        Args:
+            key: The content key. An explanation is not reused if it is None, or if the explanation was cut short.
+            explanation: The explanation.
+            sequence: The sequence that it explains.
+            accepted: When its request was accepted. It is not stored if it was deleted after that.
         """
 
-    def get(self, name: str) -> Explanation:
+    def get(self, name: str) -> KeptExplanation:
         """Returns the explanation with the name `explanations/e`. Raises NotFound and Unavailable."""
 
-    def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
+    def list(self, wanted: Filter, page_size: int, token: str) -> Page[ExplanationSummary]:
         """Lists the matching explanations, newest first. Raises Unavailable."""
+
+    def delete(self, wanted: Selector, until: float) -> Deleted:
+        """Deletes explanations. Nobody finds them any more once it returns. Raises Unavailable.
+
+        After `until`, in seconds on the monotonic clock, the rest of the work is left to a thread.
+        """
 
 
 class Observer(Protocol):

@@ -7,7 +7,7 @@ none (pipeline.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from sequela.explain.evaluate.model_caller import ModelCaller, Workers
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.identity import content_key, content_name, unique_name
+from sequela.explain.kept_explanation import KeptSequence
 from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import Pipeline
@@ -141,7 +142,7 @@ class Explainer:
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:
         """Computes an answer that is not reused, because the endpoint may serve a different model at any time."""
         explanation = self._run(task, unique_name(), deadline)
-        self._explanations.keep(None, explanation)
+        self._keep(None, explanation, task, deadline)
         return explanation
 
     def _reuse_or_compute(self, task: Task, key: str, deadline: Deadline) -> Explanation:
@@ -150,12 +151,12 @@ class Explainer:
         with self._flights.lead(key, deadline):
             found = self._explanations.answer(key)
             if found:
-                return self._reuse(found, task, key)
+                return self._reuse(found, task, key, deadline)
             explanation = self._run(task, content_name(key, task.request), deadline)
-            self._explanations.keep(key, explanation)
+            self._keep(key, explanation, task, deadline)
             return explanation
 
-    def _reuse(self, found: Explanation, task: Task, key: str) -> Explanation:
+    def _reuse(self, found: Explanation, task: Task, key: str, deadline: Deadline) -> Explanation:
         """Returns the stored answer under the name of this request.
 
         An answer already stored under it is not changed.
@@ -164,11 +165,16 @@ class Explainer:
         name = content_name(key, task.request)
         # The same request was answered before: return exactly what was stored.
         try:
-            return replace(self._explanations.get(name), cost=cost)
+            return replace(self._explanations.get(name).explanation, cost=cost)
         except (NotFound, Unavailable):
             explanation = _for_request(found, task, name, cost)
-            self._explanations.keep(key, explanation)
+            self._keep(key, explanation, task, deadline)
             return explanation
+
+    def _keep(self, key: str | None, explanation: Explanation, task: Task, deadline: Deadline) -> None:
+        sequence = KeptSequence.of(task.request.sequence)
+        accepted = datetime.now(UTC) - timedelta(seconds=deadline.now() - deadline.start)
+        self._explanations.keep(key, explanation, sequence, accepted)
 
     def _run(self, task: Task, name: str, deadline: Deadline) -> Explanation:
         return self._pipeline.run(task, name, ModelCaller(deadline, self._workers, self._observer))

@@ -54,8 +54,20 @@ class CacheLookup:
 
 
 @dataclass(frozen=True, slots=True)
+class EntrySkipped:
+    """A reader skipped an entry of the store. `reason` is `foreign`, `damaged` or `version`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationNotKept:
+    """An explanation was answered but not stored, because the store failed."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoreState:
-    """The shared store became unavailable or available again."""
+    """The store became unavailable or available again."""
 
     up: bool
     detail: str = ""
@@ -199,6 +211,7 @@ class EngineEnded:
 ApiRecord = (
     CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
 )
+StoreRecord = StoreState | EntrySkipped | ExplanationNotKept
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 EngineRecord = EngineStarted | EngineEnded
 Record = (
@@ -206,7 +219,7 @@ Record = (
     | StageDone
     | ExplanationFinished
     | CacheLookup
-    | StoreState
+    | StoreRecord
     | EngineRecord
     | EndpointRecord
     | ApiRecord

@@ -10,15 +10,17 @@ from sequela.explain.telemetry import (
     CircuitState,
     EndpointCalled,
     EndpointWindow,
+    EntrySkipped,
+    ExplanationNotKept,
     Record,
     StoreState,
 )
 
 
 class StoreMetrics:
-    """Counts cache look-ups, and shows whether the shared store is up."""
+    """Counts cache look-ups, and shows whether the store is up."""
 
-    takes = (CacheLookup, StoreState)
+    takes = (CacheLookup, StoreState, EntrySkipped, ExplanationNotKept)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lookups = Counter(
@@ -36,7 +38,18 @@ class StoreMetrics:
         )
         self._up = Gauge(
             "sequela_store_up",
-            "1 while the shared store (Redis) answers, 0 while it is down or not configured.",
+            "1 while the store answers, 0 while it does not.",
+            registry=registry,
+        )
+        self._skipped = Counter(
+            "sequela_store_skipped",
+            "Stored entries that readers skipped: foreign, damaged, or of an unknown version.",
+            ("reason",),
+            registry=registry,
+        )
+        self._not_kept = Counter(
+            "sequela_store_not_kept",
+            "Explanations that were answered but not stored, because the store failed.",
             registry=registry,
         )
 
@@ -46,6 +59,10 @@ class StoreMetrics:
             case CacheLookup(cache, result, seconds):
                 self._lookups.labels(cache, result).inc()
                 self._seconds.labels(cache).observe(seconds)
+            case ExplanationNotKept():
+                self._not_kept.inc()
+            case EntrySkipped(reason):
+                self._skipped.labels(reason).inc()
             case StoreState(up):
                 self._up.set(up)
 

@@ -10,21 +10,23 @@ Keys and sets:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from sequela.adapters.store.cache import CachedStore, FallbackStore
+from sequela.adapters.store.envelope import BACKGROUND_NAME, SkipReason, Unreadable, seal, unseal
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.page_tokens import page_position, page_token
 from sequela.adapters.store.ports import Store, StoreDown
-from sequela.adapters.store.serialization import decode_background, encode_background, seal, unseal
+from sequela.adapters.store.serialization import decode_background, encode_background
+from sequela.adapters.store.skip_log import SkipLog
 from sequela.errors import AlreadyExists, NotFound
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.ports import Observer, Page
-from sequela.names import background_prefix
+from sequela.names import background_prefix, is_background
 
 DIGEST_TTL_SECONDS = 30 * 86_400.0
 """How long an inline background can be found by its digest, in seconds."""
@@ -32,8 +34,10 @@ DIGEST_TTL_SECONDS = 30 * 86_400.0
 CACHE_BYTES = 64 << 20
 """Size of each cache in the process, in bytes."""
 
+NAMES_PER_READ = 100
+"""How many names to read from the index at once."""
+
 _NAMES = "backgrounds"
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class BackgroundStore:
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._index = store.index
+        self._skips = SkipLog(observer)
         self._digest_ttl_seconds = digest_ttl_seconds
         self._cache = MemoryKeyValue(cache_bytes)
         self._names = FallbackStore(MemoryKeyValue(cache_bytes), store.values)
@@ -127,19 +132,14 @@ class BackgroundStore:
         prefix = background_prefix(model)
         position = page_position(_NAMES + prefix, token) or prefix
         found: list[StoredBackground] = []
-        while names := self._index.page(_NAMES, position, page_size + 1 - len(found)):
+        for name in self._names_after(position):
             # The prefix ends with a slash, so all names of a model are next to each other in the set.
-            for name in names:
-                if not name.startswith(prefix):
-                    return Page(tuple(found))
-                if len(found) == page_size:
-                    return Page(tuple(found), page_token(_NAMES + prefix, position))
-                background = self._find(name)
-                if background is None:
-                    self._index.remove(_NAMES, name)
-                else:
-                    found.append(background)
-                position = name
+            if not name.startswith(prefix):
+                break
+            if len(found) == page_size:
+                return Page(tuple(found), page_token(_NAMES + prefix, position))
+            found += self._listed(name)
+            position = name
         return Page(tuple(found))
 
     def delete(self, name: str) -> None:
@@ -154,12 +154,28 @@ class BackgroundStore:
 
     def _claim(self, name: str, record: _BackgroundRecord) -> _BackgroundRecord:
         """Writes the record unless the name has one. Returns the record that the name has afterwards."""
-        ours = seal(_records.dump_json(record))
-        present = _decode(name, self._names.put_if_absent(_name_key(name), ours))
+        ours = seal(BACKGROUND_NAME, _records.dump_json(record))
+        present = self._decode(name, self._names.put_if_absent(_name_key(name), ours))
         if present is None:  # it cannot be read, so ours replaces it
             self._names.put(_name_key(name), ours)
             return record
         return present
+
+    def _names_after(self, position: str) -> Iterator[str]:
+        while names := self._index.page(_NAMES, position, NAMES_PER_READ):
+            yield from names
+            position = names[-1]
+
+    def _listed(self, name: str) -> Iterator[StoredBackground]:
+        """Yields the background with a name from the index, if it is still there."""
+        if not is_background(name):  # another program wrote it
+            self._skips.skip(SkipReason.FOREIGN, f"{_NAMES}: {name}")
+            return
+        background = self._find(name)
+        if background is None:
+            self._index.remove(_NAMES, name)
+        else:
+            yield background
 
     def _find(self, name: str) -> StoredBackground | None:
         record = self._record(name)
@@ -168,28 +184,29 @@ class BackgroundStore:
 
     def _record(self, name: str) -> _BackgroundRecord | None:
         data = self._names.get(_name_key(name))
-        return None if data is None else _decode(name, data)
+        return None if data is None else self._decode(name, data)
 
     def _read(self, key: str, digest: str) -> Background | None:
         data = self._values.get(key)
         if data is None:
             return None
-        background = decode_background(data)
-        if background is None or background.digest != digest:
-            _log.warning("stored background unreadable", key=key)
-            return None
-        return background
+        try:
+            background = decode_background(data)
+            if background.digest == digest:
+                return background
+            self._skips.skip(SkipReason.DAMAGED, key)
+        except Unreadable as unreadable:
+            self._skips.skip(unreadable.reason, key)
+        return None
 
-
-def _decode(name: str, data: bytes) -> _BackgroundRecord | None:
-    content = unseal(data)
-    try:
-        if content is not None:
-            return _records.validate_json(content)
-    except ValidationError:
-        pass
-    _log.warning("stored background unreadable", key=_name_key(name))
-    return None
+    def _decode(self, name: str, data: bytes) -> _BackgroundRecord | None:
+        try:
+            return _records.validate_json(unseal(BACKGROUND_NAME, data))
+        except Unreadable as unreadable:
+            self._skips.skip(unreadable.reason, _name_key(name))
+        except ValidationError:
+            self._skips.skip(SkipReason.DAMAGED, _name_key(name))
+        return None
 
 
 def _stored(name: str, record: _BackgroundRecord, background: Background) -> StoredBackground:

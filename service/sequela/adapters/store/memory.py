@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 
 from cachetools import TLRUCache
 
+from sequela.adapters.store.absent_records import AbsentRecords
+from sequela.adapters.store.leases import ProcessLeases
 from sequela.adapters.store.ports import Store, StoreFull
 
 ENTRY_OVERHEAD_BYTES = 256
@@ -32,7 +34,9 @@ class _ExpiringValue:
 
 def memory_store(max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> Store:
     """Returns an empty store. The arguments are those of `MemoryKeyValue`."""
-    return Store(MemoryKeyValue(max_bytes, max_entries), MemoryIndex(max_entries))
+    return Store(
+        MemoryKeyValue(max_bytes, max_entries), MemoryIndex(max_entries), AbsentRecords(), ProcessLeases()
+    )
 
 
 class MemoryKeyValue:

@@ -13,7 +13,11 @@ _CHECKSUM_BYTES = 8
 
 def page_token(scope: str, position: str) -> str:
     """Returns a token for a position in a list. `scope` identifies the list: its name and its filter."""
-    return base64.urlsafe_b64encode(_checksum(scope, position) + position.encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(_checksum(scope, position) + position.encode(errors="surrogateescape"))
+        .decode()
+        .rstrip("=")
+    )
 
 
 def page_position(scope: str, token: str) -> str:
@@ -27,7 +31,7 @@ def page_position(scope: str, token: str) -> str:
     try:
         # Tokens have no padding, but `b64decode` needs it.
         data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        position = data[_CHECKSUM_BYTES:].decode()
+        position = data[_CHECKSUM_BYTES:].decode(errors="surrogateescape")
     except (binascii.Error, ValueError) as error:
         raise _invalid() from error
     if data[:_CHECKSUM_BYTES] != _checksum(scope, position):

@@ -1,40 +1,44 @@
-"""The ports for backends: bytes by key, and ordered sets of strings. Memory and Redis implement both."""
+"""The ports for backends: values by key, ordered sets, explanations, and leases. SQLite and Redis implement them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from sequela.errors import Overloaded, Unavailable
+from sequela.explain.explanation import Cost
+from sequela.explain.explanation_query import Deleted, Filter, Selector
+from sequela.explain.explanation_summary import ExplanationSummary
 
 RETRY_AFTER_SECONDS = 1.0
-"""When a caller should retry after the shared store failed, and how often a store that is down is probed, in seconds.
-"""
+"""When a caller should retry after the store failed, and how often a store that is down is probed, in seconds."""
 
 
 class StoreDown(Unavailable):
-    """The shared store cannot be reached, did not answer in time, or refused the call."""
+    """The store cannot be reached, did not answer in time, or refused the call."""
 
     def __init__(self, detail: str) -> None:
-        text = f"the shared store is not available: {detail}; try again later"
+        text = f"the store is not available: {detail}; try again later"
         super().__init__("STORE_DOWN", text, retry_after=RETRY_AFTER_SECONDS)
 
 
 class StoreFull(Overloaded):
-    """The store in the process has no room left for entries that do not expire."""
+    """The store has no room left for entries that do not expire."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__(
             "STORE_FULL",
             f"entries that do not expire fill the store's limit of {max_bytes} bytes; delete uploaded models or "
-            "backgrounds, or ask the operator to raise --memory-bytes or to set --redis-url",
+            "backgrounds, or ask the operator to raise --store-bytes",
         )
 
 
 class KeyValue(Protocol):
     """Bytes by key. Safe to call from several threads at once.
 
-    Keys look like `explanation:0f3a`. A backend that is shared with other programs adds a namespace of its own.
+    Keys look like `model-name:m/1`. A backend that is shared with other programs adds a namespace of its own.
 
     `ttl_seconds` is the time to live. An entry without one stays until it is deleted. An entry with one may be dropped
     earlier when space runs out.
@@ -60,16 +64,13 @@ class KeyValue(Protocol):
 class Index(Protocol):
     """Sets of strings by name, each in the order of its entries' UTF-8 bytes. Safe to call from several threads.
 
-
-    The wanted order is written into the entries, for example as a number that counts down, followed by a name. So one
-    query reads any page of any list, and pages stay stable while others add and remove entries.
-
-    Entries do not expire one by one. A whole set expires `ttl_seconds` after an entry was last added. Readers
-    skip entries whose key is gone, and remove them. Every method may raise StoreDown.
+    One query reads any page of any set, and pages stay stable while others add and remove entries. An entry that
+    another program wrote need not be UTF-8: it is returned with its bytes as surrogate escapes, and such a string is
+    also a valid position. Every method may raise StoreDown.
     """
 
-    def add(self, name: str, entry: str, ttl_seconds: float | None = None) -> None:
-        """Adds an entry. Adding it again only renews the time to live of the set."""
+    def add(self, name: str, entry: str) -> None:
+        """Adds an entry. Adding it again changes nothing."""
 
     def remove(self, name: str, *entries: str) -> None:
         """Removes entries. Entries that are not in the set are ignored."""
@@ -77,13 +78,107 @@ class Index(Protocol):
     def page(self, name: str, after: str, limit: int) -> tuple[str, ...]:
         """Returns the first `limit` entries after `after`. If `after` is empty, the page starts at the beginning."""
 
-    def trim(self, name: str, after: str) -> None:
-        """Removes all entries after `after`."""
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One explanation without its body.
+
+    Attributes:
+        summary: What lists show and filters read.
+        cost: The cost of the answer.
+        body: The digest of the body's content, 64 hexadecimal digits. Several records may share a body.
+        accepted: When the request was accepted. A deletion applies to records that were accepted before it.
+        expires: When the explanation is no longer kept.
+    """
+
+    summary: ExplanationSummary
+    cost: Cost
+    body: str
+    accepted: datetime
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record with the bytes of its body, which `serialization.decode_body` reads."""
+
+    record: Record
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPage:
+    """A page of records, newest first. `next_position` is where the next page starts; empty after the last one.
+
+    A page may be shorter than its limit, even empty, and still have a next one: a backend looks at a limited number of
+    records for each page.
+    """
+
+    records: tuple[Record, ...]
+    next_position: str = ""
+
+
+class Records(Protocol):
+    """Explanations, kept until they expire or are deleted. Safe to call from several threads at once.
+
+    Readers never find a record that has expired, that a deletion covers (see `delete`), or whose bytes cannot be read.
+    Every method may raise StoreDown.
+    """
+
+    def add(self, record: Record, body: bytes, answer_key: str | None) -> None:
+        """Stores a record, its body, and the name under `answer_key`, in one step.
+
+        A record of the same name is replaced. Nothing is stored if a deletion covers the record.
+        """
+
+    def get(self, name: str) -> StoredRecord | None:
+        """Returns the explanation with this name, or None."""
+
+    def answer(self, answer_key: str) -> StoredRecord | None:
+        """Returns the explanation that was last added under this key, or None."""
+
+    def page(self, wanted: Filter, after: str, limit: int) -> RecordPage:
+        """Returns matching records, newest first; those of the same microsecond are in the order of their names.
+
+        It takes one round trip. Pages stay stable while records are added and deleted.
+
+        Args:
+            wanted: Which records.
+            after: The `next_position` of the page before; empty for the first page.
+            limit: The largest number of records.
+        """
+
+    def delete(self, wanted: Selector, until: float) -> Deleted:
+        """Deletes the selected records that were accepted until now, and bodies that no other record uses.
+
+        The deletion is recorded first (as a tombstone, which lives as long as records may), so that no reader finds
+        the records any more, and none that was accepted before is added later. Then the bytes are removed in batches.
+
+        Args:
+            wanted: Which records.
+            until: When to leave the rest to a thread, in seconds on the monotonic clock.
+        """
+
+
+class Leases(Protocol):
+    """Locks that expire, for work that only one replica should do at a time. Every method may raise StoreDown."""
+
+    def take(self, key: str, seconds: float) -> str | None:
+        """Takes the lease for `seconds`, if nobody holds it. Returns a token for `release`, or None."""
+
+    def held(self, key: str) -> bool:
+        """Returns whether somebody holds the lease."""
+
+    def release(self, key: str, token: str) -> None:
+        """Gives the lease back, unless it has expired and somebody else holds it by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A backend: its values by key, and its index."""
+    """A backend. `close` releases what it holds open."""
 
     values: KeyValue
     index: Index
+    records: Records
+    leases: Leases
+    close: Callable[[], None] = lambda: None

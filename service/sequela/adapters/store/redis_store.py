@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sequela.adapters.store.absent_records import AbsentRecords
 from sequela.adapters.store.chunks import CHUNK_BYTES, ChunkedStore
+from sequela.adapters.store.leases import ProcessLeases
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis_connection import RedisConnection
 from sequela.adapters.store.redis_url import Client
@@ -12,7 +14,8 @@ from sequela.adapters.store.redis_url import Client
 
 def redis_store(connection: RedisConnection, chunk_bytes: int = CHUNK_BYTES) -> Store:
     """Returns the store behind a connection, with large values cut into chunks."""
-    return Store(ChunkedStore(RedisKeyValue(connection), chunk_bytes), RedisIndex(connection))
+    values = ChunkedStore(RedisKeyValue(connection), chunk_bytes)
+    return Store(values, RedisIndex(connection), AbsentRecords(), ProcessLeases(), connection.close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,13 @@ class RedisIndex:
 
     def page(self, name: str, after: str, limit: int) -> tuple[str, ...]:
         """See `Index`."""
-        full, start = self.connection.namespace + name, f"({after}" if after else "-"
+        full = self.connection.namespace + name
+        # Positions may have bytes that are not UTF-8, of entries that another program wrote.
+        start = f"({after}".encode(errors="surrogateescape") if after else b"-"
         found: list[bytes] = self.connection.call_typed(
             "zset", full, lambda redis: redis.zrangebylex(full, start, "+", 0, limit)
         )
-        return tuple(entry.decode(errors="replace") for entry in found)
+        return tuple(entry.decode(errors="surrogateescape") for entry in found)
 
     def trim(self, name: str, after: str) -> None:
         """See `Index`."""

@@ -1,106 +1,179 @@
-"""The format of backgrounds and explanations in a store.
+"""The format of backgrounds and explanations in a store. Nothing is ever unpickled.
 
-Nothing is ever unpickled. Bytes that are damaged, or that another program wrote, decode to None.
-
-A sealed value consists of a magic number, the CRC-32 of the rest, one letter (`p` for plain, `z` for zlib) and the
-content.
+An explanation is stored in two parts. The record has what belongs to the request: name, caller id, labels, model name,
+times and cost. The body has the content: numbers, texts, and the sequence. So equal content is stored once, whoever
+asked, and its digest contains nothing of the request.
 """
 
 from __future__ import annotations
 
-import json
+import hashlib
 import struct
-import zlib
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from sequela.adapters.store.array_bytes import ArrayForm, form_of, join, little_endian, split
+from sequela.adapters.store.envelope import BACKGROUND, BODY, RECORD, SkipReason, Unreadable, seal, unseal
+from sequela.adapters.store.ports import Record, StoredRecord
 from sequela.explain.background import Background
-from sequela.explain.explanation import Explanation
+from sequela.explain.explanation import Cost, Explanation
+from sequela.explain.kept_explanation import KeptExplanation, KeptSequence
+from sequela.explain.request import EventInfo, NamedArray
 
-_MAGIC = b"SQ1"
-_CRC = struct.Struct("<I")
-_HEADER = struct.Struct("<I")
-_COMPRESS_FROM_BYTES = 1 << 10
-_MAX_CONTENT_BYTES = 1 << 30  # so that damaged bytes cannot decompress without end
-_DTYPES = ("<f4", "<f8", "<i4", "<i8", "|b1")
-
-_explanations = TypeAdapter(Explanation)
+_LENGTH = struct.Struct("<I")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Head = TypeVar("Head")
 
 
-def encode_explanation(explanation: Explanation) -> bytes:
+@dataclass(frozen=True, slots=True)
+class _InputHead:
+    """One input of a sequence, without its values."""
+
+    name: str
+    columns: tuple[str, ...]
+    form: ArrayForm
+
+
+@dataclass(frozen=True, slots=True)
+class _SequenceHead:
+    """A sequence without its values."""
+
+    inputs: tuple[_InputHead, ...]
+    events: tuple[EventInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _BodyHead:
+    """The content of a body without the values of the sequence, which follow it."""
+
+    explanation: Explanation
+    sequence: _SequenceHead | None
+
+
+@dataclass(frozen=True, slots=True)
+class _BackgroundArray:
+    """One array of a background, without its values: the field of `Background` and the input that it belongs to."""
+
+    part: str
+    name: str
+    form: ArrayForm
+
+
+_record_adapter = TypeAdapter(Record)
+_body_adapter = TypeAdapter(_BodyHead)
+_background_adapter = TypeAdapter(tuple[_BackgroundArray, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of an explanation: the digest of its content, 64 hexadecimal digits, and the bytes to store."""
+
+    digest: str
+    data: bytes
+
+
+def encode_record(record: Record) -> bytes:
     """Returns sealed JSON. Floats are written so that they read back bit for bit; infinity and NaN by name."""
-    return seal(to_json(explanation, inf_nan_mode="constants"))
+    return seal(RECORD, to_json(record, inf_nan_mode="constants"))
 
 
-def decode_explanation(data: bytes) -> Explanation | None:
-    """Returns the explanation, equal in every field, or None if the bytes are not one."""
-    content = unseal(data)
+def decode_record(data: bytes) -> Record:
+    """Returns the record, equal in every field. Raises Unreadable."""
+    content = unseal(RECORD, data)
     try:
-        return None if content is None else _explanations.validate_json(content)
-    except ValidationError:
-        return None
+        return _record_adapter.validate_json(content)
+    except ValidationError as error:
+        raise Unreadable(SkipReason.DAMAGED) from error
+
+
+def encode_body(explanation: Explanation, sequence: KeptSequence | None) -> Body:
+    """Returns the body of an explanation, with its sequence if there is one."""
+    # What belongs to the request is in the record, so that equal content has the same digest.
+    content = replace(
+        explanation, name="", create_time=_EPOCH, caller_id="", labels={}, model="", cost=Cost()
+    )
+    inputs = sequence.inputs if sequence else ()
+    arrays = [little_endian(each.array) for each in inputs]
+    heads = tuple(
+        _InputHead(each.name, each.columns, form_of(array))
+        for each, array in zip(inputs, arrays, strict=True)
+    )
+    head = _BodyHead(content, _SequenceHead(heads, sequence.events) if sequence else None)
+    packed = _with_head(to_json(head, inf_nan_mode="constants"), join(arrays))
+    return Body(hashlib.sha256(packed).hexdigest(), seal(BODY, packed))
+
+
+def decode_body(stored: StoredRecord) -> KeptExplanation:
+    """Returns the explanation, equal in every field, and its sequence. Raises Unreadable."""
+    content = unseal(BODY, stored.body)
+    head, offset = _read_head(_body_adapter, content)
+    summary = stored.record.summary
+    explanation = replace(
+        head.explanation,
+        name=summary.name,
+        create_time=summary.create_time,
+        caller_id=summary.caller_id,
+        labels=summary.labels,
+        model=summary.model,
+        cost=stored.record.cost,
+    )
+    return KeptExplanation(explanation, _sequence(head.sequence, content, offset))
 
 
 def encode_background(background: Background) -> bytes:
-    """Returns the sealed arrays: a JSON header of (part, input, element type, shape), then little-endian bytes."""
-    arrays = [(part, name, _little_endian(array)) for part, name, array in _arrays(background)]
-    header = json.dumps([(part, name, array.dtype.str, array.shape) for part, name, array in arrays]).encode()
-    return seal(_HEADER.pack(len(header)) + header + b"".join(array.tobytes() for _, _, array in arrays))
+    """Returns the sealed arrays of a background."""
+    arrays = [(part, name, little_endian(array)) for part, name, array in _arrays(background)]
+    heads = tuple(_BackgroundArray(part, name, form_of(array)) for part, name, array in arrays)
+    return seal(BACKGROUND, _with_head(to_json(heads), join(array for _, _, array in arrays)))
 
 
-def decode_background(data: bytes) -> Background | None:
-    """Returns the background, with read-only arrays that are equal bit for bit, or None if the bytes are not one."""
-    content = unseal(data)
+def decode_background(data: bytes) -> Background:
+    """Returns the background, with read-only arrays that are equal bit for bit. Raises Unreadable."""
+    content = unseal(BACKGROUND, data)
+    heads, offset = _read_head(_background_adapter, content)
+    parts: dict[str, dict[str, NDArray[Any]]] = {"rows": {}, "mean_event": {}, "static": {}}
     try:
-        return None if content is None else _read_background(content)
-    except (ValueError, TypeError, KeyError, struct.error):
+        for head, array in zip(heads, split(content, offset, [head.form for head in heads]), strict=True):
+            parts[head.part][head.name] = array
+        return Background(**parts)
+    except (ValueError, KeyError) as error:
+        raise Unreadable(SkipReason.DAMAGED) from error
+
+
+def _sequence(head: _SequenceHead | None, content: bytes, offset: int) -> KeptSequence | None:
+    if head is None:
         return None
-
-
-def seal(content: bytes) -> bytes:
-    """Adds the magic number and the checksum, and compresses content of a kilobyte or more."""
-    # Level 1 takes a fraction of the time of the default, for slightly larger values.
-    packed = b"z" + zlib.compress(content, 1) if len(content) >= _COMPRESS_FROM_BYTES else b"p" + content
-    return _MAGIC + _CRC.pack(zlib.crc32(packed)) + packed
-
-
-def unseal(data: bytes) -> bytes | None:
-    """Returns the content of sealed bytes, or None if they are damaged or foreign."""
-    packed = data[len(_MAGIC) + _CRC.size :]
-    if data[: -len(packed) or None] != _MAGIC + _CRC.pack(zlib.crc32(packed)):
-        return None
-    if packed[:1] != b"z":
-        return packed[1:]
     try:
-        return zlib.decompressobj().decompress(packed[1:], _MAX_CONTENT_BYTES)
-    except zlib.error:
-        return None
+        arrays = list(split(content, offset, [each.form for each in head.inputs]))
+    except ValueError as error:
+        raise Unreadable(SkipReason.DAMAGED) from error
+    inputs = (
+        NamedArray(each.name, array, each.columns) for each, array in zip(head.inputs, arrays, strict=True)
+    )
+    return KeptSequence(tuple(inputs), head.events)
 
 
-def _arrays(background: Background) -> Iterator[tuple[str, str, NDArray[Any]]]:
+def _with_head(head: bytes, values: bytes) -> bytes:
+    return _LENGTH.pack(len(head)) + head + values
+
+
+def _read_head(adapter: TypeAdapter[Head], content: bytes) -> tuple[Head, int]:
+    """Returns the part before the values, and where these start. Raises Unreadable."""
+    try:
+        offset = _LENGTH.size + _LENGTH.unpack_from(content)[0]
+        return adapter.validate_json(content[_LENGTH.size : offset]), offset
+    except (struct.error, ValidationError) as error:
+        raise Unreadable(SkipReason.DAMAGED) from error
+
+
+def _arrays(background: Background) -> Iterator[tuple[str, str, NDArray[np.generic]]]:
     for part in ("rows", "mean_event", "static"):
         for name, array in getattr(background, part).items():
             yield part, name, array
-
-
-def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-
-
-def _read_background(content: bytes) -> Background:
-    (length,) = _HEADER.unpack_from(content)
-    offset = _HEADER.size + length
-    parts: dict[str, dict[str, NDArray[Any]]] = {"rows": {}, "mean_event": {}, "static": {}}
-    for part, name, dtype, shape in json.loads(content[_HEADER.size : offset]):
-        # numpy would also accept types such as object, whose bytes are pointers.
-        if dtype not in _DTYPES:
-            raise ValueError(dtype)
-        count = int(np.prod(shape, dtype=np.int64))
-        parts[part][name] = np.frombuffer(content, dtype, count, offset).reshape(shape)
-        offset += parts[part][name].nbytes
-    return Background(**parts)

@@ -9,11 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.encode.common import timestamp
-from sequela.api.enums import DTYPES
+from sequela.api.encode.common import input_tensor, timestamp
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.ports import Page
-from sequela.explain.schema import Dtype
 
 
 def summary(stored: StoredBackground) -> pb.Background:
@@ -56,9 +54,4 @@ def _is_average_event(given: Background) -> bool:
 
 def _tensors(arrays: Mapping[str, NDArray[Any]]) -> Iterator[pb.InputTensor]:
     for name, array in arrays.items():
-        # The contract defines raw tensors as little-endian.
-        little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        tensor = pb.Tensor(
-            dtype=DTYPES.number(Dtype(array.dtype.name)), shape=array.shape, raw=little.tobytes()
-        )
-        yield pb.InputTensor(name=name, tensor=tensor)
+        yield input_tensor(name, array)

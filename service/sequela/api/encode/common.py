@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.enums import DTYPES
 from sequela.explain.explanation import Cost, ExplanationWarning, Feature
+from sequela.explain.schema import Dtype
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")
@@ -33,6 +37,16 @@ def timestamp(time: datetime) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(time)
     return message
+
+
+def input_tensor(name: str, array: NDArray[Any], columns: Iterable[str] = ()) -> pb.InputTensor:
+    """Encodes the values of one input."""
+    # The contract defines raw tensors as little-endian.
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    dtype = DTYPES.number(Dtype(array.dtype.name))
+    return pb.InputTensor(
+        name=name, tensor=pb.Tensor(dtype=dtype, shape=array.shape, raw=little.tobytes()), columns=columns
+    )
 
 
 def cost(item: Cost) -> pb.Cost:

@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf import json_format
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.encode.common import cost, feature, optional, timestamp, warning
+from sequela.api.encode.common import cost, feature, input_tensor, optional, timestamp, warning
 from sequela.api.encode.levels import level, quality
 from sequela.api.enums import OPTION_TABLES, PLAYER_KINDS, VERDICTS
 from sequela.explain.explanation import (
@@ -19,6 +19,9 @@ from sequela.explain.explanation import (
     Reason,
     TargetScore,
 )
+from sequela.explain.explanation_query import Deleted
+from sequela.explain.explanation_summary import ExplanationSummary
+from sequela.explain.kept_explanation import KeptExplanation, KeptSequence
 from sequela.explain.options import RULES, ResolvedOptions
 from sequela.explain.ports import Page
 from sequela.explain.request import EventInfo
@@ -71,8 +74,22 @@ def explanation_json(item: Explanation) -> str:
     )
 
 
-def summary(item: Explanation) -> pb.ExplanationSummary:
-    """Encodes an explanation without its attributions."""
+def kept_explanation(item: KeptExplanation) -> pb.GetExplanationResponse:
+    """Encodes a stored explanation with its sequence."""
+    return pb.GetExplanationResponse(
+        explanation=explanation(item.explanation),
+        sequence=optional(_sequence, item.sequence),
+        sequence_state=pb.SEQUENCE_STATE_KEPT if item.sequence else pb.SEQUENCE_STATE_NOT_KEPT,
+    )
+
+
+def deleted(item: Deleted) -> pb.DeleteExplanationResponse:
+    """Encodes how many explanations were deleted."""
+    return pb.DeleteExplanationResponse(deleted=item.count)
+
+
+def summary(item: ExplanationSummary) -> pb.ExplanationSummary:
+    """Encodes the summary of an explanation."""
     return pb.ExplanationSummary(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -81,13 +98,13 @@ def summary(item: Explanation) -> pb.ExplanationSummary:
         model=item.model,
         model_digest=item.model_digest,
         event_count=item.event_count,
-        pruned_events=item.pruning.pruned_events if item.pruning else 0,
+        pruned_events=item.pruned_events,
         targets=map(_target, item.targets),
     )
 
 
-def summaries(page: Page[Explanation]) -> pb.ListExplanationsResponse:
-    """Encodes a page of explanations."""
+def summaries(page: Page[ExplanationSummary]) -> pb.ListExplanationsResponse:
+    """Encodes a page of summaries."""
     return pb.ListExplanationsResponse(explanations=map(summary, page.items), next_page_token=page.next_token)
 
 
@@ -99,6 +116,11 @@ def scores(item: ScoreResult) -> pb.ScoreResponse:
         model_digest=item.model_digest,
         cost=cost(item.cost),
     )
+
+
+def _sequence(item: KeptSequence) -> pb.Sequence:
+    inputs = (input_tensor(each.name, each.array, each.columns) for each in item.inputs)
+    return pb.Sequence(inputs=inputs, events=map(_info, item.events))
 
 
 def _target(item: TargetScore) -> pb.TargetScore:

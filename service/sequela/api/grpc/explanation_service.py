@@ -9,7 +9,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.dataplane import DataPlane
-from sequela.api.encode.explanations import explanation, scores, summaries
+from sequela.api.encode.explanations import deleted, explanation, kept_explanation, scores, summaries
 from sequela.api.errors import to_failure
 from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import explanations as decode
@@ -53,8 +53,8 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     ) -> pb.GetExplanationResponse:
         """Returns a stored explanation."""
         name = decode.explanation_name(request.name)
-        found = await self._dataplane.get_explanation(name, explanation, call_deadline(self._policy, context))
-        return pb.GetExplanationResponse(explanation=found)
+        deadline = call_deadline(self._policy, context)
+        return await self._dataplane.get_explanation(name, kept_explanation, deadline)
 
     async def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Context
@@ -66,6 +66,14 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         violations.raise_any()
         deadline = call_deadline(self._policy, context)
         return await self._dataplane.list_explanations(wanted, wanted_page, summaries, deadline)
+
+    async def DeleteExplanation(
+        self, request: pb.DeleteExplanationRequest, context: Context
+    ) -> pb.DeleteExplanationResponse:
+        """Deletes explanations by name, by caller id or by label."""
+        wanted = decode.explanation_selector(request, self._limits)
+        deadline = call_deadline(self._policy, context)
+        return await self._dataplane.delete_explanations(wanted, deleted, deadline)
 
     async def _item(
         self, context: Context, index: int, message: pb.ExplainStreamRequest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela import names
@@ -11,8 +13,14 @@ from sequela.api.grpc.decode.sequences import moment, sequence, texts
 from sequela.api.option_values import check_output_event, check_targets
 from sequela.api.violations import Violations
 from sequela.errors import InvalidInput
+from sequela.explain.explanation_query import (
+    CallerSelector,
+    Filter,
+    LabelSelector,
+    NameSelector,
+    Selector,
+)
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Filter
 from sequela.explain.request import ExplainRequest, ScoreRequest
 
 
@@ -73,6 +81,7 @@ def explanation_filter(message: pb.ListExplanationsRequest, violations: Violatio
     if start and end and end <= start:
         text = f"{end.isoformat()} is not later than start_time, {start.isoformat()}"
         violations.add("end_time", "OPTIONS_CONFLICT", text)
+    _check_scores(message, violations)
     if message.model:
         violations.name("model", message.model, names.is_model_reference, names.MODEL_FORMS)
     return Filter(
@@ -81,9 +90,50 @@ def explanation_filter(message: pb.ListExplanationsRequest, violations: Violatio
         labels=texts(message.labels, "labels", violations, limits) or None,
         start=start,
         end=end,
+        min_score=message.min_score if message.HasField("min_score") else None,
+        max_score=message.max_score if message.HasField("max_score") else None,
     )
+
+
+def explanation_selector(message: pb.DeleteExplanationRequest, limits: Limits) -> Selector:
+    """Decodes which explanations to delete. Raises InvalidInput."""
+    violations = Violations()
+    selector: Selector
+    match message.WhichOneof("selector"):
+        case "name":
+            selector = NameSelector(explanation_name(message.name))
+        case "caller_id":
+            selector = CallerSelector(_required(message.caller_id, "caller_id", violations, limits))
+        case "label":
+            key = _required(message.label.key, "label.key", violations, limits)
+            selector = LabelSelector(
+                key, violations.text("label.value", message.label.value, limits.max_text)
+            )
+        case _:
+            text = "names no explanation; set one of name, caller_id and label"
+            raise InvalidInput.at("selector", "SELECTOR_MISSING", text)
+    violations.raise_any()
+    return selector
 
 
 def explanation_name(name: str) -> str:
     """Checks that a name has the form `explanations/e`. Raises InvalidInput."""
     return Violations.check_name("name", name, names.is_explanation, names.EXPLANATION_FORMS)
+
+
+def _check_scores(message: pb.ListExplanationsRequest, violations: Violations) -> None:
+    for field in ("min_score", "max_score"):
+        if math.isnan(getattr(message, field)):
+            violations.add(field, "OPTION_OUT_OF_RANGE", "must be a number, not NaN")
+    both = message.HasField("min_score") and message.HasField("max_score")
+    if both and message.max_score < message.min_score:
+        text = f"{message.max_score} is less than min_score, {message.min_score}"
+        violations.add("max_score", "OPTIONS_CONFLICT", text)
+
+
+def _required(text: str, path: str, violations: Violations, limits: Limits) -> str:
+    if not text:
+        violations.add(
+            path, "SELECTOR_MISSING", "must not be empty, because explanations without it are not deleted"
+        )
+    return violations.text(path, text, limits.max_text)

@@ -1,0 +1,86 @@
+"""The envelope around stored bytes: what they are, in which version, and a checksum.
+
+An envelope is `SQ`, a letter for the kind, a byte for the version of the kind's format, the CRC-32 of the rest (little
+endian), a letter for the compression (`p` for plain, `z` for Zstandard) and the content. Bytes that another program
+wrote, that are damaged, or that a newer release wrote are recognised, and never parsed.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sequela.adapters.store.zstandard import ZstdError, compress, decompress
+
+_MAGIC = b"SQ"
+_HEADER = struct.Struct("<2sccI")
+_COMPRESS_FROM_BYTES = 1 << 10
+_COMPRESSION_LEVEL = 3
+_MAX_CONTENT_BYTES = 1 << 30
+"""So that damaged bytes cannot decompress without end."""
+
+
+class SkipReason(StrEnum):
+    """Why a stored entry is skipped."""
+
+    FOREIGN = "foreign"
+    DAMAGED = "damaged"
+    VERSION = "version"
+
+
+class Unreadable(Exception):
+    """Stored bytes cannot be used. Readers skip them."""
+
+    def __init__(self, reason: SkipReason) -> None:
+        self.reason = reason
+        super().__init__(reason.value)
+
+
+@dataclass(frozen=True, slots=True)
+class EntryKind:
+    """A kind of stored bytes: its letter, and the version of its format that this release writes and reads."""
+
+    letter: bytes
+    version: int
+
+
+RECORD = EntryKind(b"r", 1)
+BODY = EntryKind(b"b", 1)
+BACKGROUND = EntryKind(b"g", 1)
+BACKGROUND_NAME = EntryKind(b"n", 1)
+
+
+def seal(kind: EntryKind, content: bytes) -> bytes:
+    """Returns the content in an envelope. Content of a kilobyte or more is compressed."""
+    large = len(content) >= _COMPRESS_FROM_BYTES
+    packed = b"z" + compress(content, _COMPRESSION_LEVEL) if large else b"p" + content
+    return _HEADER.pack(_MAGIC, kind.letter, bytes([kind.version]), zlib.crc32(packed)) + packed
+
+
+def unseal(kind: EntryKind, data: bytes) -> bytes:
+    """Returns the content of an envelope. Raises Unreadable."""
+    if len(data) <= _HEADER.size:
+        raise Unreadable(SkipReason.FOREIGN)
+    magic, letter, version, checksum = _HEADER.unpack_from(data)
+    packed = data[_HEADER.size :]
+    if (magic, letter) != (_MAGIC, kind.letter):
+        raise Unreadable(SkipReason.FOREIGN)
+    if zlib.crc32(packed) != checksum:
+        raise Unreadable(SkipReason.DAMAGED)
+    if version[0] != kind.version:
+        raise Unreadable(SkipReason.VERSION)
+    return _unpack(packed)
+
+
+def _unpack(packed: bytes) -> bytes:
+    codec, content = packed[:1], packed[1:]
+    if codec == b"p":
+        return content
+    if codec != b"z":
+        raise Unreadable(SkipReason.VERSION)
+    try:
+        return decompress(content, _MAX_CONTENT_BYTES)
+    except ZstdError as error:
+        raise Unreadable(SkipReason.DAMAGED) from error

@@ -1,0 +1,39 @@
+"""Every backend of the store, each empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from adapters.store.redis_stores import connected
+from redis_server import RedisServer, redis_server
+from sequela.adapters.store.ports import Store
+from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.sqlite.store import file_store, memory_store
+from sequela.explain.ports import Observers
+
+__all__ = ["redis_server", "store"]
+
+BACKENDS = ["memory", "file", "redis"]
+
+
+def opened(request: pytest.FixtureRequest, folder: Path) -> Store:
+    """Opens the backend that a fixture's parameter names."""
+    match request.param:
+        case "memory":
+            return memory_store()
+        case "file":
+            return file_store(folder / "store.db", Observers([]))
+        case "redis":
+            server: RedisServer = request.getfixturevalue("redis_server")
+            return redis_store(connected(server))
+    raise AssertionError(request.param)
+
+
+@pytest.fixture(params=BACKENDS)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty store of each kind."""
+    made = opened(request, tmp_path)
+    yield made
+    made.close()
