@@ -122,7 +122,7 @@ def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:
         with grpc.insecure_channel(address(ready)) as channel:
             call = ExplanationServiceStub(channel).Explain.future(asked, timeout=10 * PATIENCE)
             page = f"http://{json.loads(ready.read_text())['http']}/metrics"
-            running = 'sequela_inflight{executor="explain"} 1.0'
+            running = 'sequela_inflight{executor="uploads"} 1.0'
             eventually(lambda: running in httpx.get(page, timeout=PATIENCE).text, PATIENCE)
             server.send_signal(signal.SIGTERM)
             try:

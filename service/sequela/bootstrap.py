@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 
 import structlog
@@ -53,7 +54,10 @@ from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
 from sequela.api.tls import ReloadingContext, TlsContent, TlsFiles
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
+from sequela.concurrency.serial_workers import SerialWorkers
+from sequela.concurrency.single_flight import SingleFlight
 from sequela.concurrency.worker_pool import WorkerPool
+from sequela.engine_pools import build_upload_loader, count_upload_engines
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
@@ -117,20 +121,24 @@ def build(
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = Uploads(store, observer)
+    upload_loader = build_upload_loader(settings, metrics, observer, closing)
     models = models or ModelRepository(
-        configured, uploaded, cache, loader, endpoint_registry, settings.uploads
+        configured, uploaded, cache, upload_loader, endpoint_registry, settings.uploads
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
     explanations = explanations or ExplanationStore(
         store.records, observer, settings.explanation_ttl, settings.keep_sequences
     )
-    explainer = explainer or Explainer(
-        models, backgrounds, explanations, observer, limits, pool, diagnostics=diagnostics
-    )
+    # Both explainers share the store, so equal requests must not be answered twice at the same time.
+    make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=SingleFlight())
+    upload_workers = SerialWorkers(count_upload_engines(settings))
+    closing.callback(upload_workers.close)
+    upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
+    explainer = explainer or make(pool, diagnostics=diagnostics)
 
     executors = _executors(settings, pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    dataplane = DataPlane(explainer, models, explanations, executors, policy, limits)
+    dataplane = DataPlane(explainer, upload_explainer, models, explanations, executors, policy, limits)
     catalog = Catalog(models, backgrounds, executors, limits)
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)
     inference = OpenInference(dataplane, version(), readiness.why_not)
@@ -224,6 +232,7 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
             CONCLUSION_SECONDS,
         ),
         Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
+        Executor("uploads", count_upload_engines(settings), settings.queue_size, observer),
     )
 
 

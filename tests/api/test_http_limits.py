@@ -238,7 +238,7 @@ def test_work_stops_when_the_caller_leaves() -> None:
 
 def test_a_full_queue_is_429_and_says_when_to_come_back() -> None:
     """No seat and no place in the queue: refused at once, with Retry-After in whole seconds."""
-    with gated(max_concurrent=1, queue_size=0) as (server, gate), ThreadPoolExecutor(1) as threads:
+    with gated(upload_engines=1, queue_size=0) as (server, gate), ThreadPoolExecutor(1) as threads:
         first = threads.submit(post, server, EXPLAIN, ASKED)
         gate.begun.acquire()
         found = post(server, EXPLAIN, ASKED)
@@ -377,7 +377,7 @@ def test_callers_that_leave_leave_nothing_behind() -> None:
     def left() -> tuple[int, int, int]:
         return server.run(count_tasks()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
-    few = embedded(max_concurrent=1, lookup_threads=1)  # threads that are all there after the first requests
+    few = embedded(upload_engines=1, lookup_threads=1)  # threads that are all there after the first requests
     with Serving(few) as server, ThreadPoolExecutor(4) as threads:
         register(server, "gru")
         inference_calls.create_background(server, BY_NAME["gru"])

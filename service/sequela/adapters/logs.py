@@ -14,7 +14,14 @@ from typing import TextIO
 
 import structlog
 
-from sequela.explain.telemetry import CircuitState, CredentialsReloaded, Record, StoreState
+from sequela.explain.telemetry import (
+    CircuitState,
+    CredentialsReloaded,
+    EngineEnded,
+    EngineStarted,
+    Record,
+    StoreState,
+)
 
 log = structlog.get_logger("sequela")
 
@@ -75,6 +82,14 @@ class LogObserver:
                 log.warning("store down", detail=detail)
             case CircuitState(target, True):
                 log.info("endpoint up", target=target)
+            case EngineStarted(trust):
+                log.debug("engine started", trust=trust)
+            case EngineEnded(trust, reason, detail, True, digest):
+                log.debug("engine ended", trust=trust, reason=reason, detail=detail, digest=digest)
+            case EngineEnded(trust, reason, detail, False, digest, output):
+                log.warning(
+                    "engine lost", trust=trust, reason=reason, detail=detail, digest=digest, output=output
+                )
             case CircuitState(target, False, detail):
                 log.warning("endpoint down", target=target, detail=detail)
             case CredentialsReloaded(source, True):

@@ -23,12 +23,20 @@ from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
 from sequela.explain.kept_explanation import KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, ModelInfo, Models, Page
-from sequela.explain.request import ExplainRequest, ModelChoice, ScoreRequest
+from sequela.explain.ports import Explanations, ModelInfo, Models, ModelSource, Page
+from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
 from sequela.names import parse_name
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lane:
+    """Where work on a model is done: the executor for it, and the explainer that the executor's threads call."""
+
+    executor: Executor
+    explainer: Explainer
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,18 +46,33 @@ class DataPlane:
     `read` decodes the request and `encode` encodes the answer; both are called in the executor's thread. If an
     operation also takes a model, it must be the one in the request. It determines the executor before the request is
     decoded.
+
+    Attributes:
+        explainer: Explains with the operator's models and with models behind endpoints.
+        upload_explainer: Explains with models from callers.
+        models: The models.
+        explanations: The stored explanations.
+        executors: Where the operations run.
+        policy: The deadlines of calls.
+        limits: The service's limits.
     """
 
     explainer: Explainer
+    upload_explainer: Explainer
     models: Models
     explanations: Explanations
     executors: Executors
     policy: DeadlinePolicy
     limits: Limits
 
-    def pick_executor(self, model: ModelChoice) -> Executor:
-        """Returns the executor for work on a model, without checking that the model exists or calling its endpoint."""
-        return self.executors.remote if self.models.is_remote(model) else self.executors.explain
+    def pick_lane(self, model: ModelChoice) -> Lane:
+        """Returns where work on a model is done, without checking that the model exists or calling its endpoint."""
+        record = self.models.configured(model)
+        if isinstance(model, EndpointModel) or (record and record.source is ModelSource.ENDPOINT):
+            return Lane(self.executors.remote, self.explainer)
+        if record:
+            return Lane(self.executors.explain, self.explainer)
+        return Lane(self.executors.uploads, self.upload_explainer)
 
     async def explain(
         self,
@@ -59,8 +82,12 @@ class DataPlane:
         deadline: Deadline,
     ) -> T:
         """Explains one score."""
-        work = partial(self._explain, read, encode, deadline)
-        return await self.pick_executor(model).run(work, deadline)
+        lane = self.pick_lane(model)
+
+        def work() -> T:
+            return encode(lane.explainer.explain(read(), deadline))
+
+        return await lane.executor.run(work, deadline)
 
     async def explain_batch(
         self,
@@ -73,16 +100,17 @@ class DataPlane:
         A few rows are explained concurrently, each within a fair share of the time left, so that all of them can be
         answered. The metadata of an error contains the index of its row (`row`).
         """
-        executor = self.pick_executor(requests[0].model)
+        lane = self.pick_lane(requests[0].model)
         # More rows than threads would only wait while their deadlines pass.
-        window = min(executor.threads, self.policy.stream_window)
+        window = min(lane.executor.threads, self.policy.stream_window)
 
         async def answer(index: int, request: ExplainRequest) -> T:
             # Cancelling one row must not cancel the others.
             own = deadline.beside()
             # This row and the rows after it are worked on `window` at a time, so it gets one round of the time left.
             share = window / (len(requests) - index - 1 + window)
-            return await executor.run(partial(self._explain_row, index, request, encode, own, share), own)
+            work = partial(_explain_row, lane.explainer, index, request, encode, own, share)
+            return await lane.executor.run(work, own)
 
         return [each async for each in in_order(_iterate(requests), answer, window)]
 
@@ -94,8 +122,12 @@ class DataPlane:
         deadline: Deadline,
     ) -> T:
         """Scores sequences without explaining them."""
-        work = partial(self._score, read, encode, deadline)
-        return await self.pick_executor(model).run(work, deadline)
+        lane = self.pick_lane(model)
+
+        def work() -> T:
+            return encode(lane.explainer.score(read(), deadline))
+
+        return await lane.executor.run(work, deadline)
 
     async def get_explanation(
         self, name: str, encode: Callable[[KeptExplanation], T], deadline: Deadline
@@ -126,7 +158,9 @@ class DataPlane:
 
         A body for an unknown model is not parsed. Raises what `Models.resolve` and `read` raise.
         """
-        return await self._look_up(lambda: read(self.models.resolve(model, deadline.end).info), deadline)
+        return await self._pick_lookup(model).run(
+            lambda: read(self.models.info(model, deadline.end)), deadline
+        )
 
     async def model_names(self, deadline: Deadline) -> list[str]:
         """Returns the short names of all models, without versions."""
@@ -138,7 +172,7 @@ class DataPlane:
         Raises NotFound if there is no such model.
         """
         try:
-            await self._look_up(lambda: self.models.resolve(model, deadline.end), deadline)
+            await self._pick_lookup(model).run(lambda: self.models.info(model, deadline.end), deadline)
         # These errors describe the model. All others are mistakes of the call.
         except (Unavailable, DoesNotFit, Forbidden) as error:
             return error
@@ -151,30 +185,10 @@ class DataPlane:
     async def _look_up(self, work: Callable[[], T], deadline: Deadline) -> T:
         return await self.executors.lookup.run(work, deadline)
 
-    def _explain(
-        self, read: Callable[[], ExplainRequest], encode: Callable[[Explanation], T], deadline: Deadline
-    ) -> T:
-        return encode(self.explainer.explain(read(), deadline))
-
-    def _explain_row(
-        self,
-        index: int,
-        request: ExplainRequest,
-        encode: Callable[[ExplainRequest, Explanation], T],
-        deadline: Deadline,
-        share: float,
-    ) -> T:
-        deadline.shorten(share)
-        try:
-            return encode(request, self.explainer.explain(request, deadline))
-        except SequelaError as error:
-            error.metadata["row"] = str(index)
-            raise
-
-    def _score(
-        self, read: Callable[[], ScoreRequest], encode: Callable[[ScoreResult], T], deadline: Deadline
-    ) -> T:
-        return encode(self.explainer.score(read(), deadline))
+    def _pick_lookup(self, model: ModelChoice) -> Executor:
+        """Returns the executor for looking up a model's properties. A model from a caller may have to be loaded."""
+        lane = self.pick_lane(model)
+        return lane.executor if lane.executor is self.executors.uploads else self.executors.lookup
 
     def _model_names(self) -> list[str]:
         names, token = dict[str, None](), ""
@@ -184,6 +198,22 @@ class DataPlane:
             names |= dict.fromkeys(parse_name(record.name, "name").model for record in page.items)
             if not (token := page.next_token):
                 return list(names)
+
+
+def _explain_row(
+    explainer: Explainer,
+    index: int,
+    request: ExplainRequest,
+    encode: Callable[[ExplainRequest, Explanation], T],
+    deadline: Deadline,
+    share: float,
+) -> T:
+    deadline.shorten(share)
+    try:
+        return encode(request, explainer.explain(request, deadline))
+    except SequelaError as error:
+        error.metadata["row"] = str(index)
+        raise
 
 
 async def _iterate(requests: Sequence[ExplainRequest]) -> AsyncIterator[ExplainRequest]:

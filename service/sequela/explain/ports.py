@@ -268,7 +268,11 @@ class ModelSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelRecord:
-    """An entry in the list of models. Only READY models have a `model`, and an `execution` that says how it is run."""
+    """An entry in the list of models.
+
+    Only READY models have an `info`, and an `execution` that says how they are run. `endpoint` is set for a model that
+    runs on another server.
+    """
 
     name: str
     digest: str
@@ -277,7 +281,8 @@ class ModelRecord:
     create_time: datetime
     detail: str = ""
     execution: str = ""
-    model: Model | None = None
+    info: ModelInfo | None = None
+    endpoint: RemoteEndpoint | None = None
 
     @property
     def summary(self) -> str:
@@ -305,8 +310,14 @@ class Models(Protocol):
             DeadlinePassed: The model was not loaded by `until`.
         """
 
-    def is_remote(self, choice: ModelChoice) -> bool:
-        """Returns whether the model is known to run on another server, without sending any call to find out."""
+    def info(self, choice: ModelChoice, until: float = math.inf) -> ModelInfo:
+        """Returns the properties of the model that a request names or contains. Raises as `resolve` does."""
+
+    def configured(self, choice: ModelChoice) -> ModelRecord | None:
+        """Returns the record of the operator's model that a request names; None if it is not one of the operator's.
+
+        It answers from memory, so that it can be called in the event loop.
+        """
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
         """Stores an uploaded model, so that every replica can load it.

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.single_flight import SingleFlight
-from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
-from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.evaluate.model_caller import ModelCaller, Workers
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.identity import content_key, content_name, unique_name
@@ -61,9 +60,10 @@ class Explainer:
         explanations: Stored explanations.
         observer: Receives records of what happens, for logs and metrics.
         limits: The service's limits.
-        pool: The workers that all requests share.
+        workers: Run the models.
         levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
+        flights: Who works on which answer. Explainers that share a store share this too.
     """
 
     def __init__(
@@ -73,16 +73,17 @@ class Explainer:
         explanations: Explanations,
         observer: Observer,
         limits: Limits,
-        pool: WorkerPool,
+        workers: Workers,
         levels: LevelRegistry = BUILT_IN_LEVELS,
         diagnostics: Diagnostics = NO_DIAGNOSTICS,
+        flights: SingleFlight | None = None,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
         self._observer, self._limits = observer, limits
-        self._pool = pool
+        self._workers = workers
         self._levels, self._diagnostics = levels, diagnostics
         self._pipeline = Pipeline(limits, observer, BackgroundStateCache(), levels, diagnostics)
-        self._flights = SingleFlight()
+        self._flights = flights or SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
         """Explains one score, or returns the stored answer to the same request.
@@ -106,7 +107,7 @@ class Explainer:
 
     def score(self, request: ScoreRequest, deadline: Deadline) -> ScoreResult:
         """Scores sequences without explaining them. Raises as `explain` does."""
-        caller = ModelCaller(deadline, self._pool, self._observer)
+        caller = ModelCaller(deadline, self._workers, self._observer)
         path = request.paths.option("targets")
         try:
             model = self._models.resolve(request.model, deadline.end)
@@ -176,7 +177,7 @@ class Explainer:
         self._explanations.keep(key, explanation, sequence, accepted)
 
     def _run(self, task: Task, name: str, deadline: Deadline) -> Explanation:
-        return self._pipeline.run(task, name, ModelCaller(deadline, self._pool, self._observer))
+        return self._pipeline.run(task, name, ModelCaller(deadline, self._workers, self._observer))
 
 
 def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:

@@ -199,13 +199,41 @@ class RequestRejected:
     """A request was refused before any work was done.
 
     Attributes:
-        where: The name of the executor that refused it (`explain`, `remote` or `lookup`), or `bodies`, which is the
-            memory that the bodies of HTTP requests share.
+        where: The name of the executor that refused it (`explain`, `remote`, `lookup` or `uploads`), or `bodies`, which
+            is the memory that the bodies of HTTP requests share.
         reason: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
     """
 
     where: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStarted:
+    """A process that runs models is ready. `trust` is `trusted` or `untrusted`."""
+
+    trust: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEnded:
+    """A process that runs models ended.
+
+    Attributes:
+        trust: `trusted` or `untrusted`.
+        reason: Why, as a label of metrics, such as `crashed`.
+        detail: The same as the end of a sentence, such as "was ended by SIGSEGV".
+        expected: Whether it was meant to end.
+        digest: The model that it had loaded; empty for several.
+        output: The last characters that it wrote to its standard error, if they were kept.
+    """
+
+    trust: str
+    reason: str
+    detail: str
+    expected: bool
+    digest: str = ""
+    output: str = ""
 
 
 ApiRecord = (
@@ -214,12 +242,14 @@ ApiRecord = (
 StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsOwed
 CredentialRecord = CredentialsReloaded | AuditLineLost
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
+EngineRecord = EngineStarted | EngineEnded
 Record = (
     BatchEvaluated
     | StageDone
     | ExplanationFinished
     | CacheLookup
     | StoreRecord
+    | EngineRecord
     | EndpointRecord
     | CredentialRecord
     | ApiRecord

@@ -31,6 +31,7 @@ class LocalModels:
         self._folders = folders
         self._lock = threading.Lock()
         self._records = {folder.name: _loading_record(folder.name) for folder in self._folders}
+        self._models: dict[str, OnnxModel] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._load_all, name="load-models", daemon=True)
 
@@ -57,8 +58,13 @@ class LocalModels:
 
     def by_digest(self, digest: str) -> OnnxModel | None:
         """Returns a loaded model with this digest, or None."""
-        models = (record.model for record in self.records().values() if record.digest == digest)
-        return next((model for model in models if isinstance(model, OnnxModel)), None)
+        models = (self.by_name(record.name) for record in self.records().values() if record.digest == digest)
+        return next((model for model in models if model), None)
+
+    def by_name(self, name: str) -> OnnxModel | None:
+        """Returns the loaded model with this name, `models/m/versions/v`, or None."""
+        with self._lock:
+            return self._models.get(name)
 
     def _load_all(self) -> None:
         for folder in self._folders:
@@ -82,12 +88,14 @@ class LocalModels:
             return _failed_record(
                 loading, f"loading it raised {type(error).__name__}; the log has the details"
             )
+        with self._lock:
+            self._models[model.info.name] = model
         return replace(
             loading,
             state=ModelState.READY,
             digest=model.info.digest,
             execution=model.execution,
-            model=model,
+            info=model.info,
         )
 
 

@@ -14,7 +14,7 @@ from sequela.adapters.repository.configured_endpoints import ConfiguredEndpoints
 from sequela.adapters.repository.layout_warnings import layout_warnings
 from sequela.adapters.repository.local_models import LocalModels
 from sequela.adapters.repository.model_folders import find_folders
-from sequela.explain.ports import ModelRecord, ModelSource, ModelState
+from sequela.explain.ports import ModelRecord, ModelState
 from sequela.names import ModelName, ModelPattern
 
 _log = structlog.get_logger(__name__)
@@ -101,10 +101,14 @@ class OperatorModels:
         """Returns a loaded model of this process with this digest, or None."""
         return self._models.by_digest(digest)
 
-    def is_remote(self, pattern: ModelPattern) -> bool:
-        """Returns whether the model is behind an endpoint."""
-        record = self.find(pattern)
-        return record is not None and record.source is ModelSource.ENDPOINT
+    def by_name(self, name: str) -> OnnxModel | None:
+        """Returns the loaded model of this process with this name, `models/m/versions/v`, or None."""
+        return self._models.by_name(name)
+
+    def with_digest(self, digest: str) -> ModelRecord | None:
+        """Returns the record of a loaded model of this process with this digest, or None."""
+        records = self._models.records().values()
+        return next((record for record in records if record.info and record.digest == digest), None)
 
 
 def _unready(records: Mapping[ModelName, ModelRecord]) -> list[ModelRecord]:

@@ -1,0 +1,26 @@
+"""Passes on what happens to engines, as records for observers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sequela.engines.exits import EXPECTED, EngineExit
+from sequela.explain.ports import Observer
+from sequela.explain.telemetry import EngineEnded, EngineStarted
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvents:
+    """Implements `engines.exits.EngineListener`."""
+
+    observer: Observer
+
+    def engine_started(self, pool: str) -> None:
+        """See `EngineListener`."""
+        self.observer.notice(EngineStarted(pool))
+
+    def engine_ended(self, pool: str, ending: EngineExit) -> None:
+        """See `EngineListener`."""
+        expected = ending.reason in EXPECTED
+        record = EngineEnded(pool, str(ending.reason), ending.detail, expected, ending.affinity, ending.log)
+        self.observer.notice(record)
