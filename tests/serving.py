@@ -25,8 +25,10 @@ PATIENCE = 60.0
 
 
 def embedded(**changed: Any) -> Settings:
-    """Returns the default settings, but with free ports and a short drain."""
-    return Settings(**{"port": 0, "http_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed})
+    """Returns the default settings, but with free ports, a short drain, and the operator's models in this process."""
+    return Settings(
+        **{"port": 0, "http_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, "engines": 0, **changed}
+    )
 
 
 class Serving:
