@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.sqlite.store import memory_store
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound
@@ -78,7 +78,7 @@ def explainer(
     return Explainer(
         FixedModels(*models),  # type: ignore[arg-type]
         BackgroundStore(store, observer),
-        ExplanationStore(store, observer),
+        ExplanationStore(store.records, observer),
         observer,
         limits or Limits(),
         pool or one_worker(),

@@ -10,7 +10,11 @@ from functools import partial
 from importlib import metadata
 
 import structlog
+from starlette.applications import Starlette
 
+from sequela.access.audit import Audit, AuditFile, log_audit, no_audit
+from sequela.access.factory import AccessFiles, SignedTokenSettings, authenticator
+from sequela.access.watched_files import WatchedFiles
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics.observer import PrometheusObserver
@@ -21,25 +25,35 @@ from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.location import InFile, InMemory, InRedis
 from sequela.adapters.store.ports import Store
+from sequela.adapters.store.sqlite.store import (
+    FILE_BYTES,
+    MEMORY_BYTES,
+    StoreLimits,
+    file_store,
+    memory_store,
+)
 from sequela.adapters.trace_files.tracer import FileTracer
+from sequela.api.access_control import AccessControl
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
 from sequela.api.engine_port import NoEngines
 from sequela.api.executors import Executor, Executors
-from sequela.api.grpc.listener import GrpcListener, TlsFiles
+from sequela.api.grpc.listener import GrpcListener, TlsCredentials
 from sequela.api.grpc.services import SERVICE_NAMES, services
 from sequela.api.http_server import HttpServer, application
 from sequela.api.inference.open_inference import OpenInference
+from sequela.api.permissions import Permissions
 from sequela.api.readiness import ConfiguredStates, Readiness
 from sequela.api.rest.body_reader import BodyReader
 from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
+from sequela.api.tls import ReloadingContext, TlsContent, TlsFiles
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.serial_workers import SerialWorkers
 from sequela.concurrency.single_flight import SingleFlight
@@ -53,6 +67,7 @@ from sequela.engine_pools import (
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
+from sequela.explain.telemetry import AuditLineLost
 from sequela.explain.tracer import NO_TRACE, Tracer
 from sequela.model_engines.engine_service import StoredParts
 from sequela.settings import Settings
@@ -100,8 +115,8 @@ def build(
     # The parts are closed in reverse order, so each one outlives those that use it.
     closing = ExitStack()
     diagnostics = _diagnostics(settings, closing)
-    store, close = _store(settings, observer)
-    closing.callback(close)
+    store = _store(settings, observer)
+    closing.callback(store.close)
     workers = settings.workers or usable_cores()
     pool = WorkerPool(workers, pin_to(own_cores(workers)))
     closing.callback(pool.close)
@@ -115,13 +130,15 @@ def build(
     configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry, engines)
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
-    uploaded = Uploads(store)
+    uploaded = Uploads(store, observer)
     upload_loader = build_upload_loader(settings, metrics, observer, closing)
     models = models or ModelRepository(
         configured, uploaded, cache, upload_loader, endpoint_registry, settings.uploads
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
-    explanations = explanations or ExplanationStore(store.records, observer, settings.explanation_ttl)
+    explanations = explanations or ExplanationStore(
+        store.records, observer, settings.explanation_ttl, settings.keep_sequences
+    )
     # Both explainers share the store, so equal requests must not be answered twice at the same time.
     flights = SingleFlight()
     make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=flights)
@@ -142,12 +159,15 @@ def build(
     inference = OpenInference(dataplane, version(), readiness.why_not)
     gate = DrainGate()
     bodies = BodyReader(settings.max_http_body_bytes, settings.max_http_bodies, observer)
-    factory = RouteFactory(observer, gate, policy, bodies)
+    access, tls = _access(settings, observer, closing), _tls(settings, observer)
+    factory = RouteFactory(observer, gate, policy, bodies, access)
     routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
-    pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
-    http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
+    pages = application(
+        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access
+    )
+    http = _http(settings, pages, tls)
     offered = services(catalog, inference)
-    server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
+    server = Server(_listener(settings, tls), offered, executors, readiness, http, observer, gate, access)
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)
 
@@ -175,20 +195,43 @@ def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
     return Diagnostics(tracer, settings.execution)
 
 
-def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], None]]:
-    """Returns the store, and a function that closes it."""
-    if settings.redis_url is None:
-        return memory_store(settings.memory_bytes), lambda: None
+def _store(settings: Settings, observer: Observer) -> Store:
+    """Opens the store. Raises OSError or SequelaError if it cannot be used."""
+    match settings.store_location:
+        case InMemory():
+            return memory_store(observer, _store_limits(settings, MEMORY_BYTES))
+        case InFile(path):
+            return file_store(path, observer, _store_limits(settings, FILE_BYTES))
+        case InRedis(url):
+            return _redis(url, settings, observer)
+
+
+def _store_limits(settings: Settings, max_bytes: int) -> StoreLimits:
+    return StoreLimits(settings.store_bytes or max_bytes, settings.explanation_ttl)
+
+
+def _redis(url: str, settings: Settings, observer: Observer) -> Store:
     # Most servers have no Redis, and to import its client takes a good part of their start.
-    from sequela.adapters.store.redis_connection import RedisConnection  # noqa: PLC0415
-    from sequela.adapters.store.redis_store import redis_store  # noqa: PLC0415
-    from sequela.adapters.store.redis_url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.redis.connection import RedisConnection  # noqa: PLC0415
+    from sequela.adapters.store.redis.url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.shared_store import (  # noqa: PLC0415
+        SharedStoreOptions,
+        default_outbox_folder,
+        shared_store,
+    )
 
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
-    redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)
+    redis = RedisConnection(url, observer, timeouts, settings.redis_retry_after)
     # Notify observers of the state of the store before the first request. The server does not wait for the store.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
-    return redis_store(redis), redis.close
+    options = SharedStoreOptions(
+        settings.outbox_folder or default_outbox_folder(),
+        settings.owed_bytes,
+        settings.cache_bytes,
+        settings.explanation_ttl,
+        retry_seconds=settings.redis_retry_after,
+    )
+    return shared_store(redis, options)
 
 
 def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:
@@ -208,14 +251,45 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
     )
 
 
-def _listener(settings: Settings) -> GrpcListener:
-    tls = None
-    if settings.tls_certificate and settings.tls_key:
-        tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+def _access(settings: Settings, observer: Observer, closing: ExitStack) -> AccessControl:
+    """Returns what decides who may call what. Raises as `authenticator` and `AuditFile` do."""
+    signed = None
+    if settings.jwt_issuer:
+        signed = SignedTokenSettings(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_keys, settings.jwt_roles_claim
+        )
+    files = AccessFiles(settings.tokens, settings.identities, settings.revoked, signed)
+    known = authenticator(files, settings.tls_client_ca is not None, observer.notice, closing)
+    audit: Audit = log_audit if known.enabled else no_audit
+    if settings.audit_log:
+        audit = AuditFile(settings.audit_log, lambda: observer.notice(AuditLineLost()))
+        closing.callback(audit.close)
+    return AccessControl(known, Permissions.of(settings.open_uploads, settings.serves_open_metrics), audit)
+
+
+def _tls(settings: Settings, observer: Observer) -> WatchedFiles[TlsContent] | None:
+    """Returns the certificates of both servers. Raises OSError."""
+    if not (settings.tls_certificate and settings.tls_key):
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca).watch(observer.notice)
+
+
+def _http(settings: Settings, pages: Starlette, tls: WatchedFiles[TlsContent] | None) -> HttpServer:
+    return HttpServer(
+        pages,
+        settings.http_host,
+        settings.http_port,
+        settings.max_http_connections,
+        ReloadingContext.of(tls) if tls and settings.serves_https else None,
+        settings.max_connection_age,
+    )
+
+
+def _listener(settings: Settings, tls: WatchedFiles[TlsContent] | None) -> GrpcListener:
     return GrpcListener(
         host=settings.host,
         port=settings.port,
-        tls=tls,
+        tls=TlsCredentials(tls) if tls else None,
         max_message_bytes=settings.max_message_bytes,
         keepalive=settings.keepalive,
         min_ping_interval=settings.min_ping_interval,

@@ -58,7 +58,7 @@ def server_arguments(arguments: Sequence[str]) -> list[str]:
     # KServe's gateways call from other pods, over plain HTTP.
     listening = ["--http-host", "0.0.0.0", "--http-port", str(given.http_port)]  # noqa: S104
     ours = ["--model-repository", str(repository), *listening, "--http-inference", "--insecure"]
-    return ["serve", *ours, *others]
+    return ["serve", *ours, *_store(others), *others]
 
 
 def write_model(folder: Path, given: argparse.Namespace) -> None:
@@ -81,6 +81,13 @@ def write_model(folder: Path, given: argparse.Namespace) -> None:
     )
     if given.schema:
         shutil.copyfile(given.schema, folder / SCHEMA_FILE)
+
+
+def _store(others: Sequence[str]) -> list[str]:
+    """Returns the option for a store in memory, unless another one is named: the pod has no folder that lasts."""
+    named = any(each.partition("=")[0] in ("--store", "--redis-url") for each in others)
+    named = named or bool({"SEQUELA_STORE", "SEQUELA_REDIS_URL"} & os.environ.keys())
+    return [] if named else ["--store", "memory:"]
 
 
 def _parser() -> argparse.ArgumentParser:

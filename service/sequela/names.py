@@ -63,10 +63,13 @@ class ModelName:
         return f"{self.model}/{self.version:0{MAX_VERSION_DIGITS}}"
 
     @classmethod
-    def of_entry(cls, entry: str) -> ModelName:
-        """Returns the name that an entry stands for."""
-        model, version = entry.split("/")
-        return cls(model, int(version))
+    def of_entry(cls, entry: str) -> ModelName | None:
+        """Returns the name that an entry stands for, or None if it is not one."""
+        model, _, version = entry.partition("/")
+        if not (is_model(model) and version.isascii() and version.isdigit()):
+            return None
+        name = cls(model, int(version))
+        return name if name.entry == entry else None
 
 
 @dataclass(frozen=True, slots=True)

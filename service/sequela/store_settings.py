@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pathlib import Path
+
+from pydantic import BaseModel, Field, field_validator
+
+from sequela.adapters.store.location import InRedis, StoreLocation, parse_location
 
 DAY = 86_400.0  # seconds
 
@@ -10,20 +14,29 @@ DAY = 86_400.0  # seconds
 class StoreSettings(BaseModel):
     """A part of `Settings`."""
 
-    redis_url: str | None = Field(
+    store: str | None = Field(
         None,
-        description="Redis or Valkey that replicas share, for backgrounds, uploaded models and explanations. Unset: "
-        "they are kept in the process, and lost when it ends.",
+        description="Where explanations, backgrounds and uploaded models are kept: `memory:`, the path of an SQLite "
+        "file (also `sqlite:PATH`), or a URL of the Redis or Valkey that replicas share (`redis://…`, `rediss://…`, "
+        "`unix://…`, `redis+sentinel://…`, `redis+cluster://…`). Unset: the file `sequela/store.db` in the user's "
+        "folder for state (`$XDG_STATE_HOME`, or `~/.local/state`).",
+    )
+    redis_url: str | None = Field(
+        None, description="The earlier name of --store, for URLs of Redis. It is read if --store is unset."
+    )
+    store_bytes: int | None = Field(
+        None,
+        ge=1 << 20,
+        description="Size of the store in a file or in memory. When it is exceeded, what expires first is removed. "
+        "Unset: 16 GiB for a file, 256 MiB in memory. Redis has its own limit (`maxmemory`).",
+    )
+    keep_sequences: bool = Field(
+        True, description="Keep the sequence of each explanation with it, as the caller sent it."
     )
     redis_connect_timeout: float = Field(0.1, gt=0, description="Seconds that connecting to Redis may take.")
     redis_timeout: float = Field(0.2, gt=0, description="Seconds that Redis may take to answer.")
     redis_retry_after: float = Field(
         1.0, gt=0, description="Seconds between two probes of a Redis that is down."
-    )
-    memory_bytes: int = Field(
-        256 << 20,
-        ge=1 << 20,
-        description="Size of the store in the process: of entries that expire, and again of those that do not.",
     )
     cache_bytes: int = Field(
         64 << 20, ge=1 << 20, description="Size of each cache in the process, in front of the store."
@@ -34,3 +47,33 @@ class StoreSettings(BaseModel):
         gt=0,
         description="How long, in seconds, an inline background is found by its digest.",
     )
+
+    # While Redis is down
+    outbox_folder: Path | None = Field(
+        None,
+        description="With Redis: the folder for explanations that are owed to it while it is down. All servers of a "
+        "host may use the same one. Unset: `sequela/outbox` in the user's folder for state.",
+    )
+    owed_bytes: int = Field(
+        1 << 30,
+        ge=1 << 20,
+        description="Largest size of the explanations that are owed to Redis. Beyond it, the oldest are dropped.",
+    )
+
+    @field_validator("store")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        parse_location(text or "")
+        return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, text: str | None) -> str | None:
+        if text and not isinstance(parse_location(text), InRedis):
+            raise ValueError("must be a URL of Redis; use --store for a file")
+        return text
+
+    @property
+    def store_location(self) -> StoreLocation:
+        """Where the store is."""
+        return parse_location(self.store or self.redis_url or "")

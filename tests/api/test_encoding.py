@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sequela.api.encode.explanations import explanation as encoded
 from sequela.api.encode.explanations import summary
 from sequela.explain.explanation import Attribution, Cost, Explanation, LevelQuality
+from sequela.explain.explanation_summary import summarize
 from sequela.timeshap.players import PlayerKind
 
 RENAMED = {(LevelQuality, "seconds"): "time", (Cost, "stage_seconds"): "stage_times"}
@@ -27,7 +28,7 @@ def test_every_field_arrives() -> None:
 
 def test_a_summary_repeats_the_explanation() -> None:
     """A summary's fields are those of the whole."""
-    whole, line = encoded(explanation()), summary(explanation())
+    whole, line = encoded(explanation()), summary(summarize(explanation()))
     for field in line.DESCRIPTOR.fields:
         source = whole.pruning if field.name == "pruned_events" else whole
         assert getattr(line, field.name) == getattr(source, field.name)

@@ -95,7 +95,7 @@ def test_not_ready_until_the_models_are_loaded() -> None:
 
 def test_ready_while_redis_is_down() -> None:
     """A Redis that nobody reaches takes no server out: ready, and explaining, with metrics that say so."""
-    settings = embedded(redis_url="redis://127.0.0.1:1")
+    settings = embedded(store="redis://127.0.0.1:1")
     with Serving(settings) as server:
         assert server.explanations.Explain(explain_request()).explanation.explained
         assert page(server, "/readyz").status_code == 200

@@ -219,16 +219,18 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
         return digest
 
 
+def add_services(script: Script, server: grpc.Server) -> None:
+    """Adds all services of the script to a server."""
+    rpc.add_ExplanationServiceServicer_to_server(script, server)
+    rpc.add_ModelServiceServicer_to_server(script, server)
+    rpc.add_BackgroundServiceServicer_to_server(script, server)
+
+
 @contextmanager
 def serving(script: Script) -> Iterator[str]:
     """Serves the script on a free port of this machine, and yields the address."""
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 2 << 20)])
-    for add in (
-        rpc.add_ExplanationServiceServicer_to_server,
-        rpc.add_ModelServiceServicer_to_server,
-        rpc.add_BackgroundServiceServicer_to_server,
-    ):
-        add(script, server)
+    add_services(script, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

@@ -13,6 +13,7 @@ import pytest
 from client.scripted import Script
 from sequela_client import (
     AsyncSequela,
+    AuthenticationError,
     CallerError,
     DeadlineExceeded,
     EventInfo,
@@ -20,6 +21,7 @@ from sequela_client import (
     NotFound,
     NotImplementedByServer,
     OperatorError,
+    PermissionDenied,
     Sequela,
     SequelaError,
     Sequence,
@@ -39,8 +41,8 @@ CASES = [
     (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
     (grpc.StatusCode.UNIMPLEMENTED, NotImplementedByServer),
     (grpc.StatusCode.INTERNAL, OperatorError),
-    (grpc.StatusCode.PERMISSION_DENIED, OperatorError),
-    (grpc.StatusCode.UNAUTHENTICATED, OperatorError),
+    (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
+    (grpc.StatusCode.UNAUTHENTICATED, AuthenticationError),
 ]
 
 

@@ -91,7 +91,7 @@ def test_the_pieces_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     given = settings(monkeypatch)
     assert f"EXPOSE {given.port} {given.http_port}" in DOCKERFILE
     assert SERVICES["sequela"]["ports"] == [f"127.0.0.1:{given.port}:{given.port}"]
-    assert given.redis_url == "redis://redis:6379/0"
+    assert given.store == "redis://redis:6379/0"
     assert str(given.model_repository) == SERVICES["sequela"]["volumes"][0]["target"]
     targets = PROMETHEUS["scrape_configs"][0]["static_configs"][0]["targets"]
     assert targets == [f"sequela:{given.http_port}"]

@@ -60,4 +60,26 @@ def leave(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
     os._exit(int(rest))
 
 
-VERBS = {each.__name__: each for each in (echo, pid, question, obey, hang, fail, die, leave)}
+def spin(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
+    end = time.process_time() + float(rest)
+    while time.process_time() < end:
+        pass
+    return b"spun"
+
+
+def environment(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
+    return "\n".join(os.environ).encode()
+
+
+def files(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
+    """What it has open, apart from the folder that it lists."""
+    found = [os.readlink(f"/proc/self/fd/{number}") for number in sorted(os.listdir("/proc/self/fd"))[:-1]]
+    return "\n".join(found).encode()
+
+
+def cores(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
+    return str(sorted(os.sched_getaffinity(0))).encode()
+
+
+ALL = (echo, pid, question, obey, hang, fail, die, leave, spin, environment, files, cores)
+VERBS = {each.__name__: each for each in ALL}

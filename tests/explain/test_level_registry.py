@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import player_sets
 import pytest
+from adapters.store import store_samples
 from asking import assert_same, explainer, loaded, numbers, question
 from brute_force import attributions
 from matrix import BY_NAME, Case
-from sequela.adapters.store.serialization import decode_explanation, encode_explanation
+from sequela.adapters.store.ports import StoredRecord
+from sequela.adapters.store.serialization import decode_body, encode_body
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput
 from sequela.explain.estimate.rules import GameRules
@@ -75,7 +77,8 @@ def test_it_changes_no_other_level() -> None:
 def test_it_survives_the_store() -> None:
     """An answer with it comes back equal in every field."""
     answer = ask(BY_NAME["gru"], levels=("test_halves", "event"))
-    assert decode_explanation(encode_explanation(answer)) == answer
+    record, body = store_samples.record_of(answer), encode_body(answer, None)
+    assert decode_body(StoredRecord(record, body.data)).explanation == answer
 
 
 def test_only_required_levels_join() -> None:

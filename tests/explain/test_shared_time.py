@@ -177,7 +177,7 @@ def test_what_is_stored_stays_as_it_was_made() -> None:
     for caller in ("alert-1", "alert-2", "alert-1"):
         again = store.explain(replace(asked, caller_id=caller), Deadline())
         assert again.cost.cached
-    assert store._explanations.get(first.name) == first
+    assert store._explanations.get(first.name).explanation == first
 
 
 def test_below_the_minimum_nothing_more_is_answered_to_anyone() -> None:

@@ -185,7 +185,14 @@ def _environment() -> dict[str, str]:
     """Returns this process's environment with the same import path, and without settings of a server."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SEQUELA_")}
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    return {**kept, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": path, "COLUMNS": "100", "NO_COLOR": "1"}
+    return {
+        **kept,
+        **dict.fromkeys(THREADS, "1"),
+        "SEQUELA_STORE": "memory:",
+        "PYTHONPATH": path,
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+    }
 
 
 @contextmanager

@@ -24,6 +24,8 @@ _OWN = ("--host", "127.0.0.1", "--port", "0", "--http-port", "0", "--drain-delay
 # Some of the packages that the extra `service` installs.
 _NEEDED = ("grpc_health", "grpc_reflection", "onnx", "onnxruntime", "pydantic_settings", "uvicorn")
 _LAST_LINES = 4
+# Nobody looks for the explanations after the server has stopped, so it leaves no file behind.
+_STORE = ("--store", "memory:")
 
 Setting = str | os.PathLike[str] | int | float | bool | None
 """The value of a setting of the server; None leaves it at its default."""
@@ -103,7 +105,8 @@ def start_server(arguments: Sequence[str] = (), timeout: float = START_SECONDS) 
     server_package()
     folder = _scratch()
     ready, log = Path(folder.name, "ready"), Path(folder.name, "log")
-    command = server_command([*_OWN, "--ready-file", str(ready), *arguments])
+    store = () if any(map(_names_store, arguments)) else _STORE
+    command = server_command([*_OWN, "--ready-file", str(ready), *store, *arguments])
     with log.open("wb") as output:
         # Closing the pipe tells the server to stop, and the system closes it when this process ends, however it ends.
         # In a session of its own the server does not get the interrupts that a notebook or Ctrl-C sends to a cell.
@@ -137,6 +140,10 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
             f"a local server needs a folder for its log: {error}; set TMPDIR to a folder, or name a running server "
             "with --server"
         ) from error
+
+
+def _names_store(argument: str) -> bool:
+    return argument.partition("=")[0] in ("--store", "--redis-url")
 
 
 def _address(server: subprocess.Popen[bytes], ready: Path, log: Path, timeout: float) -> str:

@@ -23,13 +23,14 @@ from sequela_client.errors import (
     SequelaError,
 )
 from sequela_client.explanation import Explanation
+from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.models import ModelFile, ModelLike, choose
 from sequela_client.option_messages import options_message
 from sequela_client.options import Options
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Scores
-from sequela_client.streams import AnyIterable, ExplanationStream, MessageStream
+from sequela_client.streams import AnyIterable, MessageStream
 
 T = TypeVar("T")
 

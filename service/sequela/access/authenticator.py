@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sequela.access.caller import ANYBODY, Caller
-from sequela.access.credentials import Credentials
+from sequela.access.credentials import CallerCredentials
 
 
 class Authenticator(Protocol):
@@ -16,10 +16,14 @@ class Authenticator(Protocol):
         """Whether callers must show who they are."""
 
     @property
+    def accepts_tokens(self) -> bool:
+        """Whether a token alone can say who the caller is."""
+
+    @property
     def accepts_certificates(self) -> bool:
         """Whether a certificate alone can say who the caller is."""
 
-    def identify(self, credentials: Credentials) -> Caller:
+    def identify(self, credentials: CallerCredentials) -> Caller:
         """Returns the caller. Raises NotAuthenticated."""
 
 
@@ -27,8 +31,9 @@ class NoAuthentication:
     """Lets everybody do everything."""
 
     enabled = False
+    accepts_tokens = False
     accepts_certificates = False
 
-    def identify(self, _: Credentials) -> Caller:
+    def identify(self, _: CallerCredentials) -> Caller:
         """Returns `ANYBODY`."""
         return ANYBODY

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.access.roles import EVERY_ROLE, Role
+from sequela.access.roles import EVERY_ROLE, AccessRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Caller:
     """
 
     name: str
-    roles: frozenset[Role]
+    roles: frozenset[AccessRole]
 
 
 ANYBODY = Caller("", EVERY_ROLE)

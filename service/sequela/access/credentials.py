@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -23,15 +22,14 @@ class ClientCertificate:
     fingerprint: str
 
     @classmethod
-    def of(cls, pem: str, dns: Iterable[str], uris: Iterable[str]) -> ClientCertificate:
-        """Returns the record of a certificate in PEM."""
-        der = ssl.PEM_cert_to_DER_cert(pem)
+    def of(cls, der: bytes, dns: Iterable[str], uris: Iterable[str]) -> ClientCertificate:
+        """Returns the record of a certificate in DER."""
         names = (*(f"dns:{each.lower()}" for each in dns), *(f"uri:{each}" for each in uris))
         return cls(names, hashlib.sha256(der).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class CallerCredentials:
     """What came with one request: a token, or empty, and the certificate of the connection, if there is one."""
 
     token: str = field(default="", repr=False)

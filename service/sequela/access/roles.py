@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 
-class Role(StrEnum):
+class AccessRole(StrEnum):
     """A set of methods. A caller may have several roles.
 
     Attributes:
@@ -20,14 +20,14 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-EVERY_ROLE = frozenset(Role)
+EVERY_ROLE = frozenset(AccessRole)
 
 
-def parse_roles(names: Iterable[str]) -> frozenset[Role]:
+def parse_roles(names: Iterable[str]) -> frozenset[AccessRole]:
     """Returns the roles with these names. Raises ValueError for an unknown name, or if there is none."""
     given = list(names)
-    unknown = [each for each in given if each not in set(Role)]
+    unknown = [each for each in given if each not in set(AccessRole)]
     if unknown or not given:
         found = f"not {unknown[0][:40]!r}" if unknown else "but none is given"
-        raise ValueError(f"roles must be some of {', '.join(Role)}, {found}")
-    return frozenset(map(Role, given))
+        raise ValueError(f"roles must be some of {', '.join(AccessRole)}, {found}")
+    return frozenset(map(AccessRole, given))

@@ -14,7 +14,14 @@ from typing import TextIO
 
 import structlog
 
-from sequela.explain.telemetry import CircuitState, EngineEnded, EngineStarted, Record, StoreState
+from sequela.explain.telemetry import (
+    CircuitState,
+    CredentialsReloaded,
+    EngineEnded,
+    EngineStarted,
+    Record,
+    StoreState,
+)
 
 log = structlog.get_logger("sequela")
 
@@ -61,7 +68,10 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
 
 
 class LogObserver:
-    """Logs when the shared store or an endpoint goes down, and when it comes back. Other records are ignored."""
+    """Logs when the shared store or an endpoint goes down, and when it comes back, and when credentials change.
+
+    Other records are ignored.
+    """
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
@@ -82,3 +92,8 @@ class LogObserver:
                 )
             case CircuitState(target, False, detail):
                 log.warning("endpoint down", target=target, detail=detail)
+            case CredentialsReloaded(source, True):
+                log.info("credentials reloaded", source=source)
+            case CredentialsReloaded(source, False, detail):
+                # What was valid before remains so, but the operator expects otherwise.
+                log.error("credentials not reloaded", source=source, detail=detail)

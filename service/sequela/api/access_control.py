@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from sequela.access.audit import Audit, AuditEntry, no_audit
 from sequela.access.authenticator import Authenticator, NoAuthentication
-from sequela.access.caller import STRANGER, Caller
-from sequela.access.credentials import Credentials
+from sequela.access.caller import ANYBODY
+from sequela.access.credentials import CallerCredentials
 from sequela.api.access_record import AccessRecord
 from sequela.api.permissions import GRANTS, Permissions
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """One line of the audit log: who, which method, which name, what outcome. It holds nothing of the payload.
-
-    Attributes:
-        caller: The caller's name; empty if it has not shown who it is.
-        method: The method, as in the table of permissions.
-        resource: The name of the model, background or explanation; empty if there is none.
-        outcome: The gRPC code, or the HTTP status.
-        reason: The reason of the error; empty if there is none.
-        request_id: The id of the request, which is in the log as well.
-    """
-
-    caller: str
-    method: str
-    resource: str
-    outcome: str
-    reason: str
-    request_id: str
-
-
-Audit = Callable[[Access], None]
-
-
-def no_audit(_: Access) -> None:
-    """Writes nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,29 +20,29 @@ class AccessControl:
     permissions: Permissions
     audit: Audit = no_audit
 
-    def check_early(self, method: str, credentials: Credentials) -> None:
+    def check_early(self, method: str, credentials: CallerCredentials) -> None:
         """Raises as `admit` does, if that is certain before the certificate of the connection is known."""
-        if credentials.token or not self.authenticator.accepts_certificates:
-            self.admit(method, credentials)
+        by_token = self.authenticator.accepts_tokens and credentials.token
+        if by_token or not self.authenticator.accepts_certificates:
+            self.admit(method, credentials, AccessRecord(self.permissions))
 
-    def admit(self, method: str, credentials: Credentials) -> Caller:
-        """Returns the caller of a method.
+    def admit(self, method: str, credentials: CallerCredentials, record: AccessRecord) -> None:
+        """Finds out who calls, notes it in the record, and checks that it may call the method.
 
         Raises:
             NotAuthenticated: The caller has not shown who it is, and the method is not open to everybody.
             NotPermitted: Its roles do not permit the method.
         """
-        if self.authenticator.enabled and self.permissions.is_open(method):
-            return STRANGER
-        caller = self.authenticator.identify(credentials)
-        if self.authenticator.enabled:
-            self.permissions.check(method, caller)
-        return caller
+        if not self.authenticator.enabled:
+            record.caller = ANYBODY
+        elif not self.permissions.is_open(method):
+            record.caller = self.authenticator.identify(credentials)
+            self.permissions.check(method, record.caller)
 
     def report(self, record: AccessRecord, method: str, outcome: str, reason: str, request_id: str) -> None:
         """Writes a request to the audit log, unless its method is open to everybody."""
         if not self.permissions.is_open(method):
-            self.audit(Access(record.caller.name, method, record.resource, outcome, reason, request_id))
+            self.audit(AuditEntry(record.caller.name, method, record.resource, outcome, reason, request_id))
 
 
 NO_CONTROL = AccessControl(NoAuthentication(), Permissions(GRANTS))

@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sequela.access.caller import Caller
-from sequela.access.roles import Role
+from sequela.access.roles import AccessRole
 from sequela.errors import NotPermitted
 
-_EXPLAIN = frozenset({Role.EXPLAIN, Role.ADMIN})
-_READ = frozenset({Role.READ, Role.ADMIN})
-_DESCRIBE = frozenset(Role)
-_ADMIN = frozenset({Role.ADMIN})
-_OPEN: frozenset[Role] = frozenset()
+_EXPLAIN = frozenset({AccessRole.EXPLAIN, AccessRole.ADMIN})
+_READ = frozenset({AccessRole.READ, AccessRole.ADMIN})
+_DESCRIBE = frozenset(AccessRole)
+_ADMIN = frozenset({AccessRole.ADMIN})
+_OPEN: frozenset[AccessRole] = frozenset()
 
 _MODELS_V1 = ("/v1/models/{name}", "/v1/models/{name}/versions/{version}")
 _MODELS_V2 = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
 
 METRICS = "GET /metrics"
 
-GRANTS: Mapping[str, frozenset[Role]] = {
+GRANTS: Mapping[str, frozenset[AccessRole]] = {
     "sequela.v1.ExplanationService/Explain": _EXPLAIN,
     "sequela.v1.ExplanationService/ExplainStream": _EXPLAIN,
     "sequela.v1.ExplanationService/Score": _EXPLAIN,
@@ -80,13 +80,13 @@ class Permissions:
         own_models: The roles that may send a model with a request, or name an endpoint in it.
     """
 
-    grants: Mapping[str, frozenset[Role]]
-    own_models: frozenset[Role] = _ADMIN
+    grants: Mapping[str, frozenset[AccessRole]]
+    own_models: frozenset[AccessRole] = _ADMIN
 
     @classmethod
     def of(cls, open_uploads: bool, open_metrics: bool) -> Permissions:
         """Returns the table. Open uploads only need the role `explain`, open metrics need none."""
-        changed: dict[str, frozenset[Role]] = {}
+        changed: dict[str, frozenset[AccessRole]] = {}
         if open_uploads:
             changed |= dict.fromkeys(UPLOADS, _EXPLAIN)
         if open_metrics:
@@ -113,7 +113,7 @@ class Permissions:
         _check(caller, self.own_models, f"to set {field}", "MODEL_NOT_PERMITTED")
 
 
-def _check(caller: Caller, wanted: frozenset[Role], what: str, reason: str) -> None:
+def _check(caller: Caller, wanted: frozenset[AccessRole], what: str, reason: str) -> None:
     if caller.roles & wanted:
         return
     roles = " or ".join(sorted(wanted))

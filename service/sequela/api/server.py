@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.drain_gate import DrainGate
 from sequela.api.executors import Executors
 from sequela.api.grpc.interceptor import CallInterceptor
@@ -55,6 +56,7 @@ class Server:
         http: HttpServer,
         observer: Observer,
         gate: DrainGate,
+        access: AccessControl = NO_CONTROL,
     ) -> None:
         self._listener = listener
         self._executors = executors
@@ -62,7 +64,7 @@ class Server:
         self._http = http
         self._follow_task: asyncio.Task[None] | None = None
         self._gate = gate
-        interceptor = CallInterceptor(observer, gate)
+        interceptor = CallInterceptor(observer, gate, access)
         self._grpc = grpc.aio.server(interceptors=[interceptor], options=listener.options)
         for service in services:
             service.add(service.servicer, self._grpc)

@@ -80,8 +80,9 @@ class Channel:
             os._exit(0)
 
     def fail(self, error: BaseException) -> None:
-        """Tells the front that the engine cannot start."""
+        """Tells the front that the engine cannot start, and waits to be ended, so that the front learns this first."""
         self._connection.send(Kind.FAILED, describe(error))
+        self._connection.receive()
 
     def _work(self, body: bytes, handle: Handle) -> None:
         state, task = DeadlineState.unpack(body[: LAYOUT.size]), body[LAYOUT.size :]

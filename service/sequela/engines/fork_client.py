@@ -55,6 +55,7 @@ class ForkServer:
         self._lock = threading.Lock()
         self._process: _ForkserverProcess | None = None
         self._users = 0
+        self._timer: threading.Timer | None = None
 
     def fork(
         self,
@@ -82,14 +83,17 @@ class ForkServer:
         """Counts a pool that uses this forkserver."""
         with self._lock:
             self._users += 1
+            if self._timer:
+                self._timer.cancel()
 
     def release(self) -> None:
         """Uncounts a pool. Without pools, the process ends after a while."""
         with self._lock:
             self._users -= 1
-        timer = threading.Timer(LINGER_SECONDS, self._end_unused)
-        timer.daemon = True
-        timer.start()
+            if self._users == 0:
+                self._timer = threading.Timer(LINGER_SECONDS, self._end_unused)
+                self._timer.daemon = True
+                self._timer.start()
 
     def close(self) -> None:
         """Ends the process, and with it all its engines."""

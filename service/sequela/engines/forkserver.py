@@ -55,13 +55,14 @@ class _Forkserver:
             entry = _load(order.entry)
             gc.freeze()  # so that engines share the pages of all objects until now
             log = os.memfd_create("log") if order.sandboxed else -1
+            parent = os.getpid()
             pid = os.fork()
         except Exception as error:
             orders.send(self._front, Forked(0, f"{type(error).__name__}: {error}"[:1000]))
             _close(files)
             return
         if pid == 0:
-            process.run(order, entry, files, log)
+            process.run(order, entry, files, log, parent)
         self._logs[pid] = log
         handle = os.pidfd_open(pid)
         orders.send(self._front, Forked(pid), [handle])

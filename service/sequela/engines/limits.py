@@ -21,6 +21,7 @@ class EngineLimits:
         start_seconds: How long an engine may take until it is ready.
         readable: Files and folders that a sandboxed engine may read.
         writable: Folders in which a sandboxed engine may also create and change files.
+        unsafe: Whether sandboxed engines run even where the kernel offers neither Landlock nor seccomp.
         lazy: Whether engines start when the first task needs them, and not before.
         max_frame_bytes: The largest task, question, answer or result.
         max_questions: How many questions an engine may ask during one task.
@@ -34,6 +35,7 @@ class EngineLimits:
     start_seconds: float = math.inf
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    unsafe: bool = False
     lazy: bool = False
     max_frame_bytes: int = 256 << 20
     max_questions: int = 100_000

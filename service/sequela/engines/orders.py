@@ -25,6 +25,7 @@ class ForkOrder:
         max_frame_bytes: The largest frame on its connection.
         readable: What it may read in the sandbox.
         writable: Where it may write in the sandbox.
+        unsafe: Whether it runs even where the kernel cannot contain it.
         core: The core that it is bound to, or -1.
     """
 
@@ -34,6 +35,7 @@ class ForkOrder:
     max_frame_bytes: int
     readable: tuple[str, ...]
     writable: tuple[str, ...]
+    unsafe: bool = False
     core: int = -1
 
     @classmethod
@@ -46,6 +48,7 @@ class ForkOrder:
             limits.max_frame_bytes,
             _absolute(limits.readable),
             _absolute(limits.writable),
+            limits.unsafe,
             core,
         )
 

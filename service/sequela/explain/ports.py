@@ -373,10 +373,7 @@ class Explanations(Protocol):
         """Lists the matching explanations, newest first. Raises Unavailable."""
 
     def delete(self, wanted: Selector, until: float) -> Deleted:
-        """Deletes explanations. Nobody finds them any more once it returns. Raises Unavailable.
-
-        After `until`, in seconds on the monotonic clock, the rest of the work is left to a thread.
-        """
+        """Deletes explanations, so that nobody finds them any more. The work after `until` is left to a thread."""
 
 
 class Observer(Protocol):

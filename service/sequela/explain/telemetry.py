@@ -84,6 +84,14 @@ class ExplanationNotKept:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplanationsOwed:
+    """How many explanations wait for the shared store, and how many were dropped since the last such record."""
+
+    count: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoreState:
     """The store became unavailable or available again."""
 
@@ -176,6 +184,26 @@ class HttpHandled:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialsReloaded:
+    """Files with certificates, or with the rights of callers, have changed and were read again.
+
+    Attributes:
+        source: `tls`, `tokens`, `identities`, `revoked` or `jwt_keys`.
+        ok: Whether their new content is in use. If not, the last good content is.
+        detail: Why not.
+    """
+
+    source: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLineLost:
+    """A line of the audit log could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorState:
     """How many tasks are waiting for a thread of an executor, and how many are running."""
 
@@ -229,7 +257,8 @@ class EngineEnded:
 ApiRecord = (
     CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
 )
-StoreRecord = StoreState | EntrySkipped | ExplanationNotKept
+StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsOwed
+CredentialRecord = CredentialsReloaded | AuditLineLost
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 EngineRecord = EngineStarted | EngineEnded
 Record = (
@@ -241,5 +270,6 @@ Record = (
     | StoreRecord
     | EngineRecord
     | EndpointRecord
+    | CredentialRecord
     | ApiRecord
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from pathlib import Path
 from typing import cast
@@ -14,8 +15,8 @@ from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.model_repository import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
-from sequela.adapters.store.memory import MemoryIndex, MemoryKeyValue, memory_store
 from sequela.adapters.store.ports import Index, KeyValue, Store, StoreDown
+from sequela.adapters.store.sqlite.store import memory_store
 from sequela.explain.ports import Observers
 from small_onnx import FLOAT, scoring
 
@@ -110,8 +111,11 @@ class BreakableStore:
     """A store in the process that a test can take down."""
 
     def __init__(self) -> None:
-        self._backends = (Breakable(MemoryKeyValue()), Breakable(MemoryIndex()))
-        self.store = Store(cast(KeyValue, self._backends[0]), cast(Index, self._backends[1]))
+        whole = memory_store()
+        self._backends = (Breakable(whole.values), Breakable(whole.index))
+        self.store = dataclasses.replace(
+            whole, values=cast(KeyValue, self._backends[0]), index=cast(Index, self._backends[1])
+        )
 
     def set_down(self, down: bool) -> None:
         for backend in self._backends:

@@ -22,7 +22,7 @@ from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.model_repository import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
-from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.sqlite.store import memory_store
 from sequela.errors import (
     DoesNotFit,
     InvalidInput,

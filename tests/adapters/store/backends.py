@@ -9,13 +9,13 @@ import pytest
 from adapters.store.redis_stores import connected
 from redis_server import RedisServer, redis_server
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.sqlite.store import file_store, memory_store
 from sequela.explain.ports import Observers
 
 __all__ = ["redis_server", "store"]
 
-BACKENDS = ["memory", "file", "redis"]
+BACKENDS = ["memory", "file"]
 
 
 def opened(request: pytest.FixtureRequest, folder: Path) -> Store:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from redis_server import RedisServer, eventually, running
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
+from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.explain.ports import Observer, Observers
 
 

@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from sequela.adapters.store.ports import Record as StoreRecord
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.explanation import (
     Attribution,
@@ -20,10 +21,10 @@ from sequela.explain.explanation import (
     StopReason,
     TargetScore,
 )
+from sequela.explain.explanation_summary import summarize
+from sequela.explain.kept_explanation import KeptSequence
 from sequela.explain.options import FeatureScope, ResolvedOptions
-from sequela.explain.request import (
-    EventInfo,
-)
+from sequela.explain.request import EventInfo, NamedArray
 from sequela.explain.schema import Link
 from sequela.explain.telemetry import Record
 from sequela.timeshap.players import PlayerKind
@@ -68,6 +69,23 @@ def background(seed: int = 0, rows: int = 1) -> Background:
 def stored(name: str = "models/m/backgrounds/b", seed: int = 0, rows: int = 1) -> StoredBackground:
     """Returns a named background."""
     return StoredBackground(name, background(seed, rows), NOON, sequences=12, averaged_events=345)
+
+
+def kept_sequence(events: int = 4) -> KeptSequence:
+    """Returns a sequence of every element type, with notes on its events."""
+    rng = np.random.default_rng(events)
+    arrays = {
+        "x": rng.normal(size=(events, 3)).astype(np.float32),
+        "wide": rng.normal(size=(events, 2)),
+        "ids": rng.integers(-(2**62), 2**62, events),
+        "small": rng.integers(0, 9, (events, 1)).astype(np.int32),
+        "mask": rng.integers(0, 2, events).astype(bool),
+        "": np.array(math.pi),
+    }
+    columns = {"x": ("amount", "hour", "device"), "wide": ("a", "b")}
+    inputs = (NamedArray(name, array, columns.get(name, ())) for name, array in arrays.items())
+    infos = (EventInfo(f"t{n}", NOON, {"Amount": f"{n} €"} if n else {}) for n in range(events))
+    return KeptSequence(tuple(inputs), tuple(infos))
 
 
 def level(rng: np.random.Generator, players: int = 3) -> LevelExplanation:
@@ -143,3 +161,9 @@ def explanation(
         cost=Cost(1000, 10, 50_000, {"prune": 0.001}),
         cut_short=cut_short,
     )
+
+
+def record_of(made: Explanation, body: str = "0" * 64) -> StoreRecord:
+    """Returns the record of an explanation whose body has this digest."""
+    now = datetime.now(UTC)
+    return StoreRecord(summarize(made), made.cost, body, accepted=now, expires=now + timedelta(days=7))

@@ -1,51 +1,43 @@
-"""Explanations made before, in the process and in a real Redis."""
+"""Explanations made before, on every backend."""
 
 from __future__ import annotations
 
 import dataclasses
-import uuid
-from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
-from adapters.store import redis_stores
-from adapters.store.redis_stores import connected
-from adapters.store.store_samples import NOON, Heard, explanation
-from redis_server import RedisServer, redis_server
-from sequela.adapters.store import explanations as stored_explanations
+from adapters.store.backends import redis_server, store
+from adapters.store.store_samples import NOON, Heard, explanation, kept_sequence, record_of
+from sequela.adapters.store.envelope import BODY, seal
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.memory import memory_store
-from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.ports import Records, Store, StoreDown
+from sequela.adapters.store.sqlite.store import memory_store
 from sequela.errors import InvalidInput, NotFound
-from sequela.explain.ports import Explanations, Filter, Observers
-from sequela.explain.telemetry import CacheLookup
+from sequela.explain.explanation import Explanation
+from sequela.explain.explanation_query import CallerSelector, Filter
+from sequela.explain.explanation_summary import summarize
+from sequela.explain.ports import Explanations, Observers
+from sequela.explain.telemetry import CacheLookup, EntrySkipped, ExplanationNotKept
 
-__all__ = ["redis_server"]
-
-
-@pytest.fixture(params=["memory", "redis"])
-def shared(request: pytest.FixtureRequest) -> Iterator[Store]:
-    """The store below, as replicas share it."""
-    if request.param == "memory":
-        yield memory_store()
-        return
-    server: RedisServer = request.getfixturevalue("redis_server")
-    redis = connected(server)
-    yield redis_store(redis)
-    redis.close()
+__all__ = ["redis_server", "store"]
 
 
 @pytest.fixture
-def here(shared: Store) -> Explanations:
+def here(store: Store) -> Explanations:
     """One replica."""
-    return ExplanationStore(shared, Observers([]))
+    return ExplanationStore(store.records, Observers([]))
 
 
 @pytest.fixture
-def there(shared: Store) -> Explanations:
+def there(store: Store) -> Explanations:
     """Another one."""
-    return ExplanationStore(shared, Observers([]))
+    return ExplanationStore(store.records, Observers([]))
+
+
+def keep(store: Explanations, key: str | None, made: Explanation) -> None:
+    """Keeps an explanation whose request is accepted now."""
+    store.keep(key, made, kept_sequence(), datetime.now(UTC))
 
 
 def names(store: Explanations, wanted: Filter | None = None, size: int = 100) -> list[str]:
@@ -61,13 +53,48 @@ def names(store: Explanations, wanted: Filter | None = None, size: int = 100) ->
 
 
 def test_an_explanation_is_found_exactly_as_it_was(here: Explanations, there: Explanations) -> None:
-    """On every replica, by name and by the question's key."""
+    """On every replica, by name and by the question's key; lists have its summary."""
     made = explanation(1, caller_id="alert 1", labels={"team": "ato"})
-    here.keep("key", made)
+    keep(here, "key", made)
     for replica in (here, there):
-        assert replica.get(made.name) == made
+        assert replica.get(made.name).explanation == made
         assert replica.answer("key") == made
-        assert replica.list(Filter(), 10, "").items == (made,)
+        assert replica.list(Filter(), 10, "").items == (summarize(made),)
+
+
+def test_the_sequence_is_found_as_it_was_sent(here: Explanations, there: Explanations) -> None:
+    """Names, columns, element types, shapes and bits, and the notes on the events."""
+    keep(here, "key", explanation(1))
+    found, sent = there.get("explanations/e1").sequence, kept_sequence()
+    assert found is not None
+    assert found.events == sent.events
+    for one, other in zip(found.inputs, sent.inputs, strict=True):
+        assert (one.name, one.columns, one.array.shape) == (other.name, other.columns, other.array.shape)
+        assert one.array.dtype == other.array.dtype
+        np.testing.assert_array_equal(one.array, other.array)
+
+
+def test_sequences_are_left_out_if_the_operator_says_so(store: Store) -> None:
+    """The explanation is there all the same."""
+    silent = ExplanationStore(store.records, Observers([]), keep_sequences=False)
+    keep(silent, "key", explanation(1))
+    assert silent.get("explanations/e1").explanation == explanation(1)
+    assert silent.get("explanations/e1").sequence is None
+
+
+def test_equal_content_is_stored_once(store: Store, here: Explanations) -> None:
+    """Whoever asked, whenever, by whatever name of the model and at whatever cost."""
+    one = explanation(1, caller_id="a", labels={"k": "v"})
+    other = dataclasses.replace(
+        one, name="explanations/e2", caller_id="b", labels={}, create_time=NOON, model="models/x/versions/2"
+    )
+    keep(here, "key", one)
+    keep(here, "key", dataclasses.replace(other, cost=dataclasses.replace(other.cost, cached=True)))
+    bodies = {each.body for each in store.records.page(Filter(), "", 9).records}
+    assert len(bodies) == 1
+    assert here.get("explanations/e2").explanation.caller_id == "b"
+    assert here.get("explanations/e2").explanation.cost.cached
+    assert here.get("explanations/e1").explanation == one
 
 
 def test_what_is_not_there(here: Explanations) -> None:
@@ -81,103 +108,52 @@ def test_what_is_not_there(here: Explanations) -> None:
 
 def test_one_cut_short_is_kept_but_never_reused(here: Explanations, there: Explanations) -> None:
     """Its name and its lists have it; its key has nothing, or the complete one before."""
-    here.keep("key", explanation(1, cut_short=True))
+    keep(here, "key", explanation(1, cut_short=True))
     for replica in (here, there):
         assert replica.answer("key") is None
-        assert replica.get("explanations/e1").cut_short
+        assert replica.get("explanations/e1").explanation.cut_short
         assert names(replica) == ["explanations/e1"]
-    here.keep("key", explanation(2))
-    here.keep("key", explanation(3, cut_short=True))
+    keep(here, "key", explanation(2))
+    keep(here, "key", explanation(3, cut_short=True))
     for replica in (here, there):
         assert replica.answer("key") == explanation(2)
 
 
-def test_one_cut_short_is_not_given_out_even_if_a_key_leads_to_it(shared: Store, here: Explanations) -> None:
-    """Whatever wrote it there."""
-    here.keep("key", explanation(1))
-    ExplanationStore(shared, Observers([])).keep("other", dataclasses.replace(explanation(1), cut_short=True))
-    assert ExplanationStore(shared, Observers([])).answer("key") is None
-
-
-def test_lists_are_newest_first_and_page(here: Explanations) -> None:
-    """Also for two of the same microsecond; what comes later does not shift the pages."""
-    for number in (3, 0, 4, 1, 2):
-        here.keep(f"key {number}", explanation(number))
-    here.keep("twin", dataclasses.replace(explanation(2), name="explanations/e2-twin"))
-    expected = [f"explanations/{name}" for name in ("e4", "e3", "e2", "e2-twin", "e1", "e0")]
-    for size in (1, 2, 3, 6, 7):
-        assert names(here, size=size) == expected
-    first = here.list(Filter(), 2, "")
-    here.keep("later", explanation(99))
-    assert [item.name for item in here.list(Filter(), 2, first.next_token).items] == expected[2:4]
+def test_a_deletion_reaches_every_replica(here: Explanations, there: Explanations) -> None:
+    """By name, by key and in lists; what was accepted before it is not kept after it."""
+    before = datetime.now(UTC)
+    keep(here, "key", explanation(1, caller_id="a"))
+    keep(here, "other", explanation(2, caller_id="b"))
+    assert there.delete(CallerSelector("a"), float("inf")).count == 1
+    here.keep("late", explanation(3, caller_id="a"), kept_sequence(), before)
+    for replica in (here, there):
+        assert names(replica) == ["explanations/e2"]
+        assert replica.answer("key") is replica.answer("late") is None
+        with pytest.raises(NotFound):
+            replica.get("explanations/e1")
 
 
 def test_an_explanation_made_again_is_listed_once(here: Explanations) -> None:
     """Under its name, at its new time, in every list it is in."""
-    here.keep("key", explanation(1, caller_id="a"))
-    here.keep("other", explanation(2, caller_id="a"))
+    keep(here, "key", explanation(1, caller_id="a"))
+    keep(here, "other", explanation(2, caller_id="a"))
     again = dataclasses.replace(explanation(1, caller_id="a"), create_time=NOON + timedelta(seconds=9))
-    here.keep("key", again)
+    keep(here, "key", again)
     for wanted in (Filter(), Filter(caller_id="a")):
         assert names(here, wanted) == ["explanations/e1", "explanations/e2"]
-        assert here.list(wanted, 10, "").items[0] == again
-
-
-def test_filters(here: Explanations) -> None:
-    """Caller, model in any form of name, all labels, and times from start to before end; alone and together."""
-    models = ["models/m/versions/1", "models/m/versions/2", "models/m2/versions/1"]
-    for number in range(12):
-        labels = {"parity": str(number % 2), "team": "ato"}
-        made = explanation(number, caller_id=f"alert {number // 4}", model=models[number % 3], labels=labels)
-        here.keep(f"key {number}", made)
-
-    def found(**wanted: object) -> set[int]:
-        listed = names(here, Filter(**wanted), 2)
-        assert len(set(listed)) == len(listed)
-        return {int(name.removeprefix("explanations/e")) for name in listed}
-
-    assert found() == set(range(12))
-    assert found(caller_id="alert 1") == {4, 5, 6, 7}
-    assert found(caller_id="alert") == set()
-    for form in ("models/m", "m"):
-        assert found(model=form) == {0, 1, 3, 4, 6, 7, 9, 10}
-    for form in ("models/m/versions/2", "m/2"):
-        assert found(model=form) == {1, 4, 7, 10}
-    assert found(labels={"parity": "1", "team": "ato"}) == {1, 3, 5, 7, 9, 11}
-    assert found(labels={"team": "other"}) == set()
-    start, end = NOON + timedelta(seconds=2), NOON + timedelta(seconds=9)
-    assert found(start=start, end=end) == set(range(2, 9))
-    assert found(start=start + timedelta(microseconds=1), end=end + timedelta(microseconds=1)) == set(
-        range(3, 10)
-    )
-    assert found(start=end) == {9, 10, 11}
-    assert found(end=start) == {0, 1}
-    assert found(caller_id="alert 1", model="m", labels={"parity": "0"}, end=NOON + timedelta(seconds=6)) == {
-        4
-    }
-
-
-def test_a_page_ends_where_it_has_looked_at_enough(
-    here: Explanations, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may then be empty and still have a next one; all together are complete."""
-    monkeypatch.setattr(stored_explanations, "MAX_SCANNED_PER_PAGE", 4)
-    for number in range(12):
-        here.keep(f"key {number}", explanation(number, labels={"rare": "yes"} if number == 1 else {}))
-    wanted = Filter(labels={"rare": "yes"})
-    first = here.list(wanted, 10, "")
-    assert first.items == ()
-    assert first.next_token
-    assert names(here, wanted) == ["explanations/e1"]
-    assert len(names(here)) == 12
+        assert here.list(wanted, 10, "").items[0] == summarize(again)
 
 
 @pytest.mark.parametrize("token", ["x", "AAAAAAAAAAAAAAAA", "\N{SNOWMAN}"])
 def test_a_forged_token_is_refused(here: Explanations, token: str) -> None:
     """Also one of another filter."""
     for number in range(3):
-        here.keep(f"key {number}", explanation(number, caller_id="a"))
-    for bad in (token, here.list(Filter(caller_id="a"), 1, "").next_token):
+        keep(here, f"key {number}", explanation(number, caller_id="a"))
+    for bad in (
+        token,
+        here.list(Filter(caller_id="a"), 1, "").next_token,
+        here.list(Filter(max_score=9), 1, "").next_token,
+    ):
         with pytest.raises(InvalidInput) as error:
             here.list(Filter(), 1, bad)
         assert error.value.reason == "PAGE_TOKEN_INVALID"
@@ -186,74 +162,58 @@ def test_a_forged_token_is_refused(here: Explanations, token: str) -> None:
 def test_a_token_survives_labels_in_another_order(here: Explanations) -> None:
     """Another replica may have them in any."""
     for number in range(3):
-        here.keep(f"key {number}", explanation(number, labels={"a": "1", "b": "2"}))
+        keep(here, f"key {number}", explanation(number, labels={"a": "1", "b": "2"}))
     token = here.list(Filter(labels={"a": "1", "b": "2"}), 1, "").next_token
     page = here.list(Filter(labels={"b": "2", "a": "1"}), 1, token)
     assert [item.name for item in page.items] == ["explanations/e1"]
 
 
-def test_expired_explanations_leave_the_lists(redis_server: RedisServer) -> None:
-    """Entries whose explanation is gone are skipped, and removed from the index."""
-    namespace = f"{uuid.uuid4()}:"
-    redis = redis_stores.shared(redis_server, namespace=namespace)
-    store = ExplanationStore(redis, Observers([]))
-    for number in range(5):
-        store.keep(f"key {number}", explanation(number, caller_id="a"))
-    redis_server.client().delete(
-        f"{namespace}explanation:explanations/e3", f"{namespace}explanation:explanations/e0"
-    )
-    assert names(store, size=2) == [f"explanations/e{number}" for number in (4, 2, 1)]
-    assert len(redis.index.page("explanations", "", 10)) == 3
-
-
-def test_the_index_is_trimmed_while_it_is_written() -> None:
-    """Explanations older than their time to live leave the index without anybody listing them."""
-    shared = memory_store()
-    store = ExplanationStore(shared, Observers([]), ttl_seconds=60)
-    for number in range(100):  # made long ago by their own account
-        store.keep(f"key {number}", explanation(number, caller_id="a"))
-    assert shared.index.page("explanations", "", 10) == ()
-
-
-def test_everything_in_redis_has_a_time_to_live(redis_server: RedisServer) -> None:
-    """Values and indexes alike."""
-    namespace = f"{uuid.uuid4()}:"
-    redis = redis_stores.shared(redis_server, namespace=namespace)
-    ExplanationStore(redis, Observers([]), ttl_seconds=1000).keep("key", explanation(1, caller_id="a"))
-    keys = redis_server.client().keys(f"{namespace}*")
-    assert len(keys) == 4
-    assert all(900 < redis_server.client().ttl(key) <= 1000 for key in keys)
-
-
-def test_damaged_bytes_are_a_miss(redis_server: RedisServer) -> None:
-    """Of the explanation, or of the answer that names it: no answer, NotFound, an entry less, no crash."""
-    namespace = f"{uuid.uuid4()}:"
-
-    def replica() -> Explanations:
-        return ExplanationStore(redis_stores.shared(redis_server, namespace=namespace), Observers([]))
-
-    client, made = redis_server.client(), explanation(1)
-    for damage in (b"", b"garbage", b"\x80\x04\x95"):
-        replica().keep("key", made)
-        client.set(f"{namespace}answer:key", damage)
-        assert replica().answer("key") is None
-        assert replica().get(made.name) == made
-        client.set(f"{namespace}explanation:{made.name}", damage)
-        replica().keep("other", explanation(2))
-        assert names(replica()) == ["explanations/e2"]
+def test_a_body_that_cannot_be_read_is_not_there(store: Store) -> None:
+    """Counted by reason: of a newer release, damaged, written by another program."""
+    heard = Heard()
+    explanations = ExplanationStore(store.records, heard)
+    newer = bytearray(seal(BODY, b"x"))
+    newer[3] += 1
+    for number, (body, reason) in enumerate(
+        [(bytes(newer), "version"), (seal(BODY, b"x")[:-1] + b"y", "damaged"), (b"foreign", "foreign")]
+    ):
+        record = record_of(explanation(number), f"{number:064x}")
+        store.records.add(record, body, f"key {number}")
+        assert explanations.answer(f"key {number}") is None
         with pytest.raises(NotFound):
-            replica().get(made.name)
+            explanations.get(record.summary.name)
+        assert [each.reason for each in heard.of(EntrySkipped)[-2:]] == [reason, reason]
+    assert len(names(explanations)) == 3
 
 
 def test_observers_hear_of_hits_and_misses() -> None:
     """An answer that is there, and one that is not."""
     heard = Heard()
-    store = ExplanationStore(memory_store(), heard)
-    store.answer("key")
-    store.keep("key", explanation(1))
-    store.answer("key")
+    explanations = ExplanationStore(memory_store().records, heard)
+    explanations.answer("key")
+    keep(explanations, "key", explanation(1))
+    explanations.answer("key")
+    explanations.get("explanations/e1")
     assert [(record.cache, record.result) for record in heard.of(CacheLookup)] == [
         ("answer", "miss"),
         ("answer", "hit"),
         ("explanation", "hit"),
     ]
+
+
+def test_a_store_that_is_down_loses_the_explanation_and_says_so() -> None:
+    """Keeping never raises, and there is no answer."""
+
+    class Down:
+        def __getattr__(self, name: str) -> object:
+            raise StoreDown("test")
+
+    heard = Heard()
+    down: Records = Down()  # type: ignore[assignment]
+    explanations = ExplanationStore(down, heard)
+    keep(explanations, "key", explanation(1))
+    assert explanations.answer("key") is None
+    assert len(heard.of(ExplanationNotKept)) == 1
+    assert [(record.cache, record.result) for record in heard.of(CacheLookup)] == [("answer", "error")]
+    with pytest.raises(StoreDown):
+        explanations.get("explanations/e1")

@@ -9,19 +9,19 @@ import pytest
 from adapters.store.redis_stores import connected, redis_cluster
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from redis_server import RedisServer, eventually, redis_server
-from sequela.adapters.store.memory import MemoryIndex
+from redis_server import RedisServer, redis_server
 from sequela.adapters.store.ports import Index
-from sequela.adapters.store.redis_store import RedisIndex
+from sequela.adapters.store.redis.backend import RedisIndex
+from sequela.adapters.store.sqlite.store import memory_store
 
 __all__ = ["redis_cluster", "redis_server"]
 
 
-@pytest.fixture(params=["memory", "redis", pytest.param("cluster", marks=pytest.mark.slow)])
+@pytest.fixture(params=["sqlite", "redis", pytest.param("cluster", marks=pytest.mark.slow)])
 def index(request: pytest.FixtureRequest) -> Iterator[Index]:
     """Each kind of index, empty."""
-    if request.param == "memory":
-        yield MemoryIndex()
+    if request.param == "sqlite":
+        yield memory_store().index
         return
     fixture = {"redis": "redis_server", "cluster": "redis_cluster"}[request.param]
     server: RedisServer = request.getfixturevalue(fixture)
@@ -29,14 +29,6 @@ def index(request: pytest.FixtureRequest) -> Iterator[Index]:
     connection = connected(server, url=url)
     yield RedisIndex(connection)
     connection.close()
-
-
-def test_a_list_goes_after_its_ttl(index: Index) -> None:
-    """One with a short ttl is empty some time later, one without stays."""
-    index.add("short", "entry", 0.05)
-    index.add("lasting", "entry")
-    eventually(lambda: index.page("short", "", 1) == ())
-    assert index.page("lasting", "", 9) == ("entry",)
 
 
 def test_an_index_is_in_order_of_its_bytes(index: Index) -> None:
@@ -62,14 +54,6 @@ def test_an_index_pages_stably(index: Index) -> None:
     assert index.page("unknown", "", 4) == ()
 
 
-def test_an_index_is_trimmed_behind_a_position(index: Index) -> None:
-    """The position itself stays."""
-    for entry in "abcde":
-        index.add("list", entry, 60.0)
-    index.trim("list", "c")
-    assert index.page("list", "", 9) == ("a", "b", "c")
-
-
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     entries=st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=8)),
@@ -86,26 +70,15 @@ def test_pages_cover_an_index_once(index: Index, entries: list[str], limit: int)
     assert seen == sorted(set(entries), key=str.encode)
 
 
-def test_memory_bounds_its_indexes() -> None:
-    """The longest unwritten index goes first, then the end of the last one; those without a ttl stay."""
-    index = MemoryIndex(max_entries=4)
-    index.add("lasting", "entry")
-    for entry in "abc":
-        index.add("old", entry, 60.0)
-    for entry in "dcba":
-        index.add("new", entry, 60.0)
-    assert index.page("old", "", 9) == ()
-    index.add("new", "aa", 60.0)
-    assert index.page("new", "", 9) == ("a", "aa", "b", "c")
-    assert index.page("lasting", "", 9) == ("entry",)
-
-
-def test_memory_forgets_a_list_at_the_ttl() -> None:
-    """On a clock of the test's own: there just before, gone at the moment."""
-    now = [0.0]
-    index = MemoryIndex(clock=lambda: now[0])
-    index.add("list", "entry", 5.0)
-    now[0] = 4.999
-    assert index.page("list", "", 9) == ("entry",)
-    now[0] = 5.0
-    assert index.page("list", "", 9) == ()
+def test_entries_that_are_not_utf_8_are_positions_too(redis_server: RedisServer) -> None:
+    """Another program may have written them: no page repeats, and the entries around them are there."""
+    connection = connected(redis_server)
+    index = RedisIndex(connection)
+    entries = [b"a", b"b\xff", b"b\xff\xfe", b"\xc3(", "ä".encode(), b"\xff"]
+    for entry in entries:
+        redis_server.client().zadd(f"{connection.namespace}list", {entry: 0})
+    found: list[str] = []
+    while page := index.page("list", found[-1] if found else "", 1):
+        found.extend(page)
+    assert [entry.encode(errors="surrogateescape") for entry in found] == sorted(entries)
+    connection.close()

@@ -14,13 +14,14 @@ from sequela.adapters.store.cache import CachedStore, FallbackStore
 from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.memory import ENTRY_OVERHEAD_BYTES, MemoryKeyValue
 from sequela.adapters.store.ports import KeyValue, StoreFull
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.redis.backend import RedisKeyValue
+from sequela.adapters.store.sqlite.store import StoreLimits, memory_store
 from sequela.explain.ports import Observers
 from sequela.explain.telemetry import CacheLookup
 
 __all__ = ["redis_cluster", "redis_server"]
 
-STORES = ["memory", "tcp", "unix", "chunked", "cached", "fallback"]
+STORES = ["memory", "sqlite", "tcp", "unix", "chunked", "cached", "fallback"]
 CLUSTER = pytest.param("cluster", marks=pytest.mark.slow)
 
 
@@ -30,6 +31,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
     kind = request.param
     if kind == "memory":
         yield MemoryKeyValue()
+        return
+    if kind == "sqlite":
+        yield memory_store().values
         return
     server: RedisServer = request.getfixturevalue("redis_cluster" if kind == "cluster" else "redis_server")
     urls = {"unix": server.unix_url, "cluster": f"redis+cluster://127.0.0.1:{server.port}"}
@@ -139,6 +143,22 @@ def test_memory_refuses_more_lasting_entries_than_fit() -> None:
     assert (store.get("a"), store.get("b"), store.get("c")) == (None, b"y" * 1000, b"x" * 1000)
     store.put("huge", b"x" * 10_000, 60.0)
     assert store.get("huge") is None
+
+
+def test_sqlite_refuses_more_lasting_entries_than_fit() -> None:
+    """Rather than drop one; deleting or shrinking makes room. Those that expire do not count."""
+    store = memory_store(limits=StoreLimits(2000)).values
+    store.put("a", b"x" * 1000)
+    store.put("b", b"x" * 1000)
+    store.put("expires", b"x" * 1000, 60.0)
+    for put in (store.put, store.put_if_absent):
+        with pytest.raises(StoreFull, match="2000 bytes"):
+            put("c", b"x")
+    store.put("b", b"y" * 999)
+    store.put("c", b"z")
+    store.delete("a")
+    store.put("d", b"x" * 1000)
+    assert (store.get("a"), store.get("b"), store.get("c")) == (None, b"y" * 999, b"z")
 
 
 def test_memory_forgets_at_the_ttl() -> None:

@@ -17,9 +17,9 @@ from sequela.adapters.store.cache import CachedStore
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.ports import Store, StoreDown
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_store import redis_store
-from sequela.adapters.store.redis_url import RedisTimeouts
+from sequela.adapters.store.redis.backend import redis_store
+from sequela.adapters.store.redis.connection import RedisConnection
+from sequela.adapters.store.redis.url import RedisTimeouts
 from sequela.errors import Unavailable
 from sequela.explain.ports import Filter, Observer, Observers
 from sequela.explain.telemetry import CacheLookup, StoreState

@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import pickle
 import struct
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from adapters.store.store_samples import background, explanation
+from adapters.store.store_samples import background, explanation, kept_sequence, record_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sequela.adapters.store.envelope import BACKGROUND, BODY, RECORD, SkipReason, Unreadable, seal, unseal
+from sequela.adapters.store.ports import StoredRecord
 from sequela.adapters.store.serialization import (
     decode_background,
-    decode_explanation,
+    decode_body,
+    decode_record,
     encode_background,
-    encode_explanation,
-    seal,
-    unseal,
+    encode_body,
+    encode_record,
 )
+from sequela.adapters.store.zstandard import ZstdError, compress, decompress
+from sequela.explain.explanation import Cost, Explanation
+
+WHEN = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def through(made: Explanation) -> Explanation:
+    """An explanation as it is read back."""
+    record, body = decode_record(encode_record(record_of(made))), encode_body(made, kept_sequence())
+    return decode_body(StoredRecord(record, body.data)).explanation
 
 
 def test_an_explanation_comes_back_equal() -> None:
@@ -28,12 +44,31 @@ def test_an_explanation_comes_back_equal() -> None:
         explanation(1),
         explanation(2, players=200, labels={"k": "v\u2028\U0001f600"}, cut_short=True),
     ):
-        back = decode_explanation(encode_explanation(made))
+        back = through(made)
         assert back == made
         assert repr(back).replace("TzInfo(0)", "datetime.timezone.utc") == repr(made).replace(
             "TzInfo(0)", "datetime.timezone.utc"
         )
         assert math.copysign(1, back.targets[0].score) == -1
+
+
+def test_a_record_comes_back_equal() -> None:
+    """Every field, with its type."""
+    made = record_of(explanation(1, caller_id="\x00", labels={"k": "v\u2028"}), "f" * 64)
+    assert decode_record(encode_record(made)) == made
+
+
+def test_a_body_says_nothing_of_the_request() -> None:
+    """Neither its bytes nor its digest depend on who asked."""
+    one = explanation(1, caller_id="alert 4711", labels={"team": "ato-team"})
+    other = dataclasses.replace(
+        explanation(1), name="explanations/x", create_time=WHEN, model="models/x/versions/9", cost=Cost()
+    )
+    assert encode_body(one, kept_sequence()) == encode_body(other, kept_sequence())
+    content = unseal(BODY, encode_body(one, kept_sequence()).data)
+    assert not any(text in content for text in (b"4711", b"ato-team", b"/e1", b"models/m"))
+    assert encode_body(one, None).digest != encode_body(one, kept_sequence()).digest
+    assert encode_body(one, kept_sequence(3)).digest != encode_body(one, kept_sequence()).digest
 
 
 @settings(max_examples=300, deadline=None)
@@ -43,7 +78,7 @@ def test_floats_come_back_bit_for_bit(numbers: list[float]) -> None:
     made = dataclasses.replace(
         explanation(), pruning=dataclasses.replace(explanation().pruning, tolerance=tuple(numbers))
     )
-    back = decode_explanation(encode_explanation(made))
+    back = through(made)
     for put, got in zip(numbers, back.pruning.tolerance, strict=True):
         assert struct.pack("<d", got) == struct.pack("<d", put) or (math.isnan(got) and math.isnan(put))
 
@@ -76,21 +111,40 @@ def test_a_background_in_any_memory_order_is_stored_alike() -> None:
 FOREIGN = [
     b"",
     b"SQ1",
+    b"SQb\x01",
     b"{}",
     pickle.dumps({"a": 1}),
     b"\x80\x04",
-    seal(b""),
-    seal(b"{}"),
-    seal(b"[[1]]"),
-    seal(b"\xff" * 99),
+    seal(BACKGROUND, b"another kind"),
+    seal(RECORD, b"another kind"),
+    zlib.compress(b"x" * 99),
 ]
 
 
 @pytest.mark.parametrize("foreign", FOREIGN, ids=range(len(FOREIGN)))
-def test_foreign_bytes_decode_to_none(foreign: bytes) -> None:
+def test_foreign_bytes_are_recognised(foreign: bytes) -> None:
     """Whatever somebody put there; a pickle is not even looked into."""
-    assert decode_explanation(foreign) is None
-    assert decode_background(foreign) is None
+    assert reason(lambda: decode_body(StoredRecord(record_of(explanation()), foreign))) is SkipReason.FOREIGN
+    if not foreign.startswith(b"SQr"):
+        assert reason(lambda: decode_record(foreign)) is SkipReason.FOREIGN
+    if not foreign.startswith(b"SQg"):
+        assert reason(lambda: decode_background(foreign)) is SkipReason.FOREIGN
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[[1]]", b"\xff" * 99, b"\x02\0\0\0{}", b"\xff" * 2000])
+def test_content_of_another_form_is_damage(content: bytes) -> None:
+    """Though the envelope is right."""
+    body = StoredRecord(record_of(explanation()), seal(BODY, content))
+    assert reason(lambda: decode_body(body)) is SkipReason.DAMAGED
+    assert reason(lambda: decode_record(seal(RECORD, content))) is SkipReason.DAMAGED
+    assert reason(lambda: decode_background(seal(BACKGROUND, content))) is SkipReason.DAMAGED
+
+
+def test_a_version_that_is_not_known_is_said() -> None:
+    """Of every kind."""
+    for kind, decode in ((RECORD, decode_record), (BACKGROUND, decode_background)):
+        newer = dataclasses.replace(kind, version=kind.version + 1)
+        assert reason(functools.partial(decode, seal(newer, b"whatever it has"))) is SkipReason.VERSION
 
 
 @settings(max_examples=200, deadline=None)
@@ -99,32 +153,44 @@ def test_a_flipped_bit_is_noticed(place: int, bit: int, large: bool) -> None:
     """Anywhere, compressed or not."""
     data = bytearray(encode_background(background(rows=100 if large else 1)))
     data[place % len(data)] ^= 1 << bit
-    assert decode_background(bytes(data)) is None
+    assert reason(lambda: decode_background(bytes(data))) in SkipReason
 
 
 @settings(max_examples=50, deadline=None)
 @given(length=st.integers(0, 2000))
 def test_a_truncated_value_is_noticed(length: int) -> None:
     """Wherever it ends."""
-    data = encode_explanation(explanation())
-    assert decode_explanation(data[: min(length, len(data) - 1)]) is None
+    data = encode_body(explanation(), kept_sequence()).data
+    cut = StoredRecord(record_of(explanation()), data[: min(length, len(data) - 1)])
+    assert reason(lambda: decode_body(cut)) in SkipReason
 
 
-def test_a_header_that_lies_decodes_to_none() -> None:
-    """Element types we never write, parts that do not exist, shapes larger than the data."""
-    for header in (
-        '[["rows","x","|O",[1]]]',
-        '[["other","x","<f4",[1]]]',
-        '[["rows","x","<f4",[99]]]',
+def test_a_header_that_lies_is_damage() -> None:
+    """Element types we never write, parts that do not exist, shapes larger than the data or negative."""
+    for head in (
+        '[{"part":"rows","name":"x","form":{"dtype":"|O","shape":[1]}}]',
+        '[{"part":"other","name":"x","form":{"dtype":"<f4","shape":[1]}}]',
+        '[{"part":"rows","name":"x","form":{"dtype":"<f4","shape":[99]}}]',
+        '[{"part":"rows","name":"x","form":{"dtype":"<f4","shape":[-1]}}]',
+        '[{"part":"rows","name":"x","form":{"dtype":"<f4","shape":[4294967296,4294967296]}}]',
         "7",
         "[7]",
     ):
-        content = struct.pack("<I", len(header)) + header.encode() + bytes(4)
-        assert decode_background(seal(content)) is None
+        sealed = seal(BACKGROUND, struct.pack("<I", len(head)) + head.encode() + bytes(4))
+        assert reason(functools.partial(decode_background, sealed)) is SkipReason.DAMAGED
 
 
 def test_long_content_is_compressed() -> None:
-    """A kilobyte or more; the content comes back either way."""
+    """A kilobyte or more; the content comes back either way. A bomb does not unfold."""
     for content in (b"x" * 10, b"x" * 100_000):
-        assert unseal(seal(content)) == content
-    assert len(seal(b"x" * 100_000)) < 1000
+        assert unseal(BODY, seal(BODY, content)) == content
+    assert len(seal(BODY, b"x" * 100_000)) < 1000
+    with pytest.raises(ZstdError, match="at most 99 bytes"):
+        decompress(compress(bytes(100)), 99)
+
+
+def reason(decode: Callable[[], object]) -> SkipReason:
+    """Why bytes cannot be read."""
+    with pytest.raises(Unreadable) as caught:
+        decode()
+    return caught.value.reason

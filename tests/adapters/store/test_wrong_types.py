@@ -17,8 +17,8 @@ from redis_server import RedisServer, eventually, redis_server, running
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
+from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.errors import NotFound
 from sequela.explain.ports import Filter
 from sequela.explain.telemetry import StoreState

@@ -15,8 +15,9 @@ from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.model_names import check_model_file, check_needs_no_server, with_known_names
 from sequela_client.cli.option_flags import explain_options, given_options
 from sequela_client.cli.output_files import HEADING, OutputFiles, output_files
-from sequela_client.cli.server_options import ServerOptions, server_options
+from sequela_client.cli.server_options import ServerOptions, check_named, server_options
 from sequela_client.cli.terminal import waiting
+from sequela_client.client import Sequela
 from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.inputs import BackgroundLike, Sequence
 from sequela_client.local_server import embedded_server
@@ -134,17 +135,18 @@ def explain(**values: Any) -> None:
         raise click.UsageError(
             "--schema goes with the URI of an endpoint; that of an ONNX file lies beside the file"
         )
-    if server.address is None and server.has_tls:
-        raise click.UsageError("--secure, --ca, --cert and --key go with --server")
+    check_named(server.address)
     diagnostics.check_server(server.address)
     check_model_file(model)
     if server.address is None:
         check_needs_no_server(model)
     given, average = _load(values)
     with ExitStack() as stack:
-        address = server.address or stack.enter_context(_own_server(model, diagnostics))
-        sequela = stack.enter_context(server.connect(address, values["timeout"]))
-        if server.address is not None:
+        if server.address is None:
+            sequela = Sequela(stack.enter_context(_own_server(model, diagnostics)), timeout=values["timeout"])
+            stack.enter_context(sequela)
+        else:
+            sequela = stack.enter_context(server.connect(server.address, values["timeout"]))
             stack.enter_context(with_known_names(sequela, model))
         needed = any(file_inputs.needs_layout(each) for each in (given, average) if each)
         known = layout(sequela, model, schema) if needed else None

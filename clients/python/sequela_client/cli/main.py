@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import click
 
+from sequela_client.cli.access_token import token
 from sequela_client.cli.cohort_report import cohort_report
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
@@ -94,5 +95,5 @@ def main() -> None:
     write_in_any_encoding()
 
 
-for _command in (demo, explain, explain_all, models, cohort_report, serve):
+for _command in (demo, explain, explain_all, models, cohort_report, serve, token):
     main.add_command(_command)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, Info, PlatformCollector, ProcessCollector
 
+from sequela.adapters.metrics.access_metrics import AccessMetrics
 from sequela.adapters.metrics.api_metrics import CallMetrics, ExecutorMetrics, HttpMetrics
 from sequela.adapters.metrics.engine_metrics import EngineMetrics
 from sequela.adapters.metrics.explain_metrics import ExplanationMetrics, ModelMetrics, ModelStateCollector
@@ -40,6 +41,7 @@ class PrometheusObserver:
             ModelMetrics(self.registry),
             StoreMetrics(self.registry),
             EndpointMetrics(self.registry),
+            AccessMetrics(self.registry),
             EngineMetrics(self.registry),
         )
 

@@ -16,13 +16,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 
-import structlog
 from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from sequela.adapters.onnx.loader import ModelBytes
+from sequela.adapters.store.envelope import SkipReason
 from sequela.adapters.store.ports import Store, StoreDown
+from sequela.adapters.store.skip_log import NOBODY, SkipLog
 from sequela.errors import AlreadyExists
+from sequela.explain.ports import Observer
 from sequela.names import ModelName, ModelPattern
 
 VERSIONS = "models"
@@ -55,13 +57,18 @@ class _UploadRecord:
 
 
 _records = TypeAdapter(_UploadRecord)
-_log = structlog.get_logger(__name__)
 
 
 class Uploads:
-    """All uploaded models. Every method may raise StoreDown, but `find` still returns what it found before."""
+    """All uploaded models. Every method may raise StoreDown, but `find` still returns what it found before.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: The backend.
+        observer: Receives a record of every entry that is skipped.
+    """
+
+    def __init__(self, store: Store, observer: Observer = NOBODY) -> None:
+        self._skips = SkipLog(observer)
         self._values = store.values
         self._index = store.index
         self._lock = threading.Lock()
@@ -104,7 +111,8 @@ class Uploads:
     def by_digest(self, digest: str) -> Upload | None:
         """Returns an upload with these files."""
         entry = self._values.get(_digest_key(digest))
-        upload = self._read_record(ModelName.of_entry(entry.decode())) if entry else None
+        name = self._name(entry.decode(errors="surrogateescape")) if entry else None
+        upload = self._read_record(name) if name else None
         # The entry may be out of date: the version can have been deleted and uploaded again with other files.
         return upload if upload and upload.digest == digest else None
 
@@ -179,9 +187,15 @@ class Uploads:
     def _uploads(self, after: str) -> Iterator[Upload]:
         """Yields all uploads after an entry, in the order of entries."""
         while entries := self._index.page(VERSIONS, after, PAGE_SIZE):
-            names = map(ModelName.of_entry, entries)
+            names = filter(None, map(self._name, entries))
             yield from (upload for name in names if (upload := self._read_record(name)))
             after = entries[-1]
+
+    def _name(self, entry: str) -> ModelName | None:
+        name = ModelName.of_entry(entry)
+        if name is None:  # another program wrote it
+            self._skips.skip(SkipReason.FOREIGN, f"{VERSIONS}: {entry}")
+        return name
 
     def _read_record(self, name: ModelName) -> Upload | None:
         data = self._values.get(_name_key(name))
@@ -190,7 +204,7 @@ class Uploads:
         try:
             record = _records.validate_json(data)
         except ValidationError:
-            _log.warning("stored model unreadable", key=_name_key(name))
+            self._skips.skip(SkipReason.DAMAGED, _name_key(name))
             return None
         return Upload(name, record.digest, record.create_time)
 

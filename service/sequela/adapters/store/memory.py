@@ -1,23 +1,15 @@
-"""The backend in the process: limited in size, and lost when the process ends.
-
-The index keeps sorted lists with the standard library's `bisect`. docs/design.md says why no library is used.
-"""
+"""Values in the process, limited in size: the caches in front of a store."""
 
 from __future__ import annotations
 
-import math
 import threading
 import time
-from bisect import bisect_left, bisect_right
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cachetools import TLRUCache
 
-from sequela.adapters.store.absent_records import AbsentRecords
-from sequela.adapters.store.leases import ProcessLeases
-from sequela.adapters.store.ports import Store, StoreFull
+from sequela.adapters.store.ports import StoreFull
 
 ENTRY_OVERHEAD_BYTES = 256
 """Size of an entry in bytes besides its value: the key, Python's objects and the slots in hash tables."""
@@ -30,13 +22,6 @@ MAX_ENTRIES = 100_000
 class _ExpiringValue:
     value: bytes
     ttl_seconds: float
-
-
-def memory_store(max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> Store:
-    """Returns an empty store. The arguments are those of `MemoryKeyValue`."""
-    return Store(
-        MemoryKeyValue(max_bytes, max_entries), MemoryIndex(max_entries), AbsentRecords(), ProcessLeases()
-    )
 
 
 class MemoryKeyValue:
@@ -115,105 +100,6 @@ class MemoryKeyValue:
         self._expiring[key] = entry
         while len(self._expiring) > self._max_entries:
             self._expiring.popitem()
-
-
-@dataclass(slots=True)
-class _SortedSet:
-    expires: float
-    entries: list[str] = field(default_factory=list)
-
-
-class MemoryIndex:
-    """Implements `Index`. When space runs out, whole sets that expire are dropped, the least recently written first.
-
-    Sets that do not expire have no limit of their own: their entries name keys, and the number of keys is limited.
-
-    Args:
-        max_entries: How many entries all sets that expire may have together.
-        clock: Returns the time in seconds.
-    """
-
-    def __init__(self, max_entries: int = MAX_ENTRIES, clock: Callable[[], float] = time.monotonic) -> None:
-        self._max_entries = max_entries
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._permanent: dict[str, _SortedSet] = {}
-        self._expiring: OrderedDict[str, _SortedSet] = OrderedDict()
-        self._expiring_entries = 0
-
-    def add(self, name: str, entry: str, ttl_seconds: float | None = None) -> None:
-        """See `Index`."""
-        with self._lock:
-            # Taken out and put back, so that the set moves to the end and its size is counted once.
-            found = self._pop(name) or _SortedSet(math.inf)
-            place = bisect_left(found.entries, entry)
-            # A slice, because `place` may be behind the last entry.
-            if found.entries[place : place + 1] != [entry]:
-                found.entries.insert(place, entry)
-            if ttl_seconds is None:
-                self._permanent[name] = found
-            else:
-                found.expires = self._clock() + ttl_seconds
-                self._expiring[name] = found  # at the end: the most recently written
-                self._expiring_entries += len(found.entries)
-                self._drop_surplus()
-
-    def remove(self, name: str, *entries: str) -> None:
-        """See `Index`."""
-        with self._lock:
-            found = self._find(name)
-            if found is None:
-                return
-            for entry in entries:
-                place = bisect_left(found.entries, entry)
-                if found.entries[place : place + 1] == [entry]:
-                    self._delete(name, found, place, place + 1)
-
-    def page(self, name: str, after: str, limit: int) -> tuple[str, ...]:
-        """See `Index`."""
-        with self._lock:
-            found = self._find(name)
-            if found is None:
-                return ()
-            start = bisect_right(found.entries, after)
-            return tuple(found.entries[start : start + limit])
-
-    def trim(self, name: str, after: str) -> None:
-        """See `Index`."""
-        with self._lock:
-            found = self._find(name)
-            if found is not None:
-                self._delete(name, found, bisect_right(found.entries, after), len(found.entries))
-
-    def _find(self, name: str) -> _SortedSet | None:
-        found = self._permanent.get(name) or self._expiring.get(name)
-        return found if found and found.expires > self._clock() else None
-
-    def _pop(self, name: str) -> _SortedSet | None:
-        found = self._find(name)
-        self._permanent.pop(name, None)
-        self._drop(name)
-        return found
-
-    def _drop(self, name: str) -> None:
-        found = self._expiring.pop(name, None)
-        if found:
-            self._expiring_entries -= len(found.entries)
-
-    def _delete(self, name: str, found: _SortedSet, start: int, stop: int) -> None:
-        del found.entries[start:stop]
-        if name in self._expiring:
-            self._expiring_entries -= stop - start
-
-    def _drop_surplus(self) -> None:
-        """Drops expired sets and those written longest ago. A last set that is too large loses its end."""
-        while len(self._expiring) > 1:
-            name, oldest = next(iter(self._expiring.items()))
-            if self._expiring_entries <= self._max_entries and oldest.expires > self._clock():
-                return
-            self._drop(name)
-        name, newest = next(iter(self._expiring.items()))
-        self._delete(name, newest, min(self._max_entries, len(newest.entries)), len(newest.entries))
 
 
 def _size(value: bytes) -> int:

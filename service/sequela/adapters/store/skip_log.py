@@ -9,10 +9,13 @@ from collections.abc import Callable
 import structlog
 
 from sequela.adapters.store.envelope import SkipReason
-from sequela.explain.ports import Observer
+from sequela.explain.ports import Observer, Observers
 from sequela.explain.telemetry import EntrySkipped
 
 LOG_INTERVAL_SECONDS = 60.0
+
+NOBODY = Observers(())
+"""An observer for those who need none."""
 
 _log = structlog.get_logger(__name__)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from sequela.access.credentials import ClientCertificate, Credentials, bearer_token
+from sequela.access.credentials import CallerCredentials, ClientCertificate, bearer_token
 from sequela.api.grpc.context import Context
 
 AUTHORIZATION_KEY = "authorization"
@@ -18,18 +20,25 @@ def token_of(metadata: Iterable[Any] | None) -> str:
     return bearer_token(found) if isinstance(found, str) else ""
 
 
-def credentials_of(context: Context, token: str) -> Credentials:
+def credentials_of(context: Context, token: str) -> CallerCredentials:
     """Returns the token, and the certificate of the call's connection."""
-    return Credentials(token, _certificate(context.auth_context()))
+    return CallerCredentials(token, _certificate(context.auth_context()))
 
 
 def _certificate(properties: Mapping[str, Iterable[bytes]]) -> ClientCertificate | None:
     """Returns the client's certificate, or None if the connection has none."""
-    pem = _texts(properties, "x509_pem_cert")
+    pem = properties.get("x509_pem_cert")
     if not pem:
         return None
-    return ClientCertificate.of(pem[0], _texts(properties, "peer_dns"), _texts(properties, "peer_uri"))
+    dns, uris = properties.get("peer_dns", ()), properties.get("peer_uri", ())
+    return _parse(next(iter(pem)), tuple(dns), tuple(uris))
 
 
-def _texts(properties: Mapping[str, Iterable[bytes]], key: str) -> list[str]:
-    return [each.decode("utf-8", "replace") for each in properties.get(key, ())]
+# A connection sends the same certificate with every call.
+@lru_cache(maxsize=1024)
+def _parse(pem: bytes, dns: tuple[bytes, ...], uris: tuple[bytes, ...]) -> ClientCertificate:
+    return ClientCertificate.of(ssl.PEM_cert_to_DER_cert(pem.decode()), map(_text, dns), map(_text, uris))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")

@@ -15,7 +15,7 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from sequela.access.credentials import Credentials
+from sequela.access.credentials import CallerCredentials
 from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.access_record import AccessRecord, access_record, note_resource
 from sequela.api.drain_gate import DrainGate
@@ -70,16 +70,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         call = Call(kind, service, method)
         token = token_of(handler_call_details.invocation_metadata)
         try:
-            self._access.check_early(name_of(call), Credentials(token))
+            self._access.check_early(name_of(call), CallerCredentials(token))
         except SequelaError as error:
-            return self._refuse(call, error)
+            return self._refuse(call, CallerCredentials(token), error)
         return self._wrap(handler, call, token)
 
-    def _refuse(self, call: Call, error: SequelaError) -> Any:
+    def _refuse(self, call: Call, credentials: CallerCredentials, error: SequelaError) -> Any:
         """Returns a handler that ends a call at once. It reads streams, so that gRPC does not wait for a message."""
 
         async def method(_: AsyncIterator[bytes], context: Context) -> None:
-            async with self._observe(call, context):
+            async with self._observe(call, context) as record:
+                # Once more, so that the record names the caller.
+                self._access.admit(name_of(call), credentials, record)
                 raise error
 
         return grpc.stream_stream_rpc_method_handler(method)
@@ -96,7 +98,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 credentials = credentials_of(context, token)
 
                 def admit() -> None:
-                    record.caller = self._access.admit(name_of(call), credentials)
+                    self._access.admit(name_of(call), credentials, record)
 
                 admit()
                 return await gives(call, behaviour(takes(call, admit, parse, given), context), context)

@@ -1,0 +1,64 @@
+"""Where the store is: in memory, in a file, or in Redis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from platformdirs import user_state_path
+
+FORMS = (
+    "memory:, a path, sqlite:PATH, or a URL of Redis (redis://…, rediss://…, unix://…, redis+sentinel://…, "
+    "redis+cluster://…)"
+)
+"""What `--store` may be, for messages."""
+
+_FILE_NAME = "store.db"
+_REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel", "cluster")
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """The store is lost when the process ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class InFile:
+    """The store is an SQLite file of this server."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class InRedis:
+    """The store is shared by all servers that use this Redis."""
+
+    url: str
+
+
+StoreLocation: TypeAlias = InMemory | InFile | InRedis
+
+
+def default_path() -> Path:
+    """Returns the file in the user's folder for state, such as `~/.local/state/sequela/store.db`."""
+    return user_state_path("sequela", appauthor=False) / _FILE_NAME
+
+
+def parse_location(text: str) -> StoreLocation:
+    """Reads a setting. Empty means the default path.
+
+    Raises:
+        ValueError: It has none of the forms in `FORMS`.
+    """
+    if not text:
+        return InFile(default_path())
+    if text in ("memory", "memory:"):
+        return InMemory()
+    scheme, found, _ = text.partition("://")
+    if found and scheme.lower().rpartition("+")[2] in _REDIS_SCHEMES:
+        return InRedis(text)
+    if found or text == "sqlite:":
+        # The URL may have a password, so only its scheme is shown.
+        raise ValueError(f"must be {FORMS}, not {scheme + '://…' if found else text}")
+    return InFile(Path(text.removeprefix("sqlite:")).expanduser())

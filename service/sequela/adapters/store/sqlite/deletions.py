@@ -1,0 +1,121 @@
+"""Deletes explanations: a tombstone at once, then the records in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sequela.adapters.store.ports import Record
+from sequela.adapters.store.sqlite.database import Connection
+from sequela.adapters.store.sqlite.schema import microseconds, selector_digest, selectors_of
+from sequela.explain.explanation_query import CallerSelector, LabelSelector, NameSelector, Selector
+
+BATCH_RECORDS = 500
+"""How many records are removed in one transaction. Others can read and write in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A deletion of all selected records that were accepted until `made`, in microseconds."""
+
+    selector: Selector
+    made: int
+
+    def covers(self, record: Record) -> bool:
+        """Returns whether the record is deleted."""
+        return microseconds(record.accepted) <= self.made and self.selector.matches(record.summary)
+
+
+def begin(connection: Connection, deletion: Deletion, expires: int) -> int:
+    """Writes the tombstone and the pending deletion. Returns how many records are deleted by them."""
+    query = "INSERT OR REPLACE INTO tombstone (selector, made, expires) VALUES (?, ?, ?)"
+    connection.execute(query, (selector_digest(deletion.selector), deletion.made, expires))
+    query = "INSERT OR REPLACE INTO pending_deletion (kind, key, value, made) VALUES (?, ?, ?, ?)"
+    connection.execute(query, (*_columns(deletion.selector), deletion.made))
+    source, values = _selected(deletion)
+    query = f"SELECT count(*) {source} AND record.expires > ?"
+    return int(connection.execute(query, (*values, deletion.made)).fetchone()[0])
+
+
+def remove_batch(connection: Connection, deletion: Deletion) -> bool:
+    """Removes up to `BATCH_RECORDS` records. Returns whether none is left, and then forgets the pending deletion."""
+    source, values = _selected(deletion)
+    query = f"SELECT record.id {source} LIMIT {BATCH_RECORDS}"
+    found = [row[0] for row in connection.execute(query, values)]
+    remove_records(connection, found)
+    if len(found) == BATCH_RECORDS:
+        return False
+    query = "DELETE FROM pending_deletion WHERE kind = ? AND key = ? AND value = ? AND made <= ?"
+    connection.execute(query, (*_columns(deletion.selector), deletion.made))
+    return True
+
+
+def pending(connection: Connection) -> list[Deletion]:
+    """Returns the deletions that are not complete."""
+    rows = connection.execute("SELECT kind, key, value, made FROM pending_deletion")
+    return [Deletion(_selector(kind, key, value), made) for kind, key, value, made in rows]
+
+
+def is_covered(connection: Connection, record: Record) -> bool:
+    """Returns whether a tombstone says that the record was deleted before it is stored."""
+    digests = [selector_digest(selector) for selector in selectors_of(record.summary)]
+    marks = ", ".join("?" * len(digests))
+    query = f"SELECT 1 FROM tombstone WHERE selector IN ({marks}) AND made >= ? LIMIT 1"  # noqa: S608
+    return connection.execute(query, (*digests, microseconds(record.accepted))).fetchone() is not None
+
+
+def remove_records(connection: Connection, identifiers: Sequence[int]) -> None:
+    """Removes records with their labels, and bodies that no other record uses."""
+    remove_unused(connection, remove_rows(connection, identifiers))
+
+
+def remove_rows(connection: Connection, identifiers: Sequence[int]) -> set[int]:
+    """Removes records with their labels. Returns the bodies that they used."""
+    rows = [(identifier,) for identifier in identifiers]
+    query = "SELECT body FROM record WHERE id = ?"
+    bodies = {body for row in rows for (body,) in connection.execute(query, row)}
+    connection.executemany("DELETE FROM label WHERE record = ?", rows)
+    connection.executemany("DELETE FROM record WHERE id = ?", rows)
+    return bodies
+
+
+def remove_unused(connection: Connection, bodies: Iterable[int]) -> None:
+    """Removes those of the bodies that no record uses."""
+    query = "DELETE FROM body WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM record WHERE body = ?1)"
+    connection.executemany(query, [(body,) for body in bodies])
+
+
+def _selected(deletion: Deletion) -> tuple[str, tuple[object, ...]]:
+    """Returns the tables and the condition that select the records, and the values of the condition."""
+    source, values = _source(deletion.selector)
+    return f"FROM {source} AND record.accepted <= ?", (*values, deletion.made)
+
+
+def _source(selector: Selector) -> tuple[str, tuple[str, ...]]:
+    match selector:
+        case NameSelector(name):
+            return "record WHERE record.name = ?", (name,)
+        case CallerSelector(caller_id):
+            return "record WHERE record.alert = ? AND record.alert <> ''", (caller_id,)
+        case LabelSelector(key, value):
+            joined = "label JOIN record ON record.id = label.record"
+            return f"{joined} WHERE label.key = ? AND label.value = ?", (key, value)
+
+
+def _columns(selector: Selector) -> tuple[str, str, str]:
+    match selector:
+        case NameSelector(name):
+            return "name", name, ""
+        case CallerSelector(caller_id):
+            return "caller", caller_id, ""
+        case LabelSelector(key, value):
+            return "label", key, value
+
+
+def _selector(kind: str, key: str, value: str) -> Selector:
+    match kind:
+        case "name":
+            return NameSelector(key)
+        case "caller":
+            return CallerSelector(key)
+    return LabelSelector(key, value)
