@@ -19,7 +19,8 @@ GRU = BY_NAME["gru"]
 
 
 def serving(redis: RedisServer, **changed: Any) -> Serving:
-    return Serving(embedded(model_repository=ROOT, store=redis.url, redis_retry_after=0.2, **changed))
+    given = {"store": redis.url, "redis_retry_after": 0.2, **changed}
+    return Serving(embedded(model_repository=ROOT, **given))
 
 
 def metric(running: Serving, name: str) -> float:
