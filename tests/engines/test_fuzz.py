@@ -35,6 +35,7 @@ def test_the_same_seed_makes_the_same_models(case: campaign.Case) -> None:
     )
 
 
+@pytest.mark.slow
 def test_many_of_the_nodes_run() -> None:
     """Random nodes that are all refused when they are loaded would show little."""
     outcomes = campaign.run(nodes.case, 300, seed=3)

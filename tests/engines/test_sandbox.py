@@ -164,10 +164,10 @@ def test_others_go_on_while_engines_die() -> None:
 
         honest = threading.Thread(target=ask_on)
         honest.start()
-        for attack in ["abort", "crash", "send_garbage", "allocate", "exit"] * 4:
+        for attack in ["abort", "crash", "send_garbage", "allocate", "exit"] * 2:
             with pytest.raises(EngineLost):
                 pool.call(attack.encode(), Deadline(30), upper, "attacker")
         over.set()
         honest.join()
     assert answers == [str(number) for number in range(len(answers))]
-    assert len(answers) > 20
+    assert len(answers) > 10
