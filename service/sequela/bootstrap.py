@@ -42,9 +42,11 @@ from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
 from sequela.api.executors import Executor, Executors
 from sequela.api.grpc.listener import GrpcListener, TlsCredentials
+from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.services import SERVICE_NAMES, services
 from sequela.api.http_server import HttpServer, application
 from sequela.api.inference.open_inference import OpenInference
+from sequela.api.message_budget import MessageBudget
 from sequela.api.permissions import Permissions
 from sequela.api.readiness import ConfiguredStates, Readiness
 from sequela.api.rest.body_reader import BodyReader
@@ -71,6 +73,9 @@ MIN_EXPLAIN_THREADS = 2
 """The smallest number of concurrent explanations, so that a long one does not block all others. By default there are as
 many as workers: more of them would compete for the interpreter lock and delay every answer.
 """
+
+PROBE_MESSAGES = 2
+"""How many messages of health checks are read at a time."""
 
 CONCLUSION_SECONDS = 0.012
 """Approximate processor time, in seconds, to solve, encode and send an explanation once its time is over."""
@@ -152,7 +157,17 @@ def build(
     )
     http = _http(settings, pages, tls)
     offered = services(catalog, inference)
-    server = Server(_listener(settings, tls), offered, executors, readiness, http, observer, gate, access)
+    server = Server(
+        _listener(settings, tls),
+        offered,
+        executors,
+        readiness,
+        http,
+        observer,
+        gate,
+        _reader(settings, observer),
+        access,
+    )
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)
 
@@ -268,6 +283,13 @@ def _http(settings: Settings, pages: Starlette, tls: WatchedFiles[TlsContent] | 
         ReloadingContext.of(tls) if tls and settings.serves_https else None,
         settings.max_connection_age,
     )
+
+
+def _reader(settings: Settings, observer: Observer) -> MessageReader:
+    size = settings.max_message_bytes
+    probes = MessageBudget(PROBE_MESSAGES * size, size, observer)
+    budget = MessageBudget(settings.max_message_bytes_in_flight, size, observer)
+    return MessageReader(budget, probes, settings.upload_timeout, settings.stream_window)
 
 
 def _listener(settings: Settings, tls: WatchedFiles[TlsContent] | None) -> GrpcListener:

@@ -113,6 +113,18 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
         "info", description="Lowest level that is logged: debug, info, warning or error."
     )
     max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message.")
+    max_message_bytes_in_flight: int = Field(
+        1 << 30,
+        ge=1024,
+        description="Memory for the gRPC messages of all calls together. A message that is still arriving counts with "
+        "--max-message-bytes. Calls that do not fit wait, and are refused when their time is over.",
+    )
+    upload_timeout: float = Field(
+        120.0,
+        gt=0,
+        description="Seconds that a gRPC message, an HTTP body or a whole model may take to arrive. While others wait "
+        "for room, a message that takes longer than a second is ended.",
+    )
     keepalive: float = Field(
         60.0, gt=0, description="Seconds without traffic after which the server pings a gRPC connection."
     )

@@ -78,6 +78,8 @@ class GrpcListener:
             ("grpc.keepalive_time_ms", _millis(self.keepalive)),
             ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
             ("grpc.keepalive_permit_without_calls", 1),
+            # Otherwise gRPC would accept megabytes of a message that the server does not read yet.
+            ("grpc.http2.bdp_probe", 0),
             ("grpc.so_reuseport", 0),  # by default gRPC would share a port that is already in use
             *(age if self.max_connection_age else ()),
         ]
