@@ -40,6 +40,7 @@ from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
+from sequela.api.engine_port import NoEngines
 from sequela.api.executors import Executor, Executors
 from sequela.api.grpc.listener import GrpcListener, TlsCredentials
 from sequela.api.grpc.message_reader import MessageReader
@@ -59,12 +60,18 @@ from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.serial_workers import SerialWorkers
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.concurrency.worker_pool import WorkerPool
-from sequela.engine_pools import build_upload_loader, count_upload_engines
+from sequela.engine_pools import (
+    build_model_engines,
+    build_upload_loader,
+    count_engines,
+    count_upload_engines,
+)
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
 from sequela.explain.telemetry import AuditLineLost
 from sequela.explain.tracer import NO_TRACE, Tracer
+from sequela.model_engines.engine_service import StoredParts
 from sequela.settings import Settings
 
 log = structlog.get_logger("sequela.bootstrap")
@@ -119,10 +126,13 @@ def build(
     pool = WorkerPool(workers, pin_to(own_cores(workers)))
     closing.callback(pool.close)
     metrics.watch(pool)
-    loader = Loader(limits, settings.model_threads, settings.execution_provider)
     endpoint_registry = EndpointRegistry(settings.endpoint_rules, limits, observer)
     closing.callback(endpoint_registry.close)
-    configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry)
+    elsewhere = build_model_engines(settings, metrics, observer, closing)
+    engines = elsewhere.engines if elsewhere else None
+    here = Loader(limits, settings.model_threads, settings.execution_provider)
+    loader = elsewhere.loader if elsewhere else here
+    configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry, engines)
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = Uploads(store, observer)
@@ -135,15 +145,20 @@ def build(
         store.records, observer, settings.explanation_ttl, settings.keep_sequences
     )
     # Both explainers share the store, so equal requests must not be answered twice at the same time.
-    make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=SingleFlight())
+    flights = SingleFlight()
+    make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=flights)
     upload_workers = SerialWorkers(count_upload_engines(settings))
     closing.callback(upload_workers.close)
     upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
     explainer = explainer or make(pool, diagnostics=diagnostics)
 
-    executors = _executors(settings, pool.workers, observer)
+    if engines:
+        engines.connect(StoredParts(store.records, backgrounds, flights, observer))
+    executors = _executors(settings, count_engines(settings) or pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    dataplane = DataPlane(explainer, upload_explainer, models, explanations, executors, policy, limits)
+    dataplane = DataPlane(
+        explainer, upload_explainer, models, explanations, executors, engines or NoEngines(), policy, limits
+    )
     catalog = Catalog(models, backgrounds, executors, limits)
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)
     inference = OpenInference(dataplane, version(), readiness.why_not)

@@ -8,6 +8,12 @@ from pydantic import BaseModel, Field
 class EngineSettings(BaseModel):
     """A part of `Settings`."""
 
+    engines: int | None = Field(
+        None,
+        ge=0,
+        description="Number of processes that run the operator's models, each on a core of its own; 0 runs them in the "
+        "server's own process. Unset: one for each core that the process may use, or 0 if there is only one core.",
+    )
     upload_engines: int | None = Field(
         None,
         ge=1,
@@ -30,5 +36,6 @@ class EngineSettings(BaseModel):
     quarantine_seconds: float = Field(
         600.0,
         ge=0,
-        description="How long, in seconds, an uploaded or inline model that ended its process is not run again.",
+        description="How long, in seconds, an uploaded or inline model that ended its process is not run again, nor a "
+        "request that ended several.",
     )

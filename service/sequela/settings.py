@@ -31,7 +31,7 @@ SECTIONS = {
     "workers": "Concurrency and deadlines",
     "max_events": "Limits of one request",
     "model_repository": "Models",
-    "upload_engines": "Engines",
+    "engines": "Engines",
     "endpoint_allow": "Models behind endpoints",
     "store": "Storage",
     "tokens": "Access",

@@ -132,6 +132,7 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     calls: list[tuple[str, Any]] = field(default_factory=list)
     models: set[str] = field(default_factory=set)
     backgrounds: set[str] = field(default_factory=set)
+    upload_failures: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -176,6 +177,9 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     def RegisterModel(
         self, requests: Iterable[pb.RegisterModelRequest], context: Any
     ) -> pb.RegisterModelResponse:
+        if self.upload_failures:
+            self.upload_failures -= 1
+            refuse(context, grpc.StatusCode.UNAVAILABLE, "DRAINING", "draining")
         header = next(iter(requests)).header
         content = b"".join(message.onnx_chunk for message in requests)
         self.calls.append(("RegisterModel", content))

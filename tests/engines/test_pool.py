@@ -84,6 +84,7 @@ def test_a_task_that_ignores_cancellation_is_ended() -> None:
     """Its caller hears that he cancelled, since the error of the engine would mislead."""
     listener = Listener()
     with running(size=1, listener=listener) as pool:
+        call(pool, "echo x")
         with pytest.raises(Cancelled):
             pool.call(b"hang", change_later(Deadline.cancel), upper)
         assert call(pool, "echo next") == "next"
@@ -101,6 +102,7 @@ def test_an_engine_is_ended_in_time_though_its_question_takes_long() -> None:
         return b""
 
     with running(size=1, listener=listener) as pool:
+        call(pool, "echo x")
         start = time.monotonic()
         with pytest.raises(EngineLost) as lost:
             pool.call(b"question x", Deadline(0.1), answer)

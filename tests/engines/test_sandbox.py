@@ -121,6 +121,7 @@ def test_whatever_it_does_its_caller_gets_a_named_error_in_time(pool: EnginePool
     """Within its limit, the grace period and a second, and the others are not affected."""
     reason, ending = OUTCOMES[attack]
     seconds = LIMIT_SECONDS if ending is ExitReason.OVERRAN else 30.0
+    call(pool, "echo hi", affinity="attacker")
     start = time.monotonic()
     with pytest.raises(EngineLost) as lost:
         call(pool, attack, seconds, "attacker")

@@ -17,8 +17,8 @@ import grpc.aio
 from sequela_client import operations
 from sequela_client.bearer_token import Metadata
 from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import Client, Deadline
-from sequela_client.errors import SequelaError
+from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
+from sequela_client.errors import SequelaError, Unavailable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
@@ -27,7 +27,7 @@ from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.resumptions import Resumptions
+from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.sequence_reader import AsyncSequenceReader
 from sequela_client.streams import AnyIterable
 
@@ -255,7 +255,7 @@ class AsyncSequela(Client):
             call = next(operation)
             while True:
                 try:
-                    answer = await self._make(call, deadline)
+                    answer = await self._attempt(call, deadline)
                 except SequelaError as error:
                     # The operation decides whether it can go on, for example by uploading a model that is missing.
                     call = operation.throw(error)
@@ -264,6 +264,15 @@ class AsyncSequela(Client):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    async def _attempt(self, call: Call, deadline: Deadline) -> Any:
+        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
+        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
+            try:
+                return await self._make(call, deadline)
+            except Unavailable:
+                await asyncio.sleep(pause_seconds(failures))
+        return await self._make(call, deadline)
 
     async def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()

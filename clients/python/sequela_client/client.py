@@ -14,8 +14,8 @@ import grpc
 from sequela_client import operations
 from sequela_client.bearer_token import Metadata
 from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import Client, Deadline
-from sequela_client.errors import SequelaError
+from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
+from sequela_client.errors import SequelaError, Unavailable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
@@ -24,7 +24,7 @@ from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.resumptions import Resumptions
+from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.sequence_reader import SequenceReader
 
 T = TypeVar("T")
@@ -314,7 +314,7 @@ class Sequela(Client):
                 try:
                     # One deadline holds for all calls of an operation: an upload leaves less time for the
                     # explanation.
-                    answer = self._make(call, deadline)
+                    answer = self._attempt(call, deadline)
                 except SequelaError as error:
                     # The operation decides whether it can go on, for example by uploading a model that is missing.
                     call = operation.throw(error)
@@ -323,6 +323,15 @@ class Sequela(Client):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    def _attempt(self, call: Call, deadline: Deadline) -> Any:
+        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
+        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
+            try:
+                return self._make(call, deadline)
+            except Unavailable:
+                time.sleep(pause_seconds(failures))
+        return self._make(call, deadline)
 
     def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.engine_port import EngineRequest, Engines
 from sequela.api.executors import Executor, Executors
 from sequela.api.ordered_stream import in_order
 from sequela.api.pages import MAX_PAGE_SIZE, PageRequest
@@ -23,20 +24,46 @@ from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
 from sequela.explain.kept_explanation import KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, ModelInfo, Models, ModelSource, Page
+from sequela.explain.ports import Explanations, ModelInfo, ModelRecord, Models, ModelSource, Page
 from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
 from sequela.names import parse_name
 
 T = TypeVar("T")
+Request = TypeVar("Request")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lane:
-    """Where work on a model is done: the executor for it, and the explainer that the executor's threads call."""
+    """Where work on a model is done.
+
+    Attributes:
+        executor: The executor for it.
+        explainer: What the executor's threads call.
+        in_engines: The record of a model that runs in engines, which the threads then call instead; None for others.
+    """
 
     executor: Executor
     explainer: Explainer
+    in_engines: ModelRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work(Generic[Request, Result, T]):
+    """A request, and the form of its answer, for this process and for an engine.
+
+    Attributes:
+        read: Decodes the request.
+        encode: Encodes the answer.
+        request: The request as an engine gets it.
+        finish: Makes the answer from what the engine returns.
+    """
+
+    read: Callable[[], Request]
+    encode: Callable[[Result], T]
+    request: EngineRequest
+    finish: Callable[[bytes], T]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,8 +71,8 @@ class DataPlane:
     """The operations on explanations and scores. Each raises as the explainer, the ports and `Executor.run` do.
 
     `read` decodes the request and `encode` encodes the answer; both are called in the executor's thread. If an
-    operation also takes a model, it must be the one in the request. It determines the executor before the request is
-    decoded.
+    operation also takes a model, it must be the one in the request. It determines the executor, and whether an engine
+    does the work, before the request is decoded.
 
     Attributes:
         explainer: Explains with the operator's models and with models behind endpoints.
@@ -53,6 +80,7 @@ class DataPlane:
         models: The models.
         explanations: The stored explanations.
         executors: Where the operations run.
+        engines: Processes that run models of the operator.
         policy: The deadlines of calls.
         limits: The service's limits.
     """
@@ -62,6 +90,7 @@ class DataPlane:
     models: Models
     explanations: Explanations
     executors: Executors
+    engines: Engines
     policy: DeadlinePolicy
     limits: Limits
 
@@ -71,23 +100,25 @@ class DataPlane:
         if isinstance(model, EndpointModel) or (record and record.source is ModelSource.ENDPOINT):
             return Lane(self.executors.remote, self.explainer)
         if record:
-            return Lane(self.executors.explain, self.explainer)
+            taken = record if self.engines.take(record) else None
+            return Lane(self.executors.explain, self.explainer, taken)
         return Lane(self.executors.uploads, self.upload_explainer)
 
     async def explain(
         self,
         model: ModelChoice,
-        read: Callable[[], ExplainRequest],
-        encode: Callable[[Explanation], T],
+        work: Work[ExplainRequest, Explanation, T],
         deadline: Deadline,
     ) -> T:
         """Explains one score."""
         lane = self.pick_lane(model)
 
-        def work() -> T:
-            return encode(lane.explainer.explain(read(), deadline))
+        def answer() -> T:
+            if lane.in_engines:
+                return work.finish(self.engines.run(work.request, lane.in_engines, deadline))
+            return work.encode(lane.explainer.explain(work.read(), deadline))
 
-        return await lane.executor.run(work, deadline)
+        return await lane.executor.run(answer, deadline)
 
     async def explain_batch(
         self,
@@ -109,7 +140,7 @@ class DataPlane:
             own = deadline.beside()
             # This row and the rows after it are worked on `window` at a time, so it gets one round of the time left.
             share = window / (len(requests) - index - 1 + window)
-            work = partial(_explain_row, lane.explainer, index, request, encode, own, share)
+            work = partial(self._explain_row, lane, index, request, encode, own, share)
             return await lane.executor.run(work, own)
 
         return [each async for each in in_order(_iterate(requests), answer, window)]
@@ -117,17 +148,31 @@ class DataPlane:
     async def score(
         self,
         model: ModelChoice,
-        read: Callable[[], ScoreRequest],
-        encode: Callable[[ScoreResult], T],
+        work: Work[ScoreRequest, ScoreResult, T],
         deadline: Deadline,
     ) -> T:
         """Scores sequences without explaining them."""
         lane = self.pick_lane(model)
 
-        def work() -> T:
-            return encode(lane.explainer.score(read(), deadline))
+        def answer() -> T:
+            if lane.in_engines:
+                return work.finish(self.engines.run(work.request, lane.in_engines, deadline))
+            return work.encode(lane.explainer.score(work.read(), deadline))
 
-        return await lane.executor.run(work, deadline)
+        return await lane.executor.run(answer, deadline)
+
+    async def score_rows(
+        self, request: ScoreRequest, encode: Callable[[ScoreResult], T], deadline: Deadline
+    ) -> T:
+        """Scores the rows of a batch."""
+        lane = self.pick_lane(request.model)
+
+        def answer() -> T:
+            if lane.in_engines:
+                return encode(self.engines.score_rows(request, lane.in_engines, deadline))
+            return encode(lane.explainer.score(request, deadline))
+
+        return await lane.executor.run(answer, deadline)
 
     async def get_explanation(
         self, name: str, encode: Callable[[KeptExplanation], T], deadline: Deadline
@@ -190,6 +235,24 @@ class DataPlane:
         lane = self.pick_lane(model)
         return lane.executor if lane.executor is self.executors.uploads else self.executors.lookup
 
+    def _explain_row(
+        self,
+        lane: Lane,
+        index: int,
+        request: ExplainRequest,
+        encode: Callable[[ExplainRequest, Explanation], T],
+        deadline: Deadline,
+        share: float,
+    ) -> T:
+        deadline.shorten(share)
+        try:
+            if not lane.in_engines:
+                return encode(request, lane.explainer.explain(request, deadline))
+            return encode(request, self.engines.explain_row(request, lane.in_engines, deadline))
+        except SequelaError as error:
+            error.metadata["row"] = str(index)
+            raise
+
     def _model_names(self) -> list[str]:
         names, token = dict[str, None](), ""
         while True:
@@ -198,22 +261,6 @@ class DataPlane:
             names |= dict.fromkeys(parse_name(record.name, "name").model for record in page.items)
             if not (token := page.next_token):
                 return list(names)
-
-
-def _explain_row(
-    explainer: Explainer,
-    index: int,
-    request: ExplainRequest,
-    encode: Callable[[ExplainRequest, Explanation], T],
-    deadline: Deadline,
-    share: float,
-) -> T:
-    deadline.shorten(share)
-    try:
-        return encode(request, explainer.explain(request, deadline))
-    except SequelaError as error:
-        error.metadata["row"] = str(index)
-        raise
 
 
 async def _iterate(requests: Sequence[ExplainRequest]) -> AsyncIterator[ExplainRequest]:

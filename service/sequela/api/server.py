@@ -86,9 +86,7 @@ class Server:
 
     async def ready(self) -> None:
         """Waits until the server accepts calls."""
-        if self._follow_task:
-            # Without `shield`, a cancelled waiter would also stop the task that sets SERVING.
-            await asyncio.shield(self._follow_task)
+        await self._readiness.wait()
 
     async def drain(self, times: DrainTimes) -> None:
         """Sets NOT_SERVING, waits, stops accepting work, lets calls conclude, ends all others, and closes.

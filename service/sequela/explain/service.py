@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
-from sequela.concurrency.single_flight import SingleFlight
+from sequela.concurrency.single_flight import Flights, SingleFlight
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.evaluate.model_caller import ModelCaller, Workers
@@ -24,14 +24,14 @@ from sequela.explain.kept_explanation import KeptSequence
 from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import Pipeline
-from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
+from sequela.explain.ports import BackgroundFinder, Explanations, ModelResolver, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
 from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
-from sequela.explain.telemetry import ExplanationFinished, StageDone
+from sequela.explain.telemetry import ExplanationFinished, LevelFacts, StageDone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,22 +68,22 @@ class Explainer:
 
     def __init__(
         self,
-        models: Models,
-        backgrounds: Backgrounds,
+        models: ModelResolver,
+        backgrounds: BackgroundFinder,
         explanations: Explanations,
         observer: Observer,
         limits: Limits,
         workers: Workers,
         levels: LevelRegistry = BUILT_IN_LEVELS,
         diagnostics: Diagnostics = NO_DIAGNOSTICS,
-        flights: SingleFlight | None = None,
+        flights: Flights | None = None,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
         self._observer, self._limits = observer, limits
         self._workers = workers
         self._levels, self._diagnostics = levels, diagnostics
         self._pipeline = Pipeline(limits, observer, BackgroundStateCache(), levels, diagnostics)
-        self._flights = flights or SingleFlight()
+        self._flights: Flights = flights or SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
         """Explains one score, or returns the stored answer to the same request.
@@ -102,7 +102,7 @@ class Explainer:
         except SequelaError as error:
             self._observer.notice(ExplanationFinished(error.reason, deadline.now() - start))
             raise
-        self._observer.notice(ExplanationFinished(_outcome(explanation), deadline.now() - start, explanation))
+        self._observer.notice(_finished(explanation, deadline.now() - start))
         return explanation
 
     def score(self, request: ScoreRequest, deadline: Deadline) -> ScoreResult:
@@ -200,6 +200,25 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
     )
     # Reasons quote the caller's notes.
     return replace(answer, reasons=reasons(answer, task.model.info.schema.reasons))
+
+
+def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
+    # An explanation from the store was observed when it was computed.
+    if explanation.cost.cached:
+        return ExplanationFinished(_outcome(explanation), seconds)
+    levels = tuple(
+        LevelFacts(
+            name,
+            level.quality.seconds,
+            level.quality.additivity_residual,
+            level.quality.largest_standard_error,
+        )
+        # Levels that were not computed would count as 0 seconds and 0 error.
+        for name, level in explanation.levels.items()
+        if level.attributions
+    )
+    pruned = explanation.pruning.pruned_events if explanation.pruning else None
+    return ExplanationFinished(_outcome(explanation), seconds, pruned, levels)
 
 
 def _outcome(explanation: Explanation) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.explain.explanation import Explanation
-
 
 @dataclass(frozen=True, slots=True)
 class BatchEvaluated:
@@ -16,6 +14,14 @@ class BatchEvaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchesEvaluated:
+    """A model was called several times in an engine: the rows and the seconds of each call."""
+
+    rows: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StageDone:
     """A step of an explanation ended. `stage` is resolve, score, prune or the name of a level."""
 
@@ -23,19 +29,31 @@ class StageDone:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class LevelFacts:
+    """A level that was computed: its seconds, its largest residual and its largest standard error."""
+
+    level: str
+    seconds: float
+    residual: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
 class ExplanationFinished:
     """A request was answered or failed.
 
     Attributes:
         outcome: `ok`, `cached`, `cut_short`, `below_minimum`, or the reason of the error.
         seconds: The duration of the request.
-        explanation: The answer; None after an error.
+        pruned_events: The number of pruned events; None if nothing was pruned now.
+        levels: The levels that were computed now, and not found in the store.
     """
 
     outcome: str
     seconds: float
-    explanation: Explanation | None = None
+    pruned_events: int | None = None
+    levels: tuple[LevelFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +228,7 @@ class RequestRejected:
 
 @dataclass(frozen=True, slots=True)
 class EngineStarted:
-    """A process that runs models is ready. `trust` is `trusted` or `untrusted`."""
+    """A process that runs models is ready. `trust` is `trusted`, `untrusted` or `loading`."""
 
     trust: str
 
@@ -220,7 +238,7 @@ class EngineEnded:
     """A process that runs models ended.
 
     Attributes:
-        trust: `trusted` or `untrusted`.
+        trust: `trusted`, `untrusted`, or `loading` for those that try out the operator's models at the start.
         reason: Why, as a label of metrics, such as `crashed`.
         detail: The same as the end of a sentence, such as "was ended by SIGSEGV".
         expected: Whether it was meant to end.
@@ -245,6 +263,7 @@ EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 EngineRecord = EngineStarted | EngineEnded
 Record = (
     BatchEvaluated
+    | BatchesEvaluated
     | StageDone
     | ExplanationFinished
     | CacheLookup

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from sequela.adapters.onnx.loader import ModelBytes
+from sequela.explain.limits import Limits
 from sequela.explain.ports import LocalModel
 
 
@@ -24,7 +25,11 @@ class LoadedModel(LocalModel, Protocol):
 
 
 class ModelLoader(Protocol):
-    """Loads models from callers."""
+    """Loads models."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of models."""
 
     def load(self, name: str, source: ModelBytes) -> LoadedModel:
         """Loads a model and tries it out. Raises InvalidInput, DoesNotFit, OutOfTime and Unavailable."""

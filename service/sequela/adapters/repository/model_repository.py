@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
 
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import ModelBytes
@@ -68,13 +67,15 @@ class ModelRepository:
             case InlineModel(onnx, schema_json):
                 self._check_allowed()
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
-                # If the operator has the same model, it is loaded already and never dropped.
-                return self._operator_models.by_digest(source.digest) or self._load(source)
+                return self._load_like_operators(source)
             case EndpointModel():
                 return self._endpoint_registry.resolve(choice, until)
 
     def info(self, choice: ModelChoice, until: float = math.inf) -> ModelInfo:
         """See `Models`."""
+        record = self.configured(choice)
+        if record and record.endpoint is None:
+            return _known_info(record)
         return self.resolve(choice, until).info
 
     def configured(self, choice: ModelChoice) -> ModelRecord | None:
@@ -162,13 +163,24 @@ class ModelRepository:
             raise _not_found(f"with the digest {digest}")
         return self._load_upload(upload)
 
+    def _load_like_operators(self, source: ModelBytes) -> LoadedModel:
+        """Loads a model that was sent. If the operator has the same model, the answer names that one."""
+        record = self._operator_models.with_digest(source.digest)
+        if record is None:
+            return self._load(source)
+        return self._operator_models.by_name(record.name) or self._load(source).with_name(record.name)
+
     def _usable(self, record: ModelRecord) -> Model:
         info = _known_info(record)
         if record.endpoint:
             # Refuse at once if the endpoint is off or down, before anything is prepared for it.
             record.endpoint.check()
             return RemoteModel(info, record.endpoint)
-        return cast(Model, self._operator_models.by_name(record.name))
+        model = self._operator_models.by_name(record.name)
+        if model is None:
+            # It runs in engines, and has become ready only after the request was sent elsewhere.
+            raise _loading_error(record)
+        return model
 
     def _find(self, pattern: ModelPattern) -> Upload | None:
         """Finds an upload by name. A digest as the name finds an upload with any name."""
@@ -213,11 +225,15 @@ def _known_info(record: ModelRecord) -> ModelInfo:
         if record.detail:
             text = f"{record.name} cannot be reached: {record.detail}"
             raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=LOADING_RETRY_SECONDS)
-        text = f"{record.name} is still being loaded; retry later"
-        raise Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
+        raise _loading_error(record)
     if record.info is None:
         raise DoesNotFit("MODEL_NOT_LOADED", f"{record.name} failed to load: {record.detail}")
     return record.info
+
+
+def _loading_error(record: ModelRecord) -> Unavailable:
+    text = f"{record.name} is still being loaded; retry later"
+    return Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
 
 
 def _record(

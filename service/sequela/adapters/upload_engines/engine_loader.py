@@ -33,7 +33,7 @@ class EngineLoader:
     Attributes:
         client: Calls the engines.
         limits: The limits of models.
-        place: Where such models run, for operators.
+        place: Where the models run, for operators; may be empty.
     """
 
     client: EngineClient
@@ -58,7 +58,7 @@ class EngineLoader:
         _log.info("model loaded", model=name, digest=source.digest, execution=facts.execution)
         return EngineModel(
             info=info,
-            execution=f"{facts.execution}; {self.place}",
+            execution="; ".join(filter(None, (facts.execution, self.place))),
             size=len(source.onnx) * (COPIES if recurrence else 1),
             calls=calls,
             step_work=facts.step_work,

@@ -10,6 +10,7 @@ import structlog
 from sequela.adapters import logs
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.onnx.provider import ExecutionProvider
 from sequela.adapters.upload_engines.model_answers import (
     AnswerKind,
     ModelFacts,
@@ -36,10 +37,19 @@ from sequela.names import ModelName
 
 @dataclass(frozen=True, slots=True)
 class UploadEngineConfig:
-    """What an engine needs to know: the limits of models, and the lowest level that it logs."""
+    """What an engine needs to know.
+
+    Attributes:
+        limits: The limits of models.
+        log_level: The lowest level that it logs.
+        model_threads: The threads that one call of a model may use.
+        provider: What models run on.
+    """
 
     limits: Limits
     log_level: str = "info"
+    model_threads: int = 1
+    provider: ExecutionProvider = ExecutionProvider.CPU
 
     def pack(self) -> bytes:
         """Returns the configuration as bytes."""
@@ -50,10 +60,10 @@ def serve(config: bytes, channel: Channel) -> None:
     """Works on tasks until the front ends the process."""
     given: UploadEngineConfig = pickle.loads(config)  # noqa: S301 the front sent it
     logs.configure(given.log_level)
-    channel.serve(b"", ModelEngine(Loader(given.limits)).handle)
+    channel.serve(b"", LoadedModelEngine(Loader(given.limits, given.model_threads, given.provider)).handle)
 
 
-class ModelEngine:
+class LoadedModelEngine:
     """Holds one model. A task for an engine without a model brings the files, or is answered with NOT_LOADED."""
 
     def __init__(self, loader: Loader) -> None:

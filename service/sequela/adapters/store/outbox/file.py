@@ -18,6 +18,7 @@ from sequela.explain.explanation_query import Selector
 IN_MEMORY = Path(":memory:")
 
 _VERSION = 1
+_BUSY_SECONDS = 0.1  # no other process uses the file, unless somebody looks into it
 _OVERHEAD_BYTES = 400  # of a row and its index entries, measured with names and labels of usual length
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS owed (
@@ -57,7 +58,9 @@ class OutboxFile:
         self._max_bytes = max_bytes
         self._dropped = self._count = self._bytes = 0
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None
+        )
         try:
             self._prepare()
         except sqlite3.Error:
@@ -131,17 +134,22 @@ class OutboxFile:
     def delete(self, wanted: Selector) -> int:
         """Removes the selected explanations, and returns how many."""
         with self._change():
-            return self._delete(
+            count = self._delete(
                 "id IN (SELECT owed FROM selector WHERE digest = ?)", (selector_digest(wanted),)
             )
+        if count:
+            with self._lock:  # the write-ahead log still has them
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
 
     def _prepare(self) -> None:
         execute = self._database.execute
-        # What is deleted is overwritten. Only this connection uses the file, so no other process waits for it.
+        # A commit need not reach the disk to survive the process. What is deleted is overwritten. Only this connection
+        # uses the file, so that the error of many versions with several connections to a write-ahead log cannot happen.
         for pragma in (
             "secure_delete = ON",
             "foreign_keys = ON",
-            "journal_mode = TRUNCATE",
+            "journal_mode = WAL",
             "synchronous = NORMAL",
         ):
             execute(f"PRAGMA {pragma}")

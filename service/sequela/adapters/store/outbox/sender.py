@@ -69,6 +69,8 @@ class OutboxSender:
 
     def close(self, seconds: float = CLOSE_SECONDS) -> None:
         """Sends what still waits for up to `seconds`, and closes the outbox. What then waits stays in its file."""
+        if self._stopped.is_set():
+            return
         self._stopped.set()
         self._wake.set()
         if self._thread.is_alive():

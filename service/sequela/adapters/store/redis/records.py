@@ -121,7 +121,7 @@ class RedisRecords:
     def answer(self, answer_key: str) -> StoredRecord | None:
         """See `Records`."""
         (name,) = self._connection.pipeline([Command.on(STRING, "GET", self._keys.answer(answer_key))])
-        return None if name is None else self.get(name.decode(errors="surrogateescape"))
+        return None if name is None else self.get(name.decode(errors="replace"))
 
     def page(self, wanted: Filter, after: str, limit: int) -> RecordPage:
         """See `Records`."""
