@@ -51,6 +51,7 @@ from sequela.api.message_budget import MessageBudget
 from sequela.api.permissions import Permissions
 from sequela.api.readiness import ConfiguredStates, Readiness
 from sequela.api.rest.body_reader import BodyReader
+from sequela.api.rest.host_check import HostCheck
 from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
@@ -163,12 +164,14 @@ def build(
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)
     inference = OpenInference(dataplane, version(), readiness.why_not)
     gate = DrainGate()
-    bodies = BodyReader(settings.max_http_body_bytes, settings.max_http_bodies, observer)
+    hosts = HostCheck.of(settings.http_host, settings.allowed_hosts.split())
     access, tls = _access(settings, observer, closing), _tls(settings, observer)
-    factory = RouteFactory(observer, gate, policy, bodies, access)
+    factory = RouteFactory(
+        observer, gate, policy, _bodies(settings, observer), access, hosts, settings.max_http_timeout
+    )
     routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
     pages = application(
-        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access
+        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access, hosts
     )
     http = _http(settings, pages, tls)
     offered = services(catalog, inference)
@@ -300,6 +303,12 @@ def _http(settings: Settings, pages: Starlette, tls: WatchedFiles[TlsContent] | 
     )
 
 
+def _bodies(settings: Settings, observer: Observer) -> BodyReader:
+    return BodyReader(
+        settings.max_http_body_bytes, settings.max_http_bodies, observer, settings.upload_timeout
+    )
+
+
 def _reader(settings: Settings, observer: Observer) -> MessageReader:
     size = settings.max_message_bytes
     probes = MessageBudget(PROBE_MESSAGES * size, size, observer)
@@ -313,6 +322,7 @@ def _listener(settings: Settings, tls: WatchedFiles[TlsContent] | None) -> GrpcL
         port=settings.port,
         tls=TlsCredentials(tls) if tls else None,
         max_message_bytes=settings.max_message_bytes,
+        max_connections=settings.max_grpc_connections,
         keepalive=settings.keepalive,
         min_ping_interval=settings.min_ping_interval,
         max_connection_age=settings.max_connection_age,

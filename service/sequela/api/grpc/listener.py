@@ -48,6 +48,7 @@ class GrpcListener:
     port: int
     tls: TlsCredentials | None = None
     max_message_bytes: int = 64 << 20
+    max_connections: int = 1024
     keepalive: float = 60.0
     min_ping_interval: float = 10.0
     max_connection_age: float = 0.0
@@ -75,6 +76,7 @@ class GrpcListener:
         return [
             ("grpc.max_receive_message_length", self.max_message_bytes),
             ("grpc.max_send_message_length", -1),
+            ("grpc.max_allowed_incoming_connections", self.max_connections),
             ("grpc.keepalive_time_ms", _millis(self.keepalive)),
             ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
             ("grpc.keepalive_permit_without_calls", 1),
