@@ -43,12 +43,15 @@ from sequela.api.drain_gate import DrainGate
 from sequela.api.engine_port import NoEngines
 from sequela.api.executors import Executor, Executors
 from sequela.api.grpc.listener import GrpcListener, TlsCredentials
+from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.services import SERVICE_NAMES, services
 from sequela.api.http_server import HttpServer, application
 from sequela.api.inference.open_inference import OpenInference
+from sequela.api.message_budget import MessageBudget
 from sequela.api.permissions import Permissions
 from sequela.api.readiness import ConfiguredStates, Readiness
 from sequela.api.rest.body_reader import BodyReader
+from sequela.api.rest.host_check import HostCheck
 from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
@@ -78,6 +81,9 @@ MIN_EXPLAIN_THREADS = 2
 """The smallest number of concurrent explanations, so that a long one does not block all others. By default there are as
 many as workers: more of them would compete for the interpreter lock and delay every answer.
 """
+
+PROBE_MESSAGES = 2
+"""How many messages of health checks are read at a time."""
 
 CONCLUSION_SECONDS = 0.012
 """Approximate processor time, in seconds, to solve, encode and send an explanation once its time is over."""
@@ -158,16 +164,28 @@ def build(
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)
     inference = OpenInference(dataplane, version(), readiness.why_not)
     gate = DrainGate()
-    bodies = BodyReader(settings.max_http_body_bytes, settings.max_http_bodies, observer)
+    hosts = HostCheck.of(settings.http_host, settings.allowed_hosts.split())
     access, tls = _access(settings, observer, closing), _tls(settings, observer)
-    factory = RouteFactory(observer, gate, policy, bodies, access)
+    factory = RouteFactory(
+        observer, gate, policy, _bodies(settings, observer), access, hosts, settings.max_http_timeout
+    )
     routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
     pages = application(
-        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access
+        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access, hosts
     )
     http = _http(settings, pages, tls)
     offered = services(catalog, inference)
-    server = Server(_listener(settings, tls), offered, executors, readiness, http, observer, gate, access)
+    server = Server(
+        _listener(settings, tls),
+        offered,
+        executors,
+        readiness,
+        http,
+        observer,
+        gate,
+        _reader(settings, observer),
+        access,
+    )
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)
 
@@ -285,12 +303,26 @@ def _http(settings: Settings, pages: Starlette, tls: WatchedFiles[TlsContent] | 
     )
 
 
+def _bodies(settings: Settings, observer: Observer) -> BodyReader:
+    return BodyReader(
+        settings.max_http_body_bytes, settings.max_http_bodies, observer, settings.upload_timeout
+    )
+
+
+def _reader(settings: Settings, observer: Observer) -> MessageReader:
+    size = settings.max_message_bytes
+    probes = MessageBudget(PROBE_MESSAGES * size, size, observer)
+    budget = MessageBudget(settings.max_message_bytes_in_flight, size, observer)
+    return MessageReader(budget, probes, settings.upload_timeout, settings.stream_window)
+
+
 def _listener(settings: Settings, tls: WatchedFiles[TlsContent] | None) -> GrpcListener:
     return GrpcListener(
         host=settings.host,
         port=settings.port,
         tls=TlsCredentials(tls) if tls else None,
         max_message_bytes=settings.max_message_bytes,
+        max_connections=settings.max_grpc_connections,
         keepalive=settings.keepalive,
         min_ping_interval=settings.min_ping_interval,
         max_connection_age=settings.max_connection_age,

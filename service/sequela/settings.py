@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from sequela.access_settings import AccessSettings
 from sequela.adapters.onnx.provider import ExecutionProvider, installed_providers
+from sequela.connection_settings import ConnectionSettings
 from sequela.endpoint_settings import EndpointSettings
 from sequela.engine_settings import EngineSettings
 from sequela.explain.evaluate.choose_execution import ExecutionKind
@@ -28,6 +29,7 @@ GPU_HINT = "cuda needs onnxruntime-gpu, installed in place of onnxruntime"
 
 SECTIONS = {
     "host": "Network",
+    "max_grpc_connections": "Connections and messages",
     "workers": "Concurrency and deadlines",
     "max_events": "Limits of one request",
     "model_repository": "Models",
@@ -40,7 +42,9 @@ SECTIONS = {
 """The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
 
-class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, BaseSettings):
+class Settings(
+    AccessSettings, ConnectionSettings, EngineSettings, StoreSettings, EndpointSettings, BaseSettings
+):
     """All settings. Options take precedence over variables, and variables over defaults.
 
     Times are in seconds and sizes in bytes.
@@ -92,27 +96,12 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
         description="Offer inference over HTTP (KServe's protocols). Unset, it is on, except over plain HTTP with "
         "--tls-client-ca. There, or over plain HTTP on an address other than loopback, it needs --insecure.",
     )
-    max_http_connections: int = Field(
-        1024, ge=1, description="Largest number of open HTTP connections; further ones are refused."
-    )
-    max_http_body_bytes: int = Field(
-        8 << 20,
-        ge=1024,
-        description="Largest HTTP request body. A body may contain one value for every 8 bytes of this limit.",
-    )
-    max_http_bodies: int = Field(
-        8,
-        ge=1,
-        description="Memory for HTTP request bodies, as a multiple of --max-http-body-bytes. Requests that do not fit "
-        "are refused.",
-    )
     ready_file: Path | None = Field(
         None, description="File to write the bound addresses to, as JSON, once the server is ready."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level that is logged: debug, info, warning or error."
     )
-    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message.")
     keepalive: float = Field(
         60.0, gt=0, description="Seconds without traffic after which the server pings a gRPC connection."
     )

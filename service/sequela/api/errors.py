@@ -49,7 +49,13 @@ FIELD_UNKNOWN = "FIELD_UNKNOWN"
 BODY_TOO_LARGE = "BODY_TOO_LARGE"
 BODY_COMPRESSED = "BODY_COMPRESSED"
 WEB_PAGE_REFUSED = "WEB_PAGE_REFUSED"
-HTTP_CODES_BY_REASON: Mapping[str, int] = {BODY_TOO_LARGE: 413, BODY_COMPRESSED: 415, WEB_PAGE_REFUSED: 403}
+HOST_REFUSED = "HOST_REFUSED"
+HTTP_CODES_BY_REASON: Mapping[str, int] = {
+    BODY_TOO_LARGE: 413,
+    BODY_COMPRESSED: 415,
+    WEB_PAGE_REFUSED: 403,
+    HOST_REFUSED: 403,
+}
 """Reasons for which HTTP has a more specific code than that of the error class."""
 
 # A gRPC status is sent in HTTP/2 headers, of which peers usually accept 8 KiB. It contains the message twice: once with

@@ -26,9 +26,13 @@ from sequela.api.permissions import METRICS
 from sequela.api.readiness import ReadinessReport
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.api.rest.credentials import request_credentials
+from sequela.api.rest.host_check import ANY_HOST, HostCheck
 from sequela.api.rest.responses import error_response, json_response, to_json
 from sequela.api.tls import ReloadingContext
 from sequela.errors import SequelaError
+
+ACCEPTED_AT_ONCE = 128
+"""How many connections the event loop accepts in one go, before any limit applies to them."""
 
 SHUTDOWN_SECONDS = 1
 """How long a response that is still being sent may delay the shutdown, in seconds."""
@@ -42,9 +46,10 @@ def application(
     report: Callable[[], ReadinessReport],
     inference: Iterable[Route] = (),
     access: AccessControl = NO_CONTROL,
+    hosts: HostCheck = ANY_HOST,
 ) -> Starlette:
     """Returns the application with the three pages and, if enabled, the inference routes. It never redirects."""
-    routes = [*_pages(registry, report, access), *inference]
+    routes = [*_pages(registry, report, access, hosts), *inference]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     # Many clients do not send the body again after a redirect.
     app.router.redirect_slashes = False
@@ -52,10 +57,14 @@ def application(
 
 
 def _pages(
-    registry: CollectorRegistry, report: Callable[[], ReadinessReport], access: AccessControl
+    registry: CollectorRegistry,
+    report: Callable[[], ReadinessReport],
+    access: AccessControl,
+    hosts: HostCheck,
 ) -> list[Route]:
     async def metrics(request: Request) -> Response:
         try:
+            hosts.check(request.headers.get("host", ""))
             access.admit(METRICS, request_credentials(request), AccessRecord(access.permissions))
         except SequelaError as error:
             return error_response(to_failure(error), request_id_of(request.headers.get(REQUEST_ID_KEY, "")))
@@ -100,7 +109,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=ConnectionProtocol,
-                limit_concurrency=max_connections + 1,  # uvicorn also counts the connection that it rejects
+                backlog=ACCEPTED_AT_ONCE,
                 lifespan="off",
                 # Requests are logged by the middleware, in the same form as gRPC calls.
                 log_config=None,
@@ -112,7 +121,7 @@ class HttpServer(uvicorn.Server):
         self.config.load()
         # uvicorn would read the files once. Their content is read again when they change.
         self.config.ssl = tls
-        self._max_connection_age = max_connection_age
+        self._max_connection_age, self._max_connections = max_connection_age, max_connections
         self._address = (host, port)
         self._task: asyncio.Task[None] | None = None
 
@@ -137,7 +146,11 @@ class HttpServer(uvicorn.Server):
 
     def _protocol(self) -> ConnectionProtocol:
         return ConnectionProtocol(
-            self.config, self.server_state, self.lifespan.state, max_age_seconds=self._max_connection_age
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            max_age_seconds=self._max_connection_age,
+            max_connections=self._max_connections,
         )
 
     async def open(self) -> str:

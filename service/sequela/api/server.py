@@ -15,6 +15,7 @@ from sequela.api.drain_gate import DrainGate
 from sequela.api.executors import Executors
 from sequela.api.grpc.interceptor import CallInterceptor
 from sequela.api.grpc.listener import GrpcListener
+from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.services import Service
 from sequela.api.http_server import HttpServer
 from sequela.api.readiness import Readiness
@@ -56,6 +57,7 @@ class Server:
         http: HttpServer,
         observer: Observer,
         gate: DrainGate,
+        reader: MessageReader,
         access: AccessControl = NO_CONTROL,
     ) -> None:
         self._listener = listener
@@ -64,7 +66,7 @@ class Server:
         self._http = http
         self._follow_task: asyncio.Task[None] | None = None
         self._gate = gate
-        interceptor = CallInterceptor(observer, gate, access)
+        interceptor = CallInterceptor(observer, gate, reader, access)
         self._grpc = grpc.aio.server(interceptors=[interceptor], options=listener.options)
         for service in services:
             service.add(service.servicer, self._grpc)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import hostile
 import numpy as np
@@ -12,11 +14,13 @@ import onnx
 import pytest
 from matrix import BY_NAME
 from onnx import ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from sequela.adapters.model_io import fixed_sizes
 from sequela.adapters.onnx import file as onnx_file
 from sequela.adapters.onnx.file import read_onnx
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.onnx.output_bounds import is_bounded
+from sequela.adapters.upload_engines.model_answers import REASONS
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
 from sequela.explain.limits import Limits
 from small_onnx import BOOL, FLOAT, model, over_events, reduced, same, value
@@ -408,3 +412,12 @@ def _field(number: int, content: bytes) -> bytes:
         size += bytes([length & 127 | 128])
         length >>= 7
     return bytes([number << 3 | 2]) + size + bytes([length]) + content
+
+
+def test_engines_pass_on_every_reason_of_loading() -> None:
+    """The front refuses an engine's errors for reasons that are not in its list, so each one found here is in it."""
+    folders = [Path(onnx_file.__file__).parent, Path(fixed_sizes.__file__).parent]
+    source = "\n".join(file.read_text() for folder in folders for file in folder.rglob("*.py"))
+    raised = set(re.findall(r'"((?:MODEL|SCHEMA)_[A-Z_]+)"', source))
+    assert "MODEL_STRINGS_UNSUPPORTED" in raised
+    assert raised - REASONS == set()

@@ -22,6 +22,8 @@ from sequela.api.drain_gate import DrainGate
 from sequela.api.errors import Failure, to_failure
 from sequela.api.grpc.context import Context
 from sequela.api.grpc.credentials import credentials_of, token_of
+from sequela.api.grpc.message_reader import MessageReader
+from sequela.api.grpc.probes import is_probe
 from sequela.api.grpc.raw_messages import is_raw, serialize_or_pass
 from sequela.api.grpc.resources import resource_of
 from sequela.api.grpc.status import grpc_status
@@ -29,8 +31,6 @@ from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
-
-PROBE_SERVICES = ("grpc.health.", "grpc.reflection.")
 
 KINDS = {
     (False, False): "unary",
@@ -51,9 +51,12 @@ Parse = Callable[[bytes], Any]
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Wraps methods of all four kinds in the same way. All calls end when the gate closes."""
 
-    def __init__(self, observer: Observer, gate: DrainGate, access: AccessControl = NO_CONTROL) -> None:
+    def __init__(
+        self, observer: Observer, gate: DrainGate, reader: MessageReader, access: AccessControl = NO_CONTROL
+    ) -> None:
         self._observer = observer
         self._gate = gate
+        self._reader = reader
         self._access = access
 
     async def intercept_service(
@@ -87,12 +90,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         return grpc.stream_stream_rpc_method_handler(method)
 
     def _wrap(self, handler: Any, call: Call, token: str) -> Any:
-        takes = self._stream_in if handler.request_streaming else self._message_in
         gives = self._stream_out if handler.response_streaming else self._message_out
         wrapper, behaviour = _kind(handler)
         parse = _pass if is_raw(behaviour) else _parser(handler.request_deserializer)
 
-        async def method(given: Any, context: Context) -> Any:
+        async def method(messages: AsyncIterator[bytes], context: Context) -> Any:
             # The gate is inside, so that calls that it ends are logged and counted too.
             async with self._observe(call, context) as record, self._gate.inside():
                 credentials = credentials_of(context, token)
@@ -101,7 +103,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                     self._access.admit(name_of(call), credentials, record)
 
                 admit()
-                return await gives(call, behaviour(takes(call, admit, parse, given), context), context)
+                if handler.request_streaming:
+                    given = self._stream_in(call, admit, parse, self._reader.stream(call, messages, context))
+                    return await gives(call, behaviour(given, context), context)
+                async with self._reader.message(call, messages, context) as data:
+                    return await gives(call, behaviour(self._message_in(call, parse, data), context), context)
 
         return wrapper(
             method,
@@ -110,7 +116,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             response_serializer=serialize_or_pass(handler.response_serializer),
         )
 
-    def _message_in(self, call: Call, _: Callable[[], None], parse: Parse, data: bytes) -> Any:
+    def _message_in(self, call: Call, parse: Parse, data: bytes) -> Any:
         self._observer.notice(MessageReceived(call))
         message = parse(data)
         if not isinstance(message, bytes):
@@ -123,7 +129,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         async for data in messages:
             # The caller may have lost its rights since the stream began.
             admit()
-            yield self._message_in(call, admit, parse, data)
+            yield self._message_in(call, parse, data)
 
     async def _message_out(self, call: Call, answer: Awaitable[Any], _: Context) -> Any:
         message = await answer
@@ -180,14 +186,12 @@ def name_of(call: Call) -> str:
 
 
 def _kind(handler: Any) -> tuple[Callable[..., Any], Method]:
-    """Returns the function that creates a handler of the same kind, and the handler's method."""
-    if handler.request_streaming:
-        if handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler, handler.stream_stream
-        return grpc.stream_unary_rpc_method_handler, handler.stream_unary
+    """Returns the function that creates a handler with the same answers that reads messages itself, and the method."""
     if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler, handler.unary_stream
-    return grpc.unary_unary_rpc_method_handler, handler.unary_unary
+        method = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        return grpc.stream_stream_rpc_method_handler, method
+    method = handler.stream_unary if handler.request_streaming else handler.unary_unary
+    return grpc.stream_unary_rpc_method_handler, method
 
 
 def _pass(data: bytes) -> bytes:
@@ -227,4 +231,4 @@ def _cancelled_code(context: Context) -> grpc.StatusCode:
 
 def _logger(call: Call) -> Callable[..., Any]:
     """Returns the log method for a call. Probes arrive every few seconds, so they are only logged at debug level."""
-    return log.debug if call.service.startswith(PROBE_SERVICES) else log.info  # type: ignore[no-any-return]
+    return log.debug if is_probe(call) else log.info  # type: ignore[no-any-return]

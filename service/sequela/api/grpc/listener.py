@@ -51,6 +51,7 @@ class GrpcListener:
     port: int
     tls: TlsCredentials | None = None
     max_message_bytes: int = 64 << 20
+    max_connections: int = 1024
     keepalive: float = 60.0
     min_ping_interval: float = 10.0
     max_connection_age: float = 0.0
@@ -78,10 +79,13 @@ class GrpcListener:
         return [
             ("grpc.max_receive_message_length", self.max_message_bytes),
             ("grpc.max_send_message_length", -1),
+            ("grpc.max_allowed_incoming_connections", self.max_connections),
             ("grpc.keepalive_time_ms", _millis(self.keepalive)),
             ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.server_handshake_timeout_ms", _millis(HANDSHAKE_SECONDS)),
+            # Otherwise gRPC would accept megabytes of a message that the server does not read yet.
+            ("grpc.http2.bdp_probe", 0),
             ("grpc.so_reuseport", 0),  # by default gRPC would share a port that is already in use
             *(age if self.max_connection_age else ()),
         ]

@@ -6,6 +6,7 @@ converts errors.
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Callable, Coroutine
@@ -25,6 +26,7 @@ from sequela.api.errors import to_failure
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.api.rest.body_reader import BodyReader
 from sequela.api.rest.credentials import request_credentials
+from sequela.api.rest.host_check import ANY_HOST, HostCheck
 from sequela.api.rest.http_call import HttpCall, check_headers, run_while_connected, timeout_seconds
 from sequela.api.rest.responses import error_response
 from sequela.explain.ports import Observer
@@ -33,19 +35,26 @@ from sequela.explain.telemetry import HttpHandled
 Handler = Callable[[HttpCall], Coroutine[Any, Any, Response]]
 
 CALLER_LEFT_CODE = 499
+READING_METHODS = ("GET", "HEAD")
+"""Methods that browsers use without an Origin header."""
 
 log = structlog.get_logger("sequela.api")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteFactory:
-    """Creates routes from handlers. All requests end when the gate closes."""
+    """Creates routes from handlers. All requests end when the gate closes.
+
+    `hosts` is checked for requests that only read. A timeout that a header sets is at most `max_timeout_seconds`.
+    """
 
     observer: Observer
     gate: DrainGate
     policy: DeadlinePolicy
     bodies: BodyReader
     access: AccessControl = NO_CONTROL
+    hosts: HostCheck = ANY_HOST
+    max_timeout_seconds: float = math.inf
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
         """Creates a route. Its handler may raise any error, which `to_failure` converts for the caller."""
@@ -54,6 +63,10 @@ class RouteFactory:
             return await self._observe(f"{method} {path}", path, request, handler)
 
         return Route(path, endpoint, methods=[method])
+
+    def _timeout_seconds(self, request: Request) -> float | None:
+        seconds = timeout_seconds(request)
+        return None if seconds is None else min(seconds, self.max_timeout_seconds)
 
     async def _observe(self, name: str, route: str, request: Request, handler: Handler) -> Response:
         request_id = request_id_of(request.headers.get(REQUEST_ID_KEY, ""))
@@ -93,8 +106,10 @@ class RouteFactory:
             # Before the body is read.
             self.access.admit(name, request_credentials(request), record)
             note_resource(request.path_params.get("name", ""))
+            if request.method in READING_METHODS:
+                self.hosts.check(request.headers.get("host", ""))
             check_headers(request)
-            deadline = self.policy.within(timeout_seconds(request))
+            deadline = self.policy.within(self._timeout_seconds(request))
             async with self.bodies.read(request, deadline) as body:
                 call = HttpCall(request.path_params, body, deadline)
                 return await run_while_connected(request, handler(call))
