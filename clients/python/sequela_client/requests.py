@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from itertools import zip_longest
 from typing import Any, Literal, SupportsFloat, TypeVar
 
@@ -24,7 +25,7 @@ from sequela_client.inputs import (
     by_name,
 )
 from sequela_client.option_messages import target_names
-from sequela_client.tables import Table, as_row, as_table
+from sequela_client.tables import ReadText, Table, as_row, as_table, only_numbers
 from sequela_client.tensors import input_tensors
 
 T = TypeVar("T")
@@ -33,10 +34,10 @@ Average = Literal["mean", "median"]
 BackgroundShape = Literal["event", "sequence"]
 
 
-def sequence_message(given: SequenceLike) -> pb.Sequence:
+def sequence_message(given: SequenceLike, read_text: ReadText = only_numbers) -> pb.Sequence:
     """Returns the message of a sequence, whose events are described by the caller or by the index of a table."""
     sequence = as_sequence(given)
-    tables = {name: as_table(name, values) for name, values in by_name(sequence.inputs).items()}
+    tables = {name: as_table(name, values, read_text) for name, values in by_name(sequence.inputs).items()}
     given_events = _event_infos(sequence.events)
     events = given_events or _indexed(tables)
     return pb.Sequence(inputs=input_tensors(tables), events=[_event(info) for info in events])
@@ -70,11 +71,12 @@ def explain(
     options: pb.ExplainOptions,
     caller_id: str | None = None,
     labels: Mapping[str, str] | None = None,
+    read_text: ReadText = only_numbers,
 ) -> pb.ExplainRequest:
     """Returns a request without model and background. `caller_id` and `labels` override those of a `Sequence`."""
     sequence = as_sequence(given)
     return pb.ExplainRequest(
-        sequence=sequence_message(sequence),
+        sequence=sequence_message(sequence, read_text),
         options=options,
         caller_id=arguments.string("caller_id", sequence.id if caller_id is None else caller_id),
         labels={
@@ -88,43 +90,48 @@ def score(
     sequences: SequenceLike | Iterable[SequenceLike],
     targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
+    read_text: ReadText = only_numbers,
 ) -> pb.ScoreRequest:
     """Returns a request for scores, without its model."""
     return pb.ScoreRequest(
-        sequences=_messages(sequences),
+        sequences=_messages(sequences, partial(sequence_message, read_text=read_text)),
         targets=target_names(targets),
         output_event=None if output_event is None else arguments.whole_number("output_event", output_event),
     )
 
 
-def _messages(sequences: Any) -> list[pb.Sequence]:
+def _messages(sequences: Any, make: Callable[[SequenceLike], pb.Sequence]) -> list[pb.Sequence]:
     if arguments.is_one_sequence(sequences):
-        return [sequence_message(sequences)]
+        return [make(sequences)]
     return [
-        arguments.convert_item("sequences", place, sequence_message, each)
+        arguments.convert_item("sequences", place, make, each)
         for place, each in enumerate(arguments.sequence_list(sequences))
     ]
 
 
-def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
+def background_reference(
+    given: BackgroundLike, read_text: ReadText = only_numbers
+) -> pb.BackgroundReference | None:
     """Returns a reference to a background by name or with its values; None for the model's default."""
     if given is None:
         return None
     if isinstance(given, str):
         return pb.BackgroundReference(name=given)
-    return pb.BackgroundReference(values=background_values(given))
+    return pb.BackgroundReference(values=background_values(given, read_text))
 
 
-def background_values(given: BackgroundValues | Values) -> pb.BackgroundValues:
+def background_values(
+    given: BackgroundValues | Values, read_text: ReadText = only_numbers
+) -> pb.BackgroundValues:
     """Returns the message of background values, with or without a mean event."""
     if not isinstance(given, BackgroundValues):
         given = BackgroundValues(given)
-    mean = [] if given.mean_event is None else input_tensors(_rows(given.mean_event))
-    return pb.BackgroundValues(inputs=input_tensors(_rows(given.rows)), mean_event=mean)
+    mean = [] if given.mean_event is None else input_tensors(_rows(given.mean_event, read_text))
+    return pb.BackgroundValues(inputs=input_tensors(_rows(given.rows, read_text)), mean_event=mean)
 
 
-def _rows(values: Values) -> dict[str, Table]:
-    return {name: as_row(name or "the background", each) for name, each in by_name(values).items()}
+def _rows(values: Values, read_text: ReadText) -> dict[str, Table]:
+    return {name: as_row(name or "the background", each, read_text) for name, each in by_name(values).items()}
 
 
 def background_header(
@@ -139,11 +146,12 @@ def background_header(
     return header
 
 
-def average_message(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
+def average_message(
+    number: int, given: SequenceLike, read_text: ReadText = only_numbers
+) -> pb.CreateBackgroundRequest:
     """Returns the message with one of the sequences to average."""
-    return pb.CreateBackgroundRequest(
-        sequence=arguments.convert_item("sequences", number, sequence_message, given)
-    )
+    make = partial(sequence_message, read_text=read_text)
+    return pb.CreateBackgroundRequest(sequence=arguments.convert_item("sequences", number, make, given))
 
 
 def list_explanations(
