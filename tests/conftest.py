@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator

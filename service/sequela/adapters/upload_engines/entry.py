@@ -5,6 +5,9 @@ from __future__ import annotations
 import pickle
 from dataclasses import dataclass
 
+# numpy loads these when they are first used, but in the sandbox no file can be opened.
+import numpy.ma
+import numpy.random  # noqa: F401
 import structlog
 
 from sequela.adapters import logs
