@@ -52,6 +52,7 @@ def build_upload_loader(
     settings: Settings, metrics: PrometheusObserver, observer: Observer, closing: ExitStack
 ) -> EngineLoader:
     """Returns the loader of models from callers. Its engines start when the first model comes."""
+    quarantine = Quarantine(settings.quarantine_seconds)
     limits = EngineLimits(
         sandboxed=True,
         memory_bytes=settings.upload_engine_bytes,
@@ -65,12 +66,11 @@ def build_upload_loader(
         LOAD_ENTRY,
         UploadEngineConfig(settings.limits, settings.log_level).pack(),
         limits,
-        EngineEvents(observer),
+        EngineEvents(observer, quarantine.note),
     )
     pool.start()
     closing.callback(pool.close)
     metrics.watch_engines(UNTRUSTED, lambda: pool.up)
-    quarantine = Quarantine(settings.quarantine_seconds)
     client = EngineClient(pool, quarantine, settings.model_load_seconds, settings.max_model_call_seconds)
     return EngineLoader(client, settings.limits, Sandbox(settings.unsafe_uploads))
 
