@@ -24,7 +24,7 @@ from api.test_operations import sample
 from matrix import BY_NAME
 from redis_server import eventually
 from sequela import errors
-from sequela.api import http_server
+from sequela.api import http_protocol
 from serving import PATIENCE, Serving, embedded
 
 ASKED = {"instances": ONE}
@@ -182,7 +182,7 @@ def test_a_slow_body_ends_with_its_deadline(small: Serving) -> None:
 
 def test_slow_headers_end_the_connection(small: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that never finishes its headers is let go; so is one that stalls in its second request."""
-    monkeypatch.setattr(http_server, "HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.2)
     with connect(small) as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost")
         assert received(client) == b""
@@ -329,6 +329,8 @@ def test_binary_answers_are_refused(serving: Serving, wanted: object, code: int)
 
 ERRORS = [
     (errors.InvalidInput("A", "a"), 400),
+    (errors.NotAuthenticated("L", "l"), 401),
+    (errors.NotPermitted("M", "m"), 403),
     (errors.NotFound("B", "b"), 404),
     (errors.AlreadyExists("C", "c"), 409),
     (errors.DoesNotFit("D", "d"), 422),

@@ -132,6 +132,8 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     calls: list[tuple[str, Any]] = field(default_factory=list)
     models: set[str] = field(default_factory=set)
     backgrounds: set[str] = field(default_factory=set)
+    upload_failures: int = 0
+    stored: dict[str, pb.GetExplanationResponse] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -159,6 +161,18 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
                 answer = explanation(message.request, self._background(message.request, context))
                 yield pb.ExplainStreamResponse(index=index, explanation=answer)
 
+    def GetExplanation(self, request: pb.GetExplanationRequest, context: Any) -> pb.GetExplanationResponse:
+        self.calls.append(("GetExplanation", request))
+        if request.name not in self.stored:
+            refuse(context, grpc.StatusCode.NOT_FOUND, "EXPLANATION_NOT_FOUND", "no such explanation")
+        return self.stored[request.name]
+
+    def DeleteExplanation(
+        self, request: pb.DeleteExplanationRequest, context: Any
+    ) -> pb.DeleteExplanationResponse:
+        self.calls.append(("DeleteExplanation", request))
+        return pb.DeleteExplanationResponse(deleted=3)
+
     def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Any
     ) -> pb.ListExplanationsResponse:
@@ -176,6 +190,9 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     def RegisterModel(
         self, requests: Iterable[pb.RegisterModelRequest], context: Any
     ) -> pb.RegisterModelResponse:
+        if self.upload_failures:
+            self.upload_failures -= 1
+            refuse(context, grpc.StatusCode.UNAVAILABLE, "DRAINING", "draining")
         header = next(iter(requests)).header
         content = b"".join(message.onnx_chunk for message in requests)
         self.calls.append(("RegisterModel", content))

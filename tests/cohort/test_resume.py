@@ -16,6 +16,7 @@ from cohort import cohorts
 from sequela_client import CallerError, OperatorError, TryAgain
 from sequela_client.cohort import BulkQuestion
 from sequela_client.cohort.folder import keep_question, locked
+from serving import Serving, embedded
 
 COMMAND = [sys.executable, "-c", "from sequela_client.cli.main import main; main()", "explain-all"]
 
@@ -54,6 +55,23 @@ def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real:
     assert cohorts.digests(out) == cohorts.digests(tmp_path / "whole")
     keys = [(row["id"], row["variant"]) for row in cohorts.rows(out)]
     assert len(keys) == len(set(keys)) == 120
+
+
+@pytest.mark.slow
+def test_a_server_that_ends_old_connections_loses_no_row(
+    events_question: BulkQuestion, real: str, tmp_path: Path
+) -> None:
+    """Connections end many times in a run, in the middle of streams; the files are those of a server that ends none."""
+    cohorts.accounts(600).to_parquet(tmp_path / "events.parquet")
+    cohorts.explained(tmp_path / "events.parquet", tmp_path / "young", real, events_question)
+    started = time.monotonic()
+    with Serving(embedded(max_connection_age=0.3, connection_age_grace=0.02)) as old:
+        done = cohorts.explained(
+            tmp_path / "events.parquet", tmp_path / "old", old.bound.grpc, events_question
+        )
+    assert time.monotonic() - started > 4 * 0.3
+    assert (done.added, done.failed) == (600, {})
+    assert cohorts.digests(tmp_path / "old") == cohorts.digests(tmp_path / "young")
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ from sequela_client.errors import (
     TokenExpired,
     TokenRefused,
     TryAgain,
+    Unavailable,
     Violation,
 )
 from sequela_client.explanation import Explanation
@@ -80,6 +81,7 @@ __all__ = [
     "TokenExpired",
     "TokenRefused",
     "TryAgain",
+    "Unavailable",
     "Verdict",
     "Violation",
 ]

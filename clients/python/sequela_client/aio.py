@@ -17,8 +17,8 @@ import grpc.aio
 from sequela_client import operations
 from sequela_client.bearer_token import Metadata
 from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import Client, Deadline
-from sequela_client.errors import SequelaError
+from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
+from sequela_client.errors import SequelaError, Unavailable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
@@ -27,7 +27,7 @@ from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.resumptions import Resumptions
+from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.sequence_reader import AsyncSequenceReader
 from sequela_client.streams import AnyIterable
 
@@ -183,13 +183,29 @@ class AsyncSequela(Client):
         labels: Mapping[str, str] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
         page_size: int = 50,
         timeout: float | None = None,
     ) -> AsyncIterator[ExplanationSummary]:
         """Lists stored explanations that were made in [start, end), newest first; see `Sequela.list_explanations`."""
         return self._all(
-            operations.list_explanations(caller_id, model, labels, start, end, page_size), timeout
+            operations.list_explanations(
+                caller_id, model, labels, start, end, min_score, max_score, page_size
+            ),
+            timeout,
         )
+
+    async def delete_explanations(
+        self,
+        *,
+        name: str | None = None,
+        caller_id: str | None = None,
+        label: tuple[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Deletes stored explanations with their sequences; see `Sequela.delete_explanations`."""
+        return await self._run(operations.delete_explanations(name, caller_id, label), timeout)
 
     async def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
         """Uploads a model file under a name, `m` or `m/v`. Without a name, the digest of the model is its name."""
@@ -255,7 +271,7 @@ class AsyncSequela(Client):
             call = next(operation)
             while True:
                 try:
-                    answer = await self._make(call, deadline)
+                    answer = await self._attempt(call, deadline)
                 except SequelaError as error:
                     # The operation decides whether it can go on, for example by uploading a model that is missing.
                     call = operation.throw(error)
@@ -264,6 +280,15 @@ class AsyncSequela(Client):
         except StopIteration as end:
             result: T = end.value
             return result
+
+    async def _attempt(self, call: Call, deadline: Deadline) -> Any:
+        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
+        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
+            try:
+                return await self._make(call, deadline)
+            except Unavailable:
+                await asyncio.sleep(pause_seconds(failures))
+        return await self._make(call, deadline)
 
     async def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, SupportsFloat
 
 import grpc
+from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.bearer_token import BearerToken, Metadata
 from sequela_client.connection import Connections
@@ -24,16 +25,22 @@ from sequela_client.server_address import ServerAddress
 from sequela_client.statuses import from_rpc
 from sequela_client.tls import PemFiles
 
-_SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
+MOST_ATTEMPTS = 4
 
-# gRPC's own retries: on UNAVAILABLE only, four attempts in all.
+# gRPC's own retries: on UNAVAILABLE only. Streams have none: when gRPC (1.85) sends the messages of a stream again, it
+# loses one now and then, and then every answer after it is taken for that of another sequence.
 SERVICE_CONFIG = {
     "methodConfig": [
         {
-            "name": [{"service": f"sequela.v1.{service}"} for service in _SERVICES],
+            "name": [
+                {"service": service.full_name, "method": method.name}
+                for service in pb.DESCRIPTOR.services_by_name.values()
+                for method in service.methods
+                if not method.client_streaming
+            ],
             # Every call is safe to repeat: the same request gets the same answer.
             "retryPolicy": {
-                "maxAttempts": 4,
+                "maxAttempts": MOST_ATTEMPTS,
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,

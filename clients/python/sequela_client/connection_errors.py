@@ -19,7 +19,7 @@ from sequela_client.errors import (
     TlsHandshakeFailed,
     TlsNotOffered,
     TlsRequired,
-    TryAgain,
+    Unavailable,
 )
 from sequela_client.server_address import ServerAddress
 from sequela_client.tls_probe import Requirement, requirement
@@ -164,7 +164,7 @@ def _nobody(_: str, peer: Peer) -> SequelaError:
         else ""
     )
     text = f"no server answers at {peer.address.target}; is `sequela serve` running there?{by}"
-    return TryAgain(text, reason=TryAgain.NOT_REACHED)
+    return Unavailable(text, reason="SERVER_NOT_REACHED")
 
 
 _CAUSES: tuple[Callable[[str, Peer], SequelaError | None], ...] = (

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
 
 # For these reasons the client itself acts: it sends the content that the server does not have.
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
@@ -86,8 +85,9 @@ class NotImplementedByServer(OperatorError):
 class TryAgain(SequelaError):
     """The server is busy, shutting down or cannot be reached. Try again, after `retry_after` seconds if given."""
 
-    NOT_REACHED: ClassVar[str] = "SERVER_NOT_REACHED"
-    """The reason if no server answers at the address."""
+
+class Unavailable(TryAgain):
+    """The server cannot be reached, or is shutting down."""
 
 
 class DeadlineExceeded(SequelaError):

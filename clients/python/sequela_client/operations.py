@@ -94,7 +94,7 @@ def score(
 def get_explanation(name: str) -> Operation[Explanation]:
     """Reads a stored explanation."""
     request = pb.GetExplanationRequest(name=arguments.string("name", name))
-    return call("explanations.GetExplanation", request, _explanation)
+    return call("explanations.GetExplanation", request, responses.stored_explanation)
 
 
 def list_explanations(
@@ -103,11 +103,23 @@ def list_explanations(
     labels: Mapping[str, str] | None,
     start: datetime | None,
     end: datetime | None,
+    min_score: float | None,
+    max_score: float | None,
     page_size: int,
 ) -> Listing[ExplanationSummary]:
     """Lists stored explanations, newest first."""
-    request = requests.list_explanations(caller_id, model, labels, start, end, page_size)
+    request = requests.list_explanations(
+        caller_id, model, labels, start, end, min_score, max_score, page_size
+    )
     return Listing("explanations.ListExplanations", request, "explanations", resources.summary)
+
+
+def delete_explanations(
+    name: str | None, caller_id: str | None, label: tuple[str, str] | None
+) -> Operation[int]:
+    """Deletes stored explanations, and returns how many they were."""
+    request = requests.delete_explanations(name, caller_id, label)
+    return call("explanations.DeleteExplanation", request, lambda answer: int(answer.deleted))
 
 
 def register_model(path: ModelLike, name: str) -> Operation[Model]:

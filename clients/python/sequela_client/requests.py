@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, SupportsFloat, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -152,6 +152,8 @@ def list_explanations(
     labels: Mapping[str, str] | None,
     start: datetime | None,
     end: datetime | None,
+    min_score: float | None,
+    max_score: float | None,
     page_size: int,
 ) -> pb.ListExplanationsRequest:
     """Returns the request for the first page of explanations."""
@@ -162,7 +164,46 @@ def list_explanations(
         labels=arguments.strings("labels", {} if labels is None else labels),
         start_time=_timestamp("start", start),
         end_time=_timestamp("end", end),
+        min_score=_number("min_score", min_score),
+        max_score=_number("max_score", max_score),
     )
+
+
+def _number(field: str, value: float | None) -> float | None:
+    if value is None or (isinstance(value, SupportsFloat) and not isinstance(value, bool)):
+        return None if value is None else float(value)
+    text = f"{field}: must be a number, not {arguments.shown(value)}"
+    raise CallerError(text, reason="ARGUMENT_INVALID")
+
+
+def delete_explanations(
+    name: str | None, caller_id: str | None, label: tuple[str, str] | None
+) -> pb.DeleteExplanationRequest:
+    """Returns the request that deletes explanations. Raises CallerError unless exactly one argument is given."""
+    given = {"name": name, "caller_id": caller_id, "label": label}
+    if len([value for value in given.values() if value is not None]) != 1:
+        text = f"{', '.join(given)}: exactly one of them must say which explanations to delete"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
+    if label is not None:
+        return pb.DeleteExplanationRequest(label=_label(label))
+    if caller_id is not None:
+        return pb.DeleteExplanationRequest(caller_id=_not_empty("caller_id", caller_id))
+    return pb.DeleteExplanationRequest(name=_not_empty("name", name))
+
+
+def _label(label: Any) -> pb.Label:
+    if not isinstance(label, tuple) or len(label) != 2:
+        text = f"label: must be a pair (key, value), not {arguments.shown(label)}"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
+    key, value = label
+    return pb.Label(key=_not_empty("label", key), value=arguments.string("label", value))
+
+
+def _not_empty(field: str, value: Any) -> str:
+    # An empty text would mean no filter in a list, and must never mean everything here.
+    if text := arguments.string(field, value):
+        return text
+    raise CallerError(f"{field}: must not be empty", reason="ARGUMENT_INVALID")
 
 
 def _event(info: EventInfo) -> pb.EventInfo:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sequela_client.errors import SequelaError, TryAgain
+from sequela_client.errors import SequelaError, Unavailable
+
+
+def pause_seconds(failures: int) -> float:
+    """How many seconds to wait after so many failures in a row, at least 1."""
+    return 0.1 * float(2 ** (failures - 1))
 
 
 @dataclass(slots=True)
@@ -19,7 +24,6 @@ class Resumptions:
     failures: int = 0
     MOST_FAILURES: ClassVar[int] = 4
     """Streams in a row without a single answer. A sequence that takes longer than a connection may last has none."""
-    FIRST_PAUSE_SECONDS: ClassVar[float] = 0.1
 
     def pause(self, failure: SequelaError, answered: int) -> float | None:
         """How many seconds to wait before the stream is opened again; None if it must not be.
@@ -28,12 +32,10 @@ class Resumptions:
             failure: why the stream ended.
             answered: how many sequences have an answer.
         """
-        # gRPC itself has tried several times to reach the server.
-        if not isinstance(failure, TryAgain) or failure.reason == TryAgain.NOT_REACHED:
+        if not isinstance(failure, Unavailable):
             return None
         self.failures = 1 if answered > self.answered else self.failures + 1
         self.answered = answered
         if self.failures >= self.MOST_FAILURES:
             return None
-        backoff_seconds: float = self.FIRST_PAUSE_SECONDS * 2 ** (self.failures - 1)
-        return max(failure.retry_after or 0.0, backoff_seconds)
+        return max(failure.retry_after or 0.0, pause_seconds(self.failures))

@@ -30,6 +30,7 @@ from sequela_client.errors import (
     TokenExpired,
     TokenRefused,
     TryAgain,
+    Unavailable,
     Violation,
 )
 
@@ -46,13 +47,9 @@ _BY_CODE: dict[int, type[SequelaError]] = {
         NotImplementedByServer: (grpc.StatusCode.UNIMPLEMENTED,),
         AuthenticationError: (grpc.StatusCode.UNAUTHENTICATED,),
         PermissionDenied: (grpc.StatusCode.PERMISSION_DENIED,),
-        # A server that shuts down cancels what it cannot finish, so CANCELLED is one of these.
-        TryAgain: (
-            grpc.StatusCode.UNAVAILABLE,
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            grpc.StatusCode.ABORTED,
-            grpc.StatusCode.CANCELLED,
-        ),
+        TryAgain: (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.ABORTED),
+        # A server that shuts down cancels what it cannot finish.
+        Unavailable: (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED),
         DeadlineExceeded: (grpc.StatusCode.DEADLINE_EXCEEDED,),
     }.items()
     for code in codes

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TextIO
 
 import structlog
 
@@ -45,7 +47,8 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
         final: list[structlog.typing.Processor] = [plain]
     else:
         traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        final = [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
+        without_texts = traces if level == "debug" else partial(_without_texts, traces)
+        final = [structlog.processors.ExceptionRenderer(without_texts), structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -65,6 +68,14 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     # At lower levels, libraries log a lot, possibly with values of sequences.
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sequela").setLevel(level.upper())
+
+
+def _without_texts(transform: Callable[[Any], list[dict[str, Any]]], error: Any) -> list[dict[str, Any]]:
+    """Returns a traceback without the texts of the errors, which may quote values. Types and lines remain."""
+    found = transform(error)
+    for each in found:
+        each["exc_value"] = ""
+    return found
 
 
 class LogObserver:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import ssl
 from typing import Any
@@ -25,19 +26,20 @@ class ConnectionProtocol(H11Protocol):
     """Closes a connection that does not finish its headers in time. The time of bodies is limited in `BodyReader`.
 
     The client's certificate is put into the scope of each request, since uvicorn does not do so. After
-    `max_age_seconds`, the next response closes the connection, so that the certificate is checked again.
+    `max_age_seconds` (0 for no limit), the next response closes the connection, so that the certificate is checked
+    again.
     """
 
-    max_age_seconds = 0.0
-    """0 means no limit."""
-
     _timer: asyncio.TimerHandle | None = None
-    _end = 0.0
+
+    def __init__(self, *given: Any, max_age_seconds: float = 0.0) -> None:
+        super().__init__(*given)
+        jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  # no secret
+        self._end = self.loop.time() + max_age_seconds * jitter if max_age_seconds else math.inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Starts the timer of the first request."""
         super().connection_made(transport)  # type: ignore[arg-type]  # wider than its base, as in asyncio
-        self._end = self.loop.time() + self.max_age_seconds * random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  # no secret
         self.app = self._with_connection(self.app, _certificate(transport))
         self._watch()
 
@@ -54,7 +56,7 @@ class ConnectionProtocol(H11Protocol):
     def _with_connection(self, app: Any, certificate: ClientCertificate | None) -> Any:
         async def run(scope: Any, receive: Any, send: Any) -> None:
             scope.setdefault("extensions", {})[CERTIFICATE_EXTENSION] = certificate
-            if self.max_age_seconds and self.loop.time() > self._end:
+            if self.loop.time() > self._end:
                 # uvicorn then closes the connection after the response, as if the client had asked for it.
                 scope["headers"].append(CLOSE)
             await app(scope, receive, send)

@@ -33,6 +33,9 @@ from sequela.errors import SequelaError
 SHUTDOWN_SECONDS = 1
 """How long a response that is still being sent may delay the shutdown, in seconds."""
 
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take for the handshake of TLS, in seconds."""
+
 
 def application(
     registry: CollectorRegistry,
@@ -96,7 +99,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=type("Protocol", (ConnectionProtocol,), {"max_age_seconds": max_connection_age}),
+                http=ConnectionProtocol,
                 limit_concurrency=max_connections + 1,  # uvicorn also counts the connection that it rejects
                 lifespan="off",
                 # Requests are logged by the middleware, in the same form as gRPC calls.
@@ -109,6 +112,7 @@ class HttpServer(uvicorn.Server):
         self.config.load()
         # uvicorn would read the files once. Their content is read again when they change.
         self.config.ssl = tls
+        self._max_connection_age = max_connection_age
         self._address = (host, port)
         self._task: asyncio.Task[None] | None = None
 
@@ -116,6 +120,25 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves signals to the main program, which drains both servers."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens as the base class does, but lets no client take as long as it likes for the handshake of TLS."""
+        await super().startup(sockets=[])
+        loop = asyncio.get_running_loop()
+        for each in sockets or ():
+            server = await loop.create_server(
+                self._protocol,
+                sock=each,
+                ssl=self.config.ssl,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if self.config.ssl else None,
+            )
+            self.servers.append(server)
+
+    def _protocol(self) -> ConnectionProtocol:
+        return ConnectionProtocol(
+            self.config, self.server_state, self.lifespan.state, max_age_seconds=self._max_connection_age
+        )
 
     async def open(self) -> str:
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""

@@ -21,8 +21,9 @@ from sequela_client.client import Sequela
 from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.inputs import BackgroundLike, Sequence
 from sequela_client.local_server import embedded_server
+from sequela_client.model_description import layout
 from sequela_client.model_inputs import file_inputs
-from sequela_client.model_inputs.layout import Layout, layout
+from sequela_client.model_inputs.layout import Layout
 from sequela_client.model_inputs.rows import RowOptions
 from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import FOOTNOTE

@@ -161,7 +161,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 raise
             except Exception as error:
                 failure = to_failure(error)
-                code, facts = failure.codes.grpc, {"reason": failure.reason, "detail": failure.message}
+                code, facts = failure.codes.grpc, failure.log_facts
                 await _abort(context, failure, request_id)
             except BaseException:
                 # Only a cancelled task gets here, because all other errors are Exceptions.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
@@ -26,13 +27,21 @@ def resource_of(message: Any) -> str:
 
 
 def reference_name(model: pb.ModelReference) -> str:
-    """Returns the name, digest or address of a model; for a model that was sent, `inline`."""
+    """Returns the name or digest of a model, the host of its endpoint, or `inline` for a model that was sent."""
     match model.WhichOneof("model"):
         case "name":
             return model.name
         case "digest":
             return model.digest
         case "endpoint":
-            return model.endpoint.uri
+            return f"endpoint at {_host(model.endpoint.uri)}"
         case kind:
             return kind or ""
+
+
+def _host(uri: str) -> str:
+    """Returns the host of a URI that has not been checked, without passwords and paths."""
+    try:
+        return urlsplit(uri).hostname or "an unknown host"
+    except ValueError:
+        return "an unknown host"

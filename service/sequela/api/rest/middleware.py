@@ -86,7 +86,7 @@ class RouteFactory:
             failure = to_failure(error)
             # An error and the tasks that it passed through refer to each other. The cycle would keep the body alive.
             traceback.clear_frames(error.__traceback__)
-            return error_response(failure, request_id), {"reason": failure.reason, "detail": failure.message}
+            return error_response(failure, request_id), failure.log_facts
 
     async def _handle(self, name: str, request: Request, handler: Handler, record: AccessRecord) -> Response:
         async with self.gate.inside():

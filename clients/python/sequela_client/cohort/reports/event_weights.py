@@ -17,6 +17,11 @@ LEAST_EVENTS = 3
 _SAME = 1e-12
 
 
+def has_event_weights(cohort: Cohort) -> bool:
+    """Returns whether any of the explained sequences has weights of events."""
+    return bool(cohort.value(f"SELECT count(event_weights) FROM {cohort.explained}"))
+
+
 def event_weights(cohort: Cohort, limit: int = 50) -> Any:
     """Weights and attributions at each index, from t = 0 back, for each variant: a checkpoint, for example.
 

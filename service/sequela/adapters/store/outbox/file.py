@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sequela.adapters.store.envelope import Unreadable
-from sequela.adapters.store.ports import Record, StoredRecord
+from sequela.adapters.store.ports import Addition, Record, StoredRecord
 from sequela.adapters.store.scopes import selector_digest, selector_digests
 from sequela.adapters.store.serialization import decode_record, encode_record
 from sequela.explain.explanation_query import Selector
@@ -18,6 +18,7 @@ from sequela.explain.explanation_query import Selector
 IN_MEMORY = Path(":memory:")
 
 _VERSION = 1
+_BUSY_SECONDS = 0.1  # no other process uses the file, unless somebody looks into it
 _OVERHEAD_BYTES = 400  # of a row and its index entries, measured with names and labels of usual length
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS owed (
@@ -37,9 +38,7 @@ class OwedRecord:
     """An explanation that waits. `number` counts up in the order in which they came."""
 
     number: int
-    record: Record
-    body: bytes
-    answer_key: str | None
+    addition: Addition
 
 
 class OutboxFile:
@@ -57,7 +56,9 @@ class OutboxFile:
         self._max_bytes = max_bytes
         self._dropped = self._count = self._bytes = 0
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._database = sqlite3.connect(
+            path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None
+        )
         try:
             self._prepare()
         except sqlite3.Error:
@@ -79,13 +80,14 @@ class OutboxFile:
         """How many explanations were dropped so far, because there was no room."""
         return self._dropped
 
-    def add(self, record: Record, body: bytes, answer_key: str | None) -> None:
+    def add(self, addition: Addition) -> None:
         """Adds an explanation, which replaces one of the same name. The oldest are dropped if there is no room."""
+        record = addition.record
         data = encode_record(record)
-        size = len(data) + len(body) + _OVERHEAD_BYTES
+        size = len(data) + len(addition.body) + _OVERHEAD_BYTES
         with self._change() as database:
             self._delete("name = ?", (record.summary.name,))
-            row = (record.summary.name, answer_key, data, body, size)
+            row = (record.summary.name, addition.answer_key, data, addition.body, size)
             number = database.execute(
                 "INSERT INTO owed (name, answer_key, record, body, bytes) VALUES (?, ?, ?, ?, ?)", row
             ).lastrowid
@@ -114,7 +116,9 @@ class OutboxFile:
             ).fetchall()
         found = [(number, _decode(data), body, key) for number, data, body, key in rows]
         self.remove([number for number, record, _, _ in found if record is None])
-        return [OwedRecord(number, record, body, key) for number, record, body, key in found if record]
+        return [
+            OwedRecord(number, Addition(record, body, key)) for number, record, body, key in found if record
+        ]
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Removes explanations that were sent."""
@@ -131,17 +135,22 @@ class OutboxFile:
     def delete(self, wanted: Selector) -> int:
         """Removes the selected explanations, and returns how many."""
         with self._change():
-            return self._delete(
+            count = self._delete(
                 "id IN (SELECT owed FROM selector WHERE digest = ?)", (selector_digest(wanted),)
             )
+        if count:
+            with self._lock:  # the write-ahead log still has them
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return count
 
     def _prepare(self) -> None:
         execute = self._database.execute
-        # What is deleted is overwritten. Only this connection uses the file, so no other process waits for it.
+        # A commit need not reach the disk to survive the process. What is deleted is overwritten. Only this connection
+        # uses the file, so that the error of many versions with several connections to a write-ahead log cannot happen.
         for pragma in (
             "secure_delete = ON",
             "foreign_keys = ON",
-            "journal_mode = TRUNCATE",
+            "journal_mode = WAL",
             "synchronous = NORMAL",
         ):
             execute(f"PRAGMA {pragma}")

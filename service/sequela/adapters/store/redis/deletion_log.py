@@ -18,6 +18,8 @@ from sequela.explain.explanation_query import Selector
 _READ_AT_ONCE = 1_000
 """Entries of the log in one answer; a thousand take 60 kB."""
 
+_NUMBER_DIGITS = 16  # of microseconds since 1970, until the year 2286
+
 _MAX_REMEMBERED = 200_000
 """Deletions in memory, about 30 MB, before those that are too old to matter are forgotten."""
 
@@ -46,8 +48,10 @@ class DeletionLog:
 
     def read(self, entries: list[bytes]) -> None:
         """Takes the answer to `command`, and reads on if there is more. Raises StoreDown."""
+        before = self._last
         self._take(entries)
-        while len(entries) == _READ_AT_ONCE:
+        while len(entries) == _READ_AT_ONCE and self._last != before:
+            before = self._last
             (entries,) = self._connection.pipeline([self.command])
             self._take(entries)
 
@@ -74,9 +78,9 @@ class DeletionLog:
             for entry in entries:
                 number, _, rest = entry.partition(b"|")
                 time, _, digest = rest.decode(errors="replace").partition("|")
-                if time.isdigit():  # otherwise another program wrote it
+                if len(number) == _NUMBER_DIGITS and number.isdigit() and time.isdigit():  # it is one of ours
                     self._times[digest] = max(int(time), self._times.get(digest, -1))
-                self._last = max(self._last, number)
+                    self._last = max(self._last, number)
             if len(self._times) > _MAX_REMEMBERED:
                 oldest = microseconds(datetime.now(UTC)) - self._keep_milliseconds * 1000
                 self._times = {digest: time for digest, time in self._times.items() if time >= oldest}

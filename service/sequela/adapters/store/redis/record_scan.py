@@ -27,6 +27,8 @@ from sequela.explain.explanation_query import Filter
 MAX_EXAMINED = 1_000
 """The largest number of records to look at for one page. A page that reaches it is short, and has a next page."""
 
+_MAX_PLACE_BYTES = 1_000  # of a member that cannot be read, since a place becomes part of a page token
+
 _FIRST_HOURS = 2
 """Hours that are read before it is known which ones have records: this one and the one before."""
 
@@ -107,8 +109,8 @@ class RecordReader:
             self._take(scan, wanted, hours[0], members)
             if scan.ended:
                 break
-            if cut:
-                first = _Place(hours[0], member_place(members[-1]))
+            if cut and scan.place is not None:
+                first = scan.place
             else:
                 hours.pop(0)
         return scan.page(finished=not hours)
@@ -159,10 +161,12 @@ class RecordReader:
             if scan.ended:
                 return
             scan.examined += 1
-            scan.place = _Place(hour, member_place(listed))
             try:
                 record = decode_record(member_sealed(listed))
+                scan.place = _Place(hour, member_place(listed))
             except Unreadable as unreadable:
+                # All of it, so that a readable member that begins in the same way is not passed over.
+                scan.place = _Place(hour, listed[:_MAX_PLACE_BYTES])
                 self._skips.skip(unreadable.reason, listed[:80].decode(errors="surrogateescape"))
                 continue
             if record.expires > now and wanted.matches(record.summary) and not self._deletions.covers(record):
