@@ -12,8 +12,13 @@ SEQUELA := $(VENV)/.sequela
 DEV := $(VENV)/.dev
 BENCH := $(VENV)/.bench
 MODELS := .venv-models/.models
+AUDIT := .venv-audit/.audit
 # For make bench: --quick, or --only and names of cases; `make bench BENCH_ARGS=--help` lists them.
 BENCH_ARGS ?=
+# For make audit: --may-be-unreachable, where there may be no network.
+AUDIT_ARGS ?=
+# For make fuzz: nodes or mutants, --cases, --seed.
+FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
 export ORT_DISABLE_TELEMETRY := 1
@@ -24,7 +29,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint format models proto bench lock clean
+.PHONY: help setup demo test test-all fuzz lint audit format models proto bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +56,9 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py spark
 	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
+fuzz: setup ## Run random models in engines (FUZZ_ARGS; 100,000 of one node take a quarter of an hour)
+	cd tests && ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
+
 lint: setup ## Style, types, import rules, contract, container files, generated tables, what is in the tree
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
@@ -66,6 +74,9 @@ lint: setup ## Style, types, import rules, contract, container files, generated 
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi
+
+audit: $(AUDIT) ## List the packages of the service (build/sbom.json), and look for known weaknesses in them
+	.venv-audit/bin/python scripts/audit.py $(AUDIT_ARGS)
 
 format: setup ## Rewrite the code in the one style
 	$(RUN)/ruff check --fix
@@ -130,4 +141,10 @@ $(MODELS): requirements/models.txt
 	@echo "Making .venv-models: torch, and what exports its models"
 	@$(PYTHON) -m venv --clear .venv-models
 	@.venv-models/bin/python $(PIP) install -r requirements/models.txt
+	@touch $@
+
+$(AUDIT): requirements/audit.lock
+	@echo "Making .venv-audit: what lists packages and asks for their weaknesses"
+	@$(PYTHON) -m venv --clear .venv-audit
+	@.venv-audit/bin/python $(PIP) install --require-hashes -r requirements/audit.lock
 	@touch $@

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import (
+    access,
     accuracy,
     beside,
     endpoint,
@@ -44,6 +45,7 @@ STUDIES: dict[str, Study] = {
     "memory": memory.study,
     "scaling": scaling.study,
     "load": load.study,
+    "access": access.study,
     "accuracy": accuracy.study,
     "endpoint": endpoint.study,
     "bulk": bulk.study,

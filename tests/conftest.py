@@ -5,10 +5,12 @@ What only fixtures need is imported there: the process that hands tests out to o
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -20,6 +22,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # So that no test writes to the store of whoever runs it, and servers do not share one.
 os.environ["SEQUELA_STORE"] = "memory:"
+if "SEQUELA_OUTBOX_FOLDER" not in os.environ:  # otherwise this process was started by one that has set it
+    os.environ["SEQUELA_OUTBOX_FOLDER"] = tempfile.mkdtemp(prefix="sequela-outbox-")
+    atexit.register(shutil.rmtree, os.environ["SEQUELA_OUTBOX_FOLDER"], ignore_errors=True)
 
 import pytest
 from hypothesis import settings
@@ -39,6 +44,8 @@ gc.disable()
 def pytest_collection_finish() -> None:
     """Turns garbage collection on again, for objects that are made from now on."""
     gc.freeze()
+    # Not every 700 new objects: tests make many, and nearly all of them are freed at once.
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
 
 
@@ -69,12 +76,10 @@ def real() -> Iterator[str]:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A server with a few models of the matrix, each with a background called `usual`, and low limits on rows."""
     from api import inference_calls  # noqa: PLC0415
-    from matrix import BY_NAME, ROOT  # noqa: PLC0415
+    from matrix import BY_NAME, copy_models  # noqa: PLC0415
     from serving import Serving, embedded  # noqa: PLC0415
 
-    root = tmp_path_factory.mktemp("models")
-    for name in inference_calls.MODELS:
-        shutil.copytree(ROOT / name, root / name)
+    root = copy_models(tmp_path_factory.mktemp("models"), inference_calls.MODELS)
     limits = {"max_explained_rows": 8, "max_score_sequences": 16}
     with Serving(embedded(model_repository=root, **limits)) as running:
         for name in inference_calls.MODELS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Coroutine
@@ -26,7 +27,7 @@ Piece = tuple[float, bytes]
 
 class FaultProxy:
     """A proxy that runs inside a `with` block, on a port that stays the same. It uses one thread, and faults may be
-    changed while it runs.
+    changed while it runs. With `tls` it speaks TLS with clients, and plain TCP with the server.
 
     Attributes:
         latency: The delay of each piece in seconds, in both directions. Later pieces are not delayed further.
@@ -34,7 +35,7 @@ class FaultProxy:
         swallowing: Whether connections and bytes are accepted but not passed on.
     """
 
-    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+    def __init__(self, port: int, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.latency = 0.0
         self.drip = 0
         self.swallowing = False
@@ -43,6 +44,7 @@ class FaultProxy:
         self._frozen = 0
         self.port = 0
         self._target = (host, port)
+        self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
         self._listener: asyncio.Server | None = None
@@ -74,6 +76,10 @@ class FaultProxy:
         """Resets all open connections. New ones are accepted."""
         self._run(self._reset())
 
+    def lead_to(self, port: int) -> None:
+        """Leads new connections to another server; open ones stay where they are."""
+        self._target = (self._target[0], port)
+
     def freeze(self) -> None:
         """Makes open connections stay open without passing anything. New ones work."""
         self._frozen = self.taken
@@ -88,7 +94,7 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
             self.port = self._listener.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:

@@ -6,7 +6,8 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -93,6 +94,13 @@ class Case:
             block = drawn[self.inputs[0].name][..., list(self.one_hot)]
             chosen = rng.integers(len(self.one_hot), size=block.shape[:-1])
             drawn[self.inputs[0].name][..., list(self.one_hot)] = np.eye(len(self.one_hot))[chosen]
+
+
+def copy_models(folder: Path, names: Iterable[str]) -> Path:
+    """Copies models of the matrix, with their schemas, into a model repository; loading all of them takes a second."""
+    for name in names:
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
 
 
 def draw(of: Input, length: int, rng: np.random.Generator, spread: float = 1.0) -> NDArray[Any]:
@@ -259,3 +267,13 @@ EXACT = (
 
 CASES = (*RECURRENT, *FROM_STATES, *FEED_FORWARD, *OUTPUTS, *INPUTS, *SHAPES, *METADATA, *EXACT)
 BY_NAME = {case.name: case for case in CASES}
+STATE_COUNTS = {
+    **dict.fromkeys(("gru", "gru_captured", "rnn", "classes", "regression", "one_hot", "univariate"), 1),
+    **dict.fromkeys(("per_event", "per_event_flat", "per_event_right", "fixed_left", "fixed_pad_value"), 1),
+    **dict.fromkeys(("metadata_schema", "metadata_names", "multi_input"), 1),
+    **dict.fromkeys(("dense_steps", "account", "reset_first"), 1),
+    **dict.fromkeys(("lstm", "learned_start", "keras_ids", "stacked_gru"), 2),
+    "keras_gru": 3,
+    **dict.fromkeys(("stacked_lstm", "stacked_lstm_captured"), 4),
+}
+"""How many states each model that runs from states has."""

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClient
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.limiter import Limiter
+from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.options import Estimator
-from sequela.explain.ports import EndpointInfo, LocalModel, Observers, PaddingRows, RemoteModel
+from sequela.explain.ports import LocalModel, Observers, PaddingRows, RemoteModel
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 

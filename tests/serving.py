@@ -25,10 +25,16 @@ PATIENCE = 60.0
 
 
 def embedded(**changed: Any) -> Settings:
-    """Returns the default settings, but with free ports and a short drain."""
-    return Settings(
-        **{"store": "memory:", "port": 0, "http_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed}
-    )
+    """Returns the default settings, but with free ports, a short drain, and everything kept and run in this process."""
+    usual: dict[str, Any] = {
+        "store": "memory:",
+        "engines": 0,
+        "port": 0,
+        "http_port": 0,
+        "drain_delay": 0.0,
+        "drain_grace": 5.0,
+    }
+    return Settings(**{**usual, **changed})
 
 
 class Serving:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from matrix import Case
+from matrix import BY_NAME, Case
 
 ONE_OF_A_KIND = frozenset(
     {
@@ -32,3 +32,16 @@ def one_of_a_kind(cases: Iterable[Case]) -> list[Any]:
     return [
         pytest.param(case, marks=() if case.name in ONE_OF_A_KIND else pytest.mark.slow) for case in cases
     ]
+
+
+def cases_asked_for(request: pytest.FixtureRequest, *names: str) -> list[Case]:
+    """Returns the cases that tests of the fixture's module take in this run, and those named, so that a server of the
+    module loads no other model.
+    """
+    found = {name: BY_NAME[name] for name in names}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.module is request.module and hasattr(item, "callspec"):
+            case = item.callspec.params.get("case")
+            if isinstance(case, Case):
+                found[case.name] = case
+    return list(found.values())

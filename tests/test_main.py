@@ -85,6 +85,7 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     assert last["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
 
 
+@pytest.mark.slow
 def test_what_is_odd_about_it_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A misspelt variable and a ready file that cannot be written stop nobody, and stand in the log. What Kubernetes
     says of a service called sequela is neither a port nor odd.
@@ -121,7 +122,7 @@ def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:
         with grpc.insecure_channel(address(ready)) as channel:
             call = ExplanationServiceStub(channel).Explain.future(asked, timeout=10 * PATIENCE)
             page = f"http://{json.loads(ready.read_text())['http']}/metrics"
-            running = 'sequela_inflight{executor="explain"} 1.0'
+            running = 'sequela_inflight{executor="uploads"} 1.0'
             eventually(lambda: running in httpx.get(page, timeout=PATIENCE).text, PATIENCE)
             server.send_signal(signal.SIGTERM)
             try:

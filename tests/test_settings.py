@@ -65,7 +65,7 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
         (["--http-host", "0.0.0.0"], "--http-host 0.0.0.0 can be reached from other machines"),
         (
-            [*MUTUAL_TLS, "--http-inference"],
+            [*MUTUAL_TLS, "--no-https", "--http-inference"],
             "--http-inference offers explanations over plain HTTP, without the client certificates",
         ),
         (["--max-http-body-bytes", "1"], "--max-http-body-bytes (SEQUELA_MAX_HTTP_BODY_BYTES)"),
@@ -73,6 +73,14 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         (["--max-http-connections", "0"], "--max-http-connections (SEQUELA_MAX_HTTP_CONNECTIONS)"),
         (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
         (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),
+        (["--https"], "--https needs --tls-certificate and --tls-key"),
+        (["--identities", "i"], "--identities needs --tls-client-ca"),
+        (["--revoked", "r"], "--revoked needs --tokens, --jwt-issuer or --tls-client-ca"),
+        (["--jwt-issuer", "i"], "--jwt-issuer, --jwt-audience and --jwt-keys go together"),
+        (
+            ["--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-keys", "http://keys.example/set"],
+            "--jwt-keys must be a path or an https URL",
+        ),
         (["--nonsense"], "there is no setting --nonsense"),
         (["--prot", "1"], "there is no setting --prot; did you mean --port?"),
         (["--max_events=3"], "there is no setting --max_events; did you mean --max-events?"),
@@ -144,14 +152,16 @@ def test_metrics_may_be_reached_from_elsewhere(given: str) -> None:
         ([], True),
         (["--no-http-inference"], False),
         (MUTUAL_TLS[:4], True),
-        (MUTUAL_TLS, False),
-        ([*MUTUAL_TLS, "--http-host", "0.0.0.0"], False),
-        ([*MUTUAL_TLS, "--insecure"], False),
-        ([*MUTUAL_TLS, "--insecure", "--http-inference"], True),
+        (MUTUAL_TLS, True),
+        ([*MUTUAL_TLS, "--http-host", "0.0.0.0"], True),
+        ([*MUTUAL_TLS, "--no-https"], False),
+        ([*MUTUAL_TLS, "--no-https", "--http-host", "0.0.0.0"], False),
+        ([*MUTUAL_TLS, "--no-https", "--insecure"], False),
+        ([*MUTUAL_TLS, "--no-https", "--insecure", "--http-inference"], True),
     ],
 )
 def test_http_explains_where_clients_show_no_certificates(arguments: list[str], explains: bool) -> None:
-    """Beside client certificates it is off unless it is asked for, and --insecure lets it."""
+    """HTTPS asks for client certificates too. Plain HTTP beside them is off, unless --insecure lets it."""
     assert read_settings(arguments).explains_over_http is explains
 
 

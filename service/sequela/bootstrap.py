@@ -6,10 +6,15 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 
 import structlog
+from starlette.applications import Starlette
 
+from sequela.access.audit import Audit, AuditFile, log_audit, no_audit
+from sequela.access.factory import AccessFiles, SignedTokenSettings, authenticator
+from sequela.access.watched_files import WatchedFiles
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics.observer import PrometheusObserver
@@ -30,27 +35,44 @@ from sequela.adapters.store.sqlite.store import (
     memory_store,
 )
 from sequela.adapters.trace_files.tracer import FileTracer
+from sequela.api.access_control import AccessControl
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
+from sequela.api.engine_port import NoEngines
 from sequela.api.executors import Executor, Executors
-from sequela.api.grpc.listener import GrpcListener, TlsFiles
+from sequela.api.grpc.listener import GrpcListener, TlsCredentials
+from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.services import SERVICE_NAMES, services
 from sequela.api.http_server import HttpServer, application
 from sequela.api.inference.open_inference import OpenInference
+from sequela.api.message_budget import MessageBudget
+from sequela.api.permissions import Permissions
 from sequela.api.readiness import ConfiguredStates, Readiness
 from sequela.api.rest.body_reader import BodyReader
+from sequela.api.rest.host_check import HostCheck
 from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
+from sequela.api.tls import ReloadingContext, TlsContent, TlsFiles
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
+from sequela.concurrency.serial_workers import SerialWorkers
+from sequela.concurrency.single_flight import SingleFlight
 from sequela.concurrency.worker_pool import WorkerPool
+from sequela.engine_pools import (
+    build_model_engines,
+    build_upload_loader,
+    count_engines,
+    count_upload_engines,
+)
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
+from sequela.explain.telemetry import AuditLineLost
 from sequela.explain.tracer import NO_TRACE, Tracer
+from sequela.model_engines.engine_service import StoredParts
 from sequela.settings import Settings
 
 log = structlog.get_logger("sequela.bootstrap")
@@ -59,6 +81,9 @@ MIN_EXPLAIN_THREADS = 2
 """The smallest number of concurrent explanations, so that a long one does not block all others. By default there are as
 many as workers: more of them would compete for the interpreter lock and delay every answer.
 """
+
+PROBE_MESSAGES = 2
+"""How many messages of health checks are read at a time."""
 
 CONCLUSION_SECONDS = 0.012
 """Approximate processor time, in seconds, to solve, encode and send an explanation once its time is over."""
@@ -102,38 +127,65 @@ def build(
     pool = WorkerPool(workers, pin_to(own_cores(workers)))
     closing.callback(pool.close)
     metrics.watch(pool)
-    loader = Loader(limits, settings.model_threads, settings.execution_provider)
     endpoint_registry = EndpointRegistry(settings.endpoint_rules, limits, observer)
     closing.callback(endpoint_registry.close)
-    configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry)
+    elsewhere = build_model_engines(settings, metrics, observer, closing)
+    engines = elsewhere.engines if elsewhere else None
+    here = Loader(limits, settings.model_threads, settings.execution_provider)
+    loader = elsewhere.loader if elsewhere else here
+    configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry, engines)
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = Uploads(store, observer)
+    upload_loader = build_upload_loader(settings, metrics, observer, closing)
     models = models or ModelRepository(
-        configured, uploaded, cache, loader, endpoint_registry, settings.uploads
+        configured, uploaded, cache, upload_loader, endpoint_registry, settings.uploads
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
     explanations = explanations or ExplanationStore(
         store.records, observer, settings.explanation_ttl, settings.keep_sequences
     )
-    explainer = explainer or Explainer(
-        models, backgrounds, explanations, observer, limits, pool, diagnostics=diagnostics
-    )
+    # Both explainers share the store, so equal requests must not be answered twice at the same time.
+    flights = SingleFlight()
+    make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=flights)
+    upload_workers = SerialWorkers(count_upload_engines(settings))
+    closing.callback(upload_workers.close)
+    upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
+    explainer = explainer or make(pool, diagnostics=diagnostics)
 
-    executors = _executors(settings, pool.workers, observer)
+    if engines:
+        engines.connect(StoredParts(store.records, backgrounds, flights, observer))
+    executors = _executors(settings, count_engines(settings) or pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    dataplane = DataPlane(explainer, models, explanations, executors, policy, limits)
+    dataplane = DataPlane(
+        explainer, upload_explainer, models, explanations, executors, engines or NoEngines(), policy, limits
+    )
     catalog = Catalog(models, backgrounds, executors, limits)
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)
     inference = OpenInference(dataplane, version(), readiness.why_not)
     gate = DrainGate()
-    bodies = BodyReader(settings.max_http_body_bytes, settings.max_http_bodies, observer)
-    factory = RouteFactory(observer, gate, policy, bodies)
+    hosts = HostCheck.of(settings.http_host, settings.allowed_hosts.split())
+    access, tls = _access(settings, observer, closing), _tls(settings, observer)
+    factory = RouteFactory(
+        observer, gate, policy, _bodies(settings, observer), access, hosts, settings.max_http_timeout
+    )
     routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
-    pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
-    http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
+    pages = application(
+        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access, hosts
+    )
+    http = _http(settings, pages, tls)
     offered = services(catalog, inference)
-    server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
+    server = Server(
+        _listener(settings, tls),
+        offered,
+        executors,
+        readiness,
+        http,
+        observer,
+        gate,
+        _reader(settings, observer),
+        access,
+    )
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)
 
@@ -178,15 +230,26 @@ def _store_limits(settings: Settings, max_bytes: int) -> StoreLimits:
 
 def _redis(url: str, settings: Settings, observer: Observer) -> Store:
     # Most servers have no Redis, and to import its client takes a good part of their start.
-    from sequela.adapters.store.redis_connection import RedisConnection  # noqa: PLC0415
-    from sequela.adapters.store.redis_store import redis_store  # noqa: PLC0415
-    from sequela.adapters.store.redis_url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.redis.connection import RedisConnection  # noqa: PLC0415
+    from sequela.adapters.store.redis.url import RedisTimeouts  # noqa: PLC0415
+    from sequela.adapters.store.shared_store import (  # noqa: PLC0415
+        SharedStoreOptions,
+        default_outbox_folder,
+        shared_store,
+    )
 
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisConnection(url, observer, timeouts, settings.redis_retry_after)
     # Notify observers of the state of the store before the first request. The server does not wait for the store.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
-    return redis_store(redis)
+    options = SharedStoreOptions(
+        settings.outbox_folder or default_outbox_folder(),
+        settings.owed_bytes,
+        settings.cache_bytes,
+        settings.explanation_ttl,
+        retry_seconds=settings.redis_retry_after,
+    )
+    return shared_store(redis, options)
 
 
 def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:
@@ -202,18 +265,64 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
             CONCLUSION_SECONDS,
         ),
         Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
+        Executor("uploads", count_upload_engines(settings), settings.queue_size, observer),
     )
 
 
-def _listener(settings: Settings) -> GrpcListener:
-    tls = None
-    if settings.tls_certificate and settings.tls_key:
-        tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+def _access(settings: Settings, observer: Observer, closing: ExitStack) -> AccessControl:
+    """Returns what decides who may call what. Raises as `authenticator` and `AuditFile` do."""
+    signed = None
+    if settings.jwt_issuer:
+        signed = SignedTokenSettings(
+            settings.jwt_issuer, settings.jwt_audience, settings.jwt_keys, settings.jwt_roles_claim
+        )
+    files = AccessFiles(settings.tokens, settings.identities, settings.revoked, signed)
+    known = authenticator(files, settings.tls_client_ca is not None, observer.notice, closing)
+    audit: Audit = log_audit if known.enabled else no_audit
+    if settings.audit_log:
+        audit = AuditFile(settings.audit_log, lambda: observer.notice(AuditLineLost()))
+        closing.callback(audit.close)
+    return AccessControl(known, Permissions.of(settings.open_uploads, settings.serves_open_metrics), audit)
+
+
+def _tls(settings: Settings, observer: Observer) -> WatchedFiles[TlsContent] | None:
+    """Returns the certificates of both servers. Raises OSError."""
+    if not (settings.tls_certificate and settings.tls_key):
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca).watch(observer.notice)
+
+
+def _http(settings: Settings, pages: Starlette, tls: WatchedFiles[TlsContent] | None) -> HttpServer:
+    return HttpServer(
+        pages,
+        settings.http_host,
+        settings.http_port,
+        settings.max_http_connections,
+        ReloadingContext.of(tls) if tls and settings.serves_https else None,
+        settings.max_connection_age,
+    )
+
+
+def _bodies(settings: Settings, observer: Observer) -> BodyReader:
+    return BodyReader(
+        settings.max_http_body_bytes, settings.max_http_bodies, observer, settings.upload_timeout
+    )
+
+
+def _reader(settings: Settings, observer: Observer) -> MessageReader:
+    size = settings.max_message_bytes
+    probes = MessageBudget(PROBE_MESSAGES * size, size, observer)
+    budget = MessageBudget(settings.max_message_bytes_in_flight, size, observer)
+    return MessageReader(budget, probes, settings.upload_timeout, settings.stream_window)
+
+
+def _listener(settings: Settings, tls: WatchedFiles[TlsContent] | None) -> GrpcListener:
     return GrpcListener(
         host=settings.host,
         port=settings.port,
-        tls=tls,
+        tls=TlsCredentials(tls) if tls else None,
         max_message_bytes=settings.max_message_bytes,
+        max_connections=settings.max_grpc_connections,
         keepalive=settings.keepalive,
         min_ping_interval=settings.min_ping_interval,
         max_connection_age=settings.max_connection_age,

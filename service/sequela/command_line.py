@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -152,7 +153,9 @@ def _complaint(error: ErrorDetails) -> str:
     if not error["loc"]:  # it is about several settings, and names them
         return message
     name = str(error["loc"][0])
-    return f"{flag(name)} ({variable(name)}): {message}, not {error['input']!r}"
+    # A URL may have a password.
+    given = re.sub(r"://.*@", "://…@", repr(error["input"]))
+    return f"{flag(name)} ({variable(name)}): {message}, not {given}"
 
 
 def _exit(complaints: Iterable[str]) -> NoReturn:

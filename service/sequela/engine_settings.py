@@ -2,8 +2,44 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class EngineSettings(BaseModel):
     """A part of `Settings`."""
+
+    engines: int | None = Field(
+        None,
+        ge=0,
+        description="Number of processes that run the operator's models, each on a core of its own; 0 runs them in the "
+        "server's own process. Unset: one for each core that the process may use, or 0 if there is only one core.",
+    )
+    upload_engines: int | None = Field(
+        None,
+        ge=1,
+        description="Number of processes that run uploaded and inline models, each one model at a time. Unset: one for "
+        "each core that the process may use, but at least 2.",
+    )
+    unsafe_uploads: bool = Field(
+        False,
+        description="Run models from callers even where the kernel has neither Landlock nor seccomp to contain them.",
+    )
+    upload_engine_bytes: int = Field(
+        2 << 30,
+        ge=1 << 26,
+        description="Memory that each of these processes may allocate.",
+    )
+    model_load_seconds: float = Field(
+        60.0, gt=0, description="Seconds that loading an uploaded or inline model may take."
+    )
+    engine_grace: float = Field(
+        0.5,
+        gt=0,
+        description="Seconds that a process may go on after the deadline of its work, before it is killed.",
+    )
+    quarantine_seconds: float = Field(
+        600.0,
+        ge=0,
+        description="How long, in seconds, an uploaded or inline model that ended its process is not run again, nor a "
+        "request that ended several.",
+    )

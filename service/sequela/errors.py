@@ -84,3 +84,11 @@ class Unsupported(SequelaError):
 
 class Forbidden(SequelaError):
     """The operator has disabled it, or the caller is not allowed to do it."""
+
+
+class NotAuthenticated(SequelaError):
+    """The caller has not shown who it is, or its token or certificate is not accepted."""
+
+
+class NotPermitted(SequelaError):
+    """The caller is known, but its roles do not allow this request."""

@@ -19,6 +19,7 @@ from sequela.api.server import BoundAddresses
 from sequela.bootstrap import Application, build, version
 from sequela.command_line import misspelt_variables, options_for_path, read_settings
 from sequela.errors import SequelaError
+from sequela.open_files import LoopErrors, fit_connections
 from sequela.settings import Settings
 
 CANNOT_START = 1  # exit status
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains. Raises OSError or SequelaError if it cannot start."""
     stopping = _first_signal()
-    application = build(settings)
+    asyncio.get_running_loop().set_exception_handler(LoopErrors().handle)
+    application = build(fit_connections(settings))
     bound = await application.server.open()
     # Only now, so that a port in use ends the start before any model is loaded.
     application.configured.start()

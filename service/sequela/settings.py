@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from sequela.access_settings import AccessSettings
 from sequela.adapters.onnx.provider import ExecutionProvider, installed_providers
+from sequela.connection_settings import ConnectionSettings
 from sequela.endpoint_settings import EndpointSettings
 from sequela.engine_settings import EngineSettings
 from sequela.explain.evaluate.choose_execution import ExecutionKind
@@ -28,17 +29,22 @@ GPU_HINT = "cuda needs onnxruntime-gpu, installed in place of onnxruntime"
 
 SECTIONS = {
     "host": "Network",
+    "max_grpc_connections": "Connections and messages",
     "workers": "Concurrency and deadlines",
     "max_events": "Limits of one request",
     "model_repository": "Models",
+    "engines": "Engines",
     "endpoint_allow": "Models behind endpoints",
     "store": "Storage",
+    "tokens": "Access",
     "trace_dir": "Diagnostics",
 }
 """The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
 
-class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, BaseSettings):
+class Settings(
+    AccessSettings, ConnectionSettings, EngineSettings, StoreSettings, EndpointSettings, BaseSettings
+):
     """All settings. Options take precedence over variables, and variables over defaults.
 
     Times are in seconds and sizes in bytes.
@@ -62,40 +68,33 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
     )
     port: int = Field(50051, ge=0, le=65_535, description="Port for gRPC; 0 picks a free one.")
     tls_certificate: Path | None = Field(
-        None, description="PEM file with the certificate chain of the gRPC server. Needs --tls-key."
+        None,
+        description="PEM file with the certificate chain of both servers. Needs --tls-key. The files of TLS are read "
+        "again when they change.",
     )
     tls_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
     tls_client_ca: Path | None = Field(
         None,
-        description="PEM file with the certificate authority of the clients. gRPC clients must then present a "
-        "certificate that it signed.",
+        description="PEM file with the certificate authority of the clients. Clients must then present a certificate "
+        "that it signed; over HTTP, /healthz, /readyz and the like need none.",
     )
     insecure: bool = Field(
         False, description="Allow any address without TLS, for gRPC and for inference over HTTP."
     )
     http_host: str = Field(
         "127.0.0.1",
-        description="Address to listen on for plain HTTP: /metrics, /healthz, /readyz and inference.",
+        description="Address to listen on for HTTP: /metrics, /healthz, /readyz and inference.",
     )
     http_port: int = Field(9464, ge=0, le=65_535, description="Port for HTTP; 0 picks a free one.")
+    https: bool | None = Field(
+        None,
+        description="Serve HTTPS instead of plain HTTP, with the files of --tls-certificate. Unset, it is on if these "
+        "are set.",
+    )
     http_inference: bool | None = Field(
         None,
-        description="Offer inference over HTTP (KServe's protocols). Unset, it is on, except with --tls-client-ca. "
-        "With --tls-client-ca, or on an address other than loopback, it needs --insecure.",
-    )
-    max_http_connections: int = Field(
-        1024, ge=1, description="Largest number of open HTTP connections; further ones are refused."
-    )
-    max_http_body_bytes: int = Field(
-        8 << 20,
-        ge=1024,
-        description="Largest HTTP request body. A body may contain one value for every 8 bytes of this limit.",
-    )
-    max_http_bodies: int = Field(
-        8,
-        ge=1,
-        description="Memory for HTTP request bodies, as a multiple of --max-http-body-bytes. Requests that do not fit "
-        "are refused.",
+        description="Offer inference over HTTP (KServe's protocols). Unset, it is on, except over plain HTTP with "
+        "--tls-client-ca. There, or over plain HTTP on an address other than loopback, it needs --insecure.",
     )
     ready_file: Path | None = Field(
         None, description="File to write the bound addresses to, as JSON, once the server is ready."
@@ -103,7 +102,6 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level that is logged: debug, info, warning or error."
     )
-    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message.")
     keepalive: float = Field(
         60.0, gt=0, description="Seconds without traffic after which the server pings a gRPC connection."
     )
@@ -114,9 +112,10 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
         "often is closed.",
     )
     max_connection_age: float = Field(
-        0.0,
+        300.0,
         ge=0,
-        description="Seconds after which a gRPC client is asked to open a new connection; 0 means never.",
+        description="Seconds, give or take 10 %, after which a client is asked to open a new connection, so that its "
+        "certificate is checked again and clients spread over new servers; 0 means never.",
     )
     connection_age_grace: float = Field(
         30.0,
@@ -173,6 +172,12 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
         DEFAULT.max_targets, ge=1, description="Largest number of targets of one explanation."
     )
     max_players: int = Field(DEFAULT.max_players, ge=2, description="Largest number of players in a level.")
+    max_question_bytes: int = Field(
+        DEFAULT.max_question_bytes,
+        ge=1 << 20,
+        description="Memory that the players, coalitions and targets of one level may take together. A request that "
+        "would take more is refused.",
+    )
     max_text: int = Field(
         DEFAULT.max_text, ge=1, description="Largest number of characters in an id, a label or a caption."
     )
@@ -281,6 +286,14 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
             raise ValueError("--tls-certificate and --tls-key go together: set both or neither")
         if self.tls_client_ca and not self.tls_key:
             raise ValueError("--tls-client-ca needs --tls-certificate and --tls-key")
+        if self.https and not self.tls_key:
+            raise ValueError("--https needs --tls-certificate and --tls-key")
+        if self.identities and not self.tls_client_ca:
+            raise ValueError("--identities needs --tls-client-ca, which says whose certificates count")
+        if self.revoked and not (self.authenticates or self.tls_client_ca):
+            raise ValueError(
+                "--revoked needs --tokens, --jwt-issuer or --tls-client-ca: nobody is asked who they are"
+            )
         # Requests may contain personal data, so operators have to ask for plain text on a network.
         if not (self.tls_key or self.insecure or _is_loopback(self.host)):
             raise ValueError(
@@ -291,26 +304,37 @@ class Settings(AccessSettings, EngineSettings, StoreSettings, EndpointSettings, 
 
     @model_validator(mode="after")
     def _explain_safely(self) -> Self:
-        if self.insecure or not self.explains_over_http:
+        if self.insecure or self.serves_https or not self.explains_over_http:
             return self
-        # The HTTP server has no TLS of its own.
         if not _is_loopback(self.http_host):
             raise ValueError(
-                f"--http-host {self.http_host} can be reached from other machines, and inference over HTTP is "
-                "not encrypted: set --no-http-inference, or --insecure to allow it"
+                f"--http-host {self.http_host} can be reached from other machines, and inference over plain HTTP is "
+                "not encrypted: set --tls-certificate and --tls-key, --no-http-inference, or --insecure to allow it"
             )
         # Otherwise HTTP would be a way around the client certificates.
         if self.tls_client_ca:
             raise ValueError(
                 "--http-inference offers explanations over plain HTTP, without the client certificates that "
-                "--tls-client-ca requires: leave it out, or set --insecure to allow it"
+                "--tls-client-ca requires: leave --no-https out, or set --insecure to allow it"
             )
         return self
 
     @property
+    def serves_https(self) -> bool:
+        """Whether the HTTP server uses TLS."""
+        return self.tls_key is not None if self.https is None else self.https
+
+    @property
     def explains_over_http(self) -> bool:
-        """Whether inference is offered over HTTP. By default, it is off if gRPC requires client certificates."""
-        return self.tls_client_ca is None if self.http_inference is None else self.http_inference
+        """Whether inference is offered over HTTP. By default, it is off where it cannot require client certificates."""
+        if self.http_inference is not None:
+            return self.http_inference
+        return self.tls_client_ca is None or self.serves_https
+
+    @property
+    def serves_open_metrics(self) -> bool:
+        """Whether everybody may read the metrics."""
+        return _is_loopback(self.http_host) if self.open_metrics is None else self.open_metrics
 
     @property
     def limits(self) -> Limits:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, Field, field_validator
 
 from sequela.adapters.store.location import InRedis, StoreLocation, parse_location
@@ -44,6 +46,18 @@ class StoreSettings(BaseModel):
         30 * DAY,
         gt=0,
         description="How long, in seconds, an inline background is found by its digest.",
+    )
+
+    # While Redis is down
+    outbox_folder: Path | None = Field(
+        None,
+        description="With Redis: the folder for explanations that are owed to it while it is down. All servers of a "
+        "host may use the same one. Unset: `sequela/outbox` in the user's folder for state.",
+    )
+    owed_bytes: int = Field(
+        1 << 30,
+        ge=1 << 20,
+        description="Largest size of the explanations that are owed to Redis. Beyond it, the oldest are dropped.",
     )
 
     @field_validator("store")

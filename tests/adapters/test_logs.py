@@ -36,15 +36,22 @@ def fail(values: list[float]) -> None:
     raise RuntimeError("broken")
 
 
-@pytest.mark.parametrize("stream", [io.StringIO(), Screen()], ids=["pipe", "screen"])
-def test_tracebacks_show_no_values(stream: io.StringIO) -> None:
-    """The trace of an error names where it happened; the values at hand there stay out of the log."""
-    logs.configure("info", stream)
+@pytest.mark.parametrize(
+    ("stream", "level", "text"),
+    [(io.StringIO(), "info", False), (io.StringIO(), "debug", True), (Screen(), "info", True)],
+    ids=["pipe", "pipe at debug", "screen"],
+)
+def test_tracebacks_show_no_values(stream: io.StringIO, level: str, text: bool) -> None:
+    """The trace of an error names where it happened; the values at hand there stay out of the log. The error's text,
+    which may quote values, is only there for who debugs.
+    """
+    logs.configure(level, stream)
     try:
         fail([1234.5678])
     except RuntimeError as error:
         structlog.get_logger("sequela.test").error("unexpected error", exc_info=error)
-    assert "broken" in stream.getvalue()
+    assert ("broken" in stream.getvalue()) is text
+    assert "RuntimeError" in stream.getvalue()
     assert "fail" in stream.getvalue()
     assert "values = " not in stream.getvalue()
     assert "[1234.5678]" not in stream.getvalue().replace("fail([1234.5678])", "")

@@ -7,14 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 from api.made import Scripted
-from sequela.api.dataplane import DataPlane
+from sequela.api.dataplane import DataPlane, Work
 from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.engine_port import EngineOperation, EngineRequest, NoEngines
 from sequela.api.executors import Executor, Executors
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput, NotFound, Unavailable
@@ -25,6 +25,7 @@ from sequela.explain.request import (
     EndpointModel,
     ExplainRequest,
     GivenSequence,
+    InlineModel,
     ModelChoice,
     NamedArray,
     NamedModel,
@@ -39,23 +40,24 @@ NAMES = ("models/a/versions/1", "models/a/versions/2", "models/b/versions/1")
 class SomeModels:
     """Three names on pages of two; what begins with `remote` is served elsewhere."""
 
-    def is_remote(self, choice: ModelChoice) -> bool:
-        return isinstance(choice, EndpointModel) or (
-            isinstance(choice, NamedModel) and choice.name.startswith("remote")
-        )
+    def configured(self, choice: ModelChoice) -> ModelRecord | None:
+        if not isinstance(choice, NamedModel) or choice.name == "upload":
+            return None
+        source = ModelSource.ENDPOINT if choice.name.startswith("remote") else ModelSource.REPOSITORY
+        return ModelRecord(choice.name, "", source, ModelState.READY, datetime.now(UTC))
 
     def list(self, _: int, token: str) -> Page[ModelRecord]:
         start = int(token or 0)
         more = str(start + 2) if start + 2 < len(NAMES) else ""
         return Page(tuple(map(self._record, NAMES[start : start + 2])), more)
 
-    def resolve(self, choice: ModelChoice, _: float) -> Any:
+    def info(self, choice: ModelChoice, _: float) -> Any:
         assert isinstance(choice, NamedModel)
         if choice.name == "nobody":
             raise NotFound("MODEL_NOT_FOUND", "no model nobody")
         if choice.name == "loading":
             raise Unavailable("MODEL_LOADING", "still being loaded")
-        return SimpleNamespace(info=choice)
+        return choice
 
     def _record(self, name: str) -> ModelRecord:
         return ModelRecord(name, "", ModelSource.UPLOAD, ModelState.READY, datetime.now(UTC))
@@ -69,10 +71,13 @@ def run(
 
     async def inside() -> Any:
         quiet = Observers(())
-        executors = Executors(*(Executor(name, 2, 8, quiet) for name in ("explain", "remote", "lookup")))
+        executors = Executors(
+            *(Executor(name, 2, 8, quiet) for name in ("explain", "remote", "lookup", "uploads"))
+        )
         models: Any = SomeModels()
         explainer: Any = Scripted(act)
-        plane = DataPlane(explainer, models, None, executors, POLICY, Limits())  # type: ignore[arg-type]
+        parts: Any = (explainer, explainer, models, None, executors, NoEngines())
+        plane = DataPlane(*parts, POLICY, Limits())
         try:
             return await use(plane)
         finally:
@@ -93,10 +98,12 @@ def caller(_: ExplainRequest, explanation: Explanation) -> str:
     ("model", "executor"),
     [
         (NamedModel("m"), "explain"),
+        (NamedModel("upload"), "uploads"),
+        (InlineModel(b""), "uploads"),
         (NamedModel("remote"), "remote"),
         (EndpointModel("grpc://h:1/m"), "remote"),
     ],
-    ids=["named", "configured endpoint", "endpoint"],
+    ids=["named", "upload", "inline", "configured endpoint", "endpoint"],
 )
 def test_work_runs_where_its_model_belongs(model: ModelChoice, executor: str) -> None:
     """One request and the rows of a batch alike; both are read and answered in that executor's threads."""
@@ -106,7 +113,8 @@ def test_work_runs_where_its_model_belongs(model: ModelChoice, executor: str) ->
         seen.add(threading.current_thread().name.rsplit("_", 1)[0])
         return replace(requests(1)[0], model=model)
 
-    run(lambda plane: plane.explain(model, note, note, Deadline(10)), note)
+    work = Work(note, note, EngineRequest(EngineOperation.EXPLAIN, b""), bytes)
+    run(lambda plane: plane.explain(model, work, Deadline(10)), note)
     assert seen == {executor}
     seen.clear()
     run(lambda plane: plane.explain_batch([note()], note, Deadline(10)), note)

@@ -28,8 +28,8 @@ class Endless(FixedModels):
         self.begun, self.over = threading.Semaphore(0), threading.Event()
         super().__init__(Watched(loaded(BY_NAME["gru"]), self._batch))  # type: ignore[arg-type]
 
-    def is_remote(self, _: ModelChoice) -> bool:
-        return False
+    def configured(self, _: ModelChoice) -> None:
+        return None
 
     def _batch(self, number: int) -> None:
         self.over.wait(0.02)
@@ -106,13 +106,13 @@ def test_who_has_nothing_yet_hears_of_the_drain() -> None:
 def test_who_waits_hears_of_the_drain_at_once() -> None:
     """The queue is sent away as soon as new work is refused; what runs goes on and is answered."""
     gate = Gate()
-    settings = embedded(drain_grace=PATIENCE, max_concurrent=1)
+    settings = embedded(drain_grace=PATIENCE, upload_engines=1)
     with Serving(settings, explainer=gate) as server:
         registry = server.wired.metrics.registry
         running = server.explanations.Explain.future(explain_request())
         assert gate.begun.acquire(timeout=PATIENCE)
         waiting = [server.explanations.Explain.future(explain_request()) for _ in range(3)]
-        executor = {"executor": "explain"}
+        executor = {"executor": "uploads"}
         eventually(lambda: registry.get_sample_value("sequela_queue_depth", executor) == 3)
         draining = threading.Thread(target=server.drain)
         draining.start()

@@ -17,7 +17,7 @@ ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_
 
 def test_the_door_answers_while_models_run() -> None:
     """Health and lists are answered in the midst of two long explanations, which then end with their callers."""
-    with Serving(embedded(max_concurrent=2)) as server:
+    with Serving(embedded(upload_engines=2)) as server:
         calls: list[Any] = [
             server.explanations.Explain.future(
                 explain_request(sequence=sequence(seed, 400), options=ENDLESS), timeout=600

@@ -29,13 +29,13 @@ def gate() -> Gate:
 @pytest.fixture
 def narrow(gate: Gate) -> Iterator[Serving]:
     """One worker, one place to wait."""
-    settings = embedded(max_concurrent=1, queue_size=1)
+    settings = embedded(upload_engines=1, queue_size=1)
     with Serving(settings, explainer=gate) as server:
         yield server
         gate.open.set()
 
 
-def depth(server: Serving, name: str, executor: str = "explain") -> float | None:
+def depth(server: Serving, name: str, executor: str = "uploads") -> float | None:
     return server.wired.metrics.registry.get_sample_value(name, {"executor": executor})
 
 
@@ -60,7 +60,7 @@ def test_a_full_queue_sheds_and_recovers(narrow: Serving, gate: Gate) -> None:
     gate.open.set()
     assert running.result().explanation.name == waiting.result().explanation.name
     narrow.explanations.Explain(explain_request())
-    rejected = {"where": "explain", "reason": "QUEUE_FULL"}
+    rejected = {"where": "uploads", "reason": "QUEUE_FULL"}
     registry = narrow.wired.metrics.registry
     assert registry.get_sample_value("sequela_requests_rejected_total", rejected) == 1
     eventually(lambda: depth(narrow, "sequela_inflight") == 0)
@@ -93,7 +93,7 @@ def test_a_caller_who_hangs_up_ends_the_work(narrow: Serving, gate: Gate) -> Non
 
 def test_a_stream_hung_up_ends_all_its_items(gate: Gate) -> None:
     """Every item at work stops, not only the first."""
-    with Serving(embedded(max_concurrent=2), explainer=gate) as server:
+    with Serving(embedded(upload_engines=2), explainer=gate) as server:
         item = pb.ExplainStreamRequest(request=explain_request())
         call: Any = server.explanations.ExplainStream(iter([item, item]))
         for _ in range(2):

@@ -369,6 +369,11 @@ class Loading:
     def resolve(self, choice: Any, until: float) -> Any:
         raise Unavailable("MODEL_LOADING", "gru is still being loaded", retry_after=2.0)
 
+    info = resolve
+
+    def configured(self, choice: Any) -> None:
+        return None
+
 
 def test_a_model_that_is_loading_is_not_ready() -> None:
     """Neither is the server; who asks for an explanation hears UNAVAILABLE, and when to come back."""

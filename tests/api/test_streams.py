@@ -30,7 +30,7 @@ def test_answers_keep_the_order() -> None:
         else:
             second_done.set()
 
-    with Serving(embedded(max_concurrent=2), explainer=Scripted(act)) as server:
+    with Serving(embedded(upload_engines=2), explainer=Scripted(act)) as server:
         answers = list(server.explanations.ExplainStream(items(5)))
     assert [answer.index for answer in answers] == [0, 1, 2, 3, 4]
     assert [answer.explanation.caller_id for answer in answers] == ["0", "1", "2", "3", "4"]
@@ -39,7 +39,7 @@ def test_answers_keep_the_order() -> None:
 def test_no_more_than_the_window_is_read_ahead() -> None:
     """With a window of three and no answer yet, three questions have begun and the fourth has not."""
     gate = Gate()
-    with Serving(embedded(max_concurrent=8, stream_window=3), explainer=gate) as server:
+    with Serving(embedded(upload_engines=8, stream_window=3), explainer=gate) as server:
         call = server.explanations.ExplainStream(items(6))
         for _ in range(3):
             assert gate.begun.acquire(timeout=PATIENCE)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from api.made import Gate
 from api.rpc_calls import GRU, explain_request, sequence
+from matrix import ROOT
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.explain.evaluate import model_caller
 from sequela.explain.evaluate.prefix_states import execution
@@ -58,13 +61,13 @@ def test_answers_do_not_depend_on_workers(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize(("workers", "seats"), [(1, 2), (3, 3)])
-def test_a_request_is_under_way_for_each_worker(workers: int, seats: int) -> None:
-    """By default, and two at least; one more waits for one of them to end."""
+def test_a_request_is_under_way_for_each_worker(workers: int, seats: int, tmp_path: Path) -> None:
+    """By default, and two at least; one more waits for one of them to end. The model is the operator's."""
     gate = Gate()
-    with Serving(embedded(workers=workers), explainer=gate) as server:
-        asked = [
-            server.explanations.Explain.future(explain_request(), timeout=PATIENCE) for _ in range(seats + 1)
-        ]
+    shutil.copytree(ROOT / "gru", tmp_path / "gru")
+    request = explain_request(model=pb.ModelReference(name="gru"))
+    with Serving(embedded(workers=workers, model_repository=tmp_path), explainer=gate) as server:
+        asked = [server.explanations.Explain.future(request, timeout=PATIENCE) for _ in range(seats + 1)]
         for _ in range(seats):
             assert gate.begun.acquire(timeout=PATIENCE)
         assert not gate.begun.acquire(timeout=0.05)

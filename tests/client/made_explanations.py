@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import pytest
 from sequela_client import Attribution, Explanation, PlayerKind, Sequela
 from sequela_client.explanation_parts import Feature, PruningPoint
 from sequela_client.files import read_sequence
@@ -16,6 +17,11 @@ from serving import Serving, embedded
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "service" / "sequela" / "demo"
 ALERTS = ("false-alert", "takeover-20", "takeover-47", "takeover-286")
+EVERY_ALERT = [
+    pytest.param(name, marks=() if name in ("false-alert", "takeover-20") else pytest.mark.slow)
+    for name in ALERTS
+]
+"""Parameters of tests; the fast tests take one alert of each kind."""
 
 
 @cache

@@ -132,6 +132,8 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     calls: list[tuple[str, Any]] = field(default_factory=list)
     models: set[str] = field(default_factory=set)
     backgrounds: set[str] = field(default_factory=set)
+    upload_failures: int = 0
+    stored: dict[str, pb.GetExplanationResponse] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -159,6 +161,18 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
                 answer = explanation(message.request, self._background(message.request, context))
                 yield pb.ExplainStreamResponse(index=index, explanation=answer)
 
+    def GetExplanation(self, request: pb.GetExplanationRequest, context: Any) -> pb.GetExplanationResponse:
+        self.calls.append(("GetExplanation", request))
+        if request.name not in self.stored:
+            refuse(context, grpc.StatusCode.NOT_FOUND, "EXPLANATION_NOT_FOUND", "no such explanation")
+        return self.stored[request.name]
+
+    def DeleteExplanation(
+        self, request: pb.DeleteExplanationRequest, context: Any
+    ) -> pb.DeleteExplanationResponse:
+        self.calls.append(("DeleteExplanation", request))
+        return pb.DeleteExplanationResponse(deleted=3)
+
     def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Any
     ) -> pb.ListExplanationsResponse:
@@ -176,6 +190,9 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     def RegisterModel(
         self, requests: Iterable[pb.RegisterModelRequest], context: Any
     ) -> pb.RegisterModelResponse:
+        if self.upload_failures:
+            self.upload_failures -= 1
+            refuse(context, grpc.StatusCode.UNAVAILABLE, "DRAINING", "draining")
         header = next(iter(requests)).header
         content = b"".join(message.onnx_chunk for message in requests)
         self.calls.append(("RegisterModel", content))
@@ -219,16 +236,18 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
         return digest
 
 
+def add_services(script: Script, server: grpc.Server) -> None:
+    """Adds all services of the script to a server."""
+    rpc.add_ExplanationServiceServicer_to_server(script, server)
+    rpc.add_ModelServiceServicer_to_server(script, server)
+    rpc.add_BackgroundServiceServicer_to_server(script, server)
+
+
 @contextmanager
 def serving(script: Script) -> Iterator[str]:
     """Serves the script on a free port of this machine, and yields the address."""
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 2 << 20)])
-    for add in (
-        rpc.add_ExplanationServiceServicer_to_server,
-        rpc.add_ModelServiceServicer_to_server,
-        rpc.add_BackgroundServiceServicer_to_server,
-    ):
-        add(script, server)
+    add_services(script, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

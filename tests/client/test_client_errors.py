@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from client.scripted import Script
+from client.scripted import Script, serving
 from sequela_client import (
     AsyncSequela,
+    AuthenticationError,
     CallerError,
     DeadlineExceeded,
     EventInfo,
@@ -20,10 +21,12 @@ from sequela_client import (
     NotFound,
     NotImplementedByServer,
     OperatorError,
+    PermissionDenied,
     Sequela,
     SequelaError,
     Sequence,
     TryAgain,
+    Unavailable,
     Violation,
 )
 
@@ -35,12 +38,12 @@ CASES = [
     (grpc.StatusCode.FAILED_PRECONDITION, ModelOrBackgroundError),
     (grpc.StatusCode.RESOURCE_EXHAUSTED, TryAgain),
     (grpc.StatusCode.ABORTED, TryAgain),
-    (grpc.StatusCode.CANCELLED, TryAgain),
+    (grpc.StatusCode.CANCELLED, Unavailable),
     (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
     (grpc.StatusCode.UNIMPLEMENTED, NotImplementedByServer),
     (grpc.StatusCode.INTERNAL, OperatorError),
-    (grpc.StatusCode.PERMISSION_DENIED, OperatorError),
-    (grpc.StatusCode.UNAUTHENTICATED, OperatorError),
+    (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
+    (grpc.StatusCode.UNAUTHENTICATED, AuthenticationError),
 ]
 
 
@@ -93,6 +96,24 @@ def test_retries_end(client: Sequela, script: Script) -> None:
         client.explain(SEQUENCE, model="m")
     assert failed.value.retry_after == 2.0
     assert script.names == ["Explain"] * 4
+
+
+def test_an_upload_is_retried(script: Script, model_file: Path) -> None:
+    """Its messages are sent again by the client; gRPC would lose some of them now and then."""
+    script.upload_failures = 3
+    with serving(script) as where, Sequela(where) as sequela:
+        assert sequela.register_model(model_file).digest in script.models
+
+    async def register(where: str) -> None:
+        async with AsyncSequela(where) as sequela:
+            await sequela.register_model(model_file)
+
+    script.upload_failures = 3
+    with serving(script) as where:
+        asyncio.run(register(where))
+    script.upload_failures = 4
+    with serving(script) as where, Sequela(where) as sequela, pytest.raises(Unavailable, match="draining"):
+        sequela.register_model(model_file)
 
 
 def test_nothing_else_is_retried(client: Sequela, script: Script) -> None:

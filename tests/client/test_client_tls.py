@@ -10,18 +10,26 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import trustme
 from client.command_runs import Run
+from client.pem_files import PemPair
 from sequela_client import (
     AsyncSequela,
     CallerError,
+    CertificateExpired,
+    CertificateNotTrusted,
+    ClientCertificateRefused,
+    ClientCertificateRequired,
     DeadlineExceeded,
+    HostNameMismatch,
     OperatorError,
     Sequela,
     SequelaError,
+    TlsNotOffered,
+    TlsRequired,
     TryAgain,
 )
 from sequela_client.connection_errors import Peer, unreachable
@@ -30,26 +38,19 @@ from serving import Serving, embedded
 
 OTHER = trustme.CA()
 AUTHORITY = trustme.CA()
+LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 ONCE = [("grpc.enable_retries", 0)]
 """What fails here fails every time."""
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A certificate and its key, as PEM files."""
-
-    certificate: Path
-    key: Path
+class Pair(PemPair):
+    """A certificate and its key, by default from the authority that the tests trust."""
 
     @classmethod
     def write(
         cls, folder: Path, name: str, *identities: str, by: trustme.CA = AUTHORITY, **terms: Any
-    ) -> Pair:
-        issued = by.issue_cert(*identities, **terms)
-        pair = cls(folder / f"{name}.pem", folder / f"{name}.key")
-        pair.certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        pair.key.write_bytes(issued.private_key_pem.bytes())
-        return pair
+    ) -> Self:
+        return super().write(folder, name, *identities, by=by, **terms)
 
     def serving(self, **more: Any) -> Serving:
         return Serving(embedded(tls_certificate=self.certificate, tls_key=self.key, **more))
@@ -126,6 +127,7 @@ def test_secure_trusts_the_systems_authorities(
 def test_a_certificate_that_is_not_trusted(files: Files, tls: Serving) -> None:
     """Not to be tried again: the authority is to be named."""
     for error in (refused(tls.bound.grpc, ca=files.other), refused(tls.bound.grpc, secure=True)):
+        assert type(error) is CertificateNotTrusted
         assert isinstance(error, CallerError)
         assert error.reason == "CERTIFICATE_NOT_TRUSTED"
         assert (
@@ -151,7 +153,7 @@ def test_a_certificate_for_another_host(files: Files) -> None:
     """The name that was asked for is in the message."""
     with Pair.write(files.folder, "elsewhere", "elsewhere.example").serving() as server:
         error = refused(server.bound.grpc, ca=files.ca)
-    assert (type(error), error.reason) == (CallerError, "CERTIFICATE_OF_OTHER_HOST")
+    assert (type(error), error.reason) == (HostNameMismatch, "CERTIFICATE_OF_OTHER_HOST")
     assert "is not for '127.0.0.1'" in error.message
 
 
@@ -180,10 +182,10 @@ def test_the_words_of_older_versions(words: str, reason: str) -> None:
 
 def test_a_certificate_that_has_expired(files: Files) -> None:
     """That is for the server's operator."""
-    long_ago = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-    terms = {"not_before": long_ago - datetime.timedelta(days=9), "not_after": long_ago}
+    terms = {"not_before": LONG_AGO - datetime.timedelta(days=9), "not_after": LONG_AGO}
     with Pair.write(files.folder, "old", "127.0.0.1", **terms).serving() as server:
         error = refused(server.bound.grpc, ca=files.ca)
+    assert type(error) is CertificateExpired
     assert isinstance(error, OperatorError)
     assert error.reason == "CERTIFICATE_EXPIRED"
 
@@ -192,7 +194,7 @@ def test_plain_text_where_tls_is_spoken(tls: Serving, mutual: Serving) -> None:
     """With the options that speak it; whether or not the server wants a certificate too."""
     for server in (tls, mutual):
         error = refused(server.bound.grpc)
-        assert (type(error), error.reason) == (CallerError, "SERVER_WANTS_TLS")
+        assert (type(error), error.reason) == (TlsRequired, "SERVER_WANTS_TLS")
         assert "--secure" in error.message
         assert "--ca FILE" in error.message
 
@@ -201,16 +203,26 @@ def test_tls_where_plain_text_is_spoken(files: Files, server: Serving) -> None:
     """The gRPC port without TLS, and the HTTP port."""
     for address in (server.bound.grpc, server.bound.http):
         error = refused(address, ca=files.ca)
-        assert (type(error), error.reason) == (CallerError, "SERVER_WITHOUT_TLS")
+        assert (type(error), error.reason) == (TlsNotOffered, "SERVER_WITHOUT_TLS")
 
 
 def test_a_certificate_of_the_client(files: Files, mutual: Serving) -> None:
-    """None, or one of another authority: both are told what to show."""
+    """Without one, the message says how to present one."""
+    error = refused(mutual.bound.grpc, ca=files.ca)
+    assert (type(error), error.reason) == (ClientCertificateRequired, "CLIENT_CERTIFICATE_NEEDED")
+    assert "--cert FILE" in error.message
+
+
+def test_a_certificate_that_the_server_refuses(files: Files, mutual: Serving) -> None:
+    """One of another authority, and one that has expired: the message names the file, and what to check."""
     strange = Pair.write(files.folder, "strange", "client@example.org", by=OTHER)
-    for how in ({}, {"certificate": strange.certificate, "key": strange.key}):
-        error = refused(mutual.bound.grpc, ca=files.ca, **how)
-        assert (type(error), error.reason) == (CallerError, "CLIENT_CERTIFICATE_NEEDED")
-        assert "--cert FILE" in error.message
+    terms = {"not_before": LONG_AGO - datetime.timedelta(days=9), "not_after": LONG_AGO}
+    expired = Pair.write(files.folder, "expired", "client@example.org", **terms)
+    for pair in (strange, expired):
+        error = refused(mutual.bound.grpc, ca=files.ca, certificate=pair.certificate, key=pair.key)
+        assert (type(error), error.reason) == (ClientCertificateRefused, "CLIENT_CERTIFICATE_REFUSED")
+        assert f"refuses the client certificate {pair.certificate}" in error.message
+        assert "--tls-client-ca" in error.message
 
 
 def test_the_port_of_metrics(server: Serving) -> None:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from client.command_runs import Run
-from client.made_explanations import ALERTS, DEMO, demo_alerts, scaled
+from client.made_explanations import DEMO, EVERY_ALERT, demo_alerts, scaled
 from sequela_client import EventInfo, Explanation, ExplanationWarning, OperatorError, Sequela
 from sequela_client.explanation_parts import EventValues, Feature
 from sequela_client.resources import Model, ModelFeature, Scores, Target
@@ -78,7 +78,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-@pytest.fixture(params=ALERTS)
+@pytest.fixture(params=EVERY_ALERT)
 def alert(request: pytest.FixtureRequest) -> Explanation:
     return demo_alerts()[request.param]
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
-from client.made_explanations import ALERTS, demo_alerts, large, scaled, with_level
+from client.made_explanations import EVERY_ALERT, demo_alerts, large, scaled, with_level
 from matplotlib import _pylab_helpers
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -63,7 +63,7 @@ def check_nothing_is_cut_off(figure: Figure) -> None:
         assert box.y1 <= height + 1
 
 
-@pytest.fixture(params=ALERTS)
+@pytest.fixture(params=EVERY_ALERT)
 def alert(request: pytest.FixtureRequest) -> Explanation:
     return demo_alerts()[request.param]
 

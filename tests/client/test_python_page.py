@@ -23,9 +23,14 @@ from scripts.option_tables import MARK, option_table
 PAGE = (ROOT / "docs" / "python.md").read_text()
 SNIPPETS = snippets(PAGE)
 MODELS = ROOT / "service" / "sequela" / "demo" / "models"
+SLOW = {"local", "html"}
+"""Snippets that start another server or draw a page; test_local.py and test_pages.py do so in the fast tests."""
 
 
-@pytest.mark.parametrize("name", SNIPPETS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(each, marks=pytest.mark.slow if each in SLOW else ()) for each in SNIPPETS],
+)
 def test_the_code_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a server started as the page says; what each piece prints is what the page shows."""
     monkeypatch.chdir(ROOT)

@@ -12,7 +12,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from matrix import BY_NAME, ROOT
+from matrix import BY_NAME, copy_models
 from sequela_client import CallerError, EventInfo, Explanation, Sequela, Sequence
 from serving import Serving, embedded
 
@@ -24,8 +24,9 @@ TURNED = NAMES[::-1]
 
 
 @pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving(embedded(model_repository=ROOT)) as serving, Sequela(serving.bound.grpc) as client:
+def sequela(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
+    root = copy_models(tmp_path_factory.mktemp("models"), ("gru", "one_hot"))
+    with Serving(embedded(model_repository=root)) as serving, Sequela(serving.bound.grpc) as client:
         yield client
 
 

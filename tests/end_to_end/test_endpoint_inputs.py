@@ -85,8 +85,8 @@ CASES = [
         v1={"inputs": [events(width=12, shape=[3, 4])], **OUTPUT},
     ),
 ]
-EVERY_DAY = {("seq2seq", "v1"), ("nan_aware", "v2")}
-"""Beside gRPC; the others take their time."""
+DAILY = {"seq2seq": "v1", "nan_aware": "v2"}
+"""The protocol by which the fast tests ask for a model; gRPC for the others."""
 SERVED = [
     (case, protocol) for case in CASES for protocol in ("grpc", "v2", "v1") if protocol != "v1" or case.v1
 ]
@@ -122,7 +122,7 @@ def sequela(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
             case,
             protocol,
             id=f"{case.name}-{protocol}",
-            marks=() if protocol == "grpc" or (case.name, protocol) in EVERY_DAY else pytest.mark.slow,
+            marks=() if protocol == DAILY.get(case.name, "grpc") else pytest.mark.slow,
         )
         for case, protocol in SERVED
     ],

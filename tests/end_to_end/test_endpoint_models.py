@@ -15,7 +15,7 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME, CASES, Case
 from sequela_client import Explanation, Sequela
 from serving import Serving, embedded
-from sweeps import one_of_a_kind
+from sweeps import cases_asked_for, one_of_a_kind
 
 LENGTH = 6
 OPTIONS: dict[str, Any] = {
@@ -46,16 +46,17 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[Pair]:
-    models = {case.name: ServedModel(case.path.read_bytes()) for case in CASES}
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    cases = cases_asked_for(request, "per_event", "per_event_flat", "batch_four", "transformer")
+    models = {case.name: ServedModel(case.path.read_bytes()) for case in cases}
     with tempfile.TemporaryDirectory() as folder, InferenceServer(models) as endpoint:
         root = Path(folder)
-        for case in CASES:
+        for case in cases:
             write_local(root, case.name, case.path.read_bytes(), schema_of(case))
             write_endpoint(root, f"served-{case.name}", endpoint.uri(case.name), schema_of(case))
         settings = embedded(model_repository=root, **HASTY)
         with Serving(settings) as serving, Sequela(serving.bound.grpc) as sequela:
-            reachable(serving, *(f"served-{case.name}" for case in CASES))
+            reachable(serving, *(f"served-{case.name}" for case in cases))
             yield Pair(sequela, endpoint)
 
 

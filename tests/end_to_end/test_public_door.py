@@ -8,18 +8,20 @@ import numpy as np
 import player_sets
 import pytest
 from brute_force import Attributions, attributions, cut, pruning_curve
-from matrix import BY_NAME, CASES, ROOT, Case
+from matrix import BY_NAME, CASES, Case, copy_models
 from sequela_client import Attribution, Sequela
 from serving import Serving, embedded
-from sweeps import one_of_a_kind
+from sweeps import cases_asked_for, one_of_a_kind
 
-SWEEP = pytest.mark.parametrize("case", CASES, ids=str)
+SWEEP = pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
 
 
 @pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    """A client of a server whose model repository is the fixtures' folder."""
-    with Serving(embedded(model_repository=ROOT)) as serving, Sequela(serving.bound.grpc) as client:
+def sequela(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
+    """A client of a server whose model repository has the fixtures' models."""
+    names = [case.name for case in cases_asked_for(request, "gru")]
+    root = copy_models(tmp_path_factory.mktemp("models"), names)
+    with Serving(embedded(model_repository=root)) as serving, Sequela(serving.bound.grpc) as client:
         yield client
 
 
@@ -30,7 +32,7 @@ def assert_equal(found: dict[object, Attribution], wanted: Attributions, toleran
         np.testing.assert_allclose(found[key].values, row, atol=tolerance, rtol=0, err_msg=str(key))
 
 
-@pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
+@SWEEP
 def test_a_registered_model_is_explained(sequela: Sequela, case: Case) -> None:
     """Score, base value, the cut, events and features by name, as the brute force has them."""
     sequence, background = case.sample(6), case.background(6)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from matrix import BY_NAME, ROOT
+from matrix import BY_NAME, copy_models
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela_client import NotFound, Sequela, TryAgain
 from serving import Serving, embedded
@@ -18,8 +19,15 @@ __all__ = ["fragile_redis"]
 GRU = BY_NAME["gru"]
 
 
-def serving(redis: RedisServer, **changed: Any) -> Serving:
-    return Serving(embedded(model_repository=ROOT, store=redis.url, redis_retry_after=0.2, **changed))
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    """A model repository with the GRU."""
+    return copy_models(tmp_path, ["gru"])
+
+
+def serving(redis: RedisServer, models: Path, **changed: Any) -> Serving:
+    given = {"store": redis.url, "redis_retry_after": 0.2, **changed}
+    return Serving(embedded(model_repository=models, **given))
 
 
 def metric(running: Serving, name: str) -> float:
@@ -27,14 +35,16 @@ def metric(running: Serving, name: str) -> float:
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
-def test_backgrounds_models_and_explanations_survive_a_restart(fragile_redis: RedisServer) -> None:
+def test_backgrounds_models_and_explanations_survive_a_restart(
+    fragile_redis: RedisServer, models: Path
+) -> None:
     """A background by name, an uploaded model by digest, and an explanation by name are there for the next server."""
     average = {"events": GRU.average()["events"]}
-    with serving(fragile_redis) as first, Sequela(first.bound.grpc) as sequela:
+    with serving(fragile_redis, models) as first, Sequela(first.bound.grpc) as sequela:
         sequela.create_background("models/gru/backgrounds/usual", average, model="gru")
         uploaded = sequela.register_model(GRU.path, name="mine")
         made = sequela.explain(GRU.sample(9), model="gru", background="usual")
-    with serving(fragile_redis) as second, Sequela(second.bound.grpc) as sequela:
+    with serving(fragile_redis, models) as second, Sequela(second.bound.grpc) as sequela:
         again = sequela.explain(GRU.sample(9), model="gru", background="usual", seed=1)
         assert again.background_digest == made.background_digest
         assert [each.value for each in again.events] == pytest.approx([each.value for each in made.events])
@@ -45,19 +55,21 @@ def test_backgrounds_models_and_explanations_survive_a_restart(fragile_redis: Re
 
 
 @pytest.mark.parametrize("there", [pytest.param(True, marks=pytest.mark.slow), False])
-def test_the_state_of_redis_is_known_before_the_first_call(fragile_redis: RedisServer, there: bool) -> None:
+def test_the_state_of_redis_is_known_before_the_first_call(
+    fragile_redis: RedisServer, models: Path, there: bool
+) -> None:
     """The server starts with and without it; the metric says which, though nobody has asked for anything."""
     if not there:
         fragile_redis.stop()
-    with serving(fragile_redis) as running:
+    with serving(fragile_redis, models) as running:
         if not there:
             fragile_redis.start()
         eventually(lambda: metric(running, "sequela_store_up") == 1)
 
 
-def test_a_foreign_key_in_redis_is_no_outage(fragile_redis: RedisServer) -> None:
+def test_a_foreign_key_in_redis_is_no_outage(fragile_redis: RedisServer, models: Path) -> None:
     """Lists spoiled by somebody else are empty, and fill again; callers are not told to try again for ever."""
-    with serving(fragile_redis) as running, Sequela(running.bound.grpc) as sequela:
+    with serving(fragile_redis, models) as running, Sequela(running.bound.grpc) as sequela:
         uploaded = sequela.register_model(GRU.path, name="mine")
         for name in ("models", "explanations", "backgrounds"):
             fragile_redis.client().set(f"sequela:v1:{name}", "x")
@@ -69,10 +81,10 @@ def test_a_foreign_key_in_redis_is_no_outage(fragile_redis: RedisServer) -> None
         assert sequela.explain(GRU.sample(9), model="mine", background=GRU.average()).score
 
 
-def test_redis_stopped_in_mid_run_fails_nothing(fragile_redis: RedisServer) -> None:
+def test_redis_stopped_in_mid_run_fails_nothing(fragile_redis: RedisServer, models: Path) -> None:
     """Explanations go on while Redis is down and come back with it; metrics say so; what must last is refused."""
     average = GRU.average()
-    with serving(fragile_redis) as running, Sequela(running.bound.grpc) as sequela:
+    with serving(fragile_redis, models) as running, Sequela(running.bound.grpc) as sequela:
         sequela.create_background("models/gru/backgrounds/usual", average, model="gru")
         assert metric(running, "sequela_store_up") == 1
         failures: list[Exception] = []

@@ -17,8 +17,7 @@ from sweeps import one_of_a_kind
 
 LENGTH = 6
 EXACT = {"target_standard_error": 0.0}
-SWEEP = pytest.mark.parametrize("case", CASES, ids=str)
-SWEEP_OF_KINDS = pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
+SWEEP = pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
 
 
 class Truth:
@@ -99,7 +98,7 @@ def test_the_cut_and_the_levels_after_it(case: Case) -> None:
     )
 
 
-@SWEEP_OF_KINDS
+@SWEEP
 def test_cells_by_rank(case: Case) -> None:
     """The two strongest events and features are opened into cells; everything else stays grouped."""
     truth = Truth(case)
@@ -119,7 +118,7 @@ def test_cells_by_rank(case: Case) -> None:
     assert_same(answer.levels.get("cell"), truth.of(players), case.tolerance)
 
 
-@SWEEP_OF_KINDS
+@SWEEP
 def test_cells_by_threshold(case: Case) -> None:
     """θ between two strengths opens exactly the events and features above it; additivity is exact."""
     truth = Truth(case)

@@ -95,7 +95,9 @@ def bits(answer: Explanation) -> list[Any]:
     return [scores, curve, *(numbers(level) for level in levels(answer))]
 
 
-@pytest.mark.parametrize("name", ["gru", pytest.param("stacked_lstm", marks=pytest.mark.slow), "account"])
+@pytest.mark.parametrize(
+    "name", ["gru", *(pytest.param(name, marks=pytest.mark.slow) for name in ("stacked_lstm", "account"))]
+)
 def test_kept_background_states_change_no_answer(name: str) -> None:
     """Four kinds of background, lengths on either side of the grid and of the matrix: each as good as the model run
     whole, and in whatever order they are asked, the same to the bit.
@@ -139,7 +141,7 @@ def test_a_matrix_is_kept_for_its_length_alone() -> None:
         assert (after.cost.model_events < alone.cost.model_events) == less
 
 
-@pytest.mark.parametrize("name", ["fixed_left", "fixed_pad_value"])
+@pytest.mark.parametrize("name", ["fixed_left", pytest.param("fixed_pad_value", marks=pytest.mark.slow)])
 def test_padding_is_the_sequences_own(name: str) -> None:
     """Sequences that fill a fixed length, and ones that are padded to it, do not share states of B."""
     case = BY_NAME[name]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from asking import assert_alike, explainer, key, levels, loaded, question, run_whole
-from matrix import BY_NAME, CASES, Case
+from matrix import BY_NAME, CASES, STATE_COUNTS, Case
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.explanation import Explanation
@@ -16,7 +16,7 @@ from sequela.explain.options import FeatureScope
 from sequela.explain.ports import Model
 from sweeps import one_of_a_kind
 
-RECURRENT = [case for case in CASES if loaded(case).recurrence]
+RECURRENT = [case for case in CASES if case.name in STATE_COUNTS]
 LENGTH = 24
 every_recurrent_case = pytest.mark.parametrize("case", one_of_a_kind(RECURRENT), ids=str)
 

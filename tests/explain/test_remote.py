@@ -321,7 +321,8 @@ def test_scores_of_one_length_go_in_one_call() -> None:
     assert (found.cost.endpoint_rows, found.cost.endpoint_calls) == (40, 2)
 
 
-@pytest.mark.parametrize("target", [1.5e-4, pytest.param(7e-5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("target", [1.5e-4, 7e-5])
 def test_the_control_variate_asks_for_no_more_than_it_needs(target: float) -> None:
     """Its errors fall faster than the square root of the sample, so that no far look ahead is right: half the rows
     would not have reached the target.

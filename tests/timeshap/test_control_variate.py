@@ -83,7 +83,7 @@ def test_interactions_are_found_from_fewer_coalitions(players: int, budget: int)
     assert rms(np.array(ours)) < 0.9 * rms(np.array(base))
 
 
-@pytest.mark.parametrize("players", [30, 46])
+@pytest.mark.parametrize("players", [30, pytest.param(46, marks=pytest.mark.slow)])
 def test_the_smallest_budgets_lose_nothing(players: int) -> None:
     """At 4m coalitions left-out errors are as large as the game: bars that hold leave it to the base estimator."""
     game = sparse_game(players, seed=3)
@@ -112,7 +112,7 @@ def test_a_game_without_smoothness_is_not_made_worse() -> None:
     assert rms(np.array(ours)) < 1.1 * rms(np.array(base))
 
 
-@pytest.mark.parametrize("scale", [1e-6, 1e6])
+@pytest.mark.parametrize("scale", [1e-6, pytest.param(1e6, marks=pytest.mark.slow)])
 def test_attributions_and_errors_scale_with_the_output(scale: float) -> None:
     """Nothing depends on a fixed unit."""
     game = sparse_game(20, 3)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import datetime
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, ClassVar, Self, TypeVar, Unpack
 
@@ -13,17 +15,21 @@ import grpc
 import grpc.aio
 
 from sequela_client import operations
+from sequela_client.bearer_token import Metadata
 from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import Client, Deadline
-from sequela_client.errors import SequelaError
+from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
+from sequela_client.errors import SequelaError, Unavailable
 from sequela_client.explanation import Explanation
+from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.streams import AnyIterable, MessageStream
+from sequela_client.resumptions import Resumptions, pause_seconds
+from sequela_client.sequence_reader import AsyncSequenceReader
+from sequela_client.streams import AnyIterable
 
 T = TypeVar("T")
 
@@ -40,6 +46,10 @@ class AsyncSequela(Client):
 
     _grpc: ClassVar[Any] = grpc.aio
 
+    @cached_property
+    def _closings(self) -> set[asyncio.Future[None]]:
+        return set()
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -49,7 +59,8 @@ class AsyncSequela(Client):
     async def close(self) -> None:
         """Closes the connection; running calls are cancelled. A server of `local` stops."""
         self._closed = True
-        await self._channel.close()
+        for channel in self._connections.take_all():
+            await channel.close()
         if self._server is not None:
             await asyncio.to_thread(self._server.stop)
 
@@ -106,23 +117,45 @@ class AsyncSequela(Client):
         """
         operation = operations.explain_many(self._digests, model, background, options, self._seconds(timeout))
         state = await self._run(operation, timeout)
-        messages = MessageStream(sequences, state.message)
-        stream = self._stubs.explanations.ExplainStream(messages)
+        reader, resumptions = AsyncSequenceReader(sequences, state), Resumptions()
         try:
-            async for answer in stream:
-                for outcome in state.outcomes(answer):
-                    yield outcome
-            for outcome in state.rest():
-                yield outcome
-        except grpc.RpcError as error:
-            raise messages.failure or await self._failure_of(error, None) from None
-        except asyncio.CancelledError:  # grpc.aio raises this if the caller's own iterator fails
-            if messages.failure is None:
-                raise
-            raise messages.failure from None
+            while True:
+                metadata = self._metadata()
+                try:
+                    async with aclosing(self._explain_pending(state, reader, metadata)) as outcomes:
+                        async for outcome in outcomes:
+                            yield outcome
+                    return
+                except grpc.RpcError as error:
+                    failure = reader.failure or await self._failure_of(error, None)
+                pause = self._pause(resumptions, failure, state.answered, metadata)
+                if pause is None:
+                    raise failure
+                await asyncio.sleep(pause)
         finally:
-            # A caller may stop iterating early; the server must not go on with the rest.
-            stream.cancel()
+            reader.close()
+
+    async def _explain_pending(
+        self, state: ExplanationStream, reader: AsyncSequenceReader, metadata: Metadata
+    ) -> AsyncGenerator[Outcome, None]:
+        """Opens a stream for the sequences that have no answer."""
+        self._check_open()
+        with self._connections.use() as connection:
+            first = state.answered
+            stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
+            try:
+                async for answer in stream:
+                    for outcome in state.outcomes(first, answer):
+                        yield outcome
+                for outcome in state.rest():
+                    yield outcome
+            except asyncio.CancelledError:  # grpc.aio raises this if the caller's own iterator fails
+                if reader.failure is None:
+                    raise
+                raise reader.failure from None
+            finally:
+                # A caller may stop iterating early; the server must not go on with the rest.
+                stream.cancel()
 
     async def score(
         self,
@@ -150,13 +183,29 @@ class AsyncSequela(Client):
         labels: Mapping[str, str] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
         page_size: int = 50,
         timeout: float | None = None,
     ) -> AsyncIterator[ExplanationSummary]:
         """Lists stored explanations that were made in [start, end), newest first; see `Sequela.list_explanations`."""
         return self._all(
-            operations.list_explanations(caller_id, model, labels, start, end, page_size), timeout
+            operations.list_explanations(
+                caller_id, model, labels, start, end, min_score, max_score, page_size
+            ),
+            timeout,
         )
+
+    async def delete_explanations(
+        self,
+        *,
+        name: str | None = None,
+        caller_id: str | None = None,
+        label: tuple[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Deletes stored explanations with their sequences; see `Sequela.delete_explanations`."""
+        return await self._run(operations.delete_explanations(name, caller_id, label), timeout)
 
     async def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
         """Uploads a model file under a name, `m` or `m/v`. Without a name, the digest of the model is its name."""
@@ -222,7 +271,7 @@ class AsyncSequela(Client):
             call = next(operation)
             while True:
                 try:
-                    answer = await self._make(call, deadline)
+                    answer = await self._attempt(call, deadline)
                 except SequelaError as error:
                     # The operation decides whether it can go on, for example by uploading a model that is missing.
                     call = operation.throw(error)
@@ -232,17 +281,33 @@ class AsyncSequela(Client):
             result: T = end.value
             return result
 
+    async def _attempt(self, call: Call, deadline: Deadline) -> Any:
+        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
+        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
+            try:
+                return await self._make(call, deadline)
+            except Unavailable:
+                await asyncio.sleep(pause_seconds(failures))
+        return await self._make(call, deadline)
+
     async def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()
-        method = attrgetter(call.rpc)(self._stubs)
-        try:
-            return await method(call.request, timeout=deadline.remaining)
-        except grpc.RpcError as error:
-            raise call.failure or await self._failure_of(error, call.request) from None
-        except asyncio.CancelledError:
-            if call.failure is None:
-                raise
-            raise call.failure from None
+        with self._connections.use() as connection:
+            method = attrgetter(call.rpc)(connection)
+            try:
+                return await method(call.request, timeout=deadline.remaining, metadata=self._metadata())
+            except grpc.RpcError as error:
+                raise call.failure or await self._failure_of(error, call.request) from None
+            except asyncio.CancelledError:
+                if call.failure is None:
+                    raise
+                raise call.failure from None
+
+    def _close_channel(self, channel: grpc.aio.Channel) -> None:
+        # The event loop keeps no reference to a task.
+        closing = asyncio.ensure_future(channel.close(None))
+        self._closings.add(closing)
+        closing.add_done_callback(self._closings.discard)
 
     async def _failure_of(self, error: grpc.RpcError, request: Any) -> SequelaError:
         """Calls `_failure` in a thread, since it may wait for the server."""

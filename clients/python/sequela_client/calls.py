@@ -36,6 +36,11 @@ class Call:
         return self.request if isinstance(self.request, Message) else iter(self.request)
 
     @property
+    def is_repeatable(self) -> bool:
+        """Whether it is a stream of messages that can be sent again. gRPC itself repeats calls with one message."""
+        return isinstance(self.request, list)
+
+    @property
     def failure(self) -> Exception | None:
         """The exception that the caller's own sequences raised while a client stream read them."""
         return self.request.failure if isinstance(self.request, MessageStream) else None

@@ -1,34 +1,46 @@
-"""The connection to a server, for the blocking and the asyncio client."""
+"""What the blocking and the asyncio client have in common: the connection to a server, and what is sent with calls."""
 
 from __future__ import annotations
 
 import json
 import time
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, SupportsFloat
 
 import grpc
-from sequela_proto.v1 import sequela_pb2_grpc as rpc
+from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela_client.bearer_token import BearerToken, Metadata
+from sequela_client.connection import Connections
 from sequela_client.connection_errors import Peer, unreachable
 from sequela_client.content_digests import ContentDigests
-from sequela_client.errors import CallerError, SequelaError, from_rpc
+from sequela_client.credentials import Credentials, PathLike
+from sequela_client.errors import CallerError, SequelaError, TokenExpired
 from sequela_client.local_server import LocalServer
+from sequela_client.resumptions import Resumptions
 from sequela_client.server_address import ServerAddress
-from sequela_client.tls import PathLike, channel_credentials
+from sequela_client.statuses import from_rpc
+from sequela_client.tls import PemFiles
 
-_SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
+MOST_ATTEMPTS = 4
 
-# gRPC's own retries: on UNAVAILABLE only, four attempts in all.
+# gRPC's own retries: on UNAVAILABLE only. Streams have none: when gRPC (1.85) sends the messages of a stream again, it
+# loses one now and then, and then every answer after it is taken for that of another sequence.
 SERVICE_CONFIG = {
     "methodConfig": [
         {
-            "name": [{"service": f"sequela.v1.{service}"} for service in _SERVICES],
+            "name": [
+                {"service": service.full_name, "method": method.name}
+                for service in pb.DESCRIPTOR.services_by_name.values()
+                for method in service.methods
+                if not method.client_streaming
+            ],
             # Every call is safe to repeat: the same request gets the same answer.
             "retryPolicy": {
-                "maxAttempts": 4,
+                "maxAttempts": MOST_ATTEMPTS,
                 "initialBackoff": "0.1s",
                 "maxBackoff": "2s",
                 "backoffMultiplier": 2,
@@ -63,17 +75,8 @@ class Deadline:
         return None if self.at is None else max(self.at - time.monotonic(), 0.0)
 
 
-class Stubs:
-    """The stubs of all services over one channel, blocking or asyncio."""
-
-    def __init__(self, channel: Any) -> None:
-        self.explanations = rpc.ExplanationServiceStub(channel)
-        self.models = rpc.ModelServiceStub(channel)
-        self.backgrounds = rpc.BackgroundServiceStub(channel)
-
-
-class Client:
-    """The base of both clients: a channel, its stubs, and the digests that the server is known to have."""
+class Client(ABC):
+    """The base of both clients: the connection, the token, and the digests that the server is known to have."""
 
     _grpc: ClassVar[Any]
     """`grpc` or `grpc.aio`. Both have the same functions to open a channel."""
@@ -101,7 +104,10 @@ class Client:
         ca: PathLike | None = None,
         certificate: PathLike | None = None,
         key: PathLike | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
+        token: str | None = None,
+        token_file: PathLike | None = None,
+        token_without_tls: bool = False,
+        credentials: Credentials | grpc.ChannelCredentials | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
@@ -114,16 +120,22 @@ class Client:
             ca: use TLS, and trust the authorities in this PEM file.
             certificate: use TLS, and present this certificate to the server (a PEM file).
             key: the key of that certificate (a PEM file).
-            credentials: gRPC's channel credentials, instead of the four above.
+            token: a bearer token, which is sent with every call.
+            token_file: a file with the token, which is read for every call.
+            token_without_tls: send the token in plain text to other machines, too.
+            credentials: `Credentials` with all of the above, or gRPC's channel credentials instead of those about TLS.
             max_message_bytes: the largest message that is sent or received.
             options: further channel options of gRPC.
 
         Raises:
-            CallerError: if the address or a PEM file is not valid.
+            CallerError: if the address, the token or a PEM file is not valid.
         """
-        if credentials is None and (secure or ca is not None or certificate is not None or key is not None):
-            credentials = channel_credentials(ca, certificate, key)
+        named = Credentials(secure, ca, certificate, key, token, token_file, token_without_tls)
+        given = _chosen(named, credentials)
+        channel = credentials if isinstance(credentials, grpc.ChannelCredentials) else None
         server = ServerAddress.parse(address)
+        if channel is None:
+            given.check_token_is_safe(server)
         settings = [
             ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             ("grpc.max_send_message_length", max_message_bytes),
@@ -132,15 +144,37 @@ class Client:
             *([("grpc.enable_http_proxy", 0)] if server.is_local else []),
             *options,
         ]
-        self._peer = Peer(server, credentials is not None)
+        self._peer = Peer(server, given.uses_tls or channel is not None, given if channel is None else None)
         self._timeout = timeout
         self._digests = ContentDigests(max_message_bytes)
-        self._channel = (
-            self._grpc.insecure_channel(server.target, options=settings)
-            if credentials is None
-            else self._grpc.secure_channel(server.target, credentials, options=settings)
-        )
-        self._stubs = Stubs(self._channel)
+        self._token = BearerToken(given)
+
+        def open_channel(secured: grpc.ChannelCredentials | None) -> Any:
+            if secured is None:
+                return self._grpc.insecure_channel(server.target, options=settings)
+            return self._grpc.secure_channel(server.target, secured, options=settings)
+
+        files = PemFiles(given) if given.uses_tls else None
+        self._connections = Connections(open_channel, self._close_channel, files, channel)
+
+    @abstractmethod
+    def _close_channel(self, channel: Any) -> None:
+        """Closes a channel that has no more calls."""
+
+    def _metadata(self) -> Metadata:
+        """What is sent with the next call."""
+        return self._token.metadata()
+
+    def _pause(
+        self, resumptions: Resumptions, failure: Exception, answered: int, sent: Metadata
+    ) -> float | None:
+        """How many seconds to wait before a stream is opened again; None if it must not be."""
+        if self._closed or not isinstance(failure, SequelaError):
+            return None
+        # A token that expired may have been renewed while the stream was open.
+        if isinstance(failure, TokenExpired) and self._metadata() != sent:
+            return 0.0
+        return resumptions.pause(failure, answered)
 
     def _seconds(self, timeout: float | None) -> float | None:
         seconds = self._timeout if timeout is None else timeout
@@ -155,3 +189,23 @@ class Client:
     def _failure(self, error: grpc.RpcError, request: Any) -> SequelaError:
         """Returns the exception for a failed call. It may call the server once more to find out whether it uses TLS."""
         return from_rpc(error, lambda message: unreachable(message, self._peer), request)
+
+
+def _chosen(named: Credentials, given: Credentials | grpc.ChannelCredentials | None) -> Credentials:
+    """The credentials among the arguments.
+
+    Raises:
+        CallerError: there are two of them.
+    """
+    if isinstance(given, Credentials):
+        if named != Credentials():
+            raise _both("Credentials has them all")
+        return given
+    if given is not None and named.uses_tls:
+        raise _both("channel credentials of gRPC say what TLS uses")
+    return named
+
+
+def _both(why: str) -> CallerError:
+    text = f"credentials: goes without the arguments that are part of it: {why}"
+    return CallerError(text, reason="ARGUMENT_INVALID")

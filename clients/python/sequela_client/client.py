@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -11,17 +12,20 @@ from typing import Any, ClassVar, Self, TypeVar, Unpack
 import grpc
 
 from sequela_client import operations
+from sequela_client.bearer_token import Metadata
 from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import Client, Deadline
-from sequela_client.errors import SequelaError
+from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
+from sequela_client.errors import SequelaError, Unavailable
 from sequela_client.explanation import Explanation
+from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.streams import MessageStream
+from sequela_client.resumptions import Resumptions, pause_seconds
+from sequela_client.sequence_reader import SequenceReader
 
 T = TypeVar("T")
 
@@ -55,7 +59,8 @@ class Sequela(Client):
     def close(self) -> None:
         """Closes the connection; running calls are cancelled. A server of `local` stops."""
         self._closed = True
-        self._channel.close()
+        for channel in self._connections.take_all():
+            channel.close()
         if self._server is not None:
             self._server.stop()
 
@@ -135,7 +140,8 @@ class Sequela(Client):
     ) -> Iterator[Outcome]:
         """Explains many sequences over one stream, and yields an outcome for each of them, in their order.
 
-        If a sequence fails, its outcome has an error, and the others are still explained.
+        If a sequence fails, its outcome has an error, and the others are still explained. If the stream breaks, because
+        the server ends old connections or is replaced, it is opened again for the sequences that have no answer.
 
         Args:
             sequences: the sequences. They are read in another thread, as the stream needs them.
@@ -145,17 +151,34 @@ class Sequela(Client):
         """
         operation = operations.explain_many(self._digests, model, background, options, self._seconds(timeout))
         state = self._run(operation, timeout)
-        messages = MessageStream(sequences, state.message)
-        stream = self._stubs.explanations.ExplainStream(iter(messages))
-        try:
-            for answer in stream:
-                yield from state.outcomes(answer)
-            yield from state.rest()
-        except grpc.RpcError as error:
-            raise messages.failure or self._failure(error, None) from None
-        finally:
-            # A caller may stop iterating early; the server must not go on with the rest.
-            stream.cancel()
+        reader, resumptions = SequenceReader(sequences, state), Resumptions()
+        while True:
+            metadata = self._metadata()
+            try:
+                yield from self._explain_pending(state, reader, metadata)
+                return
+            except grpc.RpcError as error:
+                failure = reader.failure or self._failure(error, None)
+            pause = self._pause(resumptions, failure, state.answered, metadata)
+            if pause is None:
+                raise failure
+            time.sleep(pause)
+
+    def _explain_pending(
+        self, state: ExplanationStream, reader: SequenceReader, metadata: Metadata
+    ) -> Iterator[Outcome]:
+        """Opens a stream for the sequences that have no answer."""
+        self._check_open()
+        with self._connections.use() as connection:
+            first = state.answered
+            stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
+            try:
+                for answer in stream:
+                    yield from state.outcomes(first, answer)
+                yield from state.rest()
+            finally:
+                # A caller may stop iterating early; the server must not go on with the rest.
+                stream.cancel()
 
     def score(
         self,
@@ -182,7 +205,10 @@ class Sequela(Client):
         return self._run(operation, timeout)
 
     def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
-        """Reads a stored explanation by its name, `explanations/e`."""
+        """Reads a stored explanation by its name, `explanations/e`.
+
+        Its `sequence_state` says whether the server kept the sequence; if so, it is in `sequence`.
+        """
         return self._run(operations.get_explanation(name), timeout)
 
     def list_explanations(
@@ -193,6 +219,8 @@ class Sequela(Client):
         labels: Mapping[str, str] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
         page_size: int = 50,
         timeout: float | None = None,
     ) -> Iterator[ExplanationSummary]:
@@ -204,11 +232,36 @@ class Sequela(Client):
             labels: only explanations that have all of these labels.
             start: only explanations that were made at this time or later.
             end: only explanations that were made before this time.
+            min_score: only explanations whose first target has at least this score, as the model returned it.
+            max_score: only explanations whose first target has at most this score, as the model returned it.
             page_size: how many are fetched in one call; further pages are fetched when they are needed.
             timeout: seconds for each page.
         """
-        listing = operations.list_explanations(caller_id, model, labels, start, end, page_size)
+        listing = operations.list_explanations(
+            caller_id, model, labels, start, end, min_score, max_score, page_size
+        )
         return self._all(listing, timeout)
+
+    def delete_explanations(
+        self,
+        *,
+        name: str | None = None,
+        caller_id: str | None = None,
+        label: tuple[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Deletes stored explanations with the sequences that were kept with them. Exactly one argument selects them.
+
+        Args:
+            name: the explanation of this name, `explanations/e`.
+            caller_id: all explanations with this caller id, such as those of one alert.
+            label: all explanations with this label, as a pair (key, value).
+            timeout: seconds.
+
+        Returns:
+            How many were deleted. It is no error if there are none. No replica returns them after 60 seconds.
+        """
+        return self._run(operations.delete_explanations(name, caller_id, label), timeout)
 
     def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
         """Uploads a model file under a name, `m` or `m/v`. Without a name, the digest of the model is its name."""
@@ -291,7 +344,7 @@ class Sequela(Client):
                 try:
                     # One deadline holds for all calls of an operation: an upload leaves less time for the
                     # explanation.
-                    answer = self._make(call, deadline)
+                    answer = self._attempt(call, deadline)
                 except SequelaError as error:
                     # The operation decides whether it can go on, for example by uploading a model that is missing.
                     call = operation.throw(error)
@@ -301,10 +354,23 @@ class Sequela(Client):
             result: T = end.value
             return result
 
+    def _attempt(self, call: Call, deadline: Deadline) -> Any:
+        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
+        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
+            try:
+                return self._make(call, deadline)
+            except Unavailable:
+                time.sleep(pause_seconds(failures))
+        return self._make(call, deadline)
+
     def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()
-        method = attrgetter(call.rpc)(self._stubs)
-        try:
-            return method(call.blocking_request, timeout=deadline.remaining)
-        except grpc.RpcError as error:
-            raise call.failure or self._failure(error, call.request) from None
+        with self._connections.use() as connection:
+            method = attrgetter(call.rpc)(connection)
+            try:
+                return method(call.blocking_request, timeout=deadline.remaining, metadata=self._metadata())
+            except grpc.RpcError as error:
+                raise call.failure or self._failure(error, call.request) from None
+
+    def _close_channel(self, channel: grpc.Channel) -> None:
+        channel.close()

@@ -1,23 +1,13 @@
 """The exceptions of the client. Their classes say who has to act: the caller, the operator, or nobody yet (try again).
 
-`from_rpc` and `from_item` translate all errors that a server returns; no other part of the client looks at status
-codes. Mistakes that the client itself finds, such as a missing file, are `CallerError`s too.
+`statuses.py` makes them from the errors of a server, and `connection_errors.py` from connections that failed. Mistakes
+that the client itself finds, such as a missing file, are `CallerError`s too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-import grpc
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.message import Message
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
-from grpc_status import rpc_status
-from sequela_proto.v1 import sequela_pb2 as pb
-
-from sequela_client.argument_names import argument_of, with_arguments
 
 # For these reasons the client itself acts: it sends the content that the server does not have.
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
@@ -96,100 +86,73 @@ class TryAgain(SequelaError):
     """The server is busy, shutting down or cannot be reached. Try again, after `retry_after` seconds if given."""
 
 
+class Unavailable(TryAgain):
+    """The server cannot be reached, or is shutting down."""
+
+
 class DeadlineExceeded(SequelaError):
     """The timeout was too short even for a partial answer. Allow more time."""
 
 
-_BY_CODE: dict[int, type[SequelaError]] = {
-    code.value[0]: error
-    for error, codes in {
-        CallerError: (
-            grpc.StatusCode.INVALID_ARGUMENT,
-            grpc.StatusCode.OUT_OF_RANGE,
-            grpc.StatusCode.ALREADY_EXISTS,
-        ),
-        NotFound: (grpc.StatusCode.NOT_FOUND,),
-        ModelOrBackgroundError: (grpc.StatusCode.FAILED_PRECONDITION,),
-        NotImplementedByServer: (grpc.StatusCode.UNIMPLEMENTED,),
-        # A server that shuts down cancels what it cannot finish, so CANCELLED is one of these.
-        TryAgain: (
-            grpc.StatusCode.UNAVAILABLE,
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-            grpc.StatusCode.ABORTED,
-            grpc.StatusCode.CANCELLED,
-        ),
-        DeadlineExceeded: (grpc.StatusCode.DEADLINE_EXCEEDED,),
-    }.items()
-    for code in codes
-}
+class TlsError(SequelaError):
+    """The connection failed because client and server do not agree about TLS. Subclasses say who has to act."""
 
 
-# The codes that gRPC itself reports if it could not reach a server.
-_CODES_OF_GRPC = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+class CertificateNotTrusted(TlsError, CallerError):
+    """The server's certificate is from an authority that this client does not trust. Name its authority with `ca`."""
 
 
-def from_rpc(
-    error: grpc.RpcError, unreachable: Callable[[str], SequelaError | None], request: Any = None
-) -> SequelaError:
-    """Returns the exception for a failed call, from its code and the google.rpc details that it carries.
-
-    Args:
-        error: what gRPC raised.
-        unreachable: makes the exception from gRPC's own message if no server was reached.
-        request: the message, or the list of messages, that was sent; fields are named by its arguments.
-    """
-    code, message = error.code(), error.details() or ""
-    info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
-    has_info = _unpack(error, info, bad, retry)
-    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_info:
-        # gRPC itself reports a message over the limit with this code. Trying again would not help.
-        return CallerError(message, reason="MESSAGE_TOO_LARGE")
-    if code in _CODES_OF_GRPC and not has_info and (lost := unreachable(message)):
-        return lost
-    return _error(code.value[0], info.reason)(
-        with_arguments(message or code.name, [each.field for each in bad.field_violations], request),
-        reason=info.reason,
-        violations=_violations(bad.field_violations, request),
-        retry_after=_seconds(retry.retry_delay) if retry.HasField("retry_delay") else None,
-    )
+class CertificateExpired(TlsError, OperatorError):
+    """The server's certificate has expired, or is not valid yet."""
 
 
-def from_item(status: pb.ItemStatus, request: Any = None) -> SequelaError:
-    """Returns the exception for one item of a stream. It names the arguments of `request`, the item's message."""
-    return _error(status.code, status.reason)(
-        with_arguments(status.message, [each.field for each in status.violations], request),
-        reason=status.reason,
-        violations=_violations(status.violations, request),
-        retry_after=_seconds(status.retry_delay) if status.HasField("retry_delay") else None,
-    )
+class HostNameMismatch(TlsError, CallerError):
+    """The server's certificate is for another host than the one that was called."""
 
 
-def _error(code: int, reason: str) -> type[SequelaError]:
-    return OperatorError if reason in OPERATORS_REASONS else _BY_CODE.get(code, OperatorError)
+class ClientCertificateRequired(TlsError, CallerError):
+    """The server requires a certificate of the client, and none was given."""
 
 
-def _violations(found: Iterable[Any], request: Any) -> list[Violation]:
-    violations, paths = list(found), [each.field for each in found]
-    return [
-        Violation(argument_of(each.field, request), with_arguments(each.description, paths, request))
-        for each in violations
-    ]
+class ClientCertificateRefused(TlsError, CallerError):
+    """The server refuses the certificate of the client."""
 
 
-def _seconds(delay: Duration) -> float:
-    return delay.ToTimedelta().total_seconds()
+class TlsRequired(TlsError, CallerError):
+    """The server uses TLS, and it was called in plain text."""
 
 
-def _unpack(error: Any, *details: Message) -> bool:
-    """Fills in the details that the error carries, and returns whether it carries any."""
-    try:
-        # It raises ValueError if the code of the details differs from that of the call.
-        status = rpc_status.from_call(error)
-    except ValueError:
-        return False
-    if status is None:
-        return False
-    for packed in status.details:
-        for detail in details:
-            packed.Unpack(detail)
-    return len(status.details) > 0
+class TlsNotOffered(TlsError, CallerError):
+    """The server uses plain text, and it was called with TLS."""
+
+
+class TlsHandshakeFailed(TlsError, CallerError):
+    """The TLS handshake failed for another reason, which the message gives."""
+
+
+class AuthenticationError(CallerError):
+    """The server does not know who calls: it requires a token or a certificate that it accepts."""
+
+
+class CredentialsMissing(AuthenticationError):
+    """The server must know who calls, and it was sent neither a token nor a certificate that says so."""
+
+
+class TokenRefused(AuthenticationError):
+    """The server does not know the token."""
+
+
+class TokenExpired(AuthenticationError):
+    """The token has expired."""
+
+
+class IdentityUnknown(AuthenticationError):
+    """The server trusts the client's certificate, but its operator has given no roles to the names in it."""
+
+
+class CredentialsRevoked(AuthenticationError):
+    """The client, its token or its certificate was revoked."""
+
+
+class PermissionDenied(OperatorError):
+    """The server knows who calls, and its operator has not permitted the call. The message says which role it needs."""

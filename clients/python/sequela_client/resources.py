@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.enums import word
-from sequela_client.errors import SequelaError, from_item
+from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Cost, ExplanationWarning, Feature, TargetScore
 from sequela_client.pages.notebook import model_html, scores_html
 from sequela_client.responses import cost, explanation, target_score, warnings
+from sequela_client.statuses import from_item
 from sequela_client.tensors import arrays
 
 

@@ -1,49 +1,64 @@
-"""TLS: which authorities to trust, which certificate to present, and whether a server uses TLS at all."""
+"""TLS: which authorities to trust, and which certificate to present. The files are read again when they change."""
 
 from __future__ import annotations
 
 import os
-import socket
 import ssl
 from pathlib import Path
+from typing import NoReturn
 
 import grpc
 
+from sequela_client.credentials import Credentials, PathLike
 from sequela_client.errors import CallerError
-
-PathLike = str | os.PathLike[str]
 
 # The file with all authorities, on systems that also have a folder with a file for each.
 _BUNDLE = "ca-certificates.crt"
 _GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
-_PROBE_SECONDS = 2.0
+# Certificate and key are replaced one after the other, so both are read again if one has changed meanwhile.
+_READS = 3
+
+FileVersions = tuple[tuple[int, int, int] | None, ...]
 
 
-def channel_credentials(
-    ca: PathLike | None, certificate: PathLike | None, key: PathLike | None
-) -> grpc.ChannelCredentials:
-    """Makes channel credentials from PEM files.
+class PemFiles:
+    """The PEM files of credentials that use TLS.
 
     Args:
-        ca: the authorities to trust. None stands for those of the system.
-        certificate: the client's certificate.
-        key: its key.
-
-    Raises:
-        CallerError: if a file cannot be read or has no PEM block, or if only one of certificate and key is given.
+        credentials: which files.
     """
-    if (certificate is None) != (key is None):
-        raise CallerError(
-            "certificate and key must be given together, and only one of them is",
-            reason="TLS_FILES_INCOMPLETE",
-        )
-    roots = _pem(ca, "CERTIFICATE") if ca is not None else system_roots()
-    if certificate is None or key is None:
-        return grpc.ssl_channel_credentials(roots)
-    return grpc.ssl_channel_credentials(roots, _pem(key, "PRIVATE KEY"), _pem(certificate, "CERTIFICATE"))
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._ca = credentials.ca if credentials.ca is not None else system_roots()
+        self._certificate, self._key = credentials.certificate, credentials.key
+
+    def versions(self) -> FileVersions:
+        """What changes whenever a file is written or replaced."""
+        return tuple(_version(path) for path in (self._ca, self._certificate, self._key) if path is not None)
+
+    def channel_credentials(self) -> grpc.ChannelCredentials:
+        """Reads the files.
+
+        Raises:
+            CallerError: a file cannot be read or has no PEM block, or the key is not that of the certificate.
+        """
+        for _ in range(_READS):
+            before = self.versions()
+            found = self._read()
+            if self.versions() == before:
+                break
+        return found
+
+    def _read(self) -> grpc.ChannelCredentials:
+        roots = _pem(self._ca, "CERTIFICATE") if self._ca is not None else None
+        if self._certificate is None or self._key is None:
+            return grpc.ssl_channel_credentials(roots)
+        certificate, key = _pem(self._certificate, "CERTIFICATE"), _pem(self._key, "PRIVATE KEY")
+        check_pair(self._certificate, self._key)
+        return grpc.ssl_channel_credentials(roots, key, certificate)
 
 
-def system_roots() -> bytes | None:
+def system_roots() -> Path | None:
     """Returns the authorities that this machine trusts, by OpenSSL's paths and variables (SSL_CERT_FILE).
 
     Returns:
@@ -54,47 +69,39 @@ def system_roots() -> bytes | None:
         return None
     paths = ssl.get_default_verify_paths()
     files = [paths.cafile, paths.capath and os.path.join(paths.capath, _BUNDLE)]
-    found = next((Path(each) for each in files if each and Path(each).is_file()), None)
-    return found.read_bytes() if found else None
+    return next((Path(each) for each in files if each and Path(each).is_file()), None)
 
 
-def wants_tls(host: str, port: int) -> str:
-    """Finds out whether a server uses TLS. Only a handshake is sent, and the server's certificate is not checked.
+def check_pair(certificate: PathLike, key: PathLike) -> None:
+    """Raises CallerError if a key is not that of the certificate, or cannot be used. gRPC itself only logs that."""
 
-    Returns:
-        "tls", "certificate" if the server also requires a certificate of the client, or an empty text.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # The question is whether the server uses TLS, not whether it is to be trusted.
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    # gRPC servers refuse a handshake that does not offer HTTP/2.
-    context.set_alpn_protocols(["h2"])
+    def no_password() -> NoReturn:
+        raise CallerError(
+            f"TLS file {key}: the key has a password; remove it with openssl pkey -in {key} -out FILE",
+            reason="TLS_KEY_ENCRYPTED",
+        )
+
     try:
-        with (
-            socket.create_connection((host, port), _PROBE_SECONDS) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secured,
-        ):
-            return _after_handshake(secured)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, no_password)
     except ssl.SSLError as error:
-        return "certificate" if _misses_certificate(error) else ""
-    except OSError:
-        return ""
-
-
-def _after_handshake(secured: ssl.SSLSocket) -> str:
-    """Returns "certificate" if the server closes the connection now, because it requires one; otherwise "tls"."""
-    try:
-        # In TLS 1.3 the handshake ends before the server has checked the client's certificate.
-        return "tls" if secured.recv(1) else "certificate"
-    except TimeoutError:
-        return "tls"
+        differ = "MISMATCH" in (error.reason or "")
+        problem = "is not the key of the certificate" if differ else "cannot be read with the certificate"
+        raise CallerError(
+            f"TLS file {key}: {problem} {certificate}; give the two files that were made together",
+            reason="TLS_FILES_DIFFER" if differ else "TLS_FILE_INVALID",
+        ) from None
     except OSError as error:
-        return "certificate" if isinstance(error, ConnectionError) or _misses_certificate(error) else "tls"
+        raise CallerError(
+            f"TLS file {certificate} or {key}: {error.strerror}", reason="FILE_NOT_READABLE"
+        ) from error
 
 
-def _misses_certificate(error: OSError) -> bool:
-    reason = getattr(error, "reason", None) or ""
-    return "CERTIFICATE" in reason or "HANDSHAKE_FAILURE" in reason
+def _version(path: PathLike) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _pem(path: PathLike, kind: str) -> bytes:

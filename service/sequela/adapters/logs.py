@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TextIO
 
 import structlog
 
-from sequela.explain.telemetry import CircuitState, Record, StoreState
+from sequela.explain.telemetry import (
+    CircuitState,
+    CredentialsReloaded,
+    EngineEnded,
+    EngineStarted,
+    Record,
+    StoreState,
+)
 
 log = structlog.get_logger("sequela")
 
@@ -38,7 +47,8 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
         final: list[structlog.typing.Processor] = [plain]
     else:
         traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        final = [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
+        without_texts = traces if level == "debug" else partial(_without_texts, traces)
+        final = [structlog.processors.ExceptionRenderer(without_texts), structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -60,8 +70,19 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     logging.getLogger("sequela").setLevel(level.upper())
 
 
+def _without_texts(transform: Callable[[Any], list[dict[str, Any]]], error: Any) -> list[dict[str, Any]]:
+    """Returns a traceback without the texts of the errors, which may quote values. Types and lines remain."""
+    found = transform(error)
+    for each in found:
+        each["exc_value"] = ""
+    return found
+
+
 class LogObserver:
-    """Logs when the shared store or an endpoint goes down, and when it comes back. Other records are ignored."""
+    """Logs when the shared store or an endpoint goes down, and when it comes back, and when credentials change.
+
+    Other records are ignored.
+    """
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
@@ -72,5 +93,18 @@ class LogObserver:
                 log.warning("store down", detail=detail)
             case CircuitState(target, True):
                 log.info("endpoint up", target=target)
+            case EngineStarted(trust):
+                log.debug("engine started", trust=trust)
+            case EngineEnded(trust, reason, detail, True, digest):
+                log.debug("engine ended", trust=trust, reason=reason, detail=detail, digest=digest)
+            case EngineEnded(trust, reason, detail, False, digest, output):
+                log.warning(
+                    "engine lost", trust=trust, reason=reason, detail=detail, digest=digest, output=output
+                )
             case CircuitState(target, False, detail):
                 log.warning("endpoint down", target=target, detail=detail)
+            case CredentialsReloaded(source, True):
+                log.info("credentials reloaded", source=source)
+            case CredentialsReloaded(source, False, detail):
+                # What was valid before remains so, but the operator expects otherwise.
+                log.error("credentials not reloaded", source=source, detail=detail)

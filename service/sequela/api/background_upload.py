@@ -42,7 +42,7 @@ class BackgroundUpload:
         Raises InvalidInput if the name belongs to a different model, and as `Models.resolve` raises.
         """
         self._limits = limits
-        self._model = models.resolve(header.model, until).info
+        self._model = models.info(header.model, until)
         owner = names.model_owner(self._model.name)
         if names.background_owner(header.name) not in ("", owner):
             text = (

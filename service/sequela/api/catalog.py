@@ -8,14 +8,14 @@ from functools import partial
 from typing import TypeVar
 
 from sequela.api.background_upload import BackgroundHeader, BackgroundUpload
-from sequela.api.executors import Executors
+from sequela.api.executors import Executor, Executors
 from sequela.api.model_upload import ModelUpload
 from sequela.api.pages import PageRequest
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.background import StoredBackground
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Backgrounds, ModelRecord, Models, Page
-from sequela.explain.request import GivenBackground, GivenSequence
+from sequela.explain.request import EndpointModel, GivenBackground, GivenSequence, ModelChoice, NamedModel
 
 T = TypeVar("T")
 
@@ -35,16 +35,17 @@ class Catalog:
     async def register_model(
         self, upload: ModelUpload, encode: Callable[[ModelRecord], T], deadline: Deadline
     ) -> T:
-        """Stores an uploaded model. It runs in the executor for explanations, because loading a model runs it."""
+        """Stores an uploaded model. It runs in the executor for uploads, because loading a model runs it."""
 
         def work() -> T:
             return encode(self.models.register(upload.name, upload.onnx(), upload.schema_json))
 
-        return await self.executors.explain.run(work, deadline)
+        return await self.executors.uploads.run(work, deadline)
 
     async def get_model(self, name: str, encode: Callable[[ModelRecord], T], deadline: Deadline) -> T:
         """Describes a model."""
-        return await self._look_up(lambda: encode(self.models.get(name)), deadline)
+        executor = self._pick_lookup(NamedModel(name))
+        return await executor.run(lambda: encode(self.models.get(name)), deadline)
 
     async def list_models(
         self, page: PageRequest, encode: Callable[[Page[ModelRecord]], T], deadline: Deadline
@@ -60,7 +61,7 @@ class Catalog:
         """Starts the upload of a background, whose values or sequences follow."""
         # The constructor finds the model, which may have to be loaded.
         begin = partial(BackgroundUpload, header, self.models, self.limits, deadline.end)
-        return await self._look_up(begin, deadline)
+        return await self._pick_lookup(header.model).run(begin, deadline)
 
     async def add_background_values(
         self, upload: BackgroundUpload, read: Callable[[], GivenBackground], deadline: Deadline
@@ -97,6 +98,12 @@ class Catalog:
     async def delete_background(self, name: str, deadline: Deadline) -> None:
         """Deletes a background."""
         await self._look_up(lambda: self.backgrounds.delete(name), deadline)
+
+    def _pick_lookup(self, model: ModelChoice) -> Executor:
+        """Returns the executor for looking up a model's properties. A model from a caller may have to be loaded."""
+        if isinstance(model, EndpointModel) or self.models.configured(model):
+            return self.executors.lookup
+        return self.executors.uploads
 
     async def _look_up(self, work: Callable[[], T], deadline: Deadline) -> T:
         return await self.executors.lookup.run(work, deadline)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.engine_port import EngineRequest, Engines
 from sequela.api.executors import Executor, Executors
 from sequela.api.ordered_stream import in_order
 from sequela.api.pages import MAX_PAGE_SIZE, PageRequest
@@ -23,12 +24,46 @@ from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
 from sequela.explain.kept_explanation import KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, ModelInfo, Models, Page
-from sequela.explain.request import ExplainRequest, ModelChoice, ScoreRequest
+from sequela.explain.ports import Explanations, ModelInfo, ModelRecord, Models, ModelSource, Page
+from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
 from sequela.names import parse_name
 
 T = TypeVar("T")
+Request = TypeVar("Request")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lane:
+    """Where work on a model is done.
+
+    Attributes:
+        executor: The executor for it.
+        explainer: What the executor's threads call.
+        in_engines: The record of a model that runs in engines, which the threads then call instead; None for others.
+    """
+
+    executor: Executor
+    explainer: Explainer
+    in_engines: ModelRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work(Generic[Request, Result, T]):
+    """A request, and the form of its answer, for this process and for an engine.
+
+    Attributes:
+        read: Decodes the request.
+        encode: Encodes the answer.
+        request: The request as an engine gets it.
+        finish: Makes the answer from what the engine returns.
+    """
+
+    read: Callable[[], Request]
+    encode: Callable[[Result], T]
+    request: EngineRequest
+    finish: Callable[[bytes], T]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,31 +71,54 @@ class DataPlane:
     """The operations on explanations and scores. Each raises as the explainer, the ports and `Executor.run` do.
 
     `read` decodes the request and `encode` encodes the answer; both are called in the executor's thread. If an
-    operation also takes a model, it must be the one in the request. It determines the executor before the request is
-    decoded.
+    operation also takes a model, it must be the one in the request. It determines the executor, and whether an engine
+    does the work, before the request is decoded.
+
+    Attributes:
+        explainer: Explains with the operator's models and with models behind endpoints.
+        upload_explainer: Explains with models from callers.
+        models: The models.
+        explanations: The stored explanations.
+        executors: Where the operations run.
+        engines: Processes that run models of the operator.
+        policy: The deadlines of calls.
+        limits: The service's limits.
     """
 
     explainer: Explainer
+    upload_explainer: Explainer
     models: Models
     explanations: Explanations
     executors: Executors
+    engines: Engines
     policy: DeadlinePolicy
     limits: Limits
 
-    def pick_executor(self, model: ModelChoice) -> Executor:
-        """Returns the executor for work on a model, without checking that the model exists or calling its endpoint."""
-        return self.executors.remote if self.models.is_remote(model) else self.executors.explain
+    def pick_lane(self, model: ModelChoice) -> Lane:
+        """Returns where work on a model is done, without checking that the model exists or calling its endpoint."""
+        record = self.models.configured(model)
+        if isinstance(model, EndpointModel) or (record and record.source is ModelSource.ENDPOINT):
+            return Lane(self.executors.remote, self.explainer)
+        if record:
+            taken = record if self.engines.take(record) else None
+            return Lane(self.executors.explain, self.explainer, taken)
+        return Lane(self.executors.uploads, self.upload_explainer)
 
     async def explain(
         self,
         model: ModelChoice,
-        read: Callable[[], ExplainRequest],
-        encode: Callable[[Explanation], T],
+        work: Work[ExplainRequest, Explanation, T],
         deadline: Deadline,
     ) -> T:
         """Explains one score."""
-        work = partial(self._explain, read, encode, deadline)
-        return await self.pick_executor(model).run(work, deadline)
+        lane = self.pick_lane(model)
+
+        def answer() -> T:
+            if lane.in_engines:
+                return work.finish(self.engines.run(work.request, lane.in_engines, deadline))
+            return work.encode(lane.explainer.explain(work.read(), deadline))
+
+        return await lane.executor.run(answer, deadline)
 
     async def explain_batch(
         self,
@@ -73,29 +131,48 @@ class DataPlane:
         A few rows are explained concurrently, each within a fair share of the time left, so that all of them can be
         answered. The metadata of an error contains the index of its row (`row`).
         """
-        executor = self.pick_executor(requests[0].model)
+        lane = self.pick_lane(requests[0].model)
         # More rows than threads would only wait while their deadlines pass.
-        window = min(executor.threads, self.policy.stream_window)
+        window = min(lane.executor.threads, self.policy.stream_window)
 
         async def answer(index: int, request: ExplainRequest) -> T:
             # Cancelling one row must not cancel the others.
             own = deadline.beside()
             # This row and the rows after it are worked on `window` at a time, so it gets one round of the time left.
             share = window / (len(requests) - index - 1 + window)
-            return await executor.run(partial(self._explain_row, index, request, encode, own, share), own)
+            work = partial(self._explain_row, lane, index, request, encode, own, share)
+            return await lane.executor.run(work, own)
 
         return [each async for each in in_order(_iterate(requests), answer, window)]
 
     async def score(
         self,
         model: ModelChoice,
-        read: Callable[[], ScoreRequest],
-        encode: Callable[[ScoreResult], T],
+        work: Work[ScoreRequest, ScoreResult, T],
         deadline: Deadline,
     ) -> T:
         """Scores sequences without explaining them."""
-        work = partial(self._score, read, encode, deadline)
-        return await self.pick_executor(model).run(work, deadline)
+        lane = self.pick_lane(model)
+
+        def answer() -> T:
+            if lane.in_engines:
+                return work.finish(self.engines.run(work.request, lane.in_engines, deadline))
+            return work.encode(lane.explainer.score(work.read(), deadline))
+
+        return await lane.executor.run(answer, deadline)
+
+    async def score_rows(
+        self, request: ScoreRequest, encode: Callable[[ScoreResult], T], deadline: Deadline
+    ) -> T:
+        """Scores the rows of a batch."""
+        lane = self.pick_lane(request.model)
+
+        def answer() -> T:
+            if lane.in_engines:
+                return encode(self.engines.score_rows(request, lane.in_engines, deadline))
+            return encode(lane.explainer.score(request, deadline))
+
+        return await lane.executor.run(answer, deadline)
 
     async def get_explanation(
         self, name: str, encode: Callable[[KeptExplanation], T], deadline: Deadline
@@ -126,7 +203,9 @@ class DataPlane:
 
         A body for an unknown model is not parsed. Raises what `Models.resolve` and `read` raise.
         """
-        return await self._look_up(lambda: read(self.models.resolve(model, deadline.end).info), deadline)
+        return await self._pick_lookup(model).run(
+            lambda: read(self.models.info(model, deadline.end)), deadline
+        )
 
     async def model_names(self, deadline: Deadline) -> list[str]:
         """Returns the short names of all models, without versions."""
@@ -138,7 +217,7 @@ class DataPlane:
         Raises NotFound if there is no such model.
         """
         try:
-            await self._look_up(lambda: self.models.resolve(model, deadline.end), deadline)
+            await self._pick_lookup(model).run(lambda: self.models.info(model, deadline.end), deadline)
         # These errors describe the model. All others are mistakes of the call.
         except (Unavailable, DoesNotFit, Forbidden) as error:
             return error
@@ -151,13 +230,14 @@ class DataPlane:
     async def _look_up(self, work: Callable[[], T], deadline: Deadline) -> T:
         return await self.executors.lookup.run(work, deadline)
 
-    def _explain(
-        self, read: Callable[[], ExplainRequest], encode: Callable[[Explanation], T], deadline: Deadline
-    ) -> T:
-        return encode(self.explainer.explain(read(), deadline))
+    def _pick_lookup(self, model: ModelChoice) -> Executor:
+        """Returns the executor for looking up a model's properties. A model from a caller may have to be loaded."""
+        lane = self.pick_lane(model)
+        return lane.executor if lane.executor is self.executors.uploads else self.executors.lookup
 
     def _explain_row(
         self,
+        lane: Lane,
         index: int,
         request: ExplainRequest,
         encode: Callable[[ExplainRequest, Explanation], T],
@@ -166,15 +246,12 @@ class DataPlane:
     ) -> T:
         deadline.shorten(share)
         try:
-            return encode(request, self.explainer.explain(request, deadline))
+            if not lane.in_engines:
+                return encode(request, lane.explainer.explain(request, deadline))
+            return encode(request, self.engines.explain_row(request, lane.in_engines, deadline))
         except SequelaError as error:
             error.metadata["row"] = str(index)
             raise
-
-    def _score(
-        self, read: Callable[[], ScoreRequest], encode: Callable[[ScoreResult], T], deadline: Deadline
-    ) -> T:
-        return encode(self.explainer.score(read(), deadline))
 
     def _model_names(self) -> list[str]:
         names, token = dict[str, None](), ""

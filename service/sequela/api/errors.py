@@ -27,6 +27,8 @@ class Codes:
 
 CODES: Mapping[type[SequelaError], Codes] = {
     errors.InvalidInput: Codes(grpc.StatusCode.INVALID_ARGUMENT, 400),
+    errors.NotAuthenticated: Codes(grpc.StatusCode.UNAUTHENTICATED, 401),
+    errors.NotPermitted: Codes(grpc.StatusCode.PERMISSION_DENIED, 403),
     errors.NotFound: Codes(grpc.StatusCode.NOT_FOUND, 404),
     errors.AlreadyExists: Codes(grpc.StatusCode.ALREADY_EXISTS, 409),
     errors.DoesNotFit: Codes(grpc.StatusCode.FAILED_PRECONDITION, 422),
@@ -39,10 +41,21 @@ CODES: Mapping[type[SequelaError], Codes] = {
 }
 INTERNAL = Codes(grpc.StatusCode.INTERNAL, 500)
 
+ABOUT_THE_REQUEST = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
+"""The codes of errors whose message may quote values of the request, which do not belong into the log."""
+
+FIELD_UNKNOWN = "FIELD_UNKNOWN"
+"""The reason for fields that do not exist, so their names are the caller's own."""
 BODY_TOO_LARGE = "BODY_TOO_LARGE"
 BODY_COMPRESSED = "BODY_COMPRESSED"
 WEB_PAGE_REFUSED = "WEB_PAGE_REFUSED"
-HTTP_CODES_BY_REASON: Mapping[str, int] = {BODY_TOO_LARGE: 413, BODY_COMPRESSED: 415, WEB_PAGE_REFUSED: 403}
+HOST_REFUSED = "HOST_REFUSED"
+HTTP_CODES_BY_REASON: Mapping[str, int] = {
+    BODY_TOO_LARGE: 413,
+    BODY_COMPRESSED: 415,
+    WEB_PAGE_REFUSED: 403,
+    HOST_REFUSED: 403,
+}
 """Reasons for which HTTP has a more specific code than that of the error class."""
 
 # A gRPC status is sent in HTTP/2 headers, of which peers usually accept 8 KiB. It contains the message twice: once with
@@ -65,6 +78,19 @@ class Failure:
     violations: tuple[Violation, ...] = ()
     retry_after: float | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def log_facts(self) -> dict[str, str]:
+        """What the log says about the error: the message, or only the fields that it is about."""
+        if self.codes.grpc in ABOUT_THE_REQUEST:
+            return {"reason": self.reason, "fields": ", ".join(self._outer_fields())}
+        return {"reason": self.reason, "detail": self.message}
+
+    def _outer_fields(self) -> dict[str, None]:
+        """Returns the outermost field of each path, once. The rest of a path may hold texts of the caller's."""
+        if self.reason == FIELD_UNKNOWN:
+            return {}
+        return dict.fromkeys(each.field.partition(".")[0].partition("[")[0] for each in self.violations)
 
 
 def to_failure(error: Exception) -> Failure:

@@ -171,14 +171,16 @@ class Executors:
     """One executor for each kind of work, so that one kind does not delay another.
 
     Attributes:
-        explain: Work that runs models in this process.
+        explain: Work that runs models of the operator.
         remote: Work with models that run on other servers, which mostly waits for responses.
         lookup: Work that only looks up data, or reads and writes messages.
+        uploads: Work that loads or runs models from callers.
     """
 
     explain: Executor
     remote: Executor
     lookup: Executor
+    uploads: Executor
 
     def close(self, until: float) -> None:
         """Accepts no more work, and lets running work conclude by `until`, in seconds on the monotonic clock."""
@@ -191,7 +193,7 @@ class Executors:
             executor.shut_down()
 
     def _all(self) -> Iterator[Executor]:
-        yield from (self.explain, self.remote, self.lookup)
+        yield from (self.explain, self.remote, self.lookup, self.uploads)
 
 
 def _retrieve_error(future: asyncio.Future[T]) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP server: /metrics for Prometheus, the probes /healthz and /readyz, and the routes of inference."""
+"""The HTTP or HTTPS server: /metrics for Prometheus, the probes /healthz and /readyz, and the routes of inference."""
 
 from __future__ import annotations
 
@@ -11,36 +11,66 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sequela.api.access_control import NO_CONTROL, AccessControl
+from sequela.api.access_record import AccessRecord
+from sequela.api.errors import to_failure
 from sequela.api.grpc.listener import address
+from sequela.api.http_protocol import ConnectionProtocol
+from sequela.api.permissions import METRICS
 from sequela.api.readiness import ReadinessReport
-from sequela.api.rest.responses import json_response, to_json
+from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
+from sequela.api.rest.credentials import request_credentials
+from sequela.api.rest.host_check import ANY_HOST, HostCheck
+from sequela.api.rest.responses import error_response, json_response, to_json
+from sequela.api.tls import ReloadingContext
+from sequela.errors import SequelaError
+
+ACCEPTED_AT_ONCE = 128
+"""How many connections the event loop accepts in one go, before any limit applies to them."""
 
 SHUTDOWN_SECONDS = 1
 """How long a response that is still being sent may delay the shutdown, in seconds."""
 
-HEADER_SECONDS = 10.0
-"""How long a client may take to send the headers of a request, in seconds."""
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take for the handshake of TLS, in seconds."""
 
 
 def application(
-    registry: CollectorRegistry, report: Callable[[], ReadinessReport], inference: Iterable[Route] = ()
+    registry: CollectorRegistry,
+    report: Callable[[], ReadinessReport],
+    inference: Iterable[Route] = (),
+    access: AccessControl = NO_CONTROL,
+    hosts: HostCheck = ANY_HOST,
 ) -> Starlette:
     """Returns the application with the three pages and, if enabled, the inference routes. It never redirects."""
-    routes = [*_pages(registry, report), *inference]
+    routes = [*_pages(registry, report, access, hosts), *inference]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     # Many clients do not send the body again after a redirect.
     app.router.redirect_slashes = False
     return app
 
 
-def _pages(registry: CollectorRegistry, report: Callable[[], ReadinessReport]) -> list[Route]:
-    def metrics(request: Request) -> Response:
+def _pages(
+    registry: CollectorRegistry,
+    report: Callable[[], ReadinessReport],
+    access: AccessControl,
+    hosts: HostCheck,
+) -> list[Route]:
+    async def metrics(request: Request) -> Response:
+        try:
+            hosts.check(request.headers.get("host", ""))
+            access.admit(METRICS, request_credentials(request), AccessRecord(access.permissions))
+        except SequelaError as error:
+            return error_response(to_failure(error), request_id_of(request.headers.get(REQUEST_ID_KEY, "")))
+        return await run_in_threadpool(_metrics, request)
+
+    def _metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
@@ -63,48 +93,23 @@ async def _no_route(_: Request, error: Exception) -> Response:
     )
 
 
-class HeaderTimeoutProtocol(H11Protocol):
-    """Closes a connection that does not finish its headers in time. The time of bodies is limited in `BodyReader`."""
-
-    _timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Starts the timer of the first request."""
-        super().connection_made(transport)  # type: ignore[arg-type]  # wider than its base, as in asyncio
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """Starts the timer when a request starts, and stops it when its headers are complete."""
-        super().data_received(data)
-        self._watch()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the timer."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        # The headers are complete. `BodyReader` and the deadline limit the rest of the request.
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._stop()
-        elif self._timer is None:
-            self._timer = self.loop.call_later(HEADER_SECONDS, self.transport.close)
-
-    def _stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-
 class HttpServer(uvicorn.Server):
     """Serves an application in the running event loop, on its own socket."""
 
-    def __init__(self, app: Starlette, host: str, port: int, max_connections: int) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        host: str,
+        port: int,
+        max_connections: int,
+        tls: ReloadingContext | None = None,
+        max_connection_age: float = 0.0,
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=HeaderTimeoutProtocol,
-                limit_concurrency=max_connections + 1,  # uvicorn also counts the connection that it rejects
+                http=ConnectionProtocol,
+                backlog=ACCEPTED_AT_ONCE,
                 lifespan="off",
                 # Requests are logged by the middleware, in the same form as gRPC calls.
                 log_config=None,
@@ -113,6 +118,10 @@ class HttpServer(uvicorn.Server):
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
+        self.config.load()
+        # uvicorn would read the files once. Their content is read again when they change.
+        self.config.ssl = tls
+        self._max_connection_age, self._max_connections = max_connection_age, max_connections
         self._address = (host, port)
         self._task: asyncio.Task[None] | None = None
 
@@ -120,6 +129,29 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves signals to the main program, which drains both servers."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens as the base class does, but lets no client take as long as it likes for the handshake of TLS."""
+        await super().startup(sockets=[])
+        loop = asyncio.get_running_loop()
+        for each in sockets or ():
+            server = await loop.create_server(
+                self._protocol,
+                sock=each,
+                ssl=self.config.ssl,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if self.config.ssl else None,
+            )
+            self.servers.append(server)
+
+    def _protocol(self) -> ConnectionProtocol:
+        return ConnectionProtocol(
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            max_age_seconds=self._max_connection_age,
+            max_connections=self._max_connections,
+        )
 
     async def open(self) -> str:
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""

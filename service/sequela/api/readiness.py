@@ -20,10 +20,13 @@ from sequela.explain.ports import ModelRecord, ModelState
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
+NO_ENGINE = "no process that runs models is up; they start again by themselves"
 FAILED = "models failed to load: fix or remove their folders, and restart"
 
 LOADING_POLL_SECONDS = 0.05
-"""How often a starting server checks whether its models are loaded, in seconds."""
+"""How often a server that is not ready checks whether it is, in seconds."""
+READY_POLL_SECONDS = 0.2
+"""How often a server that is ready checks whether it still is, in seconds."""
 
 
 class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # no stubs
@@ -56,7 +59,7 @@ class ConfiguredStates(Protocol):
     """The state of the operator's models."""
 
     def ready(self) -> bool:
-        """Returns whether every model of this process is loaded, which is True if there are none."""
+        """Returns whether every model of the operator is loaded and can be run, which is True if there are none."""
 
     def unready(self) -> Sequence[ModelRecord]:
         """Returns the models because of which the server is not ready."""
@@ -74,13 +77,14 @@ class ReadinessReport:
 
 
 class Readiness:
-    """The server is ready once every configured model is loaded, until it starts to drain."""
+    """The server is ready while every configured model is loaded and can be run, until it starts to drain."""
 
     def __init__(self, services: Sequence[str], models: ConfiguredStates) -> None:
         self.servicer = Health()
         self._names = ("", *services)
         self._models = models
         self._draining = False
+        self._once_ready = asyncio.Event()
 
     def why_not(self) -> str:
         """Returns why the server does not accept calls, or an empty string if it does."""
@@ -88,6 +92,8 @@ class Readiness:
             return "draining"
         if self._models.ready():
             return ""
+        if not self._models.unready():
+            return NO_ENGINE
         # A failed model never becomes ready by itself, so the operator has to act.
         failed = any(record.state is ModelState.FAILED for record in self._models.unready())
         return FAILED if failed else "loading models"
@@ -102,12 +108,21 @@ class Readiness:
         return ReadinessReport(not why, "".join(f"{line}\n" for line in (why or "ok", *models, *notes)))
 
     async def follow(self) -> None:
-        """Sets NOT_SERVING, and SERVING as soon as the models are loaded."""
-        await self._set(NOT_SERVING)
-        while self.why_not():
-            # Models are loaded in other threads, which do not notify the event loop.
-            await asyncio.sleep(LOADING_POLL_SECONDS)
-        await self._set(SERVING)
+        """Sets SERVING whenever the server is ready, and NOT_SERVING whenever it is not. Never returns."""
+        serving: bool | None = None
+        while True:
+            ready = not self.why_not()
+            if ready is not serving:
+                serving = ready
+                await self._set(SERVING if ready else NOT_SERVING)
+            if ready:
+                self._once_ready.set()
+            # Models are loaded and run elsewhere, where nobody notifies the event loop.
+            await asyncio.sleep(READY_POLL_SECONDS if ready else LOADING_POLL_SECONDS)
+
+    async def wait(self) -> None:
+        """Waits until the server is ready for the first time."""
+        await self._once_ready.wait()
 
     async def leave(self) -> None:
         """Sets NOT_SERVING permanently."""

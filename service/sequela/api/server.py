@@ -10,10 +10,12 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.drain_gate import DrainGate
 from sequela.api.executors import Executors
 from sequela.api.grpc.interceptor import CallInterceptor
 from sequela.api.grpc.listener import GrpcListener
+from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.services import Service
 from sequela.api.http_server import HttpServer
 from sequela.api.readiness import Readiness
@@ -55,6 +57,8 @@ class Server:
         http: HttpServer,
         observer: Observer,
         gate: DrainGate,
+        reader: MessageReader,
+        access: AccessControl = NO_CONTROL,
     ) -> None:
         self._listener = listener
         self._executors = executors
@@ -62,7 +66,7 @@ class Server:
         self._http = http
         self._follow_task: asyncio.Task[None] | None = None
         self._gate = gate
-        interceptor = CallInterceptor(observer, gate)
+        interceptor = CallInterceptor(observer, gate, reader, access)
         self._grpc = grpc.aio.server(interceptors=[interceptor], options=listener.options)
         for service in services:
             service.add(service.servicer, self._grpc)
@@ -82,9 +86,7 @@ class Server:
 
     async def ready(self) -> None:
         """Waits until the server accepts calls."""
-        if self._follow_task:
-            # Without `shield`, a cancelled waiter would also stop the task that sets SERVING.
-            await asyncio.shield(self._follow_task)
+        await self._readiness.wait()
 
     async def drain(self, times: DrainTimes) -> None:
         """Sets NOT_SERVING, waits, stops accepting work, lets calls conclude, ends all others, and closes.

@@ -50,6 +50,11 @@ class Deadline:
         """The seconds left, which may be infinite or negative."""
         return self.end - self.now()
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether the request was cancelled."""
+        return self._cancelled.is_set()
+
     def keep_back(self, seconds: float) -> None:
         """Brings the end forward by `seconds`, but by no more than a share of the time left.
 
@@ -83,7 +88,7 @@ class Deadline:
 
     def check(self, until: float = math.inf) -> None:
         """Raises Cancelled if the request was cancelled, and DeadlinePassed after `until` or the end."""
-        if self._cancelled.is_set():
+        if self.cancelled:
             raise Cancelled("CANCELLED", "the caller cancelled the request")
         if self.now() >= min(until, self.end):
             raise DeadlinePassed

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
 
 from sequela.concurrency.deadline import Deadline
 
@@ -17,8 +18,20 @@ POLL_SECONDS = 0.05
 """How often a waiting request checks whether it was cancelled."""
 
 
+class Flights(Protocol):
+    """Lets one request at a time work on an answer. Requests for the same answer wait for it."""
+
+    def lead(self, key: str, deadline: Deadline) -> AbstractContextManager[None]:
+        """Waits until nobody else works on `key`, then holds it until the context exits.
+
+        Raises:
+            DeadlinePassed: The deadline came first.
+            Cancelled: The request was cancelled.
+        """
+
+
 class SingleFlight:
-    """Lets one thread at a time work on a key. Safe to use from several threads at once."""
+    """Implements `Flights` for the threads of a process. Safe to use from several threads at once."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -15,6 +15,7 @@ class Limits:
         max_coalitions: Coalitions of a level.
         max_targets: Outputs that are explained.
         max_players: Players of a level.
+        max_question_bytes: Memory of one level's players, coalitions and targets together, in bytes.
         max_text: Characters in a text.
         max_labels: Labels in a request.
         max_score_sequences: Sequences in a request for scores.
@@ -33,6 +34,7 @@ class Limits:
     max_coalitions: int = 1 << 20
     max_targets: int = 64
     max_players: int = 4_096
+    max_question_bytes: int = 1 << 30
     max_text: int = 256
     max_labels: int = 64
     max_score_sequences: int = 1_024

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sequela.explain.base_and_score import ScoredTask, score_task
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.estimate.estimator_choice import with_estimator
+from sequela.explain.estimate.question_size import QuestionBudget
 from sequela.explain.evaluate.choose_execution import choose_execution, execution_name
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
@@ -58,6 +59,7 @@ class Pipeline:
             DeadlinePassed: The deadline passed before f(X) and f(B) were computed.
             Cancelled: The caller cancelled the request.
             DoesNotFit: The model failed, or cannot be run with the forced execution.
+            InvalidInput: QUESTION_TOO_LARGE.
         """
         trace = self.diagnostics.tracer.explanation(name, task)
         try:
@@ -89,12 +91,16 @@ class Pipeline:
         # Behind an endpoint the estimator follows from the time that rows took so far, so it is chosen after the scan.
         chosen = with_estimator(scored.task, scan.pruned)
         context = _context(replace(scored, task=chosen), used, scan)
-        results = LevelPlayer(context, task.model.endpoint, self.limits, timer, trace).play(levels)
+        player = LevelPlayer(context, task.model.endpoint, self.limits, self._budget(task), timer, trace)
+        results = player.play(levels)
         # The cost is read after the last game.
         basis = basic_explanation(chosen, name, scored.scores, used, _cost(caller, timer))
         basis = replace(basis, event_weights=weights)
         answer = explained(basis, chosen, scan, context, levels, results)
         return with_caveats(answer, chosen, scored.scores, context, results)
+
+    def _budget(self, task: Task) -> QuestionBudget:
+        return QuestionBudget(self.limits.max_question_bytes, task.request.paths.option("targets"))
 
     def _evaluator(self, task: Task, caller: ModelCaller, trace: ExplanationTrace) -> Evaluator:
         execution = choose_execution(task, caller, self.background_states, self.diagnostics.execution)

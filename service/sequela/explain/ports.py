@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.background import Background, StoredBackground
+from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.explanation import Explanation, ExplanationWarning
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
 from sequela.explain.kept_explanation import KeptExplanation, KeptSequence
-from sequela.explain.options import Estimator
 from sequela.explain.request import ModelChoice
 from sequela.explain.row_independence import RowIndependence
 from sequela.explain.schema import ModelSchema
@@ -64,29 +64,6 @@ class Recurrence(Protocol):
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
         """Returns the raw outputs (n, outputs) after the last event of a batch. Raises as `LocalModel.run` does."""
-
-
-@dataclass(frozen=True, slots=True)
-class EndpointInfo:
-    """The endpoint that serves a model, and the settings of its operator.
-
-    Attributes:
-        uri: Where the model is served.
-        version: The version to request from the server; empty lets the server choose.
-        revision: The operator's label for what is served; empty if there is none.
-        pinned: Whether the served model cannot change without notice. Only then may answers be reused.
-        platform: The server's name for the software that runs the model; empty if it does not say.
-        max_coalitions: The default budget of a level in coalitions.
-        estimator: The default estimator; None to choose one by how long rows take.
-    """
-
-    uri: str
-    version: str
-    revision: str
-    pinned: bool
-    platform: str
-    max_coalitions: int
-    estimator: Estimator | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,7 +245,11 @@ class ModelSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelRecord:
-    """An entry in the list of models. Only READY models have a `model`, and an `execution` that says how it is run."""
+    """An entry in the list of models.
+
+    Only READY models have an `info`, and an `execution` that says how they are run. `endpoint` is set for a model that
+    runs on another server.
+    """
 
     name: str
     digest: str
@@ -277,7 +258,8 @@ class ModelRecord:
     create_time: datetime
     detail: str = ""
     execution: str = ""
-    model: Model | None = None
+    info: ModelInfo | None = None
+    endpoint: RemoteEndpoint | None = None
 
     @property
     def summary(self) -> str:
@@ -293,8 +275,8 @@ class Page(Generic[Item]):
     next_token: str = ""
 
 
-class Models(Protocol):
-    """The models that can be explained. Methods raise NotFound, InvalidInput, Forbidden, AlreadyExists, Unavailable."""
+class ModelResolver(Protocol):
+    """What a request needs of models."""
 
     def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
         """Returns the model that a request names or contains. Loads it if necessary, by `until`.
@@ -305,8 +287,18 @@ class Models(Protocol):
             DeadlinePassed: The model was not loaded by `until`.
         """
 
-    def is_remote(self, choice: ModelChoice) -> bool:
-        """Returns whether the model is known to run on another server, without sending any call to find out."""
+
+class Models(ModelResolver, Protocol):
+    """The models that can be explained. Methods raise NotFound, InvalidInput, Forbidden, AlreadyExists, Unavailable."""
+
+    def info(self, choice: ModelChoice, until: float = math.inf) -> ModelInfo:
+        """Returns the properties of the model that a request names or contains. Raises as `resolve` does."""
+
+    def configured(self, choice: ModelChoice) -> ModelRecord | None:
+        """Returns the record of the operator's model that a request names; None if it is not one of the operator's.
+
+        It answers from memory, so that it can be called in the event loop.
+        """
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
         """Stores an uploaded model, so that every replica can load it.
@@ -324,11 +316,8 @@ class Models(Protocol):
         """Deletes an uploaded model."""
 
 
-class Backgrounds(Protocol):
-    """Stored backgrounds. Methods raise NotFound, AlreadyExists, and Unavailable if the shared store is down."""
-
-    def create(self, stored: StoredBackground) -> StoredBackground:
-        """Stores a background. If the same content is already stored under this name, returns the stored one."""
+class BackgroundFinder(Protocol):
+    """What a request needs of backgrounds. Methods raise as those of `Backgrounds`."""
 
     def get(self, name: str) -> StoredBackground:
         """Returns the background with the full name `models/m/backgrounds/b`."""
@@ -338,6 +327,13 @@ class Backgrounds(Protocol):
 
     def remember(self, background: Background) -> None:
         """Stores a background that was sent inline, so that later requests can name its digest. Never raises."""
+
+
+class Backgrounds(BackgroundFinder, Protocol):
+    """Stored backgrounds. Methods raise NotFound, AlreadyExists, and Unavailable if the shared store is down."""
+
+    def create(self, stored: StoredBackground) -> StoredBackground:
+        """Stores a background. If the same content is already stored under this name, returns the stored one."""
 
     def list(self, model: str, page_size: int, token: str) -> Page[StoredBackground]:
         """Lists the backgrounds, sorted by name.

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
-from sequela.concurrency.single_flight import SingleFlight
-from sequela.concurrency.worker_pool import WorkerPool
+from sequela.concurrency.single_flight import Flights, SingleFlight
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
-from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.evaluate.model_caller import ModelCaller, Workers
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.identity import content_key, content_name, unique_name
@@ -25,14 +24,14 @@ from sequela.explain.kept_explanation import KeptSequence
 from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import Pipeline
-from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
+from sequela.explain.ports import BackgroundFinder, Explanations, ModelResolver, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
 from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
-from sequela.explain.telemetry import ExplanationFinished, StageDone
+from sequela.explain.telemetry import ExplanationFinished, LevelFacts, StageDone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,28 +60,30 @@ class Explainer:
         explanations: Stored explanations.
         observer: Receives records of what happens, for logs and metrics.
         limits: The service's limits.
-        pool: The workers that all requests share.
+        workers: Run the models.
         levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
+        flights: Who works on which answer. Explainers that share a store share this too.
     """
 
     def __init__(
         self,
-        models: Models,
-        backgrounds: Backgrounds,
+        models: ModelResolver,
+        backgrounds: BackgroundFinder,
         explanations: Explanations,
         observer: Observer,
         limits: Limits,
-        pool: WorkerPool,
+        workers: Workers,
         levels: LevelRegistry = BUILT_IN_LEVELS,
         diagnostics: Diagnostics = NO_DIAGNOSTICS,
+        flights: Flights | None = None,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
         self._observer, self._limits = observer, limits
-        self._pool = pool
+        self._workers = workers
         self._levels, self._diagnostics = levels, diagnostics
         self._pipeline = Pipeline(limits, observer, BackgroundStateCache(), levels, diagnostics)
-        self._flights = SingleFlight()
+        self._flights: Flights = flights or SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
         """Explains one score, or returns the stored answer to the same request.
@@ -101,12 +102,12 @@ class Explainer:
         except SequelaError as error:
             self._observer.notice(ExplanationFinished(error.reason, deadline.now() - start))
             raise
-        self._observer.notice(ExplanationFinished(_outcome(explanation), deadline.now() - start, explanation))
+        self._observer.notice(_finished(explanation, deadline.now() - start))
         return explanation
 
     def score(self, request: ScoreRequest, deadline: Deadline) -> ScoreResult:
         """Scores sequences without explaining them. Raises as `explain` does."""
-        caller = ModelCaller(deadline, self._pool, self._observer)
+        caller = ModelCaller(deadline, self._workers, self._observer)
         path = request.paths.option("targets")
         try:
             model = self._models.resolve(request.model, deadline.end)
@@ -176,7 +177,7 @@ class Explainer:
         self._explanations.keep(key, explanation, sequence, accepted)
 
     def _run(self, task: Task, name: str, deadline: Deadline) -> Explanation:
-        return self._pipeline.run(task, name, ModelCaller(deadline, self._pool, self._observer))
+        return self._pipeline.run(task, name, ModelCaller(deadline, self._workers, self._observer))
 
 
 def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
@@ -199,6 +200,25 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
     )
     # Reasons quote the caller's notes.
     return replace(answer, reasons=reasons(answer, task.model.info.schema.reasons))
+
+
+def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
+    # An explanation from the store was observed when it was computed.
+    if explanation.cost.cached:
+        return ExplanationFinished(_outcome(explanation), seconds)
+    levels = tuple(
+        LevelFacts(
+            name,
+            level.quality.seconds,
+            level.quality.additivity_residual,
+            level.quality.largest_standard_error,
+        )
+        # Levels that were not computed would count as 0 seconds and 0 error.
+        for name, level in explanation.levels.items()
+        if level.attributions
+    )
+    pruned = explanation.pruning.pruned_events if explanation.pruning else None
+    return ExplanationFinished(_outcome(explanation), seconds, pruned, levels)
 
 
 def _outcome(explanation: Explanation) -> str:

@@ -16,7 +16,7 @@ from sequela.explain.inputs.preparation import PreparedSequence, prepare_backgro
 from sequela.explain.inputs.scales import raw_value_warnings
 from sequela.explain.layout import Layout, layout
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Backgrounds, Model, Models
+from sequela.explain.ports import BackgroundFinder, Model, ModelResolver
 from sequela.explain.request import (
     DigestedBackground,
     ExplainRequest,
@@ -69,7 +69,11 @@ class Task:
 
 
 def resolve(
-    request: ExplainRequest, models: Models, backgrounds: Backgrounds, limits: Limits, until: float
+    request: ExplainRequest,
+    models: ModelResolver,
+    backgrounds: BackgroundFinder,
+    limits: Limits,
+    until: float,
 ) -> Task:
     """Resolves a request: finds and checks everything that it names.
 
@@ -157,7 +161,7 @@ def _background(
     request: ExplainRequest,
     model: Model,
     schema: ModelSchema,
-    backgrounds: Backgrounds,
+    backgrounds: BackgroundFinder,
     limits: Limits,
 ) -> tuple[str, Background]:
     match request.background:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.explain.explanation import Explanation
-
 
 @dataclass(frozen=True, slots=True)
 class BatchEvaluated:
@@ -16,6 +14,14 @@ class BatchEvaluated:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchesEvaluated:
+    """A model was called several times in an engine: the rows and the seconds of each call."""
+
+    rows: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StageDone:
     """A step of an explanation ended. `stage` is resolve, score, prune or the name of a level."""
 
@@ -23,19 +29,31 @@ class StageDone:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class LevelFacts:
+    """A level that was computed: its seconds, its largest residual and its largest standard error."""
+
+    level: str
+    seconds: float
+    residual: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
 class ExplanationFinished:
     """A request was answered or failed.
 
     Attributes:
         outcome: `ok`, `cached`, `cut_short`, `below_minimum`, or the reason of the error.
         seconds: The duration of the request.
-        explanation: The answer; None after an error.
+        pruned_events: The number of pruned events; None if nothing was pruned now.
+        levels: The levels that were computed now, and not found in the store.
     """
 
     outcome: str
     seconds: float
-    explanation: Explanation | None = None
+    pruned_events: int | None = None
+    levels: tuple[LevelFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,14 @@ class EntrySkipped:
 @dataclass(frozen=True, slots=True)
 class ExplanationNotKept:
     """An explanation was answered but not stored, because the store failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationsOwed:
+    """How many explanations wait for the shared store, and how many were dropped since the last such record."""
+
+    count: int
+    dropped: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +184,26 @@ class HttpHandled:
 
 
 @dataclass(frozen=True, slots=True)
+class CredentialsReloaded:
+    """Files with certificates, or with the rights of callers, have changed and were read again.
+
+    Attributes:
+        source: `tls`, `tokens`, `identities`, `revoked` or `jwt_keys`.
+        ok: Whether their new content is in use. If not, the last good content is.
+        detail: Why not.
+    """
+
+    source: str
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLineLost:
+    """A line of the audit log could not be written."""
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutorState:
     """How many tasks are waiting for a thread of an executor, and how many are running."""
 
@@ -171,8 +217,8 @@ class RequestRejected:
     """A request was refused before any work was done.
 
     Attributes:
-        where: The name of the executor that refused it (`explain`, `remote` or `lookup`), or `bodies`, which is the
-            memory that the bodies of HTTP requests share.
+        where: The name of the executor that refused it (`explain`, `remote`, `lookup` or `uploads`), or `bodies`, which
+            is the memory that the bodies of HTTP requests share.
         reason: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
     """
 
@@ -180,11 +226,50 @@ class RequestRejected:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class EngineStarted:
+    """A process that runs models is ready. `trust` is `trusted`, `untrusted` or `loading`."""
+
+    trust: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEnded:
+    """A process that runs models ended.
+
+    Attributes:
+        trust: `trusted`, `untrusted`, or `loading` for those that try out the operator's models at the start.
+        reason: Why, as a label of metrics, such as `crashed`.
+        detail: The same as the end of a sentence, such as "was ended by SIGSEGV".
+        expected: Whether it was meant to end.
+        digest: The model that it had loaded; empty for several.
+        output: The last characters that it wrote to its standard error, if they were kept.
+    """
+
+    trust: str
+    reason: str
+    detail: str
+    expected: bool
+    digest: str = ""
+    output: str = ""
+
+
 ApiRecord = (
     CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
 )
-StoreRecord = StoreState | EntrySkipped | ExplanationNotKept
+StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsOwed
+CredentialRecord = CredentialsReloaded | AuditLineLost
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
+EngineRecord = EngineStarted | EngineEnded
 Record = (
-    BatchEvaluated | StageDone | ExplanationFinished | CacheLookup | StoreRecord | EndpointRecord | ApiRecord
+    BatchEvaluated
+    | BatchesEvaluated
+    | StageDone
+    | ExplanationFinished
+    | CacheLookup
+    | StoreRecord
+    | EngineRecord
+    | EndpointRecord
+    | CredentialRecord
+    | ApiRecord
 )

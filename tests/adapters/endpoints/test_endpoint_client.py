@@ -15,7 +15,8 @@ from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Unavailable
-from sequela.explain.ports import EndpointInfo, Observers, PaddingRows, RemoteRows
+from sequela.explain.endpoint_info import EndpointInfo
+from sequela.explain.ports import Observers, PaddingRows, RemoteRows
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 

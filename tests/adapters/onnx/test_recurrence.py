@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from matrix import BY_NAME, CASES, FLOAT32, Case
+from matrix import BY_NAME, CASES, FLOAT32, STATE_COUNTS, Case
 from numpy.typing import NDArray
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
@@ -20,16 +20,6 @@ from sequela.timeshap.cells import Cells
 from structlog.testing import capture_logs
 
 ROWS = 300  # more than one batch of the service
-STATES = {
-    **dict.fromkeys(("gru", "gru_captured", "rnn", "classes", "regression", "one_hot", "univariate"), 1),
-    **dict.fromkeys(("per_event", "per_event_flat", "per_event_right", "fixed_left", "fixed_pad_value"), 1),
-    **dict.fromkeys(("metadata_schema", "metadata_names", "multi_input"), 1),
-    **dict.fromkeys(("dense_steps", "account", "reset_first"), 1),
-    **dict.fromkeys(("lstm", "learned_start", "keras_ids", "stacked_gru"), 2),
-    "keras_gru": 3,
-    **dict.fromkeys(("stacked_lstm", "stacked_lstm_captured"), 4),
-}
-"""How many states each model that runs from states has."""
 REASONS = {
     "bidirectional_lstm": "LSTM '/layer/LSTM' runs in both directions",
     "keras_loop": "Loop 'sequential_1_1/gru_1/while_loop' is a loop, which is run whole",
@@ -38,7 +28,7 @@ REASONS = {
     "batch_four": "sequences in every call: 4",
 }
 """Why recurrent models are left whole; all others have no recurrent nodes."""
-FROM_STATES = [BY_NAME[name] for name in sorted(STATES)]
+FROM_STATES = [BY_NAME[name] for name in sorted(STATE_COUNTS)]
 
 
 @cache
@@ -85,8 +75,8 @@ def in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> NDArr
 def test_exactly_these_models_run_from_states_and_the_others_say_why(case: Case) -> None:
     """`execution` says it, naming the node where it is one."""
     model = loaded(case.name)
-    if case.name in STATES:
-        assert len(recurrence_of(model).initial(1)) == STATES[case.name]
+    if case.name in STATE_COUNTS:
+        assert len(recurrence_of(model).initial(1)) == STATE_COUNTS[case.name]
         assert model.execution.startswith("from states: ")
     else:
         assert model.recurrence is None

@@ -52,8 +52,8 @@ def test_it_becomes_ready(one: ConfiguredEndpoint) -> None:
     """With its digest, and how it is run."""
     assert one.record.state is ModelState.LOADING
     assert look(one) == (ModelState.READY, "")
-    assert one.record.model is not None
-    assert one.record.digest == one.record.model.info.digest
+    assert one.record.info is not None
+    assert one.record.digest == one.record.info.digest
     assert "version 1" in one.record.execution
 
 
@@ -167,6 +167,6 @@ def test_several(tmp_path: Path, endpoint: InferenceServer, registry: EndpointRe
     endpoints.start()
     wanted = {"down": ModelState.LOADING, "wrong": ModelState.FAILED, "works": ModelState.READY}
     eventually(
-        lambda: states() == wanted and all(r.detail for r in endpoints.records().values() if not r.model)
+        lambda: states() == wanted and all(r.detail for r in endpoints.records().values() if not r.info)
     )
     endpoints.stop()

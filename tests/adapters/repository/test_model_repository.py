@@ -27,7 +27,7 @@ from digests import digest_of
 from redis_server import RedisServer, redis_server
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.sqlite.store import memory_store
 from sequela.errors import (
     AlreadyExists,

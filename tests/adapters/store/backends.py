@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from adapters.store.redis_stores import connected
-from redis_server import RedisServer, redis_server
+from adapters.store.redis_stores import cluster_url, connected, three_nodes
+from redis_server import RedisServer, redis_server, valkey_server
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
+from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
 from sequela.adapters.store.sqlite.store import file_store, memory_store
 from sequela.explain.ports import Observers
 
-__all__ = ["redis_server", "store"]
+__all__ = ["redis_server", "store", "three_nodes", "valkey_server"]
 
-BACKENDS = ["memory", "file"]
+BACKENDS = ["memory", "file", "redis", "valkey", "outbox", pytest.param("cluster", marks=pytest.mark.slow)]
 
 
 def opened(request: pytest.FixtureRequest, folder: Path) -> Store:
@@ -25,9 +26,15 @@ def opened(request: pytest.FixtureRequest, folder: Path) -> Store:
             return memory_store()
         case "file":
             return file_store(folder / "store.db", Observers([]))
-        case "redis":
-            server: RedisServer = request.getfixturevalue("redis_server")
+        case "redis" | "valkey":
+            server: RedisServer = request.getfixturevalue(f"{request.param}_server")
             return redis_store(connected(server))
+        case "outbox":
+            redis = connected(request.getfixturevalue("redis_server"))
+            return shared_store(redis, SharedStoreOptions(folder / "outbox"))
+        case "cluster":
+            nodes = request.getfixturevalue("three_nodes")
+            return redis_store(connected(nodes[0], url=cluster_url(nodes)))
     raise AssertionError(request.param)
 
 

@@ -14,7 +14,7 @@ from redis_server import RedisServer, redis_server
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.page_tokens import page_token
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.sqlite.store import memory_store
 from sequela.errors import AlreadyExists, InvalidInput, NotFound
 from sequela.explain.ports import Backgrounds, Observers

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from adapters.store.backends import redis_server, store
+from adapters.store.backends import redis_server, store, three_nodes, valkey_server
 from adapters.store.store_samples import NOON, Heard, explanation, kept_sequence, record_of
 from sequela.adapters.store.envelope import BODY, seal
 from sequela.adapters.store.explanations import ExplanationStore
@@ -20,7 +20,7 @@ from sequela.explain.explanation_summary import summarize
 from sequela.explain.ports import Explanations, Observers
 from sequela.explain.telemetry import CacheLookup, EntrySkipped, ExplanationNotKept
 
-__all__ = ["redis_server", "store"]
+__all__ = ["redis_server", "store", "three_nodes", "valkey_server"]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, redis_server
 from sequela.adapters.store.ports import Index
-from sequela.adapters.store.redis_store import RedisIndex
+from sequela.adapters.store.redis.backend import RedisIndex
 from sequela.adapters.store.sqlite.store import memory_store
 
 __all__ = ["redis_cluster", "redis_server"]

@@ -14,7 +14,7 @@ from sequela.adapters.store.cache import CachedStore, FallbackStore
 from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.memory import ENTRY_OVERHEAD_BYTES, MemoryKeyValue
 from sequela.adapters.store.ports import KeyValue, StoreFull
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.redis.backend import RedisKeyValue
 from sequela.adapters.store.sqlite.store import StoreLimits, memory_store
 from sequela.explain.ports import Observers
 from sequela.explain.telemetry import CacheLookup

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from adapters.store.backends import redis_server, store
+from adapters.store.backends import redis_server, store, three_nodes, valkey_server
 from adapters.store.record_samples import delete, listed, record, stored
 from adapters.store.store_samples import NOON
 from redis_server import eventually
@@ -15,7 +15,7 @@ from sequela.adapters.store.ports import Records, Store
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
 
-__all__ = ["redis_server", "store"]
+__all__ = ["redis_server", "store", "three_nodes", "valkey_server"]
 
 
 @pytest.fixture

@@ -9,20 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adapters.store.store_samples import Heard, background, explanation, stored
+from adapters.store.record_samples import record
+from adapters.store.store_samples import Heard, background, stored
 from redis_server import RedisServer, eventually, fragile_redis, running
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.cache import CachedStore
-from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.ports import Store, StoreDown
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_store import redis_store
-from sequela.adapters.store.redis_url import RedisTimeouts
+from sequela.adapters.store.redis.backend import redis_store
+from sequela.adapters.store.redis.connection import RedisConnection
+from sequela.adapters.store.redis.url import RedisTimeouts
 from sequela.errors import Unavailable
-from sequela.explain.ports import Filter, Observer, Observers
-from sequela.explain.telemetry import CacheLookup, StoreState
+from sequela.explain.ports import Observer, Observers
+from sequela.explain.telemetry import StoreState
 from structlog.testing import capture_logs
 
 __all__ = ["fragile_redis"]
@@ -62,37 +62,6 @@ def _answer(call: Callable[[], object]) -> object:
         return call()
     except StoreDown as error:
         return error
-
-
-def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
-    """Kept and answered in the process, without an error; once Redis is back, others find what was made meanwhile."""
-    heard = Heard()
-    store = ExplanationStore(shared(fragile_redis, heard), heard)
-    store.keep("before", explanation(1))
-    fragile_redis.stop()
-    for number in range(2, 5):
-        store.keep(f"key {number}", explanation(number, caller_id="alert"))
-        assert store.answer(f"key {number}") == explanation(number, caller_id="alert")
-        assert store.get(f"explanations/e{number}") == explanation(number, caller_id="alert")
-    assert store.answer("before") == explanation(1)
-    assert store.answer("unknown") is None
-    assert states(heard) == [True, False]
-    assert "error" in {record.result for record in heard.of(CacheLookup)}
-    with pytest.raises(Unavailable) as error:
-        store.list(Filter(), 10, "")
-    assert (error.value.reason, error.value.retry_after) == ("STORE_DOWN", 1.0)
-    with pytest.raises(Unavailable):
-        store.get("explanations/unknown")
-
-    fragile_redis.start()
-    eventually(lambda: states(heard) == [True, False, True])
-    store.keep("after", explanation(5))
-    other = ExplanationStore(shared(fragile_redis, Heard()), Heard())
-    assert [item.name for item in other.list(Filter(), 10, "").items] == [
-        f"explanations/e{n}" for n in (5, 4, 3, 2, 1)
-    ]
-    assert len(other.list(Filter(caller_id="alert"), 10, "").items) == 3
-    assert other.answer("key 2") == explanation(2, caller_id="alert")
 
 
 def test_backgrounds_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
@@ -231,12 +200,13 @@ def test_a_refusal_of_redis_is_no_outage(fragile_redis: RedisServer) -> None:
             with pytest.raises(StoreDown, match="refused") as error:
                 store.values.put(f"other {number}", b"value")
             with pytest.raises(StoreDown, match="refused"):  # whatever an entry reads like
-                store.index.add("index", f"WRONGTYPE Operation {number}", 60.0)
+                store.index.add("index", f"WRONGTYPE Operation {number}")
     assert "maxmemory" not in str(error.value)
     assert [(line["event"], line["log_level"]) for line in logged] == [("store refused a call", "error")]
     assert "maxmemory" in logged[0]["detail"]
     assert store.values.get("key") == b"value"
-    ExplanationStore(store, heard).keep("key", explanation(1))
+    with pytest.raises(StoreDown, match="refused"):
+        store.records.add(record(1), b"", None)
     assert states(heard) == [True]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
+
 import pytest
-from redis.connection import SSLConnection, UnixDomainSocketConnection
-from sequela.adapters.store import redis_url
-from sequela.adapters.store.redis_url import RedisTimeouts, connector
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from redis.connection import SSLConnection
+from sequela.adapters.store.redis import url as redis_url
+from sequela.adapters.store.redis.connection_classes import LimitedTcp, LimitedTls, LimitedUnix
+from sequela.adapters.store.redis.url import RedisTimeouts, connector
 from sequela.errors import InvalidInput
 
 TIMEOUTS = RedisTimeouts(connect_seconds=0.11, answer_seconds=0.22, health_check_seconds=7)
@@ -21,11 +26,11 @@ TIMEOUTS = RedisTimeouts(connect_seconds=0.11, answer_seconds=0.22, health_check
         ),
         (
             "rediss://host:7000?ssl_ca_certs=/ca.pem",
-            {"connection_class": SSLConnection, "ssl_ca_certs": "/ca.pem"},
+            {"connection_class": LimitedTls, "ssl_ca_certs": "/ca.pem"},
         ),
         (
             "unix:///run/redis.sock?db=2",
-            {"connection_class": UnixDomainSocketConnection, "path": "/run/redis.sock", "db": 2},
+            {"connection_class": LimitedUnix, "path": "/run/redis.sock", "db": 2},
         ),
     ],
 )
@@ -70,8 +75,8 @@ def test_cluster(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked["password"] == "secret"
     assert asked["username"] is None
     assert asked["socket_timeout"] == 0.22
-    assert (asked.get("ssl"), asked.get("ssl_ca_certs")) == (
-        (True, "/ca.pem") if scheme == "rediss+cluster" else (None, None)
+    assert (asked["connection_class"], asked.get("ssl_ca_certs")) == (
+        (LimitedTls, "/ca.pem") if scheme == "rediss+cluster" else (LimitedTcp, None)
     )
 
 
@@ -112,6 +117,11 @@ def test_other_urls_are_refused(url: str) -> None:
         "redis://u:secret/1@host",
         "redis://u:secret?@host",
         "redis://u:secret#@host",
+        "redis://u:secret?a=b@host",
+        "redis://:top/secret@host",
+        "redis://:12/secret@host:6379/0",
+        "unix://:top/secret@host/redis.sock",
+        "redis://:sec\u2100ret@host:x",
         "u:secret@host",
     ],
 )
@@ -121,3 +131,22 @@ def test_a_refusal_does_not_tell_the_password(url: str) -> None:
         connector(url, TIMEOUTS)
     assert "cret" not in error.value.message
     assert "host" in error.value.message
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    scheme=st.sampled_from(["redis", "rediss", "unix", "redis+sentinel", "redis+cluster", "http"]),
+    parts=st.lists(st.sampled_from("/?#@:[]%&=, \u2100"), max_size=4),
+    rest=st.sampled_from(
+        ["@host:6379/0", "@host:6379", "@host/mymaster", "@host:x", "@/run/redis.sock", "@h1,h2/m"]
+    ),
+)
+def test_no_password_is_told(scheme: str, parts: list[str], rest: str) -> None:
+    """Of any password, refused or not: neither the message nor what a traceback would show has a part of it."""
+    text = f"{scheme}://user:{'pass'.join(['', *parts, ''])}word{rest}"
+    try:
+        connector(text, TIMEOUTS)
+    except InvalidInput as error:
+        told = "".join(traceback.format_exception(error))
+        assert "pass" not in told.replace("password", "")
+        assert "word" not in told.replace("password", "")

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from adapters.repository.replicas import repository, small
 from adapters.store.redis_stores import connected
-from adapters.store.store_samples import Heard, background, explanation, stored
+from adapters.store.store_samples import Heard, background, explanation, kept_sequence, stored
 from redis.exceptions import ResponseError
 from redis_server import RedisServer, eventually, redis_server, running
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_store import redis_store
+from sequela.adapters.store.redis.backend import redis_store
+from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.errors import NotFound
-from sequela.explain.ports import Filter
+from sequela.explain.explanation_query import CallerSelector, Filter
 from sequela.explain.telemetry import StoreState
 from structlog.testing import capture_logs
 
@@ -99,14 +101,12 @@ def test_a_value_is_put_over_another_type(spoiled: Spoiled, put: Callable[[Store
     assert spoiled.store.values.get("key") == b"value"
 
 
-@pytest.mark.parametrize("ttl", [None, 60.0])
-def test_an_index_of_another_type_is_empty(spoiled: Spoiled, ttl: float | None) -> None:
+def test_an_index_of_another_type_is_empty(spoiled: Spoiled) -> None:
     """For every call; the first entry added begins it anew."""
     calls: list[Callable[[], object]] = [
         lambda: spoiled.store.index.page("index", "", 9),
         lambda: spoiled.store.index.remove("index", "entry"),
-        lambda: spoiled.store.index.trim("index", "a"),
-        lambda: spoiled.store.index.add("index", "entry", ttl),
+        lambda: spoiled.store.index.add("index", "entry"),
     ]
     for call in calls:
         (name,) = spoiled.spoil("index")
@@ -144,7 +144,7 @@ def test_a_cluster_drops_another_type_too() -> None:
         for key in ("sequela:v1:key", "sequela:v1:index"):
             eventually(functools.partial(_pushed, server, key))
         assert store.values.put_if_absent("key", b"value") == b"value"
-        store.index.add("index", "entry", 60.0)
+        store.index.add("index", "entry")
         assert store.values.get("key") == b"value"
         assert store.index.page("index", "", 9) == ("entry",)
         redis.close()
@@ -197,17 +197,28 @@ def test_backgrounds_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
     assert [item.name for item in again.list("", 10, "").items] == [stored().name]
 
 
+def keep(store: Store, number: int) -> None:
+    """Keeps an explanation under a key."""
+    made = explanation(number, caller_id="alert", labels={"team": "ato"})
+    ExplanationStore(store.records, Heard()).keep("key", made, kept_sequence(), datetime.now(UTC))
+
+
 def test_explanations_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
-    """No answer and an empty list; what is kept next is found again, in both indexes."""
-    ExplanationStore(spoiled.store, spoiled.heard).keep("key", explanation(1, caller_id="alert"))
-    spoiled.spoil_all("explanation")
-    spoiled.spoil("answer:key")
-    fresh = ExplanationStore(spoiled.store, spoiled.heard)
+    """No answer and an empty list, and a deletion works; what is kept next is found again, in all indexes."""
+    prefixes = ("record:", "answer:", "body:", "users:", "hours:", "made:", "deletions")
+    keep(spoiled.store, 1)
+    spoiled.store.records.delete(CallerSelector("other"), math.inf)
+    for prefix in prefixes:
+        spoiled.spoil_all(prefix)
+    fresh = ExplanationStore(spoiled.store.records, spoiled.heard)
     assert fresh.answer("key") is None
     assert fresh.list(Filter(), 10, "").items == ()
     assert fresh.list(Filter(caller_id="alert"), 10, "").items == ()
-    fresh.keep("key", explanation(2, caller_id="alert"))
-    again = ExplanationStore(spoiled.store, spoiled.heard)
-    assert again.answer("key") == explanation(2, caller_id="alert")
-    for wanted in (Filter(), Filter(caller_id="alert")):
+    keep(spoiled.store, 2)
+    again = ExplanationStore(spoiled.store.records, spoiled.heard)
+    assert again.answer("key") == explanation(2, caller_id="alert", labels={"team": "ato"})
+    for wanted in (Filter(), Filter(caller_id="alert"), Filter(labels={"team": "ato"})):
         assert [item.name for item in again.list(wanted, 10, "").items] == ["explanations/e2"]
+    spoiled.spoil("deletions")
+    assert again.delete(CallerSelector("alert"), math.inf).count == 1
+    assert again.list(Filter(), 10, "").items == ()

@@ -13,6 +13,7 @@ from cohort.reports.synthetic import FEATURES, rows
 from cohort.reports.test_figures import check_inside, texts
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
+from sequela_client.cohort.sections import ReportChoices, sections
 
 pytestmark = pytest.mark.slow
 
@@ -129,3 +130,18 @@ def test_no_sequence_was_explained(attention: Cohort) -> None:
     nobody = attention.where("false")
     assert nobody.event_weights().num_rows == nobody.event_weight_agreement().num_rows == 0
     check_inside(nobody.plot.event_weights())
+
+
+def test_the_report_has_a_section(attention: Cohort, cohort: Cohort) -> None:
+    """With the figure, the correlations within sequences and the table by event; none where rows have no weights."""
+    chosen = attention.variant(TRAINED)
+    found = {each.name: each for each in sections(chosen, ReportChoices(limit=20))}
+    assert list(found).index("event-weights") == list(found).index("pruning") + 1
+    section = found["event-weights"]
+    assert section.figure
+    within, by_event = section.tables
+    mean = chosen.event_weight_agreement()["mean"][0].as_py()
+    assert dict(within.rows)["mean"] == f"{mean:+.4f}"
+    assert len(by_event.rows) == chosen.event_weights(20).num_rows == 20
+    assert "event-weights" not in {each.name for each in sections(cohort, ReportChoices())}
+    assert 'id="event-weights"' in chosen.to_html(limit=20)

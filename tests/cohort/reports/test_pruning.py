@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from cohort.reports.cohort_files import metadata, write
-from cohort.reports.synthetic import curve, explained
+from cohort.reports.synthetic import FEATURES, curve, explained
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.errors import NotInCohort
+from sequela_client.cohort.sections import ReportChoices, sections
 from sequela_client.errors import CallerError
 
 pytestmark = pytest.mark.slow
@@ -144,6 +145,37 @@ def test_incomplete_curve(tmp_path: Path) -> None:
     assert cohort.pruning((0.05,))["max_length"].to_pylist() == [30, 4]
     with pytest.raises(NotInCohort, match=r"tolerance 0\.025 is; run .* --full-pruning-curve"):
         cohort.pruning((0.025, 0.05))
+
+
+def with_a_short_curve(known: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    """The rows, of which one has the first point of its curve only, which is above all tolerances; and its id."""
+    rows = [dict(row) for row in known]
+    row = next(row for row in rows if row["status"] == "explained" and row["length"] > 5)
+    row["pruning"] = {**row["pruning"], "curve": [{"t": -1, "importance": 0.9}]}
+    return rows, str(row["id"])
+
+
+def test_one_short_curve_costs_one_sequence(known: list[dict[str, Any]], tmp_path: Path) -> None:
+    """The table is that of a cohort without it, and says how many sequences are left out."""
+    rows, short = with_a_short_curve(known)
+    found = Cohort.open(write(tmp_path / "short", rows, metadata())).pruning()
+    others = [row for row in rows if row["id"] != short]
+    wanted = Cohort.open(write(tmp_path / "others", others, metadata())).pruning()
+    assert found["incomplete"].to_pylist() == [1] * 6
+    assert wanted["incomplete"].to_pylist() == [0] * 6
+    assert found.drop_columns(["incomplete"]).equals(wanted.drop_columns(["incomplete"]))
+
+
+def test_the_report_keeps_its_section_on_pruning(known: list[dict[str, Any]], tmp_path: Path) -> None:
+    """With the table, the figure, the verdicts, and a sentence about the sequence that is left out."""
+    rows, _ = with_a_short_curve(known)
+    cohort = Cohort.open(write(tmp_path / "short", rows, metadata(FEATURES)))
+    (found,) = [each for each in sections(cohort, ReportChoices()) if each.name == "pruning"]
+    assert not found.missing
+    assert found.figure
+    assert len(found.tables) == 3
+    explained = sum(row["status"] == "explained" for row in rows)
+    assert found.explanation[-1].startswith(f"1 of {explained} explained sequences are left out")
 
 
 def test_one_event(tmp_path: Path) -> None:

@@ -10,24 +10,31 @@ from typing import Any
 import click
 
 from sequela_client.cli.diagnostic_options import DiagnosticOptions, diagnostic_options
-from sequela_client.cli.file_options import file_options, load_background, row_options, text_format
+from sequela_client.cli.file_options import (
+    INPUT,
+    file_options,
+    load_background,
+    row_options,
+    schema_option,
+    text_format,
+)
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.model_names import check_model_file, check_needs_no_server, with_known_names
 from sequela_client.cli.option_flags import explain_options, given_options
 from sequela_client.cli.output_files import HEADING, OutputFiles, output_files
-from sequela_client.cli.server_options import ServerOptions, server_options
+from sequela_client.cli.server_options import ServerOptions, check_named, server_options
 from sequela_client.cli.terminal import waiting
+from sequela_client.client import Sequela
 from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.inputs import BackgroundLike, Sequence
 from sequela_client.local_server import embedded_server
+from sequela_client.model_description import layout
 from sequela_client.model_inputs import file_inputs
-from sequela_client.model_inputs.layout import Layout, layout
+from sequela_client.model_inputs.layout import Layout
 from sequela_client.model_inputs.rows import RowOptions
 from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import FOOTNOTE
 from sequela_client.printable_text import printable
-
-INPUT = "Input"
 
 # Settings of a server that may call any endpoint.
 ANY_ENDPOINT = (
@@ -68,13 +75,7 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     help="An ONNX file, the name of a model that the server has, or the URI of an endpoint, such as "
     "grpc://host:port/name.",
 )
-@option(
-    INPUT,
-    "--schema",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The schema.json of an endpoint. For an ONNX file it is read from the file's folder.",
-)
+@schema_option
 @option(
     INPUT,
     "--sequence",
@@ -134,17 +135,18 @@ def explain(**values: Any) -> None:
         raise click.UsageError(
             "--schema goes with the URI of an endpoint; that of an ONNX file lies beside the file"
         )
-    if server.address is None and server.has_tls:
-        raise click.UsageError("--secure, --ca, --cert and --key go with --server")
+    check_named(server.address)
     diagnostics.check_server(server.address)
     check_model_file(model)
     if server.address is None:
         check_needs_no_server(model)
     given, average = _load(values)
     with ExitStack() as stack:
-        address = server.address or stack.enter_context(_own_server(model, diagnostics))
-        sequela = stack.enter_context(server.connect(address, values["timeout"]))
-        if server.address is not None:
+        if server.address is None:
+            sequela = Sequela(stack.enter_context(_own_server(model, diagnostics)), timeout=values["timeout"])
+            stack.enter_context(sequela)
+        else:
+            sequela = stack.enter_context(server.connect(server.address, values["timeout"]))
             stack.enter_context(with_known_names(sequela, model))
         needed = any(file_inputs.needs_layout(each) for each in (given, average) if each)
         known = layout(sequela, model, schema) if needed else None

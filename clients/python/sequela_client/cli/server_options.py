@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from sequela_client.cli.grouped_help import Decorator, added, option
 from sequela_client.client import Sequela
+from sequela_client.credentials import Credentials
 
 HEADING = "Server"
 
@@ -20,6 +22,7 @@ _OPTIONS = [
         HEADING,
         "--secure",
         is_flag=True,
+        envvar="SEQUELA_SECURE",
         help="Use TLS, and trust the authorities of the system.",
     ),
     option(
@@ -27,6 +30,7 @@ _OPTIONS = [
         "--ca",
         type=_PEM,
         metavar="FILE",
+        envvar="SEQUELA_CA",
         help="Use TLS, and trust the authorities in this PEM file.",
     ),
     option(
@@ -34,10 +38,42 @@ _OPTIONS = [
         "--cert",
         type=_PEM,
         metavar="FILE",
+        envvar="SEQUELA_CERT",
         help="Use TLS, and present the certificate in this PEM file; needs --key.",
     ),
-    option(HEADING, "--key", type=_PEM, metavar="FILE", help="The key of that certificate, a PEM file."),
+    option(
+        HEADING,
+        "--key",
+        type=_PEM,
+        metavar="FILE",
+        envvar="SEQUELA_KEY",
+        help="The key of that certificate, a PEM file.",
+    ),
+    option(
+        HEADING,
+        "--token-file",
+        type=_PEM,
+        metavar="FILE",
+        envvar="SEQUELA_TOKEN_FILE",
+        help="Identify yourself with the token in this file.",
+    ),
+    option(
+        HEADING,
+        "--token-without-tls",
+        is_flag=True,
+        envvar="SEQUELA_TOKEN_WITHOUT_TLS",
+        help="Send the token in plain text to other machines, too, where a service mesh encrypts the connection.",
+    ),
 ]
+# Options of Credentials and their parameters.
+_PARAMETERS = {
+    "secure": "secure",
+    "ca": "ca",
+    "certificate": "cert",
+    "key": "key",
+    "token_file": "token_file",
+    "token_without_tls": "token_without_tls",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +82,35 @@ class ServerOptions:
 
     Args:
         address: the address of the server; None if none was named.
-        tls: the arguments of `Sequela` about TLS.
+        credentials: how to reach it safely.
     """
 
     address: str | None
-    tls: Mapping[str, Any]
+    credentials: Credentials
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ServerOptions:
         """Makes them from the values of a command's parameters."""
-        return cls(values["server"], tls_of(values))
-
-    @property
-    def has_tls(self) -> bool:
-        """Whether an option about TLS was given."""
-        return any(self.tls.values())
+        return cls(values["server"], credentials_of(values))
 
     def connect(self, address: str, timeout: float) -> Sequela:
         """Returns a client of the server at this address."""
-        return Sequela(address, timeout=timeout, **self.tls)
+        return Sequela(address, timeout=timeout, credentials=self.credentials)
 
 
-def tls_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of `Sequela` about TLS, from the values of a command's parameters."""
-    names = {"secure": "secure", "ca": "ca", "certificate": "cert", "key": "key"}
-    return {name: values[param] for name, param in names.items()}
+def credentials_of(values: Mapping[str, Any]) -> Credentials:
+    """The credentials, from the values of a command's parameters."""
+    return Credentials(**{name: values[param] for name, param in _PARAMETERS.items()})
+
+
+def check_named(named: object) -> None:
+    """Raises UsageError if an option about the server was given and no server named.
+
+    Variables of the environment are meant for the servers that are named, and may stay set.
+    """
+    source = click.get_current_context().get_parameter_source
+    if not named and any(source(each) is ParameterSource.COMMANDLINE for each in _PARAMETERS.values()):
+        raise click.UsageError("--secure, --ca, --cert, --key and --token-file go with --server")
 
 
 def server_options(default: str) -> Decorator:

@@ -36,6 +36,7 @@ HEADINGS = {
     "spread": "spread over sequences",
     "sampling_error": "sampling error of one",
     "n_explained": "explained",
+    "incomplete": "left out",
     "tolerance": "η",
     "rsd": "RSD",
     "paper_rsd": "RSD (paper)",

@@ -9,7 +9,8 @@ from typing import Any
 from sequela_client.client import Sequela
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.errors import CallerError
-from sequela_client.model_inputs.layout import Layout, described, layout, layout_of
+from sequela_client.model_description import described, layout
+from sequela_client.model_inputs.layout import Layout, layout_of
 from sequela_client.resources import Model, ModelFeature, Target
 
 

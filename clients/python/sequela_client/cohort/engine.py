@@ -23,6 +23,7 @@ from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, write_part
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import local_pool, named_pool, worker_pool
+from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 
 PART_ROWS = 1_000
@@ -39,11 +40,13 @@ class EngineExplainer:
     Args:
         question: what is asked.
         servers: addresses of running servers; empty: a local server for each process.
+        credentials: how to reach them safely; files are read in the worker.
         done: the rows that are there already; None: none are.
     """
 
     question: BulkQuestion
     servers: tuple[str, ...] = ()
+    credentials: Credentials | None = None
     done: DoneRows | None = None
 
     def __call__(self, batches: Iterable[Any]) -> Iterator[Any]:
@@ -51,7 +54,7 @@ class EngineExplainer:
         read: Iterable[Any] = (_with_rows(batch, self.question) for batch in batches if batch.num_rows)
         if self.done is not None:
             read = pending_batches(read, self.question, self.done)
-        return explain_batches(self.question, read, servers=worker_pool(self.servers))
+        return explain_batches(self.question, read, servers=worker_pool(self.servers, self.credentials))
 
 
 def _with_rows(batch: Any, question: BulkQuestion) -> Any:
@@ -124,6 +127,7 @@ def engine_run(
     question: BulkQuestion,
     out: str | os.PathLike[str],
     servers: Sequence[str],
+    credentials: Credentials | None,
     first_checkpoint: Callable[[str], str | None],
 ) -> Iterator[tuple[EngineExplainer, EngineFolder]]:
     """Prepares a folder, and holds it for this process alone.
@@ -132,6 +136,7 @@ def engine_run(
         question: what is asked.
         out: the folder.
         servers: addresses of running servers; empty: local ones.
+        credentials: how to reach them safely.
         first_checkpoint: returns a value of the column of checkpoints, if there is one.
 
     Raises:
@@ -139,13 +144,13 @@ def engine_run(
     """
     folder = Path(out).absolute()
     with locked(folder):
-        with named_pool(servers) if servers else local_pool(1) as pool:
+        with named_pool(servers, credentials) if servers else local_pool(1) as pool:
             describer = Describer(pool, question)
             description = describer.of(_checkpoint(question, first_checkpoint))
             question = with_background_values(question, description.layout)
             keep_question(folder, question_record(question, describer))
             described = file_schema(question, describer, description)
-        explainer = EngineExplainer(question, tuple(servers), DoneRows(folder))
+        explainer = EngineExplainer(question, tuple(servers), credentials, DoneRows(folder))
         yield explainer, EngineFolder(folder, described, _next_number(folder))
 
 

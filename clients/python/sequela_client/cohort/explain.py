@@ -16,6 +16,7 @@ from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.rows import record_batch
 from sequela_client.cohort.servers import ServerPool, named_pool, shared_pool
 from sequela_client.cohort.streams import SequenceWork
+from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 
 # How many sequences one piece of work has: enough to outweigh the start of a stream, few enough to share them fairly.
@@ -29,6 +30,7 @@ def explain_batches(
     batches: Iterable[Any],
     *,
     servers: Sequence[str] | ServerPool | None = None,
+    credentials: Credentials | None = None,
 ) -> Iterator[Any]:
     """Explains the sequences of batches. What a row says does not depend on the batch that it is in.
 
@@ -38,6 +40,7 @@ def explain_batches(
             first, in a column with the name of the feature, or of events in a column with the name of an input.
         servers: the addresses of running servers, or a pool of servers. None: local servers, one for each core, which
             this process starts once.
+        credentials: how to reach running servers safely.
 
     Returns:
         RecordBatches of `schema.SCHEMA`: one row for each sequence and variant, in the order of the input. There is at
@@ -47,7 +50,7 @@ def explain_batches(
         CallerError: the columns, the model or the options are wrong.
         TryAgain: the servers were busy or gone for longer than a minute.
     """
-    with _pool(servers) as pool:
+    with _pool(servers, credentials) as pool:
         describer = Describer(pool, question)
         first_row = 0
         pieces: deque[Future[Any]] = deque()
@@ -67,10 +70,12 @@ def explain_batches(
                 future.cancel()
 
 
-def _pool(servers: Sequence[str] | ServerPool | None) -> AbstractContextManager[ServerPool]:
+def _pool(
+    servers: Sequence[str] | ServerPool | None, credentials: Credentials | None
+) -> AbstractContextManager[ServerPool]:
     if isinstance(servers, ServerPool):
         return nullcontext(servers)
-    return nullcontext(shared_pool()) if servers is None else named_pool(servers)
+    return nullcontext(shared_pool()) if servers is None else named_pool(servers, credentials)
 
 
 class Describer:

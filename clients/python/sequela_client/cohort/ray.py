@@ -23,6 +23,7 @@ from sequela_client.cohort.run import RunSummary, run_summary
 from sequela_client.cohort.sources import Memory
 from sequela_client.cohort.sources.scan import Scan, open_scan
 from sequela_client.cohort.sources.sequence_rows import SequenceTable
+from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
 
@@ -51,6 +52,7 @@ def explain_dataset(
     dataset: Any,
     *,
     servers: Sequence[str] = (),
+    credentials: Credentials | None = None,
     concurrency: int | tuple[int, int] | None = None,
     num_cpus: float = 1.0,
 ) -> Any:
@@ -61,6 +63,7 @@ def explain_dataset(
         dataset: the sequences: columns as in docs/bulk.md. A column `sequela.row` has their positions; without it the
             column `row` of the result is -1.
         servers: addresses of running servers; empty: every actor starts a local one.
+        credentials: how to reach them safely. Files are read by the workers, on their machines.
         concurrency: how many actors explain, or the least and the most; None: as many as there is work and room for.
         num_cpus: how many CPUs an actor and its server take.
 
@@ -72,7 +75,7 @@ def explain_dataset(
             the error is raised before the plan is carried out.
     """
     require_checkpoints(question, dataset)
-    return _explained(EngineExplainer(question, tuple(servers)), dataset, concurrency, num_cpus)
+    return _explained(EngineExplainer(question, tuple(servers), credentials), dataset, concurrency, num_cpus)
 
 
 def explain_files(
@@ -81,6 +84,7 @@ def explain_files(
     question: BulkQuestion,
     *,
     servers: Sequence[str] = (),
+    credentials: Credentials | None = None,
     concurrency: int | tuple[int, int] | None = None,
     num_cpus: float = 1.0,
     part_rows: int = PART_ROWS,
@@ -92,6 +96,7 @@ def explain_files(
         out: the folder. Data and folder have the same paths on all machines.
         question: what is asked.
         servers: addresses of running servers; empty: every actor starts a local one.
+        credentials: how to reach them safely. Files are read by the workers, on their machines.
         concurrency: how many actors explain, or the least and the most; None: as many as there is work and room for.
         num_cpus: how many CPUs an actor and its server take.
         part_rows: how many sequences each file has at most.
@@ -105,7 +110,7 @@ def explain_files(
     started = time.monotonic()
     check_no_checkpoints()
     table = _sequence_table(data, question)
-    with engine_run(question, out, servers, table.first) as (explainer, folder):
+    with engine_run(question, out, servers, credentials, table.first) as (explainer, folder):
         assert explainer.done is not None
         before = len(explainer.done)
         dataset = _read(table).repartition(target_num_rows_per_block=max(1, part_rows))

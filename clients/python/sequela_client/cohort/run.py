@@ -28,6 +28,7 @@ from sequela_client.cohort.progress_display import shown_in_session
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
 from sequela_client.cohort.sources import Memory, SequenceSource, open_source
+from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 
 PART_ROWS = 1_000
@@ -41,7 +42,7 @@ class RunOptions:
 
     Args:
         servers: addresses of running servers; empty: local servers.
-        tls: arguments of `Sequela` about TLS, for running servers.
+        credentials: how to reach running servers safely.
         workers: how many local servers; None: one for each core.
         settings: further arguments of the local servers.
         part_rows: how many rows each file has.
@@ -53,7 +54,7 @@ class RunOptions:
     """
 
     servers: tuple[str, ...] = ()
-    tls: Mapping[str, Any] = field(default_factory=dict)
+    credentials: Credentials | None = None
     workers: int | None = None
     settings: tuple[str, ...] = ()
     part_rows: int = PART_ROWS
@@ -170,7 +171,7 @@ def named_columns(question: BulkQuestion) -> list[str | None]:
 
 def _pool(options: RunOptions) -> ServerPool:
     if options.servers:
-        return named_pool(options.servers, options.tls, options.patience_seconds)
+        return named_pool(options.servers, options.credentials, options.patience_seconds)
     return local_pool(options.workers, options.settings, options.patience_seconds)
 
 

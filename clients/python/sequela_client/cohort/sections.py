@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from sequela_client.cohort import texts
 from sequela_client.cohort.cells import TextTable, sideways, text_table, upright
 from sequela_client.cohort.errors import NotInCohort
+from sequela_client.cohort.reports.event_weights import has_event_weights
 from sequela_client.cohort.reports.events import event_density
 from sequela_client.cohort.reports.features import feature_density
 from sequela_client.cohort.reports.first_positive import first_positive_summary
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
 from sequela_client.plots import cohort as distributions
+from sequela_client.plots import event_weights as weights
 from sequela_client.plots import intervals
 
 if TYPE_CHECKING:
@@ -103,18 +105,20 @@ Maker = Callable[["Cohort", ReportChoices], ReportSection]
 
 def sections(cohort: Cohort, choices: ReportChoices) -> Iterator[ReportSection]:
     """The sections, in order. One whose rows are missing says what to do."""
-    for name, title, make, explanation in _wanted(choices):
+    for name, title, make, explanation in _wanted(cohort, choices):
         try:
             yield make(cohort, choices)
         except NotInCohort as error:
             yield ReportSection(name, title, explanation, missing=str(error))
 
 
-def _wanted(choices: ReportChoices) -> Iterator[tuple[str, str, Maker, tuple[str, ...]]]:
+def _wanted(cohort: Cohort, choices: ReportChoices) -> Iterator[tuple[str, str, Maker, tuple[str, ...]]]:
     yield "events", texts.EVENTS_TITLE, _events, texts.EVENTS
     yield "features", texts.FEATURES_TITLE, _features, texts.FEATURES
     yield "first-positive", texts.FIRST_POSITIVE_TITLE, _first_positive, texts.FIRST_POSITIVE
     yield "pruning", texts.PRUNING_TITLE, _pruning, texts.PRUNING
+    if has_event_weights(cohort):
+        yield "event-weights", texts.EVENT_WEIGHTS_TITLE, _event_weights, texts.EVENT_WEIGHTS
     if choices.by is not None:
         yield "groups", texts.GROUPS_TITLE, _groups, texts.GROUPS
     if choices.before is not None or choices.period_label is not None:
@@ -217,7 +221,34 @@ def _pruning(cohort: Cohort, choices: ReportChoices) -> ReportSection:
         text_table(cohort.verdicts(), "Verdicts on the pruned events; –: nothing was pruned"),
     )
     figure = distributions.pruning_table(table)
-    return ReportSection("pruning", texts.PRUNING_TITLE, texts.PRUNING, figure, texts.PRUNING_ALT, tables)
+    explanation = (*texts.PRUNING, *_incomplete(table))
+    return ReportSection("pruning", texts.PRUNING_TITLE, explanation, figure, texts.PRUNING_ALT, tables)
+
+
+def _incomplete(table: Any) -> Iterator[str]:
+    """A paragraph about the sequences that the table on pruning leaves out, if there are any."""
+    line = table.slice(0, 1).to_pylist()[0]
+    if left_out := line["incomplete"]:
+        yield (
+            f"{left_out:,} of {left_out + line['sequences']:,} explained sequences are left out of the table and the "
+            "figure: their pruning curve ends before it shows where the cut for each tolerance is. sequela explain-all "
+            "--full-pruning-curve computes all of it."
+        )
+
+
+def _event_weights(cohort: Cohort, choices: ReportChoices) -> ReportSection:
+    table, agreement = cohort.event_weights(choices.limit), cohort.event_weight_agreement()
+    return ReportSection(
+        "event-weights",
+        texts.EVENT_WEIGHTS_TITLE,
+        texts.EVENT_WEIGHTS,
+        weights.event_weights(table, agreement),
+        texts.EVENT_WEIGHTS_ALT,
+        (
+            sideways(agreement, "Correlation of weight and |attribution| within a sequence"),
+            text_table(table, "Weights by event"),
+        ),
+    )
 
 
 def _groups(cohort: Cohort, choices: ReportChoices) -> ReportSection:

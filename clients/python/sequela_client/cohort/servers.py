@@ -12,7 +12,7 @@ import heapq
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from sequela_client.client import Sequela
+from sequela_client.credentials import Credentials
 from sequela_client.errors import SequelaError, TryAgain
 from sequela_client.local_server import embedded_server
 
@@ -64,13 +65,13 @@ class NamedServer:
 
     Args:
         address: its address.
-        tls: arguments of `Sequela` about TLS.
+        credentials: how to reach it safely.
     """
 
     runners = _NAMED_RUNNERS
 
-    def __init__(self, address: str, tls: Mapping[str, Any]) -> None:
-        self._client = Sequela(address, **tls)
+    def __init__(self, address: str, credentials: Credentials | None = None) -> None:
+        self._client = Sequela(address, credentials=credentials)
 
     def open(self) -> None:
         """Nothing: the client connects when it is used."""
@@ -311,11 +312,11 @@ def local_pool(
 
 def named_pool(
     addresses: Sequence[str],
-    tls: Mapping[str, Any] | None = None,
+    credentials: Credentials | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> ServerPool:
     """A pool of running servers."""
-    return ServerPool([NamedServer(address, tls or {}) for address in addresses], patience_seconds)
+    return ServerPool([NamedServer(address, credentials) for address in addresses], patience_seconds)
 
 
 _shared: dict[tuple[int, object], ServerPool] = {}
@@ -327,14 +328,15 @@ def shared_pool() -> ServerPool:
     return _once("shared", local_pool)
 
 
-def worker_pool(addresses: Sequence[str] = ()) -> ServerPool:
+def worker_pool(addresses: Sequence[str] = (), credentials: Credentials | None = None) -> ServerPool:
     """The servers of a process of Ray or Spark, which runs several of them on a machine.
 
     Args:
         addresses: running servers; empty: one local server for this process, which may use any core.
+        credentials: how to reach them safely.
     """
     if addresses:
-        return _once(tuple(addresses), lambda: named_pool(addresses))
+        return _once((tuple(addresses), credentials), lambda: named_pool(addresses, credentials))
     return _once("worker", lambda: ServerPool([CoreServer(None)]))
 
 

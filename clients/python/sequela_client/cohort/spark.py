@@ -16,6 +16,7 @@ from sequela_client.cohort.columns import check_columns
 from sequela_client.cohort.engine import PART_ROWS, EngineExplainer, EngineFolder, engine_run
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.run import RunSummary, named_columns, run_summary
+from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
 
@@ -29,13 +30,20 @@ from pyspark.sql.pandas.types import from_arrow_schema  # noqa: E402
 _EVENTS, _KEY, _COUNT = "sequela_events", "sequela_key", "sequela_count"
 
 
-def explain_frame(question: BulkQuestion, frame: Any, *, servers: Sequence[str] = ()) -> Any:
+def explain_frame(
+    question: BulkQuestion,
+    frame: Any,
+    *,
+    servers: Sequence[str] = (),
+    credentials: Credentials | None = None,
+) -> Any:
     """Explains the sequences of a DataFrame. Nothing is computed before the result is read or written.
 
     Args:
         question: what is asked, with the column of the entities or of the ids.
         frame: the events in any order, or one row for each sequence, with the columns that are needed.
         servers: addresses of running servers; empty: every Python worker starts a local one.
+        credentials: how to reach them safely. Files are read by the workers, on their machines.
 
     Returns:
         A DataFrame of the columns of a cohort, in no order.
@@ -44,7 +52,7 @@ def explain_frame(question: BulkQuestion, frame: Any, *, servers: Sequence[str] 
         CallerError: the question names a column that is not there, or events have no time.
     """
     found = _sequences(question, frame)
-    function = _Explain(EngineExplainer(question, tuple(servers)))
+    function = _Explain(EngineExplainer(question, tuple(servers), credentials))
     return _mapped(found, function, from_arrow_schema(schema.SCHEMA))
 
 
@@ -54,6 +62,7 @@ def explain_into(
     out: str | os.PathLike[str],
     *,
     servers: Sequence[str] = (),
+    credentials: Credentials | None = None,
     partitions: int | None = None,
     part_rows: int = PART_ROWS,
 ) -> RunSummary:
@@ -64,6 +73,7 @@ def explain_into(
         frame: the events in any order, or one row for each sequence, with the columns that are needed.
         out: the folder, which has the same path on all machines.
         servers: addresses of running servers; empty: every Python worker starts a local one.
+        credentials: how to reach them safely. Files are read by the workers, on their machines.
         partitions: how many tasks explain; None: `spark.sql.shuffle.partitions`.
         part_rows: about how many rows each file has at most.
 
@@ -75,7 +85,7 @@ def explain_into(
     """
     started = time.monotonic()
     found = _sequences(question, frame)
-    with engine_run(question, out, servers, _first(frame)) as (explainer, folder):
+    with engine_run(question, out, servers, credentials, _first(frame)) as (explainer, folder):
         number = partitions or int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions"))
         # Rows of a task are always in the same order, so that a second attempt writes the same files.
         spread = found.repartition(number, _column(ROW)).sortWithinPartitions(_column(ROW))

@@ -70,6 +70,20 @@ PRUNING_ALT = (
     "Lengths, exactly computable share and RSD by tolerance, beside the paper's; the table has the numbers."
 )
 
+EVENT_WEIGHTS_TITLE = "The model's own weights"
+EVENT_WEIGHTS = (
+    "Some models weigh events themselves, for example by attention. The figure shows the mean weight at each index of "
+    "events, with its 95 % interval over sequences, and below it how the weights go with the sizes of the "
+    "attributions: 1 means that events with larger weights have larger attributions, 0 that neither says anything "
+    "about the other.",
+    "A weight says how much of an event the model reads, and not whether the event raises or lowers the score. "
+    "Where the correlation is low, the weights do not explain the scores.",
+)
+EVENT_WEIGHTS_ALT = (
+    "Mean weights by index of the event, and their correlation with the attributions; the numbers are in the table "
+    "below."
+)
+
 GROUPS_TITLE = "Groups"
 GROUPS = (
     "The attribution of a feature in each group, beside how often the score is at or above the "

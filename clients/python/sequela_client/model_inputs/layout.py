@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sequela_client.client import Sequela
-from sequela_client.errors import UPLOADS_DISABLED, NotFound, SequelaError
-from sequela_client.models import ModelFile, choose
 from sequela_client.resources import Model, ModelFeature, ModelInput
 
 
@@ -53,32 +50,6 @@ def _is_inferred(feature: ModelFeature) -> bool:
     return feature.name in (f"f{column}", f"{name}.f{column}", f"{name}.{column}", name)
 
 
-def layout(sequela: Sequela, model: str, schema: Path | None) -> Layout | None:
-    """Finds the layout of a model. If the server does not know the file yet, it is uploaded.
-
-    Returns:
-        None if neither the server nor a schema describes the model.
-    """
-    chosen, found = choose(model), described(sequela, model)
-    if found is not None:
-        return layout_of(found)
-    if isinstance(chosen, ModelFile):
-        return _of_schema(chosen.schema)
-    return _of_schema(schema) if schema else None
-
-
-def described(sequela: Sequela, model: str) -> Model | None:
-    """A model as the server describes it. A file that the server does not know yet is uploaded.
-
-    Returns:
-        None if the server has no description of it: it takes no uploads, or the model is behind an endpoint.
-    """
-    chosen = choose(model)
-    if isinstance(chosen, ModelFile):
-        return _of_file(sequela, model, chosen)
-    return sequela.get_model(chosen.name) if chosen.name else None
-
-
 def layout_of(model: Model) -> Layout | None:
     """The layout of a model; None if its inputs or the columns of its features are not known."""
     inputs = tuple(item for item in model.inputs if item.role in ("events", "static"))
@@ -87,22 +58,8 @@ def layout_of(model: Model) -> Layout | None:
     return Layout(inputs, model.features) if inputs and model.features and known else None
 
 
-def _of_file(sequela: Sequela, model: str, chosen: ModelFile) -> Model | None:
-    try:
-        return sequela.get_model(f"models/{chosen.read().digest}")
-    except NotFound:
-        pass
-    try:
-        return sequela.register_model(model)
-    except SequelaError as refused:
-        # A server that refuses uploads gets the model with the request, so until then only the schema describes it.
-        if refused.reason != UPLOADS_DISABLED:
-            raise
-        return None
-
-
-def _of_schema(path: Path) -> Layout | None:
-    """Returns the layout in a schema.json that names features. The server reports what is wrong with a faulty one."""
+def schema_layout(path: Path) -> Layout | None:
+    """Returns the layout in a schema.json that names features, else None. The server reports what is wrong with it."""
     try:
         schema = json.loads(path.read_bytes())
         features = tuple(map(_feature, schema["features"]))

@@ -14,8 +14,9 @@ from sequela.adapters.endpoints.failures import RetryableError, backoff_seconds
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
+from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.evaluate.model_caller import even_slices
-from sequela.explain.ports import CallListener, EndpointInfo, PaddingRows, RemoteRows
+from sequela.explain.ports import CallListener, PaddingRows, RemoteRows
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 

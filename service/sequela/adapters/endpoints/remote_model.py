@@ -13,8 +13,9 @@ from sequela.adapters.endpoints.inference_call import InferenceCall
 from sequela.adapters.endpoints.model_interface import ModelInterface, read_interface
 from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.default_background import default_background
+from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.limits import Limits
-from sequela.explain.ports import EndpointInfo, ModelInfo, RemoteModel
+from sequela.explain.ports import ModelInfo, RemoteModel
 from sequela.explain.row_independence import HALF_TOLERANCE, TOLERANCE, RowIndependence
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS
-from sequela.explain.explanation import Explanation, LevelExplanation
 from sequela.explain.ports import ModelState
-from sequela.explain.telemetry import BatchEvaluated, ExplanationFinished, Record, StageDone
+from sequela.explain.telemetry import BatchesEvaluated, BatchEvaluated, ExplanationFinished, Record, StageDone
 
 
 class ExplanationMetrics:
@@ -66,27 +65,21 @@ class ExplanationMetrics:
         match record:
             case StageDone(stage, seconds):
                 self._stages.labels(stage).observe(seconds)
-            case ExplanationFinished(outcome, seconds, explanation):
+            case ExplanationFinished(outcome, seconds, pruned_events, levels):
                 self._outcomes.labels(outcome).inc()
                 self._seconds.labels("all").observe(seconds)
-                # An explanation from the store was observed when it was computed.
-                if explanation and not explanation.cost.cached:
-                    self._observe(explanation)
-
-    def _observe(self, explanation: Explanation) -> None:
-        if explanation.pruning:
-            self._pruned.observe(explanation.pruning.pruned_events)
-        # Levels that were not computed would count as 0 seconds and 0 error.
-        for name, level in _levels(explanation):
-            self._seconds.labels(name).observe(level.quality.seconds)
-            self._residual.labels(name).observe(level.quality.additivity_residual)
-            self._error.labels(name).observe(level.quality.largest_standard_error)
+                if pruned_events is not None:
+                    self._pruned.observe(pruned_events)
+                for level in levels:
+                    self._seconds.labels(level.level).observe(level.seconds)
+                    self._residual.labels(level.level).observe(level.residual)
+                    self._error.labels(level.level).observe(level.standard_error)
 
 
 class ModelMetrics:
     """Counts the calls of models."""
 
-    takes = (BatchEvaluated,)
+    takes = (BatchEvaluated, BatchesEvaluated)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter("sequela_model_calls", "Calls of models in this process.", registry=registry)
@@ -104,10 +97,17 @@ class ModelMetrics:
         """See `Observer`."""
         match record:
             case BatchEvaluated(rows, seconds):
-                self._calls.inc()
-                self._rows.inc(rows)
-                self._batch.observe(rows)
-                self._seconds.observe(seconds)
+                self._observe((rows,), (seconds,))
+            case BatchesEvaluated(rows, seconds):
+                self._observe(rows, seconds)
+
+    def _observe(self, rows: Sequence[int], seconds: Sequence[float]) -> None:
+        self._calls.inc(len(rows))
+        self._rows.inc(sum(rows))
+        for count in rows:
+            self._batch.observe(count)
+        for each in seconds:
+            self._seconds.observe(each)
 
 
 class ModelStateCollector(Collector):
@@ -132,8 +132,3 @@ class ModelStateCollector(Collector):
                 # A series for each state, so that a change of state does not leave the old one at 1.
                 family.add_metric((model, each.value), each.value == state)
         yield family
-
-
-def _levels(explanation: Explanation) -> list[tuple[str, LevelExplanation]]:
-    """Returns the levels that have attributions, with their names."""
-    return [(name, level) for name, level in explanation.levels.items() if level.attributions]

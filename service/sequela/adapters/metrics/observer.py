@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Gauge, Info, PlatformCollector, ProcessCollector
 
+from sequela.adapters.metrics.access_metrics import AccessMetrics
 from sequela.adapters.metrics.api_metrics import CallMetrics, ExecutorMetrics, HttpMetrics
+from sequela.adapters.metrics.engine_metrics import EngineMetrics
 from sequela.adapters.metrics.explain_metrics import ExplanationMetrics, ModelMetrics, ModelStateCollector
 from sequela.adapters.metrics.remote_metrics import EndpointMetrics, StoreMetrics
 from sequela.concurrency.worker_pool import WorkerPool
@@ -28,6 +30,9 @@ class PrometheusObserver:
         Info("sequela_build", "Version of the server and of the method.", registry=self.registry).info(
             {"version": version, "method_version": METHOD_VERSION}
         )
+        self._engines_up = Gauge(
+            "sequela_engines_up", "Engines that can take work.", ("class",), registry=self.registry
+        )
         self._groups = (
             CallMetrics(self.registry),
             HttpMetrics(self.registry),
@@ -36,6 +41,8 @@ class PrometheusObserver:
             ModelMetrics(self.registry),
             StoreMetrics(self.registry),
             EndpointMetrics(self.registry),
+            AccessMetrics(self.registry),
+            EngineMetrics(self.registry),
         )
 
     def watch(self, pool: WorkerPool) -> None:
@@ -49,6 +56,10 @@ class PrometheusObserver:
         # These are read when they are scraped, so that batches need not update a gauge.
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
+
+    def watch_engines(self, trust: str, up: Callable[[], int]) -> None:
+        """Adds how many engines of a class are up, which `up` returns."""
+        self._engines_up.labels(trust).set_function(up)
 
     def watch_models(self, states: Callable[[], Mapping[str, str]]) -> None:
         """Adds the state of each of the operator's models, by `m/v`."""

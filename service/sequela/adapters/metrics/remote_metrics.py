@@ -12,6 +12,7 @@ from sequela.explain.telemetry import (
     EndpointWindow,
     EntrySkipped,
     ExplanationNotKept,
+    ExplanationsOwed,
     Record,
     StoreState,
 )
@@ -20,7 +21,7 @@ from sequela.explain.telemetry import (
 class StoreMetrics:
     """Counts cache look-ups, and shows whether the store is up."""
 
-    takes = (CacheLookup, StoreState, EntrySkipped, ExplanationNotKept)
+    takes = (CacheLookup, StoreState, EntrySkipped, ExplanationNotKept, ExplanationsOwed)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lookups = Counter(
@@ -53,9 +54,23 @@ class StoreMetrics:
             registry=registry,
         )
 
+        self._owed = Gauge(
+            "sequela_store_owed",
+            "Explanations that wait in the outbox until Redis is back.",
+            registry=registry,
+        )
+        self._dropped = Counter(
+            "sequela_store_owed_dropped",
+            "Explanations that were dropped from the outbox because it was full.",
+            registry=registry,
+        )
+
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
+            case ExplanationsOwed(count, dropped):
+                self._owed.set(count)
+                self._dropped.inc(dropped)
             case CacheLookup(cache, result, seconds):
                 self._lookups.labels(cache, result).inc()
                 self._seconds.labels(cache).observe(seconds)

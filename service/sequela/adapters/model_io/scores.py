@@ -32,16 +32,15 @@ class Scores:
         """
         if not self.schema.per_event:
             return self._check(outputs)
-        if not 0 <= step < outputs.shape[1]:
-            text = (
-                f"the model's output has {outputs.shape[1]} steps, so there is no step with the index {step}"
-            )
+        steps = outputs.shape[1] if outputs.ndim > 1 else 1
+        if outputs.ndim < 2 or not 0 <= step < steps:
+            text = f"the model's output has {steps} steps, so there is no step with the index {step}"
             raise DoesNotFit("MODEL_FAILED", text)
         return self._check(outputs[:, step])
 
     def last(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns the scores at the last step. Raises as `at` does."""
-        return self.at(outputs, outputs.shape[1] - 1 if self.schema.per_event else 0)
+        return self.at(outputs, outputs.shape[1] - 1 if self.schema.per_event and outputs.ndim > 1 else 0)
 
     def _check(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         # Targets may lie along several axes, such as the steps and outputs of a forecast.

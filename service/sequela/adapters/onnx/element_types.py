@@ -68,8 +68,12 @@ ELEMENT_TYPES: Mapping[int, ElementType] = {
 
 
 def element_name(element: int) -> str:
-    """Returns the name of an element type as ONNX spells it, in lower case: `float`, `int64`."""
-    return TensorProto.DataType.Name(element).lower()
+    """Returns the name of an element type as ONNX spells it, in lower case: `float`, `int64`.
+
+    A number that the installed onnx does not know, which a file may hold, is named as such.
+    """
+    known = element in TensorProto.DataType.values()
+    return TensorProto.DataType.Name(element).lower() if known else f"number {element}, which is unknown"
 
 
 def is_float(element: int) -> bool:

@@ -20,7 +20,11 @@ from onnx import (
     TensorProto,
 )
 
+from sequela.adapters.onnx.file_text import check_text
 from sequela.adapters.onnx.formats import describe_format
+from sequela.adapters.onnx.graph_order import sort_nodes
+from sequela.adapters.onnx.inlined_nodes import check_inlined_nodes
+from sequela.adapters.onnx.string_values import check_strings
 from sequela.adapters.onnx.subgraphs import subgraphs
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
@@ -30,6 +34,7 @@ IN_ONE_PIECE = (
     "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
 )
 MAX_ELEMENTS_PER_BYTE = 8  # No element type of ONNX is smaller than one bit.
+MAX_ELEMENT_BYTES = 8  # Sparse tensors hold numbers of at most 64 bits.
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +59,14 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
         path: The field of the request that holds them, for errors.
 
     Raises:
-        InvalidInput: MODEL_TOO_LARGE, MODEL_NOT_ONNX, MODEL_EXTERNAL_DATA, MODEL_CUSTOM_OPERATORS or
-            MODEL_HAS_TRAINING.
+        InvalidInput: MODEL_TOO_LARGE, MODEL_NOT_ONNX, MODEL_EXTERNAL_DATA, MODEL_CUSTOM_OPERATORS,
+            MODEL_HAS_TRAINING, MODEL_STRINGS_UNSUPPORTED or MODEL_NOT_RUNNABLE.
     """
     if len(content) > limits.max_model_bytes:
         text = f"the model has {len(content)} bytes, but the limit is {limits.max_model_bytes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     model = _parse(content, path)
+    check_text(model, path)
     if len(model.training_info):
         raise InvalidInput.at(
             path, "MODEL_HAS_TRAINING", "the model holds training information; export it for inference"
@@ -70,10 +76,12 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
         text = f"the model has {len(nodes)} nodes, but the limit is {limits.max_model_nodes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     _check_operators(model, nodes, path)
-    for block in _sparse_tensors(model, nodes):
-        _check_dense_size(block, limits, path)
+    check_inlined_nodes(model, limits, path)
+    _check_dense_sizes(list(_sparse_tensors(model, nodes)), limits, path)
     for tensor in dense_tensors(model):
         _check_tensor(tensor, path)
+    check_strings(model, path)
+    sort_nodes(model, path)
     return OnnxFile(content, model)
 
 
@@ -192,9 +200,13 @@ def _check_tensor(tensor: TensorProto, path: str) -> None:
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 
-def _check_dense_size(sparse: SparseTensorProto, limits: Limits, path: str) -> None:
+def _check_dense_sizes(blocks: list[SparseTensorProto], limits: Limits, path: str) -> None:
     """Onnxruntime makes sparse tensors dense, so a few bytes could ask for any amount of memory."""
-    if min(sparse.dims, default=0) < 0 or math.prod(sparse.dims) > limits.max_model_bytes:
-        text = f"sparse tensor {sparse.values.name!r} claims the shape {list(sparse.dims)}, "
-        text += f"the limit is {limits.max_model_bytes} elements"
-        raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
+    total = 0
+    for sparse in blocks:
+        total += math.prod(sparse.dims) * MAX_ELEMENT_BYTES
+        if min(sparse.dims, default=0) < 0 or total > limits.max_model_bytes:
+            text = f"sparse tensor {sparse.values.name!r} claims the shape {list(sparse.dims)}; all sparse tensors "
+            text += f"together may take {limits.max_model_bytes} bytes when they are dense, {MAX_ELEMENT_BYTES} for "
+            text += "each element (--max-model-bytes)"
+            raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)

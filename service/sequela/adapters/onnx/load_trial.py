@@ -16,7 +16,14 @@ from sequela.adapters.model_io.schema_draft import Draft
 from sequela.adapters.model_io.schema_entries import entries
 from sequela.adapters.model_io.signature import Signature
 from sequela.adapters.onnx.input_order import add_batch_axis, to_server_order, transpose_output
-from sequela.adapters.onnx.probe import ProbeResult, no_padding, probe, sample_cells, trial_lengths
+from sequela.adapters.onnx.probe import (
+    ProbeResult,
+    check_trial_cells,
+    no_padding,
+    probe,
+    sample_cells,
+    trial_lengths,
+)
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
 from sequela.explain.limits import Limits
@@ -101,6 +108,7 @@ class LoadTrial:
         _check_trial_length(draft, sizes, self.limits)
         feeder = Feeder(inputs, draft.server_signature)
         lengths = trial_lengths(sizes.length, draft.schema.trial_length, self.limits)
+        lengths = check_trial_cells(lengths, inputs, draft.path)
         model = to_server_order(self.model, inputs, self.signature, self.uses, draft.path)
         # A model that takes a single sequence has no batch axis in its output either.
         if any(item.axes and Axis.BATCH not in item.axes for item in inputs):

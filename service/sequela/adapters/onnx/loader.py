@@ -43,7 +43,8 @@ from sequela.adapters.onnx.row_independence import (
 from sequela.adapters.onnx.session import Session, open_session
 from sequela.adapters.onnx.stateful.conversion import StatefulConversion, convert_to_stateful
 from sequela.adapters.onnx.work import step_work
-from sequela.errors import DoesNotFit
+from sequela.concurrency.deadline import DeadlinePassed
+from sequela.errors import DoesNotFit, InvalidInput, SequelaError
 from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.identity import model_digest
 from sequela.explain.limits import Limits
@@ -133,8 +134,22 @@ class Loader:
 
         Raises:
             InvalidInput: The bytes or the schema are wrong. The functions that are called here list the reasons.
+                MODEL_NOT_UNDERSTOOD if reading the graph fails in a way that nobody foresaw; the log has the details.
             DoesNotFit: The model does not run.
         """
+        try:
+            return self._load(name, source)
+        except (SequelaError, DeadlinePassed):
+            raise
+        except (
+            Exception
+        ) as error:  # the file is the caller's, so what it reveals must not count as our failure
+            _log.exception("model not understood", model=name, digest=source.digest)
+            text = f"the server cannot read this model ({type(error).__name__}); its log has the details under the "
+            text += f"digest {source.digest}"
+            raise InvalidInput.at(source.onnx_path, "MODEL_NOT_UNDERSTOOD", text) from None
+
+    def _load(self, name: str, source: ModelBytes) -> OnnxModel:
         graph = self._read_graph(source)
         interface = self._find_interface(graph, source)
         refuse_randomness(graph.plain, interface.output, source.onnx_path)

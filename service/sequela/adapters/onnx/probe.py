@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.fixed_sizes import MAX_CALL_CELLS
 from sequela.adapters.model_io.outputs import Shape
 from sequela.adapters.onnx.row_independence import (
     ROW_SCALES,
@@ -19,7 +20,7 @@ from sequela.adapters.onnx.row_independence import (
     with_row_scales,
 )
 from sequela.adapters.onnx.session import Session
-from sequela.errors import DoesNotFit
+from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.ports import PaddingRows
 from sequela.explain.schema import InputSchema, Role
@@ -88,6 +89,23 @@ def trial_lengths(fixed: int | None, requested: int | None, limits: Limits) -> t
         )
     pairs = [(length, length + 1) for length in TRIAL_LENGTHS if length < limits.max_events]
     return tuple(pairs) or ((1,),)
+
+
+def check_trial_cells(
+    lengths: Sequence[tuple[int, ...]], inputs: Sequence[InputSchema], path: str
+) -> tuple[tuple[int, ...], ...]:
+    """Returns the groups of lengths whose trial rows hold no more than `MAX_CALL_CELLS` numbers.
+
+    Raises:
+        InvalidInput: MODEL_TOO_LARGE if there are none.
+    """
+    width = sum(item.width for item in inputs if item.role is Role.EVENTS)
+    cells = {group: len(ROW_SCALES) * max(group) * width for group in lengths}
+    if affordable := tuple(group for group in lengths if cells[group] <= MAX_CALL_CELLS):
+        return affordable
+    text = f"trying the model out takes {min(cells.values())} numbers ({len(ROW_SCALES)} sequences of "
+    text += f"{min(map(max, lengths))} events and {width} columns), but the limit is {MAX_CALL_CELLS}"
+    raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 
 def _failure(failures: dict[int, DoesNotFit]) -> DoesNotFit:

@@ -17,7 +17,7 @@ from onnx import ModelProto
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.onnx.element_types import ELEMENT_TYPES, FLOAT_TOLERANCE
 from sequela.adapters.onnx.recurrent_nodes import describe_node, is_recurrent
-from sequela.adapters.onnx.session import Session
+from sequela.adapters.onnx.session import Session, stack_rows
 from sequela.adapters.onnx.subgraphs import walk_nodes
 from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.errors import DoesNotFit
@@ -62,7 +62,7 @@ def compare_rows(feeder: Feeder, session: Session, cells: Cells, padding: Paddin
 
     together = outputs(slice(0, rows))
     _check_repeated(feeder, session, select_rows(cells, slice(0, 1)), padding)
-    alone = np.concatenate([outputs(slice(row, row + 1)) for row in range(rows)])
+    alone = stack_rows([outputs(slice(row, row + 1)) for row in range(rows)], session.output)
     # Run the two rows of the largest scales again, in a batch of another size.
     pair = outputs(slice(rows - 2, rows))
     distances = (_distance(together, alone), _distance(pair, alone[-2:]))

@@ -11,6 +11,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from sequela.adapters.model_io.fixed_sizes import MAX_CALL_CELLS
 from sequela.adapters.onnx.provider import ExecutionProvider, session_providers
 from sequela.adapters.onnx.run_guard import ModelCall, Watchdog, limit_memory, watchdog
 from sequela.adapters.onnx.runtime_errors import why_failed, why_refused
@@ -22,6 +23,10 @@ Feeds = Mapping[str, NDArray[Any]]
 """Values by input name; the first axis of each is the batch."""
 
 LOG_FATAL_ONLY = 4
+OUTPUT_SHARE = 8
+"""The share of the memory limit that one output in float64 may take. An output of booleans grows eightfold when it is
+cast, outside that limit.
+"""
 MAX_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
 CRASHING_OPTIMIZERS = ("MatmulTransposeFusion",)
 """This optimizer crashes on a Transpose that moves the batch, followed by a Cast and a MatMul (seen in 1.31)."""
@@ -37,6 +42,7 @@ class Session:
         fixed_batch: The number of rows of every call, if the graph fixes it.
         max_rows: How many different rows may go into a call, if that is fewer.
         row_tolerance: How much a row's output may differ between batches, as a share of its largest value.
+        max_output_bytes: The largest size of the output of one call, in float64.
     """
 
     runtime: Any
@@ -45,6 +51,7 @@ class Session:
     watchdog: Watchdog
     max_rows: int | None = None
     row_tolerance: float = 0.0
+    max_output_bytes: int = 1 << 30
 
     def run(self, feeds: Feeds, until: float = math.inf) -> NDArray[np.float64]:
         """Runs rows, in several calls if the batch size is fixed.
@@ -58,7 +65,7 @@ class Session:
 
         Raises:
             DoesNotFit: MODEL_FAILED if onnxruntime fails or does not return n rows of numbers; MODEL_TOO_SLOW if a
-                call reached the limit of one call.
+                call reached the limit of one call; MODEL_OUTPUT_TOO_LARGE.
             DeadlinePassed: A call reached `until` first.
         """
         rows = len(next(iter(feeds.values())))
@@ -67,8 +74,9 @@ class Session:
             return self._call(feeds, rows, until)
         # With a fixed batch of 4 and one row a call, that row is repeated four times.
         step = self.max_rows or size
+        self._check_cells(feeds, size)
         parts = [self._call(chunk, size, until)[:step] for chunk in _chunks(feeds, rows, step, size)]
-        return np.concatenate(parts)[:rows]
+        return stack_rows(parts, self.output)[:rows]
 
     def fetch(self, names: Sequence[str], feeds: Feeds, until: float = math.inf) -> list[Any]:
         """Runs one call and returns several outputs, unchanged. Raises as `run`."""
@@ -87,7 +95,19 @@ class Session:
             text += "Export the model with the batch as the output's first axis (batch_first=True, squeeze(-1) instead "
             text += "of squeeze(), no mean over all axes)"
             raise DoesNotFit("MODEL_FAILED", text)
+        if output.size * np.dtype(np.float64).itemsize > self.max_output_bytes:
+            text = f"the model's output {self.output!r} has shape {output.shape}, which exceeds the limit of "
+            text += f"{self.max_output_bytes} bytes in float64 (an eighth of --max-model-memory-bytes)"
+            raise DoesNotFit("MODEL_OUTPUT_TOO_LARGE", text)
         return output.astype(np.float64)
+
+    def _check_cells(self, feeds: Feeds, size: int) -> None:
+        """Raises DoesNotFit if a call of `size` rows would hold too many numbers."""
+        cells = size * sum(math.prod(values.shape[1:]) for values in feeds.values())
+        if cells > MAX_CALL_CELLS:
+            text = f"the model takes {size} sequences in every call, {cells} numbers of this length, but the limit is "
+            text += f"{MAX_CALL_CELLS}; export it with a smaller batch, or a free one"
+            raise DoesNotFit("MODEL_FAILED", text)
 
     def _fetch(self, names: Sequence[str], feeds: Feeds, call: ModelCall, until: float) -> list[Any]:
         try:
@@ -137,7 +157,23 @@ def open_session(
     except Exception as error:  # onnxruntime's errors have no base class of their own.
         text = f"onnxruntime does not load the model: {why_refused(error)}"
         raise InvalidInput.at(path, "MODEL_NOT_RUNNABLE", text) from None
-    return Session(runtime, output, fixed_batch, watchdog(limits.max_model_call_seconds))
+    return Session(
+        runtime,
+        output,
+        fixed_batch,
+        watchdog(limits.max_model_call_seconds),
+        max_output_bytes=limits.max_model_memory_bytes // OUTPUT_SHARE,
+    )
+
+
+def stack_rows(parts: Sequence[NDArray[np.float64]], output: str) -> NDArray[np.float64]:
+    """Joins the outputs of several calls. Raises DoesNotFit (MODEL_FAILED) if their rows differ in shape."""
+    shapes = sorted({part.shape[1:] for part in parts})
+    if len(shapes) > 1:
+        text = f"the model's output {output!r} has rows of shape {shapes[0]} for some sequences and {shapes[-1]} for "
+        text += "others of the same length; its shape must not depend on what a sequence holds"
+        raise DoesNotFit("MODEL_FAILED", text)
+    return np.concatenate(parts)
 
 
 def _session_options(threads: int, model_bytes: int) -> Any:

@@ -109,7 +109,7 @@ class ConfiguredEndpoint:
         try:
             handle = self._open(content)
         except SequelaError as error:
-            if self.record.model is None:
+            if self.record.info is None:
                 raise
             if content != self._refused:
                 _log.error("endpoint file refused", model=self._folder.name.full, detail=error.message)
@@ -138,7 +138,8 @@ class ConfiguredEndpoint:
                 detail=self._refusal if enabled else "switched off",
                 digest=model.info.digest,
                 execution=describe_endpoint(model.endpoint.info),
-                model=model,
+                info=model.info,
+                endpoint=model.endpoint,
             )
         )
 
@@ -149,7 +150,7 @@ class ConfiguredEndpoint:
         # An endpoint that is overloaded or slow is not down, so only an unreachable one counts.
         self._failures += isinstance(error, Unavailable)
         state = self.record.state
-        if self.record.model is None or self._failures > 1:
+        if self.record.info is None or self._failures > 1:
             state = ModelState.LOADING
         self._set_record(replace(self.record, state=state, detail=detail))
 
@@ -157,7 +158,7 @@ class ConfiguredEndpoint:
         """Records a refusal. A refused call does not change a known model's state, but a description that does not
         fit does.
         """
-        if error.reason == "ENDPOINT_REFUSED" and self.record.model is not None:
+        if error.reason == "ENDPOINT_REFUSED" and self.record.info is not None:
             self._set_record(replace(self.record, detail=error.message))
         else:
             self._note_failed(error.message)

@@ -6,31 +6,68 @@ They are loaded in the background. A model that fails to load keeps the reason, 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 
-from sequela.adapters.onnx.loader import Loader, ModelBytes
-from sequela.adapters.onnx.model import OnnxModel
-from sequela.adapters.repository.external_weights import read_whole
-from sequela.adapters.repository.model_folders import ENDPOINT_FILE, ONNX_FILE, SCHEMA_FILE, ModelFolder
-from sequela.errors import InvalidInput, SequelaError
+from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
+from sequela.adapters.repository.model_files import read_model
+from sequela.adapters.repository.model_folders import ModelFolder
+from sequela.errors import SequelaError
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState
 from sequela.names import ModelName
 
 _log = structlog.get_logger(__name__)
 
 
-class LocalModels:
-    """Loads the models of some folders, and keeps their records by name."""
+class ModelRunners(Protocol):
+    """What runs the models after they were loaded: this process, or engines. `here` says which."""
 
-    def __init__(self, folders: Sequence[ModelFolder], loader: Loader) -> None:
+    @property
+    def here(self) -> bool:
+        """Whether the loaded models themselves are run."""
+
+    def start(self, models: Mapping[ModelFolder, ModelRecord]) -> None:
+        """Starts with the models that were loaded; those that failed are not among them."""
+
+    def ready(self) -> bool:
+        """Returns whether requests can be answered."""
+
+
+class OwnProcess:
+    """Implements `ModelRunners` for models that run in this process."""
+
+    here = True
+
+    def start(self, models: Mapping[ModelFolder, ModelRecord]) -> None:
+        """See `ModelRunners`."""
+
+    def ready(self) -> bool:
+        """See `ModelRunners`."""
+        return True
+
+
+class LocalModels:
+    """Loads the models of some folders, and keeps their records by name.
+
+    Args:
+        folders: The folders.
+        loader: Loads a model.
+        runners: What runs the models.
+    """
+
+    def __init__(
+        self, folders: Sequence[ModelFolder], loader: ModelLoader, runners: ModelRunners | None = None
+    ) -> None:
         self._loader = loader
+        self._runners = runners or OwnProcess()
         self._folders = folders
         self._lock = threading.Lock()
         self._records = {folder.name: _loading_record(folder.name) for folder in self._folders}
+        self._models: dict[str, LoadedModel] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._load_all, name="load-models", daemon=True)
 
@@ -47,18 +84,24 @@ class LocalModels:
         self._stopping.set()
 
     def ready(self) -> bool:
-        """Returns whether every model is loaded. A model that failed keeps the server from being ready."""
-        return all(record.state is ModelState.READY for record in self.records().values())
+        """Returns whether every model is loaded and can be run. One that failed keeps the server from being ready."""
+        loaded = all(record.state is ModelState.READY for record in self.records().values())
+        return loaded and self._runners.ready()
 
     def records(self) -> dict[ModelName, ModelRecord]:
         """Returns the records in their present state."""
         with self._lock:
             return dict(self._records)
 
-    def by_digest(self, digest: str) -> OnnxModel | None:
-        """Returns a loaded model with this digest, or None."""
-        models = (record.model for record in self.records().values() if record.digest == digest)
-        return next((model for model in models if isinstance(model, OnnxModel)), None)
+    def by_digest(self, digest: str) -> LoadedModel | None:
+        """Returns a loaded model with this digest, or None, also if it runs in engines."""
+        models = (self.by_name(record.name) for record in self.records().values() if record.digest == digest)
+        return next((model for model in models if model), None)
+
+    def by_name(self, name: str) -> LoadedModel | None:
+        """Returns the loaded model with this name, `models/m/versions/v`, or None, also if it runs in engines."""
+        with self._lock:
+            return self._models.get(name)
 
     def _load_all(self) -> None:
         for folder in self._folders:
@@ -68,11 +111,17 @@ class LocalModels:
             record = self._load(folder)
             with self._lock:
                 self._records[folder.name] = record
+        records = self.records()
+        self._runners.start(
+            {folder: records[folder.name] for folder in self._folders if records[folder.name].info}
+        )
 
     def _load(self, folder: ModelFolder) -> ModelRecord:
         loading = _loading_record(folder.name)
         try:
-            model = self._loader.load(folder.name.full, _read(folder, self._loader.limits.max_model_bytes))
+            model = self._loader.load(
+                folder.name.full, read_model(folder.path, self._loader.limits.max_model_bytes)
+            )
         except SequelaError as error:
             return _failed_record(loading, error.message)
         except OSError as error:
@@ -82,36 +131,16 @@ class LocalModels:
             return _failed_record(
                 loading, f"loading it raised {type(error).__name__}; the log has the details"
             )
+        if self._runners.here:
+            with self._lock:
+                self._models[model.info.name] = model
         return replace(
             loading,
             state=ModelState.READY,
             digest=model.info.digest,
             execution=model.execution,
-            model=model,
+            info=model.info,
         )
-
-
-def _read(folder: ModelFolder, max_bytes: int) -> ModelBytes:
-    """Returns the files of a model, with its weights put into the ONNX file.
-
-    Raises:
-        OSError: A file cannot be read.
-        InvalidInput: MODEL_MISSING or MODEL_AMBIGUOUS, and what `read_whole` raises.
-    """
-    onnx, schema = folder.path / ONNX_FILE, folder.path / SCHEMA_FILE
-    place = f"{folder.name.model}/{folder.name.version}"
-    if not onnx.exists() and not (folder.path / ENDPOINT_FILE).exists():
-        text = f"contains neither {ONNX_FILE} nor {ENDPOINT_FILE}; add one of them"
-        raise InvalidInput.at(place, "MODEL_MISSING", text)
-    if (folder.path / ENDPOINT_FILE).exists():
-        text = f"contains both {ONNX_FILE} and {ENDPOINT_FILE}; remove one of them"
-        raise InvalidInput.at(place, "MODEL_AMBIGUOUS", text)
-    return ModelBytes(
-        onnx=read_whole(onnx, max_bytes, f"{place}/{ONNX_FILE}"),
-        schema_json=schema.read_bytes() if schema.exists() else b"",
-        onnx_path=f"{place}/{ONNX_FILE}",
-        schema_path=f"{place}/{SCHEMA_FILE}",
-    )
 
 
 def _loading_record(name: ModelName) -> ModelRecord:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from cachetools import LRUCache
 
-from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.repository.loaded_model import LoadedModel
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.explain.ports import Observer
@@ -33,14 +33,14 @@ class ModelCache:
         self._flight = SingleFlight()
         # A small file is counted as max_bytes / max_models, so that the cache's one limit enforces both.
         self._min_weight = -(-max_bytes // max_models)
-        self._models: LRUCache[str, OnnxModel] = LRUCache(max_bytes, getsizeof=self._weight)
+        self._models: LRUCache[str, LoadedModel] = LRUCache(max_bytes, getsizeof=self._weight)
 
-    def peek(self, digest: str) -> OnnxModel | None:
+    def peek(self, digest: str) -> LoadedModel | None:
         """Returns the model if it is loaded, or None."""
         with self._lock:
             return self._models.get(digest)
 
-    def get(self, digest: str, load: Callable[[], OnnxModel]) -> OnnxModel:
+    def get(self, digest: str, load: Callable[[], LoadedModel]) -> LoadedModel:
         """Returns the model, and loads it if necessary. Raises what `load` raises; failures are not cached."""
         start = time.monotonic()
         found = self.peek(digest)
@@ -54,18 +54,18 @@ class ModelCache:
         with self._lock:
             self._models.pop(digest, None)
 
-    def _load(self, digest: str, load: Callable[[], OnnxModel]) -> OnnxModel:
+    def _load(self, digest: str, load: Callable[[], LoadedModel]) -> LoadedModel:
         with self._flight.lead(digest, Deadline()):
             # Another request may have loaded the model while this one waited.
             model = self.peek(digest) or load()
             self._keep(model)
             return model
 
-    def _keep(self, model: OnnxModel) -> None:
+    def _keep(self, model: LoadedModel) -> None:
         with self._lock:
             # cachetools raises an error for a value that is larger than the cache.
             if self._weight(model) <= self._models.maxsize:
                 self._models[model.info.digest] = model
 
-    def _weight(self, model: OnnxModel) -> int:
+    def _weight(self, model: LoadedModel) -> int:
         return max(model.size, self._min_weight)

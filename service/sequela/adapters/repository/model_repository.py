@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 
 from sequela.adapters.endpoints.registry import EndpointRegistry
-from sequela.adapters.onnx.loader import Loader, ModelBytes
-from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.onnx.loader import ModelBytes
+from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Upload, Uploads
@@ -20,7 +21,7 @@ from sequela.errors import (
     NotFound,
     Unavailable,
 )
-from sequela.explain.ports import Model, ModelRecord, ModelSource, ModelState, Page
+from sequela.explain.ports import Model, ModelInfo, ModelRecord, ModelSource, ModelState, Page, RemoteModel
 from sequela.explain.request import DigestedModel, EndpointModel, InlineModel, ModelChoice, NamedModel
 from sequela.names import ModelName, ModelPattern, is_digest, parse_name
 
@@ -35,7 +36,7 @@ class ModelRepository:
         operator_models: The models of the model repository.
         uploads: Uploaded models.
         cache: Uploaded and inline models that are loaded.
-        loader: Loads them.
+        loader: Loads uploaded and inline models.
         endpoint_registry: Connects to endpoints that requests name.
         uploads_allowed: Whether callers may upload models or send them inline.
     """
@@ -45,7 +46,7 @@ class ModelRepository:
         operator_models: OperatorModels,
         uploads: Uploads,
         cache: ModelCache,
-        loader: Loader,
+        loader: ModelLoader,
         endpoint_registry: EndpointRegistry,
         uploads_allowed: bool = True,
     ) -> None:
@@ -66,22 +67,28 @@ class ModelRepository:
             case InlineModel(onnx, schema_json):
                 self._check_allowed()
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
-                # If the operator has the same model, it is loaded already and never dropped.
-                return self._operator_models.by_digest(source.digest) or self._load(source)
+                return self._load_like_operators(source)
             case EndpointModel():
                 return self._endpoint_registry.resolve(choice, until)
 
-    def is_remote(self, choice: ModelChoice) -> bool:
+    def info(self, choice: ModelChoice, until: float = math.inf) -> ModelInfo:
+        """See `Models`."""
+        record = self.configured(choice)
+        if record and record.endpoint is None:
+            return _known_info(record)
+        return self.resolve(choice, until).info
+
+    def configured(self, choice: ModelChoice) -> ModelRecord | None:
         """See `Models`."""
         match choice:
             case NamedModel(name):
                 with suppress(InvalidInput):
-                    return self._operator_models.is_remote(parse_name(name, "model.name"))
-                return False
-            case EndpointModel():
-                return True
+                    return self._operator_models.find(parse_name(name, "model.name"))
+                return None
+            case DigestedModel(digest):
+                return self._operator_models.with_digest(digest)
             case _:
-                return False
+                return None
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
         """See `Models`."""
@@ -138,7 +145,7 @@ class ModelRepository:
     def _by_name(self, pattern: ModelPattern) -> Model:
         record = self._operator_models.find(pattern)
         if record:
-            return _usable(record)
+            return self._usable(record)
         upload = self._find(pattern)
         if upload is None:
             raise _not_found(pattern.short)
@@ -156,6 +163,25 @@ class ModelRepository:
             raise _not_found(f"with the digest {digest}")
         return self._load_upload(upload)
 
+    def _load_like_operators(self, source: ModelBytes) -> LoadedModel:
+        """Loads a model that was sent. If the operator has the same model, the answer names that one."""
+        record = self._operator_models.with_digest(source.digest)
+        if record is None:
+            return self._load(source)
+        return self._operator_models.by_name(record.name) or self._load(source).with_name(record.name)
+
+    def _usable(self, record: ModelRecord) -> Model:
+        info = _known_info(record)
+        if record.endpoint:
+            # Refuse at once if the endpoint is off or down, before anything is prepared for it.
+            record.endpoint.check()
+            return RemoteModel(info, record.endpoint)
+        model = self._operator_models.by_name(record.name)
+        if model is None:
+            # It runs in engines, and has become ready only after the request was sent elsewhere.
+            raise _loading_error(record)
+        return model
+
     def _find(self, pattern: ModelPattern) -> Upload | None:
         """Finds an upload by name. A digest as the name finds an upload with any name."""
         upload = self._uploads.find(pattern)
@@ -169,8 +195,8 @@ class ModelRepository:
         except (InvalidInput, DoesNotFit) as error:
             return _record(upload, None, ModelState.FAILED, error.message)
 
-    def _load_upload(self, upload: Upload) -> OnnxModel:
-        def load() -> OnnxModel:
+    def _load_upload(self, upload: Upload) -> LoadedModel:
+        def load() -> LoadedModel:
             source = self._uploads.read(upload)
             if source is None:
                 raise _not_found(upload.name.full)
@@ -178,7 +204,7 @@ class ModelRepository:
 
         return self._cache.get(upload.digest, load)
 
-    def _load(self, source: ModelBytes) -> OnnxModel:
+    def _load(self, source: ModelBytes) -> LoadedModel:
         digest = source.digest
         return self._cache.get(digest, lambda: self._loader.load(_digest_name(digest), source))
 
@@ -193,23 +219,25 @@ def _digest_name(digest: str) -> str:
     return ModelName(digest, 1).full
 
 
-def _usable(record: ModelRecord) -> Model:
+def _known_info(record: ModelRecord) -> ModelInfo:
+    """Returns the properties of a model of the operator. Raises Unavailable and DoesNotFit if it cannot be used."""
     if record.state is ModelState.LOADING:
         if record.detail:
             text = f"{record.name} cannot be reached: {record.detail}"
             raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=LOADING_RETRY_SECONDS)
-        text = f"{record.name} is still being loaded; retry later"
-        raise Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
-    if record.model is None:
+        raise _loading_error(record)
+    if record.info is None:
         raise DoesNotFit("MODEL_NOT_LOADED", f"{record.name} failed to load: {record.detail}")
-    if record.model.endpoint:
-        # Refuse at once if the endpoint is off or down, before anything is prepared for it.
-        record.model.endpoint.check()
-    return record.model
+    return record.info
+
+
+def _loading_error(record: ModelRecord) -> Unavailable:
+    text = f"{record.name} is still being loaded; retry later"
+    return Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
 
 
 def _record(
-    upload: Upload, model: OnnxModel | None, state: ModelState = ModelState.READY, detail: str = ""
+    upload: Upload, model: LoadedModel | None, state: ModelState = ModelState.READY, detail: str = ""
 ) -> ModelRecord:
     return ModelRecord(
         name=upload.name.full,
@@ -219,7 +247,7 @@ def _record(
         create_time=upload.create_time,
         detail=detail,
         execution=model.execution if model else "",
-        model=model.with_name(upload.name.full) if model else None,
+        info=replace(model.info, name=upload.name.full) if model else None,
     )
 
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters.endpoints.registry import EndpointRegistry
-from sequela.adapters.onnx.loader import Loader
-from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.configured_endpoints import ConfiguredEndpoints
 from sequela.adapters.repository.layout_warnings import layout_warnings
-from sequela.adapters.repository.local_models import LocalModels
+from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
+from sequela.adapters.repository.local_models import LocalModels, ModelRunners
 from sequela.adapters.repository.model_folders import find_folders
-from sequela.explain.ports import ModelRecord, ModelSource, ModelState
+from sequela.explain.ports import ModelRecord, ModelState
 from sequela.names import ModelName, ModelPattern
 
 _log = structlog.get_logger(__name__)
@@ -36,14 +35,18 @@ class OperatorModels:
 
     @classmethod
     def in_folder(
-        cls, root: Path | None, loader: Loader, endpoint_registry: EndpointRegistry
+        cls,
+        root: Path | None,
+        loader: ModelLoader,
+        endpoint_registry: EndpointRegistry,
+        runners: ModelRunners | None = None,
     ) -> OperatorModels:
         """Finds the models of a repository. Without one, there are none. Raises OSError if it cannot be read."""
         folders = find_folders(root) if root else []
         remote = [folder for folder in folders if folder.is_endpoint]
         local = [folder for folder in folders if not folder.is_endpoint]
         return cls(
-            LocalModels(local, loader),
+            LocalModels(local, loader, runners),
             ConfiguredEndpoints(remote, endpoint_registry, loader.limits),
             layout_warnings(root) if root else (),
         )
@@ -97,14 +100,18 @@ class OperatorModels:
         names = [name for name in records if pattern.matches(name)]
         return records[max(names)] if names else None
 
-    def by_digest(self, digest: str) -> OnnxModel | None:
+    def by_digest(self, digest: str) -> LoadedModel | None:
         """Returns a loaded model of this process with this digest, or None."""
         return self._models.by_digest(digest)
 
-    def is_remote(self, pattern: ModelPattern) -> bool:
-        """Returns whether the model is behind an endpoint."""
-        record = self.find(pattern)
-        return record is not None and record.source is ModelSource.ENDPOINT
+    def by_name(self, name: str) -> LoadedModel | None:
+        """Returns the loaded model of this process with this name, `models/m/versions/v`, or None."""
+        return self._models.by_name(name)
+
+    def with_digest(self, digest: str) -> ModelRecord | None:
+        """Returns the record of a loaded model of this process with this digest, or None."""
+        records = self._models.records().values()
+        return next((record for record in records if record.info and record.digest == digest), None)
 
 
 def _unready(records: Mapping[ModelName, ModelRecord]) -> list[ModelRecord]:

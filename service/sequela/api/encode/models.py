@@ -7,7 +7,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela.api.encode.common import feature, timestamp, warning
 from sequela.api.enums import DTYPES, FEATURE_KINDS, LINKS, MODEL_SOURCES, MODEL_STATES, ROLES
 from sequela.explain.explanation import Feature
-from sequela.explain.ports import Model, ModelRecord, Page
+from sequela.explain.ports import ModelInfo, ModelRecord, Page
 from sequela.explain.schema import FeatureSchema, InputSchema, ModelSchema, Role
 
 
@@ -22,8 +22,13 @@ def model(record: ModelRecord) -> pb.Model:
         create_time=timestamp(record.create_time),
         execution=record.execution,
     )
-    if record.model:
-        _describe(message, record.model)
+    if record.info:
+        _describe(message, record.info)
+    if record.endpoint:
+        endpoint = record.endpoint.info
+        message.endpoint_uri = endpoint.uri
+        message.endpoint_version = endpoint.version
+        message.endpoint_revision = endpoint.revision
     return message
 
 
@@ -32,25 +37,19 @@ def models(page: Page[ModelRecord]) -> pb.ListModelsResponse:
     return pb.ListModelsResponse(models=map(model, page.items), next_page_token=page.next_token)
 
 
-def _describe(message: pb.Model, loaded: Model) -> None:
-    schema = loaded.info.schema
-    default = loaded.info.default_background
+def _describe(message: pb.Model, info: ModelInfo) -> None:
+    schema, default = info.schema, info.default_background
     message.inputs.extend(map(_input, schema.inputs))
     message.features.extend(_feature(schema, item) for item in schema.features)
     message.targets.extend(pb.Target(name=target.name, label=target.label) for target in schema.targets)
     message.link = LINKS.number(schema.link)
-    message.fixed_length = loaded.info.fixed_length or 0
+    message.fixed_length = info.fixed_length or 0
     message.per_event = bool(schema.per_event)
     message.bounded = bool(schema.bounded)
-    message.warnings.extend(map(warning, loaded.info.warnings))
+    message.warnings.extend(map(warning, info.warnings))
     message.default_background_digest = default.digest if default else ""
     message.reasons_version = "" if schema.reasons is None else str(schema.reasons.version)
     message.event_weights = schema.event_weights
-    if loaded.endpoint:
-        endpoint = loaded.endpoint.info
-        message.endpoint_uri = endpoint.uri
-        message.endpoint_version = endpoint.version
-        message.endpoint_revision = endpoint.revision
 
 
 def _input(item: InputSchema) -> pb.ModelInput:

@@ -8,17 +8,23 @@ from functools import partial
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
+from sequela.api.access_record import note_resource
 from sequela.api.dataplane import DataPlane
-from sequela.api.encode.explanations import deleted, explanation, kept_explanation, scores, summaries
+from sequela.api.encode.explanations import deleted, kept_explanation, summaries
 from sequela.api.errors import to_failure
 from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import explanations as decode
 from sequela.api.grpc.decode.pages import page
-from sequela.api.grpc.decode.references import unchecked_model
+from sequela.api.grpc.decode.references import check_source, unchecked_model
+from sequela.api.grpc.message_heads import MALFORMED, model_of, split_item
+from sequela.api.grpc.message_work import ExplainWork, explain_work, item_work, score_work
+from sequela.api.grpc.raw_messages import takes_bytes
+from sequela.api.grpc.resources import reference_name
 from sequela.api.grpc.status import item_status
 from sequela.api.ordered_stream import in_order
 from sequela.api.violations import Violations
-from sequela.concurrency.deadline import Deadline
+from sequela.errors import InvalidInput
+from sequela.explain.request import ModelChoice
 
 
 class ExplanationService(rpc.ExplanationServiceServicer):
@@ -29,23 +35,25 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         self._policy = dataplane.policy
         self._limits = dataplane.limits
 
-    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
+    @takes_bytes
+    async def Explain(self, request: bytes, context: Context) -> bytes:  # type: ignore[override]  # the mark
         """Explains one score."""
-        found = await self._explain(request, call_deadline(self._policy, context))
-        return pb.ExplainResponse(explanation=found)
+        return await self._explain(explain_work(request, self._limits), request, context)
 
-    def ExplainStream(
-        self, request_iterator: AsyncIterator[pb.ExplainStreamRequest], context: Context
-    ) -> AsyncIterator[pb.ExplainStreamResponse]:
+    @takes_bytes
+    def ExplainStream(  # type: ignore[override]  # the mark
+        self, request_iterator: AsyncIterator[bytes], context: Context
+    ) -> AsyncIterator[bytes]:
         """Explains many sequences. A request that fails gets a status of its own."""
         # gRPC sends each answer of this generator as soon as it is there.
         return in_order(request_iterator, partial(self._item, context), self._policy.stream_window)
 
-    async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
+    @takes_bytes
+    async def Score(self, request: bytes, context: Context) -> bytes:  # type: ignore[override]  # the mark
         """Scores sequences without explaining them."""
-        read = partial(decode.score_request, request, self._limits)
-        deadline = call_deadline(self._policy, context)
-        return await self._dataplane.score(unchecked_model(request.model), read, scores, deadline)
+        model = _admitted_model(request)
+        work = score_work(request, self._limits)
+        return await self._dataplane.score(model, work, call_deadline(self._policy, context))
 
     async def GetExplanation(
         self, request: pb.GetExplanationRequest, context: Context
@@ -74,16 +82,36 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         deadline = call_deadline(self._policy, context)
         return await self._dataplane.delete_explanations(wanted, deleted, deadline)
 
-    async def _item(
-        self, context: Context, index: int, message: pb.ExplainStreamRequest
-    ) -> pb.ExplainStreamResponse:
+    async def _item(self, context: Context, index: int, message: bytes) -> bytes:
         try:
-            deadline = call_deadline(self._policy, context, decode.item_timeout(message))
-            found = await self._explain(message.request, deadline)
+            request, head = split_item(message)
+            timeout = decode.item_timeout(head)
+            found = await self._explain(item_work(request, self._limits), request, context, timeout)
+        except InvalidInput as error:
+            if error.reason == MALFORMED:
+                raise
+            return _failed_item(index, error)
         except Exception as error:  # becomes the status of the item; unexpected errors are logged
-            return pb.ExplainStreamResponse(index=index, error=item_status(to_failure(error)))
-        return pb.ExplainStreamResponse(index=index, explanation=found)
+            return _failed_item(index, error)
+        # Two messages after each other are one message with the fields of both.
+        return pb.ExplainStreamResponse(index=index).SerializeToString() + found
 
-    async def _explain(self, request: pb.ExplainRequest, deadline: Deadline) -> pb.Explanation:
-        read = partial(decode.explain_request, request, self._limits)
-        return await self._dataplane.explain(unchecked_model(request.model), read, explanation, deadline)
+    async def _explain(
+        self, work: ExplainWork, request: bytes, context: Context, timeout: float | None = None
+    ) -> bytes:
+        model = _admitted_model(request)
+        deadline = call_deadline(self._policy, context, timeout)
+        return await self._dataplane.explain(model, work, deadline)
+
+
+def _admitted_model(request: bytes) -> ModelChoice:
+    """Returns the model of a request. Raises NotPermitted if the caller must not send one."""
+    reference = model_of(request)
+    note_resource(reference_name(reference))
+    check_source(reference, "model")
+    return unchecked_model(reference)
+
+
+def _failed_item(index: int, error: Exception) -> bytes:
+    message = pb.ExplainStreamResponse(index=index, error=item_status(to_failure(error)))
+    return message.SerializeToString()

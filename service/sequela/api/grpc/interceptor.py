@@ -1,4 +1,8 @@
-"""Wraps every gRPC call: adds a request id, a log line and metrics, and converts errors to statuses."""
+"""Wraps every gRPC call: checks its caller, adds a request id, a log line and metrics, and converts errors.
+
+The caller is checked before the request is parsed: first its token, which is in the metadata, then the certificate of
+its connection, which gRPC only tells once the call has begun.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +15,22 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
+from sequela.access.credentials import CallerCredentials
+from sequela.api.access_control import NO_CONTROL, AccessControl
+from sequela.api.access_record import AccessRecord, access_record, note_resource
 from sequela.api.drain_gate import DrainGate
 from sequela.api.errors import Failure, to_failure
 from sequela.api.grpc.context import Context
+from sequela.api.grpc.credentials import credentials_of, token_of
+from sequela.api.grpc.message_reader import MessageReader
+from sequela.api.grpc.probes import is_probe
+from sequela.api.grpc.raw_messages import is_raw, serialize_or_pass
+from sequela.api.grpc.resources import resource_of
 from sequela.api.grpc.status import grpc_status
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
-from sequela.errors import InvalidInput
+from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
-
-PROBE_SERVICES = ("grpc.health.", "grpc.reflection.")
 
 KINDS = {
     (False, False): "unary",
@@ -34,16 +44,20 @@ Method = Callable[[Any, Context], Any]
 log = structlog.get_logger("sequela.api")
 
 
-class Malformed:
-    """A placeholder for bytes that are not a message of the method, so that the caller gets INVALID_ARGUMENT."""
+Parse = Callable[[bytes], Any]
+"""Returns the message of some bytes, or the bytes themselves for a method that takes those."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Wraps methods of all four kinds in the same way. All calls end when the gate closes."""
 
-    def __init__(self, observer: Observer, gate: DrainGate) -> None:
+    def __init__(
+        self, observer: Observer, gate: DrainGate, reader: MessageReader, access: AccessControl = NO_CONTROL
+    ) -> None:
         self._observer = observer
         self._gate = gate
+        self._reader = reader
+        self._access = access
 
     async def intercept_service(
         self,
@@ -56,35 +70,66 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             return None
         service, method = handler_call_details.method.lstrip("/").split("/", 1)
         kind = KINDS[handler.request_streaming, handler.response_streaming]
-        return self._wrap(handler, Call(kind, service, method))
+        call = Call(kind, service, method)
+        token = token_of(handler_call_details.invocation_metadata)
+        try:
+            self._access.check_early(name_of(call), CallerCredentials(token))
+        except SequelaError as error:
+            return self._refuse(call, CallerCredentials(token), error)
+        return self._wrap(handler, call, token)
 
-    def _wrap(self, handler: Any, call: Call) -> Any:
-        takes = self._stream_in if handler.request_streaming else self._message_in
+    def _refuse(self, call: Call, credentials: CallerCredentials, error: SequelaError) -> Any:
+        """Returns a handler that ends a call at once. It reads streams, so that gRPC does not wait for a message."""
+
+        async def method(_: AsyncIterator[bytes], context: Context) -> None:
+            async with self._observe(call, context) as record:
+                # Once more, so that the record names the caller.
+                self._access.admit(name_of(call), credentials, record)
+                raise error
+
+        return grpc.stream_stream_rpc_method_handler(method)
+
+    def _wrap(self, handler: Any, call: Call, token: str) -> Any:
         gives = self._stream_out if handler.response_streaming else self._message_out
         wrapper, behaviour = _kind(handler)
+        parse = _pass if is_raw(behaviour) else _parser(handler.request_deserializer)
 
-        async def method(given: Any, context: Context) -> Any:
+        async def method(messages: AsyncIterator[bytes], context: Context) -> Any:
             # The gate is inside, so that calls that it ends are logged and counted too.
-            async with self._observe(call, context), self._gate.inside():
-                return await gives(call, behaviour(takes(call, given), context), context)
+            async with self._observe(call, context) as record, self._gate.inside():
+                credentials = credentials_of(context, token)
+
+                def admit() -> None:
+                    self._access.admit(name_of(call), credentials, record)
+
+                admit()
+                if handler.request_streaming:
+                    given = self._stream_in(call, admit, parse, self._reader.stream(call, messages, context))
+                    return await gives(call, behaviour(given, context), context)
+                async with self._reader.message(call, messages, context) as data:
+                    return await gives(call, behaviour(self._message_in(call, parse, data), context), context)
 
         return wrapper(
             method,
-            request_deserializer=_lenient(handler.request_deserializer),
-            response_serializer=handler.response_serializer,
+            # Without a deserializer, the method gets bytes, which are parsed once the caller is known.
+            request_deserializer=None,
+            response_serializer=serialize_or_pass(handler.response_serializer),
         )
 
-    def _message_in(self, call: Call, message: Any) -> Any:
+    def _message_in(self, call: Call, parse: Parse, data: bytes) -> Any:
         self._observer.notice(MessageReceived(call))
-        if isinstance(message, Malformed):
-            raise InvalidInput(
-                "MESSAGE_MALFORMED", "the request could not be decoded as a message of this method"
-            )
+        message = parse(data)
+        if not isinstance(message, bytes):
+            note_resource(resource_of(message))
         return message
 
-    async def _stream_in(self, call: Call, messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
-        async for message in messages:
-            yield self._message_in(call, message)
+    async def _stream_in(
+        self, call: Call, admit: Callable[[], None], parse: Parse, messages: AsyncIterator[bytes]
+    ) -> AsyncIterator[Any]:
+        async for data in messages:
+            # The caller may have lost its rights since the stream began.
+            admit()
+            yield self._message_in(call, parse, data)
 
     async def _message_out(self, call: Call, answer: Awaitable[Any], _: Context) -> Any:
         message = await answer
@@ -103,25 +148,26 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 self._observer.notice(MessageSent(call))
 
     @contextlib.asynccontextmanager
-    async def _observe(self, call: Call, context: Context) -> AsyncIterator[None]:
+    async def _observe(self, call: Call, context: Context) -> AsyncIterator[AccessRecord]:
         request_id = _request_id(context)
         # Set before anything can fail, so that every answer has the id.
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         started = time.monotonic()
         code, facts = grpc.StatusCode.OK, {"reason": ""}
         self._observer.notice(CallStarted(call))
-        with structlog.contextvars.bound_contextvars(
-            request_id=request_id, method=f"{call.service}/{call.method}"
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id, method=name_of(call)),
+            access_record(self._access.permissions) as record,
         ):
             try:
-                yield
+                yield record
             except grpc.aio.AbortError:
                 # The method has set the status itself.
                 code = grpc.StatusCode(context.code())
                 raise
             except Exception as error:
                 failure = to_failure(error)
-                code, facts = failure.codes.grpc, {"reason": failure.reason, "detail": failure.message}
+                code, facts = failure.codes.grpc, failure.log_facts
                 await _abort(context, failure, request_id)
             except BaseException:
                 # Only a cancelled task gets here, because all other errors are Exceptions.
@@ -131,29 +177,38 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 seconds = time.monotonic() - started
                 self._observer.notice(CallHandled(call, code.name, seconds))
                 _logger(call)("call", code=code.name, **facts, seconds=round(seconds, 6))
+                self._access.report(record, name_of(call), code.name, facts["reason"], request_id)
+
+
+def name_of(call: Call) -> str:
+    """Returns the name of a method in logs and in the table of permissions."""
+    return f"{call.service}/{call.method}"
 
 
 def _kind(handler: Any) -> tuple[Callable[..., Any], Method]:
-    """Returns the function that creates a handler of the same kind, and the handler's method."""
-    if handler.request_streaming:
-        if handler.response_streaming:
-            return grpc.stream_stream_rpc_method_handler, handler.stream_stream
-        return grpc.stream_unary_rpc_method_handler, handler.stream_unary
+    """Returns the function that creates a handler with the same answers that reads messages itself, and the method."""
     if handler.response_streaming:
-        return grpc.unary_stream_rpc_method_handler, handler.unary_stream
-    return grpc.unary_unary_rpc_method_handler, handler.unary_unary
+        method = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        return grpc.stream_stream_rpc_method_handler, method
+    method = handler.stream_unary if handler.request_streaming else handler.unary_unary
+    return grpc.stream_unary_rpc_method_handler, method
 
 
-def _lenient(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Returns a deserializer that does not raise, so that malformed messages can be converted to a status later."""
+def _pass(data: bytes) -> bytes:
+    return data
 
-    def deserialize(data: bytes) -> Any:
+
+def _parser(deserializer: Parse) -> Parse:
+    """Returns a deserializer that raises InvalidInput for malformed messages."""
+
+    def parse(data: bytes) -> Any:
         try:
             return deserializer(data)
         except DecodeError:
-            return Malformed()
+            text = "the request could not be decoded as a message of this method"
+            raise InvalidInput("MESSAGE_MALFORMED", text) from None
 
-    return deserialize
+    return parse
 
 
 def _request_id(context: Context) -> str:
@@ -176,4 +231,4 @@ def _cancelled_code(context: Context) -> grpc.StatusCode:
 
 def _logger(call: Call) -> Callable[..., Any]:
     """Returns the log method for a call. Probes arrive every few seconds, so they are only logged at debug level."""
-    return log.debug if call.service.startswith(PROBE_SERVICES) else log.info  # type: ignore[no-any-return]
+    return log.debug if is_probe(call) else log.info  # type: ignore[no-any-return]

@@ -1,62 +1,57 @@
-"""The address, TLS files and connection limits of the gRPC server."""
+"""The address, certificates and connection limits of the gRPC server."""
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import grpc
 
+from sequela.access.watched_files import WatchedFiles
+from sequela.api.tls import TlsContent
 
-@dataclass(frozen=True, slots=True)
-class TlsFiles:
-    """PEM files for TLS. With `client_ca`, clients must present a certificate issued by that authority."""
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take for the handshake of TLS, in seconds. gRPC's own limit is two minutes."""
 
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
 
-    def credentials(self) -> grpc.ServerCredentials:
-        """Returns the credentials for gRPC. Raises OSError if a file cannot be read or is not a PEM file."""
-        self._check()
-        authority = self.client_ca.read_bytes() if self.client_ca else None
-        pair = (self.key.read_bytes(), self.certificate.read_bytes())
-        return grpc.ssl_server_credentials([pair], authority, authority is not None)
+class TlsCredentials:
+    """Gives gRPC the certificates for each new connection. It must live as long as the server."""
 
-    def _check(self) -> None:
-        """Raises OSError that names the invalid file, because gRPC only reports that it cannot listen."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        for path in (self.key, self.certificate):
-            # This raises the usual error with the path, which OpenSSL's errors do not have.
-            path.open("rb").close()
-        try:
-            # Without a password, OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(self.certificate, self.key, password=lambda: "")
-        except ssl.SSLError as error:
-            what = f"{self.certificate} and {self.key} must be a certificate and its key, in PEM and without a password"
-            raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason})") from error
-        if self.client_ca is None:
-            return
-        try:
-            context.load_verify_locations(self.client_ca)
-        except ssl.SSLError as error:
-            raise OSError(
-                f"--tls-client-ca: {self.client_ca} must be a certificate in PEM ({error.reason})"
-            ) from error
+    def __init__(self, files: WatchedFiles[TlsContent]) -> None:
+        self._files = files
+        self._given = files.current()
+        first = _configuration(self._given)
+        # The last argument is whether clients must have a certificate. That cannot change with the files.
+        # The stubs do not know that None stands for the same certificates as before.
+        fetch: Any = self._fetch
+        self.grpc = grpc.dynamic_ssl_server_credentials(first, fetch, self._given.client_ca is not None)
+
+    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
+        """Returns the new certificates; None if they are the same. gRPC calls this from threads of its own."""
+        content = self._files.current()
+        if content is self._given:
+            return None
+        self._given = content
+        return _configuration(content)
+
+
+def _configuration(content: TlsContent) -> grpc.ServerCertificateConfiguration:
+    pairs = [(content.key, content.certificate)]
+    return grpc.ssl_server_certificate_configuration(pairs, content.client_ca)
 
 
 @dataclass(frozen=True, slots=True)
 class GrpcListener:
-    """The address, the TLS files (None for plain text) and the limits of connections.
+    """The address, the certificates (None for plain text) and the limits of connections.
 
     Times are in seconds. A `max_connection_age` of 0 means no limit.
     """
 
     host: str
     port: int
-    tls: TlsFiles | None = None
+    tls: TlsCredentials | None = None
     max_message_bytes: int = 64 << 20
+    max_connections: int = 1024
     keepalive: float = 60.0
     min_ping_interval: float = 10.0
     max_connection_age: float = 0.0
@@ -69,7 +64,7 @@ class GrpcListener:
             if self.tls is None:
                 port = server.add_insecure_port(wanted)
             else:
-                port = server.add_secure_port(wanted, self.tls.credentials())
+                port = server.add_secure_port(wanted, self.tls.grpc)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {wanted}: {error}") from error
         return address(self.host, port)
@@ -84,9 +79,13 @@ class GrpcListener:
         return [
             ("grpc.max_receive_message_length", self.max_message_bytes),
             ("grpc.max_send_message_length", -1),
+            ("grpc.max_allowed_incoming_connections", self.max_connections),
             ("grpc.keepalive_time_ms", _millis(self.keepalive)),
             ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
             ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.server_handshake_timeout_ms", _millis(HANDSHAKE_SECONDS)),
+            # Otherwise gRPC would accept megabytes of a message that the server does not read yet.
+            ("grpc.http2.bdp_probe", 0),
             ("grpc.so_reuseport", 0),  # by default gRPC would share a port that is already in use
             *(age if self.max_connection_age else ()),
         ]

@@ -124,7 +124,7 @@ class OpenInference:
         batch = inference.batch
         make: Callable[[], InferenceAnswer]
         if inference.only_scores:
-            scored = await self.dataplane.score(batch.choice, batch.score_request, _identity, deadline)
+            scored = await self.dataplane.score_rows(batch.score_request(), _identity, deadline)
             make = partial(_of_scores, inference, scored)
         else:
             levels = outputs.levels_for(inference.names, batch.parameters.levels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator
 
 from starlette.requests import ClientDisconnect, Request
@@ -25,12 +26,15 @@ RETRY_SECONDS = 1.0
 class BodyReader:
     """Reads bodies of at most `max_bytes` each.
 
-    At any time there are at most `bodies_at_a_time` bodies of that size, or more that are smaller. Must be used from a
-    single event loop.
+    A body must arrive within `timeout_seconds`, and before the deadline. At any time there are at most
+    `bodies_at_a_time` bodies of that size, or more that are smaller. Must be used from a single event loop.
     """
 
-    def __init__(self, max_bytes: int, bodies_at_a_time: int, observer: Observer) -> None:
+    def __init__(
+        self, max_bytes: int, bodies_at_a_time: int, observer: Observer, timeout_seconds: float = math.inf
+    ) -> None:
         self._max_bytes = max_bytes
+        self._timeout_seconds = timeout_seconds
         self._max_held_bytes = max_bytes * bodies_at_a_time
         self._held_bytes = 0
         self._observer = observer
@@ -56,7 +60,7 @@ class BodyReader:
 
     async def _read(self, request: Request, body: bytearray, deadline: Deadline) -> None:
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline.remaining):
+            async with asyncio.timeout(min(deadline.remaining, self._timeout_seconds)):
                 async for chunk in request.stream():
                     self._add(body, chunk)
         except TimeoutError:

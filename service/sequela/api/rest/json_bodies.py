@@ -76,10 +76,11 @@ def read_body(body: bytearray, model: type[Body]) -> Body:
 
 
 def parse_json(body: bytearray) -> Any:
-    """Parses JSON. Raises InvalidInput if it is malformed or if an object has a duplicate key."""
+    """Parses JSON in UTF-8. Raises InvalidInput if it is malformed or if an object has a duplicate key."""
+    text = _decode(body)
     try:
         content = json.loads(
-            body,
+            text,
             parse_constant=_refuse_constant,
             parse_float=_to_float,
             parse_int=_to_int,
@@ -96,6 +97,17 @@ def parse_json(body: bytearray) -> Any:
     except ValueError as error:
         raise InvalidInput("BODY_MALFORMED", f"the body is not valid JSON: {error}") from None
     return content
+
+
+def _decode(body: bytearray) -> str:
+    # json would also guess UTF-16 and UTF-32, and would let halves of surrogate pairs pass.
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = (
+            f"the body is not UTF-8, which JSON must be in: byte {error.start} is 0x{body[error.start]:02x}"
+        )
+        raise InvalidInput("BODY_MALFORMED", text) from None
 
 
 def json_type(value: Any) -> str:

@@ -109,7 +109,7 @@ class KServe:
         """Returns the model's outputs for every instance."""
         read = partial(self._batch, call, self.dataplane.limits.max_score_sequences)
         batch = await self.dataplane.read_for(call.model, read, call.deadline)
-        content = await self.dataplane.score(batch.choice, batch.score_request, _predictions, call.deadline)
+        content = await self.dataplane.score_rows(batch.score_request(), _predictions, call.deadline)
         return json_response(content)
 
     def _batch_to_explain(self, call: HttpCall, model: ModelInfo) -> Batch:

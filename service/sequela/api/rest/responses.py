@@ -11,7 +11,9 @@ from starlette.responses import Response
 
 from sequela.api.errors import HTTP_CODES_BY_REASON, Failure
 
-TOO_LARGE_CODE = 413
+UNAUTHENTICATED_CODE = 401
+CODES_BEFORE_THE_BODY = (UNAUTHENTICATED_CODE, 403, 413)
+"""The codes of requests whose body has not been read. The connection is closed, because the body may be long."""
 
 
 def to_json(content: Any) -> bytes:
@@ -39,6 +41,8 @@ def error_response(failure: Failure, request_id: str) -> Response:
         body["retry_after"] = failure.retry_after
         # The header only allows whole seconds.
         headers["retry-after"] = str(math.ceil(failure.retry_after))
-    if code == TOO_LARGE_CODE:
-        headers["connection"] = "close"  # the rest of the body is not read
+    if code == UNAUTHENTICATED_CODE:
+        headers["www-authenticate"] = "Bearer"
+    if code in CODES_BEFORE_THE_BODY:
+        headers["connection"] = "close"
     return json_response(to_json(body), code, headers)

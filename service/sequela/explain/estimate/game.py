@@ -41,6 +41,7 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
     Raises:
         Cancelled: The caller cancelled the request.
         DoesNotFit: The model failed.
+        InvalidInput: QUESTION_TOO_LARGE.
     """
     start = evaluator.deadline.now()
     # Null players are found by equal bits, which is a proof, so leaving them out is exact.
@@ -86,6 +87,7 @@ class _Game:
             return self._unsolved_outcome(
                 f"{rules.max_coalitions} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
             )
+        rules.budget.check(m, sizes[-1], len(self.gain))
         return self._grow(self._sample(sizes), self._plan(sizes))
 
     def _unsolved_outcome(self, detail: str) -> GameOutcome:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explain.estimate.question_size import NO_BUDGET, QuestionBudget
 from sequela.explain.options import Estimator
 from sequela.explain.tracer import NO_TRACE, ExplanationTrace
 from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST
@@ -19,6 +20,7 @@ class GameRules:
     Attributes:
         max_coalitions: The budget n, including the empty and the full coalition.
         max_players: Games with more players are not computed.
+        budget: How much memory the game may take.
         target: The standard error to reach, (targets,); 0 uses the whole budget.
         seed: The seed of the sample.
         until: When the game must have ended, in seconds on the monotonic clock.
@@ -36,6 +38,7 @@ class GameRules:
     seed: int
     until: float
     estimator: Estimator = Estimator.REGRESSION
+    budget: QuestionBudget = NO_BUDGET
     max_enumerated: int = EXACT_AT_ONCE
     direct_share: float = 0.0
     level: str = ""

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from itertools import pairwise
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from sequela.concurrency.deadline import Deadline
-from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.explanation import Cost
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import BatchEvaluated
@@ -41,6 +40,16 @@ MIN_ROW_SECONDS = 2e-6
 """Minimum time per row, even for a tiny model: the row is also drawn, sorted and solved for."""
 
 
+class Workers(Protocol):
+    """Run the jobs of requests: a `WorkerPool` that all requests share, or `SerialWorkers`."""
+
+    def run(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
+        """Runs jobs and returns their results in order. Raises what a job raises."""
+
+    def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
+        """Runs a job alongside the body of the context, and waits for it on exit."""
+
+
 def even_slices(start: int, stop: int, most: int) -> Iterator[slice]:
     """Yields slices of at most `most` rows, as even as possible."""
     # A single row left over could run on another code path of the runtime, and differ in its last bits.
@@ -58,13 +67,13 @@ class ModelCaller:
 
     Args:
         deadline: The request's deadline.
-        pool: The workers that all requests share.
+        workers: Run the batches.
         observer: Receives a record of every call.
     """
 
-    def __init__(self, deadline: Deadline, pool: WorkerPool, observer: Observer) -> None:
+    def __init__(self, deadline: Deadline, workers: Workers, observer: Observer) -> None:
         self.deadline = deadline
-        self._pool, self._observer = pool, observer
+        self._workers, self._observer = workers, observer
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
         self._sent_rows = self._sent_calls = 0
@@ -140,14 +149,14 @@ class ModelCaller:
             work: The multiply-adds of all jobs together. A small amount of work runs as a single job.
         """
         if work > MAX_SINGLE_THREAD_WORK:
-            return self._pool.run(jobs)
+            return self._workers.run(jobs)
         # Waking other threads would take longer than the work itself.
-        (results,) = self._pool.run([partial(_run_all, jobs)])
+        (results,) = self._workers.run([partial(_run_all, jobs)])
         return results
 
     def beside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
         """Runs a job in another thread alongside the body of the context, and waits for it on exit."""
-        return self._pool.aside(job)
+        return self._workers.aside(job)
 
     def expected_seconds(self, rows: int, events: int, work: int) -> float:
         """Estimates the time that rows take on one worker, in seconds.

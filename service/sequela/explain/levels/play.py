@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sequela.explain.estimate.question_size import QuestionBudget
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import level_ends
@@ -32,6 +33,7 @@ class LevelPlayer:
         context: What the levels share.
         endpoint: The model's endpoint; None for a model in this process.
         limits: The service's limits.
+        budget: How much memory each level may take.
         timer: Measures each level.
         trace: Records every game.
     """
@@ -39,6 +41,7 @@ class LevelPlayer:
     context: LevelContext
     endpoint: RemoteEndpoint | None
     limits: Limits
+    budget: QuestionBudget
     timer: StageTimer
     trace: ExplanationTrace
 
@@ -59,6 +62,7 @@ class LevelPlayer:
         return GameRules(
             max_coalitions=budget_of(options, self.endpoint),
             max_players=self.limits.max_players,
+            budget=self.budget,
             target=self.context.tolerances.standard_error,
             seed=options.seed,
             until=until,

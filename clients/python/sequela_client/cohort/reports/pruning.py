@@ -50,6 +50,10 @@ def pruning_table(
     Lengths follow from the pruning curve by Algorithm 1: from the recent end, the first split with |w1| < η is the cut.
     The pruned block counts as one event. They do not depend on the tolerance and the seed of the rows.
 
+    Without --full-pruning-curve, the curve of a row ends at the cut for the row's own tolerance. Where that does not
+    show the cut for each of the wanted tolerances, the sequence is left out of all lines of the table, so that every
+    line is about the same sequences.
+
     The relative standard deviation (RSD) needs variants that differ in their seed only, explained with that tolerance.
     It is the mean of σ/|μ| over all players (events, and the pruned block) of all sequences with |μ| ≥ 0.01, where σ is
     the sample standard deviation over the seeds and μ the mean. It is a sampling error, and is 0 where all
@@ -61,14 +65,14 @@ def pruning_table(
         coalitions: how many coalitions may be evaluated; sequences of at most log2 of it are exactly computable.
 
     Returns:
-        One row for each tolerance, "original" first: tolerance (null: original); sequences; mean_length, median_length,
-        max_length; exact_share, the share of sequences no longer than log2(coalitions); pruned_share, the share of
-        sequences in which anything is pruned; rsd, rsd_players (players it is a mean over), rsd_seeds; the paper's
-        numbers, null where it has none: paper_mean_length, paper_median_length, paper_max_length, paper_exact_share,
-        paper_rsd.
+        One row for each tolerance, "original" first: tolerance (null: original); sequences; incomplete, the sequences
+        that are left out because their curve ends too soon; mean_length, median_length, max_length; exact_share, the
+        share of sequences no longer than log2(coalitions); pruned_share, the share of sequences in which anything is
+        pruned; rsd, rsd_players (players it is a mean over), rsd_seeds; the paper's numbers, null where it has none:
+        paper_mean_length, paper_median_length, paper_max_length, paper_exact_share, paper_rsd.
 
     Raises:
-        NotInCohort: a curve ends before it says where the cut is.
+        NotInCohort: all curves end too soon.
     """
     family = _family(cohort)
     wanted = sorted({float(each) for each in tolerances})
@@ -79,21 +83,21 @@ def pruning_table(
         raise CallerError(f"coalitions: {coalitions!r} is not allowed; it is at least 1")
     lengths = _lengths(family, [0.0, *wanted])
     table = family.query(
-        "SELECT nullif(tolerances.tolerance, 0) AS tolerance, count(length) AS sequences, avg(length) AS mean_length, "
+        "SELECT nullif(tolerances.tolerance, 0) AS tolerance, count(length) AS sequences, "
+        "count(id) - count(length) AS incomplete, avg(length) AS mean_length, "
         "median(length) AS median_length, max(length) AS max_length, "
         f"count_if(length <= {floor(log2(coalitions))}) / nullif(count(length), 0) AS exact_share, "
         "count_if(cut > 0) / nullif(count(length), 0) AS pruned_share, any_value(rsd.rsd) AS rsd, "
         "any_value(rsd_players) AS rsd_players, any_value(rsd_seeds) AS rsd_seeds, "
         "any_value(paper.mean_length) AS paper_mean_length, any_value(paper.median_length) AS paper_median_length, "
         "any_value(paper.max_length) AS paper_max_length, any_value(paper.exact_share) AS paper_exact_share, "
-        "any_value(paper.rsd) AS paper_rsd, count(id) - count(length) AS unknown, "
-        "min(id) FILTER (length IS NULL) AS unknown_id "
+        "any_value(paper.rsd) AS paper_rsd, min(id) FILTER (NOT known) AS unknown_id "
         f"FROM {_tolerances([0.0, *wanted])} AS tolerances "
         f"LEFT JOIN {lengths} AS lengths USING (tolerance) LEFT JOIN {_rsd(family)} AS rsd USING (tolerance) "
         f"LEFT JOIN {_paper()} AS paper USING (tolerance) GROUP BY tolerances.tolerance ORDER BY tolerances.tolerance"
     )
     _check_known(table)
-    return table.drop_columns(["unknown", "unknown_id"])
+    return table.drop_columns(["unknown_id"])
 
 
 def _family(cohort: Cohort) -> Cohort:
@@ -115,9 +119,10 @@ def _tolerances(wanted: list[float]) -> sql.Relation:
 
 
 def _lengths(family: Cohort, wanted: list[float]) -> sql.Relation:
-    """One row for each sequence and tolerance: cut (events pruned) and length; NULL if the curve ends too soon.
+    """One row for each sequence and tolerance: cut (events pruned), length, and known (the curve shows this cut).
 
-    The point of the curve at t is the split after the event t, so that `explained events + t` events are older or at t.
+    Cut and length are NULL for all tolerances if the curve ends too soon for one of them. The point of the curve at t
+    is the split after the event t, so that `explained events + t` events are older or at t.
     """
     # A curve depends neither on the seed nor on η: what one variant of a sequence has not scanned another may have.
     sequences = (
@@ -136,21 +141,25 @@ def _lengths(family: Cohort, wanted: list[float]) -> sql.Relation:
     # A sequence of one event has no split.
     unknown = f"list_resize([NULL::INTEGER], {len(wanted)}, NULL)"
     tolerances = f"unnest([{', '.join(map(repr, wanted))}]::DOUBLE[]) AS tolerance"
-    return (
-        "(SELECT id, tolerance, cut, events - cut + CAST(cut > 0 AS INTEGER) AS length "
-        f"FROM (SELECT id, events, tolerance, {cut} AS cut "
+    found = (
+        f"(SELECT id, events, tolerance, {cut} AS cut "
         f"FROM (SELECT id, events, points, {tolerances}, unnest(coalesce(cuts, {unknown})) AS t "
-        f"FROM {sequences} LEFT JOIN {splits} USING (id))))"
+        f"FROM {sequences} LEFT JOIN {splits} USING (id)))"
+    )
+    complete = "bool_and(cut IS NOT NULL) OVER (PARTITION BY id)"
+    return (
+        "(SELECT id, tolerance, cut IS NOT NULL AS known, "
+        f"CASE WHEN {complete} THEN cut END AS cut, "
+        f"CASE WHEN {complete} THEN events - cut + CAST(cut > 0 AS INTEGER) END AS length FROM {found})"
     )
 
 
 def _check_known(table: Any) -> None:
-    unknown = [
-        row for row in table.select(["tolerance", "unknown", "unknown_id"]).to_pylist() if row["unknown"]
-    ]
-    if unknown:
-        first = unknown[0]
-        many = "1 sequence" if first["unknown"] == 1 else f"{first['unknown']} sequences"
+    lines = table.to_pylist()
+    unknown = [line for line in lines if line["unknown_id"] is not None]
+    if unknown and not lines[0]["sequences"]:
+        first, count = unknown[0], lines[0]["incomplete"]
+        many = "1 sequence" if count == 1 else f"all {count} sequences"
         raise NotInCohort(
             f"the pruning curve of {many} (such as {first['unknown_id']!r}) ends before it says where the cut for "
             f"the tolerance {first['tolerance']:g} is; run sequela explain-all with --full-pruning-curve, or choose "

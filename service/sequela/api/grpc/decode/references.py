@@ -5,6 +5,7 @@ from __future__ import annotations
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela import names
+from sequela.api.access_record import check_own_models
 from sequela.api.grpc.decode.tensors import arrays
 from sequela.api.violations import Violations
 from sequela.explain.limits import Limits
@@ -48,6 +49,13 @@ def unchecked_model(message: pb.ModelReference) -> ModelChoice:
     if message.HasField("endpoint"):
         return EndpointModel(message.endpoint.uri)
     return NamedModel(message.name)
+
+
+def check_source(message: pb.ModelReference, path: str) -> None:
+    """Checks that the caller may send this model, or name this endpoint. Raises NotPermitted."""
+    kind = message.WhichOneof("model")
+    if kind in ("inline", "endpoint"):
+        check_own_models(f"{path}.{kind}")
 
 
 def background(

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.adapters.store.absent_records import AbsentRecords
 from sequela.adapters.store.chunks import CHUNK_BYTES, ChunkedStore
-from sequela.adapters.store.leases import ProcessLeases
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_url import Client
+from sequela.adapters.store.redis.connection import RedisConnection
+from sequela.adapters.store.redis.leases import RedisLeases
+from sequela.adapters.store.redis.records import RedisRecords
 
 
-def redis_store(connection: RedisConnection, chunk_bytes: int = CHUNK_BYTES) -> Store:
-    """Returns the store behind a connection, with large values cut into chunks."""
+def redis_store(
+    connection: RedisConnection, chunk_bytes: int = CHUNK_BYTES, records: RedisRecords | None = None
+) -> Store:
+    """Returns the store behind a connection, with large values cut into chunks.
+
+    Args:
+        connection: The connection to Redis. The store closes it.
+        chunk_bytes: The largest value in one piece.
+        records: The records, if they are made already.
+    """
     values = ChunkedStore(RedisKeyValue(connection), chunk_bytes)
-    return Store(values, RedisIndex(connection), AbsentRecords(), ProcessLeases(), connection.close)
+    ours = records or RedisRecords(connection)
+
+    def close() -> None:
+        ours.close()
+        connection.close()
+
+    return Store(values, RedisIndex(connection), ours, RedisLeases(connection), close)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +71,10 @@ class RedisIndex:
 
     connection: RedisConnection
 
-    def add(self, name: str, entry: str, ttl_seconds: float | None = None) -> None:
+    def add(self, name: str, entry: str) -> None:
         """See `Index`."""
         full = self.connection.namespace + name
-
-        def add(redis: Client) -> None:
-            # A pipeline sends both commands in one round trip.
-            with redis.pipeline(transaction=False) as both:
-                both.zadd(full, {entry: 0})
-                both.persist(full) if ttl_seconds is None else both.pexpire(full, _milliseconds(ttl_seconds))
-                both.execute()
-
-        self.connection.call_typed("zset", full, add)
+        self.connection.call_typed("zset", full, lambda redis: redis.zadd(full, {entry: 0}))
 
     def remove(self, name: str, *entries: str) -> None:
         """See `Index`."""
@@ -86,11 +91,6 @@ class RedisIndex:
             "zset", full, lambda redis: redis.zrangebylex(full, start, "+", 0, limit)
         )
         return tuple(entry.decode(errors="surrogateescape") for entry in found)
-
-    def trim(self, name: str, after: str) -> None:
-        """See `Index`."""
-        full = self.connection.namespace + name
-        self.connection.call_typed("zset", full, lambda redis: redis.zremrangebylex(full, f"({after}", "+"))
 
 
 def _milliseconds(ttl_seconds: float | None) -> int | None:

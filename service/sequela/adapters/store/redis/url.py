@@ -14,11 +14,19 @@ from redis.cluster import ClusterNode, RedisCluster
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
+from sequela.adapters.store.redis.connection_classes import (
+    LimitedSentinelTcp,
+    LimitedSentinelTls,
+    LimitedTcp,
+    LimitedTls,
+    LimitedUnix,
+)
 from sequela.errors import InvalidInput
 
 Client = Any
 """A redis-py client. Its type hints cover the sync and the async client at once, so they fit neither."""
 
+_SINGLE = {"redis": LimitedTcp, "rediss": LimitedTls, "unix": LimitedUnix}
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]@\s]+))(?::(?P<port>[0-9]{1,5}))?")
 
 FORMS = (
@@ -70,8 +78,15 @@ class RedisUrl:
 
     @property
     def has_raw_password(self) -> bool:
-        """Whether the password contains one of `/?#` unescaped. Such a character would end the hosts too early."""
-        return "#" in self.access or "@" in self.path or "@" in self.query.partition("=")[0]
+        """Whether the password may contain one of `/?#` unescaped. Such a character would end the hosts too early."""
+        if self.scheme == "unix" and not (self.access or self.hosts):
+            return False  # a path may contain anything
+        return "#" in self.access or "@" in self.path or "@" in self.query
+
+    @property
+    def host_count(self) -> int:
+        """How many hosts are named."""
+        return self.hosts.count(",") + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,11 @@ class RedisTimeouts:
     answer_seconds: float = 0.2
     health_check_seconds: int = 15
 
+    @property
+    def call_seconds(self) -> float:
+        """The time for a whole call, with connecting."""
+        return self.connect_seconds + self.answer_seconds
+
 
 def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
     """Returns a function that makes a client for the URL.
@@ -98,7 +118,7 @@ def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
         InvalidInput: The URL has none of the forms in `FORMS`.
     """
     parts = RedisUrl.split(url)
-    if parts.scheme != "unix" and parts.has_raw_password:
+    if parts.has_raw_password:
         raise _invalid(parts, "write '/', '?' and '#' in the password as %2F, %3F and %23")
     options: dict[str, Any] = {
         "socket_connect_timeout": timeouts.connect_seconds,
@@ -124,11 +144,22 @@ def _single(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]
     if "," in parts.hosts:
         text = f"{parts.hosts!r} names several hosts, which needs redis+sentinel:// or redis+cluster://"
         raise _invalid(parts, text)
+    chosen = {**options, "connection_class": _SINGLE[parts.scheme]}
+    if _fault(parts.text, chosen) is not None:
+        # The message may quote any part of the URL, so it is taken from a URL without user and password.
+        bare = f"{parts.scheme}://{parts.text.rpartition('@')[2]}" if parts.access else parts.text
+        escape = "user or password cannot be read; write special characters in them as %2F, %5B and so on"
+        raise _invalid(parts, _fault(bare, chosen) or escape)
+    return lambda: Redis.from_url(parts.text, **chosen)
+
+
+def _fault(url: str, options: Mapping[str, Any]) -> str | None:
+    """Returns what redis-py says against a URL; None if it accepts it."""
     try:
-        Redis.from_url(parts.text, **options)
+        Redis.from_url(url, **options)
     except (ValueError, TypeError) as error:
-        raise _invalid(parts, str(error)) from error
-    return lambda: Redis.from_url(parts.text, **options)
+        return str(error)
+    return None
 
 
 def _master(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]:
@@ -137,6 +168,10 @@ def _master(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]
         raise _invalid(parts, "after the hosts, /service or /service/db is expected, where db is a number")
     hosts, access = _hosts(parts, 26379), _access(parts)
     manager = cast(Any, Sentinel)(hosts, sentinel_kwargs=dict(options), **options)
+    for sentinel in manager.sentinels:
+        sentinel.connection_pool.connection_class = LimitedTcp
+    secure = access.pop("ssl", False)
+    access["connection_class"] = LimitedSentinelTls if secure else LimitedSentinelTcp
     return lambda: manager.master_for(unquote(service), db=int(db or 0), **access)
 
 
@@ -144,7 +179,12 @@ def _cluster(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client
     if parts.path.strip("/"):
         raise _invalid(parts, f"a cluster has no databases, so {parts.path!r} must not follow the hosts")
     hosts, access = _hosts(parts, 6379), _access(parts)
+    access["connection_class"] = LimitedTls if access.pop("ssl", False) else LimitedTcp
+    name, port = hosts[0]
+    # redis-py takes a class of connections only with a URL; one of rediss:// would overrule it.
+    first = f"redis://[{name}]:{port}" if ":" in name else f"redis://{name}:{port}"
     return lambda: RedisCluster(
+        url=first,
         startup_nodes=[cast(Any, ClusterNode)(*host) for host in hosts],
         # Keys on the nodes that are up can still be read while others are down.
         require_full_coverage=False,

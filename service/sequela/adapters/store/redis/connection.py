@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import structlog
-from redis.exceptions import ClusterError, InvalidResponse, RedisClusterException, RedisError
+from redis.exceptions import (
+    ClusterError,
+    InvalidResponse,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from sequela.adapters.store.ports import RETRY_AFTER_SECONDS, StoreDown
-from sequela.adapters.store.redis_url import Client, RedisTimeouts, connector
+from sequela.adapters.store.redis.call_limit import call_limit, remaining_seconds
+from sequela.adapters.store.redis.command import Command
+from sequela.adapters.store.redis.url import Client, RedisTimeouts, RedisUrl, connector
 from sequela.concurrency.circuit_breaker import CircuitBreaker
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import StoreState
@@ -29,11 +37,14 @@ _OUTAGES = (
     ClusterError,
     RedisClusterException,
     InvalidResponse,  # a server answers that is not Redis
+    ReadOnlyError,  # a primary became a replica: another connection may lead to the new primary
     OSError,
 )
 _UNREACHABLE = "it cannot be reached, or does not answer in time"
 _REFUSED = "it refused the call"
 _WRONG_TYPE = "it holds a value of another type"
+_READ_ONLY = "READONLY "
+_PROBE_MILLISECONDS = 60_000  # how long the key of a probe stays
 _DELETE_UNLESS_TYPE = """
 if redis.call('type', KEYS[1]).ok ~= ARGV[1] then return redis.call('del', KEYS[1]) end
 return 0
@@ -50,12 +61,12 @@ class _WrongType(StoreDown):
 class RedisConnection:
     """Runs commands on Redis. Safe to use from several threads at once.
 
-    Every call is one round trip, within the timeouts, and is never repeated. After a failure all calls raise StoreDown
-    at once, until Redis answers a probe in the background. Callers do not learn why Redis failed or refused a call:
-    an outage is reported to the observer, and a refusal is logged.
+    Every call ends within `RedisTimeouts.call_seconds`, and is never repeated. After a failure all calls raise
+    StoreDown at once, until Redis answers a probe in the background. Callers do not learn why Redis failed or refused a
+    call: an outage is reported to the observer, and a refusal is logged.
 
     Args:
-        url: See `redis_url.FORMS`.
+        url: See `url.FORMS`.
         observer: Is notified when Redis goes down and when it is available again.
         timeouts: Time limits of one call.
         probe_interval_seconds: How often Redis is probed while it is down.
@@ -71,18 +82,28 @@ class RedisConnection:
         namespace: str = NAMESPACE,
     ) -> None:
         self.namespace = namespace
-        self._connect = connector(url, timeouts or RedisTimeouts())
-        self._observer = observer
+        self.observer = observer
+        timeouts = timeouts or RedisTimeouts()
+        self._connect = connector(url, timeouts)
+        self._call_seconds = timeouts.call_seconds
+        # Nobody waits for a probe, so it has the time to ask all sentinels or nodes that are named.
+        self._probe_seconds = timeouts.call_seconds * (RedisUrl.split(url).host_count + 1)
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
         self._client: Client | None = None
         self._last_refusal = ""
         self._breaker = CircuitBreaker(self._probe, self._notify, probe_interval_seconds, "store-probe")
+
+    @property
+    def is_up(self) -> bool:
+        """Whether Redis answered last time, as far as is known."""
+        return self._breaker.why_open is None
 
     def check(self) -> bool:
         """Probes Redis once, notifies the observer, and returns whether Redis answered. A refusal is also an answer."""
         with contextlib.suppress(StoreDown):
             self.call(self._ping)
-        return self._breaker.why_open is None
+        return self.is_up
 
     def close(self) -> None:
         """Closes the connections and stops probing."""
@@ -98,13 +119,14 @@ class RedisConnection:
             raise StoreDown(_UNREACHABLE)
         client = self._client
         try:
-            client = self._connected()
-            answer = command(client)
+            with call_limit(self._call_seconds):
+                client = self._connected()
+                answer = command(client)
         except _OUTAGES as error:
-            self._discard(client)
-            self._breaker.fail(_describe(error))
-            raise StoreDown(_UNREACHABLE) from error
+            raise self._outage(client, error) from error
         except RedisError as error:  # it answers, but refuses this: out of memory, no permission
+            if _READ_ONLY in str(error):  # a script met it, so the error is of another class
+                raise self._outage(client, error) from error
             self._breaker.succeed()
             raise self._refusal(error) from error
         self._breaker.succeed()
@@ -118,14 +140,57 @@ class RedisConnection:
         try:
             return self.call(command)
         except _WrongType:
-            if self.call(lambda redis: redis.eval(_DELETE_UNLESS_TYPE, 1, name, redis_type)):
-                _log.error("store key of wrong type deleted", key=name, expected_type=redis_type)
+            self._delete_foreign(name, redis_type)
             return self.call(command)
 
+    def pipeline(self, commands: Sequence[Command]) -> list[Any]:
+        """Runs commands in one round trip, and returns their answers. Raises StoreDown if one of them failed.
+
+        Those on one key run in their order; in a cluster, those on different keys may not. Keys of another type are
+        treated as in `call_typed`.
+        """
+        answers = self._run(commands)
+        wrong = [number for number, answer in enumerate(answers) if _is_wrong_type(answer)]
+        if wrong:
+            for name, redis_type in {pair for number in wrong for pair in commands[number].types.items()}:
+                self._delete_foreign(name, redis_type)
+            for number, answer in zip(wrong, self._run([commands[number] for number in wrong]), strict=True):
+                answers[number] = answer
+        for answer in answers:
+            if isinstance(answer, RedisError):
+                raise self._refusal(answer) from answer
+        return answers
+
+    def _run(self, commands: Sequence[Command]) -> list[Any]:
+        """Returns the answers, some of which may be errors."""
+
+        def run(redis: Client) -> list[Any]:
+            with redis.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command.words, **command.options)
+                answers: list[Any] = pipeline.execute(raise_on_error=False)
+            for answer in answers:
+                if isinstance(answer, _OUTAGES) or (
+                    isinstance(answer, RedisError) and _READ_ONLY in str(answer)
+                ):
+                    raise answer
+            return answers
+
+        return self.call(run)
+
+    def _delete_foreign(self, name: str, redis_type: str) -> None:
+        if self.call(lambda redis: redis.eval(_DELETE_UNLESS_TYPE, 1, name, redis_type)):
+            _log.error("store key of wrong type deleted", key=name, expected_type=redis_type)
+
+    def _outage(self, client: Client | None, error: Exception) -> StoreDown:
+        self._discard(client)
+        self._breaker.fail(_describe(error))
+        return StoreDown(_UNREACHABLE)
+
     def _refusal(self, error: RedisError) -> StoreDown:
-        detail = _describe(error)
-        if "WRONGTYPE Operation" in detail:
+        if _is_wrong_type(error):
             return _WrongType(_WRONG_TYPE)
+        detail = _describe(error)
         if detail != self._last_refusal:  # otherwise every call would be logged
             self._last_refusal = detail
             _log.error("store refused a call", detail=detail)
@@ -134,8 +199,9 @@ class RedisConnection:
     def _probe(self) -> bool:
         client = self._client
         try:
-            client = self._connected()
-            self._ping(client)
+            with call_limit(self._probe_seconds):
+                client = self._connected()
+                self._ping(client)
         except _OUTAGES:
             self._discard(client)
             return False
@@ -144,13 +210,25 @@ class RedisConnection:
         return True
 
     def _ping(self, client: Client) -> None:
-        client.get(self.namespace + "probe")  # PING may be allowed even if reading keys is not
+        # A write, because a replica would answer anything else.
+        client.set(self.namespace + "probe", b"", px=_PROBE_MILLISECONDS)
 
     def _connected(self) -> Client:
-        with self._lock:
-            if self._client is None:
-                self._client = self._open()
-            return self._client
+        client = self._client
+        if client is not None:
+            return client
+        # Opening a cluster asks its nodes. Those who wait for it give up when their own time is over.
+        if not self._opening.acquire(timeout=max(remaining_seconds(), 0)):
+            raise RedisTimeoutError("another call is opening the connection")
+        try:
+            client = self._client
+            if client is None:
+                client = self._open()
+                with self._lock:
+                    self._client = client
+            return client
+        finally:
+            self._opening.release()
 
     def _open(self) -> Client:
         try:
@@ -166,8 +244,12 @@ class RedisConnection:
                 self._client = None
 
     def _notify(self, up: bool, detail: str) -> None:
-        self._observer.notice(StoreState(up, detail))
+        self.observer.notice(StoreState(up, detail))
         self._last_refusal = ""
+
+
+def _is_wrong_type(answer: object) -> bool:
+    return isinstance(answer, RedisError) and "WRONGTYPE Operation" in _describe(answer)
 
 
 def _describe(error: Exception) -> str:

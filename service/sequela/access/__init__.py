@@ -1,0 +1,1 @@
+"""Who calls, and which roles they have. It knows nothing of gRPC, HTTP or explanations; `api.permissions` does."""

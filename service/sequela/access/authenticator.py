@@ -1,0 +1,39 @@
+"""The port of authentication: from credentials to a caller."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sequela.access.caller import ANYBODY, Caller
+from sequela.access.credentials import CallerCredentials
+
+
+class Authenticator(Protocol):
+    """Says who a caller is. All calls come from the event loop, so they must not wait."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether callers must show who they are."""
+
+    @property
+    def accepts_tokens(self) -> bool:
+        """Whether a token alone can say who the caller is."""
+
+    @property
+    def accepts_certificates(self) -> bool:
+        """Whether a certificate alone can say who the caller is."""
+
+    def identify(self, credentials: CallerCredentials) -> Caller:
+        """Returns the caller. Raises NotAuthenticated."""
+
+
+class NoAuthentication:
+    """Lets everybody do everything."""
+
+    enabled = False
+    accepts_tokens = False
+    accepts_certificates = False
+
+    def identify(self, _: CallerCredentials) -> Caller:
+        """Returns `ANYBODY`."""
+        return ANYBODY

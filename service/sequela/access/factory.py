@@ -1,0 +1,95 @@
+"""Builds authentication from the operator's files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sequela.access.authenticator import Authenticator, NoAuthentication
+from sequela.access.deny_list import DenyList
+from sequela.access.identity_file import IdentityFile
+from sequela.access.known_callers import KnownCallers
+from sequela.access.token_file import TokenFile
+from sequela.access.watched_files import Report, text_file
+from sequela.errors import InvalidInput, Unsupported
+
+if TYPE_CHECKING:
+    from sequela.access.key_sources import KeyFile, KeyUrl
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTokenSettings:
+    """The issuer, audience, keys (a path or a URL) and the claim with the roles of signed tokens."""
+
+    issuer: str
+    audience: str
+    keys: str
+    roles_claim: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccessFiles:
+    """The operator's files; None for those that are not configured."""
+
+    tokens: Path | None = None
+    identities: Path | None = None
+    revoked: Path | None = None
+    signed: SignedTokenSettings | None = None
+
+
+def authenticator(
+    files: AccessFiles, client_certificates: bool, report: Report, closing: contextlib.ExitStack
+) -> Authenticator:
+    """Returns what says who a caller is.
+
+    Args:
+        files: The operator's files.
+        client_certificates: Whether clients need a certificate.
+        report: Is told when files change.
+        closing: Gets what must be closed at the end.
+
+    Raises:
+        OSError: A file cannot be read.
+        InvalidInput: ACCESS_FILE_INVALID.
+        Unsupported: JWT_NOT_INSTALLED.
+    """
+    named = files.tokens or files.identities or files.signed
+    if not (named or client_certificates):
+        return NoAuthentication()
+    with _invalid_files():
+        return KnownCallers(
+            tokens=text_file("tokens", files.tokens, TokenFile.parse, report) if files.tokens else None,
+            identities=(
+                text_file("identities", files.identities, IdentityFile.parse, report)
+                if files.identities
+                else None
+            ),
+            signed=_signed(files.signed, report, closing) if files.signed else None,
+            revoked=text_file("revoked", files.revoked, DenyList.parse, report) if files.revoked else None,
+            any_certificate=not named,
+        )
+
+
+def _signed(settings: SignedTokenSettings, report: Report, closing: contextlib.ExitStack):  # type: ignore[no-untyped-def]
+    try:
+        # PyJWT is an extra.
+        from sequela.access.key_sources import KeyFile, KeyUrl  # noqa: PLC0415
+        from sequela.access.signed_tokens import JsonWebTokens, TokenRules  # noqa: PLC0415
+    except ImportError:
+        text = "--jwt-issuer needs PyJWT: install the extra with pip install 'sequela[service,jwt]'"
+        raise Unsupported("JWT_NOT_INSTALLED", text) from None
+    keys: KeyFile | KeyUrl
+    keys = KeyUrl(settings.keys, report) if "://" in settings.keys else KeyFile(Path(settings.keys), report)
+    closing.callback(keys.close)
+    return JsonWebTokens(TokenRules(settings.issuer, settings.audience, settings.roles_claim), keys)
+
+
+@contextlib.contextmanager
+def _invalid_files() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise InvalidInput("ACCESS_FILE_INVALID", str(error)) from None

@@ -1,0 +1,24 @@
+"""Reads files of one entry a line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
+NAME = re.compile(r"[A-Za-z0-9._@:/+-]{1,128}")
+
+
+def numbered_words(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields the number and the words of each line, without empty lines and comments."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if words := line.partition("#")[0].split():
+            yield number, words
+
+
+def digest_of(word: str, what: str) -> str:
+    """Returns the digits of a SHA-256. Raises ValueError, which does not repeat the word: it may be a secret."""
+    found = DIGEST.fullmatch(word)
+    if not found:
+        raise ValueError(f"{what} must be `sha256:` and 64 hexadecimal digits")
+    return found[1].lower()

@@ -1,0 +1,1 @@
+"""Explanations that the shared store is owed, in a file of this server until they are sent."""

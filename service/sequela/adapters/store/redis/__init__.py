@@ -1,0 +1,1 @@
+"""The backend that replicas share, over Redis or Valkey."""

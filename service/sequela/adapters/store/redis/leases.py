@@ -1,0 +1,38 @@
+"""Leases that replicas share."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from sequela.adapters.store.redis.command import COMPARE_AND_DELETE
+from sequela.adapters.store.redis.connection import RedisConnection
+
+
+@dataclass(frozen=True, slots=True)
+class RedisLeases:
+    """Implements `Leases` with keys that expire."""
+
+    connection: RedisConnection
+
+    def take(self, key: str, seconds: float) -> str | None:
+        """See `Leases`."""
+        name, token = self._name(key), uuid.uuid4().hex
+        milliseconds = max(1, round(seconds * 1000))
+        taken = self.connection.call(lambda redis: redis.set(name, token, px=milliseconds, nx=True))
+        return token if taken else None
+
+    def held(self, key: str) -> bool:
+        """See `Leases`."""
+        name = self._name(key)
+        return bool(self.connection.call(lambda redis: redis.exists(name)))
+
+    def release(self, key: str, token: str) -> None:
+        """See `Leases`."""
+        name = self._name(key)
+        self.connection.call_typed(
+            "string", name, lambda redis: redis.eval(COMPARE_AND_DELETE, 1, name, token)
+        )
+
+    def _name(self, key: str) -> str:
+        return f"{self.connection.namespace}lease:{key}"

@@ -1,0 +1,131 @@
+"""Sends operations on models to engines, and turns what happens there into the errors of a model."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+import structlog
+from numpy.typing import NDArray
+
+from sequela.adapters.onnx.loader import ModelBytes
+from sequela.adapters.upload_engines.model_answers import ModelFacts, is_not_loaded, read_arrays, read_facts
+from sequela.adapters.upload_engines.model_tasks import DescribeModel, ModelOperation, ModelTask
+from sequela.adapters.upload_engines.quarantine import Quarantine
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
+from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
+from sequela.engines.pool import EnginePool
+from sequela.errors import DoesNotFit, OutOfTime
+
+T = TypeVar("T")
+
+LONG_CALL_SECONDS = 5.0
+"""A model that had at least this long for one call, and did not stop, is to blame for it. Usual calls take
+milliseconds; a caller with a short deadline must not be able to put a slow model into quarantine.
+"""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EngineClient:
+    """Calls models in the engines of a pool.
+
+    Attributes:
+        pool: The engines. One engine loads one model only.
+        quarantine: Models that are not sent to an engine.
+        load_seconds: How long loading a model may take.
+        call_seconds: How long one call of a model may take.
+    """
+
+    pool: EnginePool
+    quarantine: Quarantine
+    load_seconds: float
+    call_seconds: float
+
+    def describe(self, source: ModelBytes) -> tuple[ModelFacts, tuple[NDArray[Any], ...]]:
+        """Loads a model, and returns its facts and its states before the first event.
+
+        Raises:
+            InvalidInput, DoesNotFit: The model cannot be used (`model_answers.REASONS`), MODEL_QUARANTINED, or
+                ENGINE_ANSWER_INVALID.
+            OutOfTime: MODEL_LOAD_TOO_SLOW.
+            Unavailable: Its engine ended, or there is none.
+        """
+        try:
+            return self._call(source, DescribeModel(), math.inf, read_facts)
+        except DeadlinePassed:
+            text = f"the model was not loaded within {self.load_seconds:g} s, the limit for loading a model"
+            raise OutOfTime("MODEL_LOAD_TOO_SLOW", text) from None
+
+    def run(self, source: ModelBytes, operation: ModelOperation, until: float) -> tuple[NDArray[Any], ...]:
+        """Runs an operation on a model, and returns its arrays, whose shapes are not checked yet.
+
+        Raises as `describe`, and DeadlinePassed.
+        """
+        return self._call(source, operation, until, read_arrays)
+
+    def reject(self, digest: str, problem: object) -> NoReturn:
+        """Puts a model into quarantine whose engine gave an answer that cannot be right. Raises DoesNotFit."""
+        _log.error("engine answer refused", digest=digest, detail=str(problem)[:500])
+        self.quarantine.add(digest, "gave an answer that cannot be right")
+        self.pool.retire(digest)
+        text = (
+            "the process that runs the model gave an answer that cannot be right, so the answer was not used"
+        )
+        raise DoesNotFit("ENGINE_ANSWER_INVALID", text, metadata={"digest": digest})
+
+    def _call(
+        self, source: ModelBytes, operation: ModelOperation, until: float, read: Callable[[bytes], T]
+    ) -> T:
+        facts = structlog.contextvars.get_contextvars()
+        # Most engines have the model, so its files are sent only if one asks for them.
+        answer = self._send(source.digest, ModelTask(operation, facts=facts), until, 0.0)
+        if is_not_loaded(answer):
+            answer = self._send(source.digest, ModelTask(operation, source, facts), until, self.load_seconds)
+        try:
+            return read(answer)
+        except (ValueError, KeyError) as error:
+            self.reject(source.digest, error)
+
+    def _send(self, digest: str, task: ModelTask, until: float, load_seconds: float) -> bytes:
+        self.quarantine.check(digest)
+        now = time.monotonic()
+        # A model that must be loaded is loaded even if the caller's time ends meanwhile, for the next caller.
+        seconds = max(min(until - now, self.call_seconds), load_seconds)
+        if seconds <= 0:
+            raise DeadlinePassed
+        try:
+            return self.pool.call(task.pack(), Deadline(seconds), _refuse, digest)
+        except OutOfTime:
+            raise DeadlinePassed from None
+        except _QuestionAsked:
+            self.reject(digest, "the engine asked a question, which none may")
+        except EngineTaskFailed as error:
+            _log.error("model failed in its engine", digest=digest, detail=str(error))
+            text = "the model fails in a way that was not foreseen; the server's log has the details"
+            raise DoesNotFit("MODEL_FAILED", text) from None
+        except EngineLost as lost:
+            self.quarantine.note(digest, lost.exit)
+            if lost.exit.reason is ExitReason.OVERRAN:
+                if seconds >= min(LONG_CALL_SECONDS, self.call_seconds):
+                    self.quarantine.add(digest, lost.exit.detail)
+                elif not load_seconds:
+                    raise DeadlinePassed from None
+            raise
+
+
+class _QuestionAsked(Exception):
+    """An engine asked a question, which no engine of a caller's model may."""
+
+
+def _refuse(_: bytes) -> bytes:
+    raise _QuestionAsked
+
+
+def same_shapes(arrays: Sequence[NDArray[Any]], wanted: Sequence[tuple[tuple[int, ...], str]]) -> bool:
+    """Returns whether arrays have these shapes and element types."""
+    return [(array.shape, array.dtype.str) for array in arrays] == list(wanted)

@@ -1,0 +1,49 @@
+"""Decides whether a request is served: who sent it, and what its roles permit. gRPC and HTTP use the same object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sequela.access.audit import Audit, AuditEntry, no_audit
+from sequela.access.authenticator import Authenticator, NoAuthentication
+from sequela.access.caller import ANYBODY
+from sequela.access.credentials import CallerCredentials
+from sequela.api.access_record import AccessRecord
+from sequela.api.permissions import GRANTS, Permissions
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AccessControl:
+    """Checks callers before their messages are read."""
+
+    authenticator: Authenticator
+    permissions: Permissions
+    audit: Audit = no_audit
+
+    def check_early(self, method: str, credentials: CallerCredentials) -> None:
+        """Raises as `admit` does, if that is certain before the certificate of the connection is known."""
+        by_token = self.authenticator.accepts_tokens and credentials.token
+        if by_token or not self.authenticator.accepts_certificates:
+            self.admit(method, credentials, AccessRecord(self.permissions))
+
+    def admit(self, method: str, credentials: CallerCredentials, record: AccessRecord) -> None:
+        """Finds out who calls, notes it in the record, and checks that it may call the method.
+
+        Raises:
+            NotAuthenticated: The caller has not shown who it is, and the method is not open to everybody.
+            NotPermitted: Its roles do not permit the method.
+        """
+        if not self.authenticator.enabled:
+            record.caller = ANYBODY
+        elif not self.permissions.is_open(method):
+            record.caller = self.authenticator.identify(credentials)
+            self.permissions.check(method, record.caller)
+
+    def report(self, record: AccessRecord, method: str, outcome: str, reason: str, request_id: str) -> None:
+        """Writes a request to the audit log, unless its method is open to everybody."""
+        if not self.permissions.is_open(method):
+            self.audit(AuditEntry(record.caller.name, method, record.resource, outcome, reason, request_id))
+
+
+NO_CONTROL = AccessControl(NoAuthentication(), Permissions(GRANTS))
+"""Serves everybody."""

@@ -1,0 +1,68 @@
+"""What is known of the caller of the current request, for handlers and for the audit log."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from sequela.access.caller import ANYBODY, STRANGER, Caller
+from sequela.api.permissions import Permissions
+
+MAX_RESOURCE_LENGTH = 200
+"""Names in the audit log are cut to this number of characters, since nobody has checked them yet."""
+
+
+@dataclass(slots=True)
+class AccessRecord:
+    """What the audit log says about one request. It is filled while the request is served.
+
+    Attributes:
+        permissions: What the roles of this server permit.
+        caller: Whoever sent the request.
+        resource: The name of the model, background or explanation that the request is about.
+    """
+
+    permissions: Permissions
+    caller: Caller = STRANGER
+    resource: str = ""
+
+
+_current: ContextVar[AccessRecord | None] = ContextVar("access_record", default=None)
+
+
+@contextlib.contextmanager
+def access_record(permissions: Permissions) -> Iterator[AccessRecord]:
+    """Makes the record of the request that the body serves. Tasks and threads that the body starts see it too."""
+    record = AccessRecord(permissions)
+    before = _current.set(record)
+    try:
+        yield record
+    finally:
+        _current.reset(before)
+
+
+def current_caller() -> Caller:
+    """Returns the caller of the current request; outside a request, `ANYBODY`."""
+    record = _current.get()
+    return record.caller if record else ANYBODY
+
+
+def check_own_models(field: str) -> None:
+    """Checks that the caller of the current request may send a model with it, or name an endpoint in it.
+
+    Args:
+        field: The path of the model or the endpoint in the request, such as `model.inline`.
+
+    Raises:
+        NotPermitted: MODEL_NOT_PERMITTED, because the caller lacks the role.
+    """
+    if record := _current.get():
+        record.permissions.check_own_models(record.caller, field)
+
+
+def note_resource(name: str) -> None:
+    """Notes the name of the model, background or explanation that the current request is about, for the audit log."""
+    if name and (record := _current.get()):
+        record.resource = name[:MAX_RESOURCE_LENGTH]

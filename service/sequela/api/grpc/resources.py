@@ -1,0 +1,47 @@
+"""The name that a message is about: of a model, a background or an explanation."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+_NAMES = ("name", "model_name")
+_PARTS = ("header", "request")
+
+
+def resource_of(message: Any) -> str:
+    """Returns the name in a request, or empty if there is none. The name has not been checked."""
+    fields = message.DESCRIPTOR.fields_by_name
+    for field in _NAMES:
+        if field in fields and getattr(message, field):
+            return str(getattr(message, field))
+    model = getattr(message, "model", "")
+    if isinstance(model, pb.ModelReference):
+        return reference_name(model)
+    for field in _PARTS:
+        if field in fields and message.HasField(field):
+            return resource_of(getattr(message, field))
+    return str(model)
+
+
+def reference_name(model: pb.ModelReference) -> str:
+    """Returns the name or digest of a model, the host of its endpoint, or `inline` for a model that was sent."""
+    match model.WhichOneof("model"):
+        case "name":
+            return model.name
+        case "digest":
+            return model.digest
+        case "endpoint":
+            return f"endpoint at {_host(model.endpoint.uri)}"
+        case kind:
+            return kind or ""
+
+
+def _host(uri: str) -> str:
+    """Returns the host of a URI that has not been checked, without passwords and paths."""
+    try:
+        return urlsplit(uri).hostname or "an unknown host"
+    except ValueError:
+        return "an unknown host"

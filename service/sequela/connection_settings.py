@@ -1,0 +1,55 @@
+"""The settings that bound what callers may open and send together."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class ConnectionSettings(BaseModel):
+    """A part of `Settings`."""
+
+    max_grpc_connections: int = Field(
+        1024, ge=1, description="Largest number of open gRPC connections; further ones are closed at once."
+    )
+    max_http_connections: int = Field(
+        1024,
+        ge=1,
+        description="Largest number of open HTTP connections. Further ones only get answers to health probes; their "
+        "other requests are refused.",
+    )
+    max_http_body_bytes: int = Field(
+        8 << 20,
+        ge=1024,
+        description="Largest HTTP request body. A body may contain one value for every 8 bytes of this limit.",
+    )
+    max_http_bodies: int = Field(
+        8,
+        ge=1,
+        description="Memory for HTTP request bodies, as a multiple of --max-http-body-bytes. Requests that do not fit "
+        "are refused.",
+    )
+    max_http_timeout: float = Field(
+        600.0,
+        gt=0,
+        description="Longest deadline, in seconds, that a header of an HTTP request can set. A longer one counts as "
+        "this.",
+    )
+    allowed_hosts: str = Field(
+        "",
+        description="Names, separated by spaces, that the Host header of HTTP GET requests may hold besides the "
+        "machine's own; * allows all. Unset: only the machine's own where --http-host is a loopback address, and all "
+        "elsewhere.",
+    )
+    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message.")
+    max_message_bytes_in_flight: int = Field(
+        1 << 30,
+        ge=1024,
+        description="Memory for the gRPC messages of all calls together. A message that is still arriving counts with "
+        "--max-message-bytes. Calls that do not fit wait, and are refused when their time is over.",
+    )
+    upload_timeout: float = Field(
+        120.0,
+        gt=0,
+        description="Seconds that a gRPC message, an HTTP body or a whole model may take to arrive. While others wait "
+        "for room, a message that takes longer than a second is ended.",
+    )

@@ -1,0 +1,131 @@
+"""Builds what runs models in other processes, from the settings."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from sequela.adapters.engine_events import EngineEvents
+from sequela.adapters.metrics.observer import PrometheusObserver
+from sequela.adapters.upload_engines.enclosure import Sandbox, Unenclosed
+from sequela.adapters.upload_engines.engine_client import EngineClient
+from sequela.adapters.upload_engines.engine_loader import EngineLoader
+from sequela.adapters.upload_engines.entry import UploadEngineConfig
+from sequela.adapters.upload_engines.quarantine import Quarantine
+from sequela.concurrency.cpu import own_cores, usable_cores
+from sequela.engines.exits import EngineListener
+from sequela.engines.limits import EngineLimits
+from sequela.engines.pool import EnginePool
+from sequela.explain.ports import Observer
+from sequela.model_engines.crashes import CrashLog
+from sequela.model_engines.engine_service import ModelEngines
+from sequela.model_engines.tasks import EngineModelFolder, ModelEngineConfig
+from sequela.settings import Settings
+
+MIN_UPLOAD_ENGINES = 2
+"""So that one slow model does not keep all others from callers waiting."""
+TRUSTED, UNTRUSTED, LOADING = "trusted", "untrusted", "loading"
+LOAD_ENTRY = "sequela.adapters.upload_engines.entry:serve"
+MODEL_ENTRY = "sequela.model_engines.entry:serve"
+LATE_SECONDS = 30.0
+"""How long an engine with the operator's models may go on after a deadline. It notices it between two batches, and
+loading its models again would take longer than most of them.
+"""
+
+
+def count_engines(settings: Settings) -> int:
+    """Returns how many engines run the operator's models; 0 if they run in the server's process."""
+    if settings.engines is not None:
+        return settings.engines
+    cores = usable_cores()
+    return cores if cores > 1 else 0
+
+
+def count_upload_engines(settings: Settings) -> int:
+    """Returns how many models from callers can run at a time."""
+    return settings.upload_engines or max(usable_cores(), MIN_UPLOAD_ENGINES)
+
+
+def build_upload_loader(
+    settings: Settings, metrics: PrometheusObserver, observer: Observer, closing: ExitStack
+) -> EngineLoader:
+    """Returns the loader of models from callers. Its engines start when the first model comes."""
+    quarantine = Quarantine(settings.quarantine_seconds)
+    limits = EngineLimits(
+        sandboxed=True,
+        memory_bytes=settings.upload_engine_bytes,
+        grace_seconds=settings.engine_grace,
+        unsafe=settings.unsafe_uploads,
+        lazy=True,
+    )
+    pool = EnginePool(
+        UNTRUSTED,
+        count_upload_engines(settings),
+        LOAD_ENTRY,
+        UploadEngineConfig(settings.limits, settings.log_level).pack(),
+        limits,
+        EngineEvents(observer, quarantine.note),
+    )
+    pool.start()
+    closing.callback(pool.close)
+    metrics.watch_engines(UNTRUSTED, lambda: pool.up)
+    client = EngineClient(pool, quarantine, settings.model_load_seconds, settings.max_model_call_seconds)
+    return EngineLoader(client, settings.limits, Sandbox(settings.unsafe_uploads))
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryEngines:
+    """What tries out the operator's models when the server starts, and the engines that run them afterwards."""
+
+    loader: EngineLoader
+    engines: ModelEngines
+
+
+def build_model_engines(
+    settings: Settings, metrics: PrometheusObserver, observer: Observer, closing: ExitStack
+) -> RepositoryEngines | None:
+    """Returns the engines of the operator's models; None if these run in the server's process."""
+    count = count_engines(settings)
+    if not count or not settings.model_repository:
+        return None
+    loading = _loading_pool(settings, observer)
+    closing.callback(loading.close)
+    open_pool = partial(_open_pool, settings, count, EngineEvents(observer))
+    engines = ModelEngines(open_pool, loading.close, CrashLog(settings.quarantine_seconds))
+    closing.callback(engines.close)
+    metrics.watch_engines(TRUSTED, lambda: engines.up)
+    client = EngineClient(loading, Quarantine(0.0), math.inf, math.inf)
+    return RepositoryEngines(EngineLoader(client, settings.limits, Unenclosed()), engines)
+
+
+def _loading_pool(settings: Settings, observer: Observer) -> EnginePool:
+    """Returns engines that load one model of the operator each, because a file can end the process that loads it."""
+    config = UploadEngineConfig(
+        settings.limits, settings.log_level, settings.model_threads, settings.execution_provider
+    )
+    limits = EngineLimits(sandboxed=False, lazy=True, grace_seconds=LATE_SECONDS)
+    pool = EnginePool(LOADING, 1, LOAD_ENTRY, config.pack(), limits, EngineEvents(observer))
+    pool.start()
+    return pool
+
+
+def _open_pool(
+    settings: Settings, count: int, listener: EngineListener, models: tuple[EngineModelFolder, ...]
+) -> EnginePool:
+    config = ModelEngineConfig(
+        limits=settings.limits,
+        models=models,
+        model_threads=settings.model_threads,
+        provider=settings.execution_provider,
+        explanation_ttl=settings.explanation_ttl,
+        trace_dir=settings.trace_dir,
+        trace_bytes=settings.trace_bytes,
+        execution=settings.execution,
+        log_level=settings.log_level,
+    )
+    limits = EngineLimits(sandboxed=False, grace_seconds=LATE_SECONDS)
+    pool = EnginePool(TRUSTED, count, MODEL_ENTRY, config.pack(), limits, listener, own_cores(count))
+    pool.start()
+    return pool

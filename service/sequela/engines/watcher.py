@@ -1,0 +1,119 @@
+"""The thread that watches the tasks at work: forwards changes of their deadlines, and ends engines that overrun."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sequela.concurrency.deadline import Deadline
+from sequela.engines.control import DeadlineState
+
+log = logging.getLogger("sequela.engines")
+
+TICK_SECONDS = 0.02
+
+
+class Watch:
+    """A task at work.
+
+    Args:
+        number: The number of the task.
+        deadline: Its deadline, which other threads may change.
+        grace: How long it may go on after the deadline, in seconds.
+        forward: Sends a new state of the deadline to the engine; returns whether it did.
+        kill: Ends the engine.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        deadline: Deadline,
+        grace: float,
+        forward: Callable[[DeadlineState], bool],
+        kill: Callable[[], None],
+    ) -> None:
+        self._number = number
+        self._deadline = deadline
+        self._grace = grace
+        self._forward = forward
+        self._kill = kill
+        self._lock = threading.Lock()
+        self._over = False
+        self._sent = DeadlineState.of(number, deadline)
+        self._stopped_at = math.inf
+
+    def state(self) -> DeadlineState:
+        """Returns the state of the deadline that the engine starts with."""
+        return self._sent
+
+    def stop(self) -> None:
+        """Lets the task go on for no longer than the grace period, since nobody wants its result."""
+        self._stopped_at = min(self._stopped_at, Deadline.now())
+
+    def end(self) -> None:
+        """The task is over: the engine is not killed any more, or has been."""
+        with self._lock:
+            self._over = True
+
+    def tick(self) -> None:
+        """Forwards what has changed, and ends the engine if it is too late."""
+        with self._lock:
+            if self._over:
+                return
+            state = DeadlineState.of(self._number, self._deadline)
+            if state.cancelled:
+                self.stop()
+            if state != self._sent and self._forward(state):
+                self._sent = state
+            if Deadline.now() >= min(state.end, self._stopped_at) + self._grace:
+                self._over = True
+                self._kill()
+
+
+class Watcher:
+    """Ticks for all tasks at work, in a thread of its own that waits while there are none."""
+
+    def __init__(self, name: str) -> None:
+        self._condition = threading.Condition()
+        self._watches: set[Watch] = set()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def watching(self, watch: Watch) -> Iterator[Watch]:
+        """Watches a task inside a `with` block."""
+        with self._condition:
+            self._watches.add(watch)
+            self._condition.notify()
+        try:
+            yield watch
+        finally:
+            watch.end()
+            with self._condition:
+                self._watches.discard(watch)
+
+    def close(self) -> None:
+        """Ends the thread."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while watches := self._wait():
+            for watch in watches:
+                try:
+                    watch.tick()
+                except Exception:  # the other tasks need their watcher
+                    log.exception("a task could not be watched")
+
+    def _wait(self) -> tuple[Watch, ...]:
+        with self._condition:
+            if self._watches and not self._closed:
+                self._condition.wait(TICK_SECONDS)
+            self._condition.wait_for(lambda: self._closed or self._watches)
+            return () if self._closed else tuple(self._watches)

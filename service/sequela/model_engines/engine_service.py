@@ -1,0 +1,234 @@
+"""Answers requests in engines, seen from the server: asks an engine, answers its questions, and stores what it made."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import structlog
+
+from sequela.adapters.repository.model_folders import ModelFolder
+from sequela.adapters.store.ports import Records, StoreDown
+from sequela.adapters.store.serialization import encode_background
+from sequela.api.engine_port import EngineRequest
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
+from sequela.concurrency.single_flight import Flights
+from sequela.engines.exits import EngineLost, ExitReason
+from sequela.engines.pool import EnginePool
+from sequela.errors import OutOfTime, SequelaError, Unavailable
+from sequela.explain.background import Background
+from sequela.explain.explanation import Explanation
+from sequela.explain.ports import Backgrounds, ModelRecord, Observer
+from sequela.explain.request import ExplainRequest, ScoreRequest
+from sequela.explain.service import ScoreResult
+from sequela.explain.telemetry import ExplanationNotKept
+from sequela.model_engines.crashes import CrashLog
+from sequela.model_engines.frames import FormInvalid
+from sequela.model_engines.outcomes import TaskOutcome
+from sequela.model_engines.questions import (
+    Question,
+    Reply,
+    error_reply,
+    read_question,
+    record_reply,
+)
+from sequela.model_engines.row_answers import read_explanation, read_scores
+from sequela.model_engines.tasks import EngineModelFolder, ModelEngineTask
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredParts:
+    """What the server keeps for all engines: stored explanations and backgrounds, and who works on which answer."""
+
+    records: Records
+    backgrounds: Backgrounds
+    flights: Flights
+    observer: Observer
+
+
+class ModelEngines:
+    """Implements `api.engine_port.Engines` and `adapters.repository.local_models.ModelRunners`.
+
+    Args:
+        open_pool: Starts engines that load these models.
+        end_loading: Called before they start: all models have been tried out.
+        crashes: Requests that ended their engine.
+
+    Attributes:
+        here: False: the models do not run in this process.
+    """
+
+    here = False
+
+    def __init__(
+        self,
+        open_pool: Callable[[tuple[EngineModelFolder, ...]], EnginePool],
+        end_loading: Callable[[], None],
+        crashes: CrashLog,
+    ) -> None:
+        self._open_pool, self._end_loading, self._crashes = open_pool, end_loading, crashes
+        self._lock = threading.Lock()
+        self._pool: EnginePool | None = None
+        self._parts: StoredParts | None = None
+        self._begun = self._closed = False
+
+    @property
+    def up(self) -> int:
+        """How many engines can take work."""
+        return self._pool.up if self._pool else 0
+
+    def connect(self, parts: StoredParts) -> None:
+        """Sets what the server keeps for the engines, before the first request."""
+        self._parts = parts
+
+    def start(self, models: Mapping[ModelFolder, ModelRecord]) -> None:
+        """See `ModelRunners`. Without models there are no engines."""
+        folders = (
+            EngineModelFolder(record.name, folder.path, record.digest) for folder, record in models.items()
+        )
+        self._end_loading()
+        with self._lock:
+            if models and not self._closed:
+                self._pool = self._open_pool(tuple(folders))
+            self._begun = True
+
+    def ready(self) -> bool:
+        """See `ModelRunners`."""
+        return self._begun and (self._pool is None or self._pool.up > 0)
+
+    def close(self) -> None:
+        """Ends the engines."""
+        with self._lock:
+            self._closed = True
+            pool = self._pool
+        if pool:
+            pool.close()
+
+    def take(self, record: ModelRecord) -> bool:
+        """See `Engines`."""
+        return self._pool is not None and record.info is not None and record.endpoint is None
+
+    def run(self, request: EngineRequest, record: ModelRecord, deadline: Deadline) -> bytes:
+        """See `Engines`."""
+        return self._run(request, hashlib.sha256(request.content).hexdigest(), record, deadline)
+
+    def explain_row(self, request: ExplainRequest, record: ModelRecord, deadline: Deadline) -> Explanation:
+        """See `Engines`."""
+        return read_explanation(self._run(request, "", record, deadline))
+
+    def score_rows(self, request: ScoreRequest, record: ModelRecord, deadline: Deadline) -> ScoreResult:
+        """See `Engines`."""
+        return read_scores(self._run(request, "", record, deadline))
+
+    def _run(
+        self,
+        request: EngineRequest | ExplainRequest | ScoreRequest,
+        identity: str,
+        record: ModelRecord,
+        deadline: Deadline,
+    ) -> bytes:
+        """Returns the encoded answer. `identity` tells a request that has crashed from others; empty if unknown."""
+        facts = structlog.contextvars.get_contextvars()
+        task = ModelEngineTask(request, record.name, record.digest, facts).pack()
+        key = f"{record.digest}:{identity}" if identity else ""
+        self._crashes.check(key)
+        try:
+            outcome = self._until_led(task, record.digest, deadline)
+        except EngineLost as lost:
+            self._crashes.note(key, lost)
+            if lost.exit.reason is ExitReason.OVERRAN:
+                text = f"the deadline passed, and the model did not stop: {lost.message}"
+                raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+            raise
+        if outcome.error:
+            raise outcome.error.error()
+        return outcome.answer
+
+    def _until_led(self, task: bytes, digest: str, deadline: Deadline) -> TaskOutcome:
+        """Sends the task, and again whenever another request that works on the same answer has ended."""
+        pool, parts = self._pool, self._parts
+        if pool is None or parts is None:
+            raise RuntimeError("engines were not started")
+        while True:
+            with ExitStack() as flights:
+                answers = QuestionAnswers(parts, flights)
+                content = pool.call(task, deadline, answers.reply)
+                outcome = _read(content)
+                if not outcome.busy:
+                    _settle(parts, outcome, digest)
+                    return outcome
+            try:
+                with parts.flights.lead(outcome.busy, deadline):
+                    pass
+            except DeadlinePassed:
+                text = "the deadline passed while another request worked on the same answer"
+                raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+
+
+class QuestionAnswers:
+    """Answers the questions of one task. `flights` holds the answers that it works on until the task has ended."""
+
+    def __init__(self, parts: StoredParts, flights: ExitStack) -> None:
+        self._parts, self._flights = parts, flights
+
+    def reply(self, content: bytes) -> bytes:
+        """Returns the reply to a question. Raises FormInvalid."""
+        kind, argument = read_question(content)
+        try:
+            return self._find(kind, argument)
+        except SequelaError as error:
+            return error_reply(error)
+
+    def _find(self, kind: Question, argument: str) -> bytes:
+        match kind:
+            case Question.LEAD:
+                return self._lead(argument)
+            case Question.RECORD:
+                return record_reply(self._parts.records.get(argument))
+            case Question.BACKGROUND:
+                return _background(self._parts.backgrounds.get(argument).background)
+            case Question.BACKGROUND_DIGEST:
+                return _background(self._parts.backgrounds.by_digest(argument))
+
+    def _lead(self, key: str) -> bytes:
+        try:
+            self._flights.enter_context(self._parts.flights.lead(key, Deadline(0.0)))
+        except DeadlinePassed:
+            return Reply.BUSY.value
+        try:
+            return record_reply(self._parts.records.answer(key))
+        except StoreDown:
+            return Reply.NOTHING.value
+
+
+def _read(content: bytes) -> TaskOutcome:
+    try:
+        return TaskOutcome.unpack(content)
+    except FormInvalid as error:
+        _log.error("engine answer refused", detail=str(error))
+        text = "the process that runs the model gave an answer that cannot be right"
+        raise Unavailable("ENGINE_ANSWER_INVALID", text) from None
+
+
+def _settle(parts: StoredParts, outcome: TaskOutcome, digest: str) -> None:
+    """Stores what an engine made, and tells the observers."""
+    outcome.telemetry.tell(parts.observer)
+    for background in outcome.backgrounds:
+        parts.backgrounds.remember(background)
+    for kept in outcome.records:
+        if kept.record.summary.model_digest != digest:
+            _log.error("engine answer refused", detail="an explanation of another model")
+            continue
+        try:
+            parts.records.add(kept.record, kept.body, kept.answer_key)
+        except StoreDown:
+            parts.observer.notice(ExplanationNotKept())
+
+
+def _background(background: Background) -> bytes:
+    return Reply.FOUND.value + encode_background(background)

@@ -1,0 +1,120 @@
+"""The process of an engine: loads the operator's models, and answers requests with them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import structlog
+
+from sequela.adapters import logs
+from sequela.adapters.onnx.loader import Loader
+from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.repository.model_files import read_model
+from sequela.adapters.store.explanations import ExplanationStore
+from sequela.adapters.trace_files.tracer import FileTracer
+from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.worker_pool import WorkerPool
+from sequela.engines.channel import Ask, Channel
+from sequela.errors import SequelaError
+from sequela.explain.diagnostics import Diagnostics
+from sequela.explain.limits import Limits
+from sequela.explain.service import Explainer
+from sequela.explain.tracer import NO_TRACE
+from sequela.model_engines.engine_ports import (
+    Busy,
+    CurrentTask,
+    EngineBackgrounds,
+    EngineFlights,
+    EngineModels,
+    EngineObserver,
+    EngineRecords,
+    TaskConnection,
+)
+from sequela.model_engines.error_form import ErrorForm
+from sequela.model_engines.operations import answer as answer_request
+from sequela.model_engines.outcomes import TaskOutcome
+from sequela.model_engines.tasks import EngineModelFolder, ModelEngineConfig, ModelEngineTask
+
+_log = structlog.get_logger(__name__)
+
+
+def serve(config: bytes, channel: Channel) -> None:
+    """Loads the models, and works on tasks until the server ends the process."""
+    given: ModelEngineConfig = pickle.loads(config)  # noqa: S301 the server sent it
+    logs.configure(given.log_level)
+    structlog.contextvars.bind_contextvars(engine=os.getpid())
+    engine = ModelEngine(given)
+    channel.serve(b"", engine.handle)
+
+
+class ModelEngine:
+    """Answers one request at a time."""
+
+    def __init__(self, config: ModelEngineConfig) -> None:
+        self._limits = config.limits
+        self._task = CurrentTask()
+        observer = EngineObserver(self._task)
+        models = EngineModels(_load_all(config), self._task)
+        records = EngineRecords(self._task)
+        self._explainer = Explainer(
+            models,
+            EngineBackgrounds(self._task),
+            ExplanationStore(records, observer, config.explanation_ttl),
+            observer,
+            config.limits,
+            WorkerPool(1),
+            diagnostics=_diagnostics(config),
+            flights=EngineFlights(self._task),
+        )
+
+    def handle(self, content: bytes, ask: Ask, deadline: Deadline) -> bytes:
+        """Works on one task."""
+        task: ModelEngineTask = pickle.loads(content)  # noqa: S301 the server sent it
+        connection = TaskConnection(ask, task.name, task.digest)
+        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection):
+            return _outcome(self._explainer, task, self._limits, deadline, connection).pack()
+
+
+def _outcome(
+    explainer: Explainer,
+    task: ModelEngineTask,
+    limits: Limits,
+    deadline: Deadline,
+    connection: TaskConnection,
+) -> TaskOutcome:
+    answer, error = b"", None
+    try:
+        answer = answer_request(explainer, task.request, limits, deadline)
+    except Busy as busy:
+        # The server sends the task again when the other request has ended, so nothing has happened yet.
+        return TaskOutcome(busy=busy.key)
+    except SequelaError as raised:
+        error = ErrorForm.of(raised)
+    return TaskOutcome(
+        answer, error, "", connection.telemetry, tuple(connection.records), tuple(connection.backgrounds)
+    )
+
+
+def _load_all(config: ModelEngineConfig) -> dict[str, OnnxModel]:
+    """Returns the models by digest. The server has loaded each of them before, in a process that may crash."""
+    loader = Loader(config.limits, config.model_threads, config.provider)
+    models = {}
+    for folder in config.models:
+        try:
+            model = _load(folder, loader)
+        except (SequelaError, OSError) as error:
+            _log.error("model failed to load", model=folder.name, detail=str(error))
+            continue
+        models[model.info.digest] = model
+    return models
+
+
+def _load(folder: EngineModelFolder, loader: Loader) -> OnnxModel:
+    return loader.load(folder.name, read_model(Path(folder.path), loader.limits.max_model_bytes))
+
+
+def _diagnostics(config: ModelEngineConfig) -> Diagnostics:
+    tracer = FileTracer(config.trace_dir, config.trace_bytes) if config.trace_dir else NO_TRACE
+    return Diagnostics(tracer, config.execution)

@@ -1,0 +1,35 @@
+"""Answers a request in an engine: reads it, and encodes the answer."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from sequela.api.engine_port import EngineOperation, EngineRequest
+from sequela.api.grpc.message_work import explain_answer, item_answer, read_explain, read_score, score_answer
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.limits import Limits
+from sequela.explain.request import ExplainRequest, ScoreRequest
+from sequela.explain.service import Explainer
+from sequela.model_engines.row_answers import pack_explanation, pack_scores
+
+
+def answer(
+    explainer: Explainer,
+    request: EngineRequest | ExplainRequest | ScoreRequest,
+    limits: Limits,
+    deadline: Deadline,
+) -> bytes:
+    """Returns the encoded answer. Raises as the explainer does."""
+    match request:
+        case EngineRequest(EngineOperation.EXPLAIN, content):
+            return explain_answer(explainer.explain(read_explain(content, limits), deadline))
+        case EngineRequest(EngineOperation.EXPLAIN_ITEM, content):
+            return item_answer(explainer.explain(read_explain(content, limits), deadline))
+        case EngineRequest(EngineOperation.SCORE, content):
+            return score_answer(explainer.score(read_score(content, limits), deadline))
+        case ExplainRequest():
+            return pack_explanation(explainer.explain(request, deadline))
+        case ScoreRequest():
+            return pack_scores(explainer.score(request, deadline))
+        case other:
+            assert_never(other)  # type: ignore[arg-type]

@@ -1,0 +1,76 @@
+"""What an engine is started with, and what it is asked to do. Only the server sends these, so they may be pickled."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sequela.adapters.onnx.provider import ExecutionProvider
+from sequela.api.engine_port import EngineRequest
+from sequela.explain.evaluate.choose_execution import ExecutionKind
+from sequela.explain.limits import Limits
+from sequela.explain.request import ExplainRequest, ScoreRequest
+
+
+@dataclass(frozen=True, slots=True)
+class EngineModelFolder:
+    """A model of the repository: its name, its folder, and its digest when the server started."""
+
+    name: str
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEngineConfig:
+    """What an engine needs of the settings.
+
+    Attributes:
+        limits: The limits of requests and models.
+        models: The models to load.
+        model_threads: The threads that one call of a model may use.
+        provider: What models run on.
+        explanation_ttl: How long an explanation is kept, in seconds.
+        trace_dir: Where to record explanations; None to record none.
+        trace_bytes: The largest size of the arrays of one record.
+        execution: The execution to use; None to choose automatically.
+        log_level: The lowest level that is logged.
+    """
+
+    limits: Limits
+    models: tuple[EngineModelFolder, ...] = ()
+    model_threads: int = 1
+    provider: ExecutionProvider = ExecutionProvider.CPU
+    explanation_ttl: float = 0.0
+    trace_dir: Path | None = None
+    trace_bytes: int = 0
+    execution: ExecutionKind | None = None
+    log_level: str = "info"
+
+    def pack(self) -> bytes:
+        """Returns the configuration as bytes."""
+        return pickle.dumps(self)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelEngineTask:
+    """One request.
+
+    Attributes:
+        request: The request: bytes with what to do with them, or one that came by another protocol.
+        name: The name of the model, `models/m/versions/v`. The engine does not look at the reference in the request.
+        digest: The model's digest.
+        facts: What the log lines of the engine repeat, such as the request's id.
+    """
+
+    request: EngineRequest | ExplainRequest | ScoreRequest
+    name: str
+    digest: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def pack(self) -> bytes:
+        """Returns the task as bytes."""
+        return pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL)

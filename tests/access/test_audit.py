@@ -1,0 +1,111 @@
+"""The audit log: its lines, and what happens to its file."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import httpx
+import pytest
+from credential_files import bearer, code_of, tokens_by_role
+from sequela.access.audit import AuditEntry, AuditFile
+from sequela_proto.v1 import sequela_pb2 as pb
+from serving import Serving, embedded
+
+ENTRY = AuditEntry("client", "s/Method", "models/m", "OK", "", "id-1")
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_file_that_is_moved_is_made_anew(tmp_path: Path) -> None:
+    """As `logrotate` does, without a signal. No line is lost, and only the owner can read them."""
+    path, lost = tmp_path / "audit.log", list[int]()
+    audit = AuditFile(path, lambda: lost.append(1))
+    audit(ENTRY)
+    path.rename(tmp_path / "audit.log.1")
+    audit(ENTRY)
+    audit(ENTRY)
+    audit.close()
+    assert [len(lines(tmp_path / name)) for name in ("audit.log.1", "audit.log")] == [1, 2]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert lost == []
+
+
+def test_names_cannot_forge_lines(tmp_path: Path) -> None:
+    """A caller's line breaks are escaped."""
+    audit = AuditFile(tmp_path / "audit.log", lambda: None)
+    audit(AuditEntry("client", "s/Method", 'm"}\n{"caller": "admin"', "OK", "", "id"))
+    audit.close()
+    assert [each["caller"] for each in lines(tmp_path / "audit.log")] == ["client"]
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """The lines are counted, and writing goes on as soon as it can."""
+    folder, lost = tmp_path / "logs", list[int]()
+    folder.mkdir()
+    audit = AuditFile(folder / "audit.log", lambda: lost.append(1))
+    folder.rename(tmp_path / "moved")
+    audit(ENTRY)
+    audit(ENTRY)
+    assert len(lost) == 2
+    folder.mkdir()
+    audit(ENTRY)
+    audit.close()
+    assert len(lines(folder / "audit.log")) == 1
+    with pytest.raises(OSError, match="none"):
+        AuditFile(tmp_path / "none" / "audit.log", lambda: None)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk(tmp_path: Path) -> None:
+    """The request goes on."""
+    lost = list[int]()
+    os.symlink("/dev/full", tmp_path / "audit.log")
+    audit = AuditFile(tmp_path / "audit.log", lambda: lost.append(1))
+    audit(ENTRY)
+    audit.close()
+    assert lost == [1]
+
+
+def test_the_lines_of_a_server(tmp_path: Path) -> None:
+    """Who, what, about what, with what outcome: for good and refused calls of both doors, and none for probes."""
+    tokens, path = tokens_by_role(tmp_path / "tokens.txt"), tmp_path / "audit.log"
+    with Serving(embedded(tokens=tmp_path / "tokens.txt", audit_log=path)) as server:
+        read = bearer(tokens["read"])
+        server.models.ListModels(pb.ListModelsRequest(), metadata=(*read, ("x-request-id", "one")))
+        name = pb.GetExplanationRequest(name="explanations/e")
+        code_of(lambda: server.explanations.GetExplanation(name, metadata=read))
+        reference = pb.ScoreRequest(model=pb.ModelReference(name="m"))
+        code_of(lambda: server.explanations.Score(reference, metadata=read))
+        code_of(lambda: server.explanations.Score(reference))
+        url = f"http://{server.bound.http}"
+        httpx.get(f"{url}/v2/models/m/ready", headers={**dict(read), "x-request-id": "two"})
+        httpx.get(f"{url}/v2/models/m/ready")
+        httpx.get(f"{url}/healthz")
+        httpx.get(f"{url}/v2/health/live")
+    found = [tuple(each.values())[1:6] for each in lines(path)]
+    assert found == [
+        ("client-read", "sequela.v1.ModelService/ListModels", "", "OK", ""),
+        (
+            "client-read",
+            "sequela.v1.ExplanationService/GetExplanation",
+            "explanations/e",
+            "NOT_FOUND",
+            "EXPLANATION_NOT_FOUND",
+        ),
+        (
+            "client-read",
+            "sequela.v1.ExplanationService/Score",
+            "",
+            "PERMISSION_DENIED",
+            "METHOD_NOT_PERMITTED",
+        ),
+        ("", "sequela.v1.ExplanationService/Score", "", "UNAUTHENTICATED", "CREDENTIALS_MISSING"),
+        ("client-read", "GET /v2/models/{name}/ready", "m", "404", "MODEL_NOT_FOUND"),
+        ("", "GET /v2/models/{name}/ready", "", "401", "CREDENTIALS_MISSING"),
+    ]
+    assert [lines(path)[at]["request_id"] for at in (0, 4)] == ["one", "two"]

@@ -1,0 +1,137 @@
+"""Leases of every backend, and what replicas compute once with them."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import pytest
+from adapters.store.backends import redis_server, store, three_nodes, valkey_server
+from adapters.store.redis_stores import connected
+from adapters.store.store_samples import Heard, explanation, kept_sequence
+from redis_server import RedisServer, eventually, fragile_redis
+from sequela.adapters.store.explanations import ExplanationStore
+from sequela.adapters.store.ports import Store
+from sequela.adapters.store.redis.backend import redis_store
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
+from sequela.concurrency.replica_flights import ReplicaFlights
+from sequela.errors import Cancelled
+from sequela.explain.explanation import Explanation
+
+__all__ = ["fragile_redis", "redis_server", "store", "three_nodes", "valkey_server"]
+
+
+def test_one_holds_a_lease_at_a_time(store: Store) -> None:
+    """Until it is given back; another key is another lease."""
+    token = store.leases.take("key", 60.0)
+    assert token
+    assert store.leases.held("key")
+    assert store.leases.take("key", 60.0) is None
+    assert store.leases.take("other", 60.0)
+    store.leases.release("key", token)
+    assert not store.leases.held("key")
+    assert store.leases.take("key", 60.0) not in (None, token)
+
+
+def test_a_lease_ends_by_itself(store: Store) -> None:
+    """And its former holder cannot give back what another one holds by then."""
+    former = store.leases.take("key", 0.05)
+    eventually(lambda: not store.leases.held("key"))
+    assert store.leases.take("key", 60.0)
+    store.leases.release("key", former)
+    assert store.leases.held("key")
+    store.leases.release("unknown", "token")
+
+
+class Replica:
+    """What the explainer does with an answer, on a connection of its own. `compute` counts its calls in `computed`."""
+
+    def __init__(self, server: RedisServer, namespace: str) -> None:
+        self.store = redis_store(connected(server, namespace=namespace))
+        self.explanations = ExplanationStore(self.store.records, Heard())
+        self.flights = ReplicaFlights(self.store.leases)
+        self.computed = 0
+
+    def explain(
+        self, deadline: Deadline, compute: Callable[[], Explanation] = lambda: explanation(1)
+    ) -> Explanation:
+        with self.flights.lead("key", deadline):
+            found = self.explanations.answer("key")
+            if found is None:
+                self.computed += 1
+                found = compute()
+                self.explanations.keep("key", found, kept_sequence(), datetime.now(UTC))
+            return found
+
+
+@pytest.fixture
+def replicas(redis_server: RedisServer, request: pytest.FixtureRequest) -> Iterator[list[Replica]]:
+    """Two replicas on one Redis."""
+    made = [Replica(redis_server, f"{request.node.name}:") for _ in range(2)]
+    yield made
+    for each in made:
+        each.store.close()
+
+
+def test_two_replicas_compute_an_answer_once(replicas: list[Replica]) -> None:
+    """Eight callers of each ask at the same time; all get the same answer."""
+    start = threading.Barrier(16)
+
+    def compute() -> Explanation:
+        time.sleep(0.1)  # longer than it takes the others to ask
+        return explanation(1)
+
+    def ask(number: int) -> Explanation:
+        start.wait()
+        return replicas[number % 2].explain(Deadline(60), compute)
+
+    with ThreadPoolExecutor(16) as callers:
+        answers = list(callers.map(ask, range(16)))
+    assert sum(each.computed for each in replicas) == 1
+    assert all(each == answers[0] for each in answers)
+
+
+def test_a_waiter_computes_if_the_holder_fails_or_dies(replicas: list[Replica]) -> None:
+    """At once if it fails; when its lease ends, if it dies without a word."""
+    first, second = replicas
+
+    def fail() -> Explanation:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        first.explain(Deadline(60), fail)
+    assert not first.store.leases.held("key")
+    assert first.store.leases.take("key", 0.2)  # and dies
+    assert second.explain(Deadline(60)) == explanation(1)
+    assert second.computed == 1
+
+
+def test_nobody_waits_longer_than_he_can(replicas: list[Replica]) -> None:
+    """Half of his time, then he computes; not at all if he only asks whether it is free, or has cancelled."""
+    first, second = replicas
+    token = first.store.leases.take("key", 3600.0)
+    assert second.explain(Deadline(0.2)) == explanation(1)
+    assert second.computed == 1
+    assert first.store.leases.held("key")  # it was not his to give back
+    with pytest.raises(DeadlinePassed), second.flights.lead("key", Deadline(0.0)):
+        raise AssertionError
+    cancelled = Deadline(math.inf)
+    threading.Timer(0.05, cancelled.cancel).start()
+    with pytest.raises(Cancelled), second.flights.lead("key", cancelled):
+        raise AssertionError
+    first.store.leases.release("key", token)
+    with second.flights.lead("key", Deadline(0.0)):
+        assert first.store.leases.held("key")
+
+
+def test_without_redis_everybody_computes(fragile_redis: RedisServer) -> None:
+    """A lease that cannot be taken or given back stops nobody."""
+    replica = Replica(fragile_redis, "down:")
+    with replica.flights.lead("key", Deadline(60)):
+        fragile_redis.stop()
+    assert replica.explain(Deadline(60)) == explanation(1)
+    replica.store.close()

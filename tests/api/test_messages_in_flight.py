@@ -1,0 +1,196 @@
+"""Messages that are half sent, or held, take bounded memory and bounded time, all calls together."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import grpc
+import pytest
+from api.made import Gate
+from api.rpc_calls import explain_request, register
+from api.test_operations import sample
+from half_messages import FIRST_WINDOW, HalfCall
+from redis_server import eventually
+from sequela.api import message_budget
+from sequela.api.message_budget import MessageBudget
+from sequela.errors import OutOfTime, Overloaded
+from sequela.explain.ports import Observers
+from sequela_proto.v1 import sequela_pb2 as pb
+from serving import PATIENCE, Serving, embedded
+
+SIZE = 1 << 20
+EXPLAIN = "/sequela.v1.ExplanationService/Explain"
+REGISTER = "/sequela.v1.ModelService/RegisterModel"
+CHECK = "/grpc.health.v1.Health/Check"
+
+
+@pytest.fixture
+def server() -> Iterator[Serving]:
+    """A server with room for two messages of a mebibyte, which waits for them for ten seconds."""
+    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=2 * SIZE, upload_timeout=10.0)
+    with Serving(settings) as server:
+        yield server
+
+
+def list_models(server: Serving) -> grpc.StatusCode:
+    try:
+        server.models.ListModels(pb.ListModelsRequest(), timeout=PATIENCE)
+    except grpc.RpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+@pytest.mark.parametrize("method", [EXPLAIN, REGISTER])
+def test_no_more_than_the_budget_is_accepted_of_half_sent_messages(
+    server: Serving, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two are read; of the others, the server takes what HTTP/2 always allows and no byte more."""
+    monkeypatch.setattr(message_budget, "PATIENCE_SECONDS", PATIENCE)
+    with ExitStack() as stack:
+        calls = [stack.enter_context(HalfCall(server, method, SIZE - 100)) for _ in range(5)]
+        sent = sorted(call.send(SIZE, seconds=0.3) for call in calls)
+        assert sent[3:] == [SIZE - 96] * 2
+        assert sent[2] <= FIRST_WINDOW
+
+
+def test_slow_messages_make_room_for_others(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half-sent ones hold every place. A call that waits gets the place of the oldest, which is told so."""
+    monkeypatch.setattr(message_budget, "PATIENCE_SECONDS", 0.3)
+    with HalfCall(server, EXPLAIN, SIZE - 100) as oldest, HalfCall(server, EXPLAIN, SIZE - 100) as other:
+        oldest.send(SIZE)
+        other.send(SIZE)
+        assert list_models(server) == grpc.StatusCode.OK
+        oldest.wait_ended()
+        assert list_models(server) == grpc.StatusCode.OK
+    assert sample(server, "sequela_requests_rejected_total", where="messages", reason="MESSAGE_TOO_SLOW")
+
+
+def test_health_checks_do_not_wait_for_messages(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have places of their own."""
+    monkeypatch.setattr(message_budget, "PATIENCE_SECONDS", PATIENCE)
+    with HalfCall(server, EXPLAIN, SIZE - 100) as one, HalfCall(server, EXPLAIN, SIZE - 100) as other:
+        one.send(SIZE)
+        other.send(SIZE)
+        with pytest.raises(grpc.RpcError) as caught:
+            server.models.ListModels(pb.ListModelsRequest(), timeout=0.3)
+        assert caught.value.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        check = server.channel.unary_unary(CHECK)
+        assert check(b"", timeout=PATIENCE) == b"\x08\x01"
+
+
+@pytest.mark.parametrize("timeout", ["", "9999999H"])
+@pytest.mark.parametrize("method", [EXPLAIN, REGISTER])
+def test_unfinished_messages_end_and_give_their_bytes_back(method: str, timeout: str) -> None:
+    """After `upload_timeout`, whatever the caller's deadline: the call ends, and the next message has all the room."""
+    with Serving(
+        embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=SIZE, upload_timeout=0.3)
+    ) as server:
+        with HalfCall(server, method, SIZE - 100, timeout) as call:
+            call.send(SIZE)
+            call.wait_ended()
+        assert list_models(server) == grpc.StatusCode.OK
+
+
+def test_an_upload_must_be_whole_in_time() -> None:
+    """A model whose chunks arrive one by one keeps them all, so the whole of it has one time."""
+
+    def chunks() -> Iterator[pb.RegisterModelRequest]:
+        yield pb.RegisterModelRequest(header=pb.RegisterModelHeader(name="m"))
+        while server.bound:
+            yield pb.RegisterModelRequest(onnx_chunk=b"0")
+            leaving.wait(0.05)
+
+    leaving = threading.Event()
+    with Serving(embedded(upload_timeout=0.4)) as server:
+        with pytest.raises(grpc.RpcError) as caught:
+            server.models.RegisterModel(chunks(), timeout=PATIENCE)
+        assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "--upload-timeout" in caught.value.details()
+
+
+def test_messages_that_are_worked_on_count_too() -> None:
+    """A held message leaves no room for another of the largest size, until its call has ended."""
+    gate = Gate()
+    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=SIZE + 10, upload_timeout=0.3)
+    with Serving(settings, explainer=gate) as server, ThreadPoolExecutor(1) as threads:
+        register(server, "gru")
+        asked = explain_request(model=pb.ModelReference(name="gru"))
+        held = threads.submit(server.explanations.Explain, asked, timeout=PATIENCE)
+        assert gate.begun.acquire(timeout=PATIENCE)
+        with pytest.raises(grpc.RpcError) as caught:
+            server.models.ListModels(pb.ListModelsRequest(), timeout=PATIENCE)
+        assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "--max-message-bytes-in-flight" in caught.value.details()
+        gate.open.set()
+        assert held.result().explanation
+        eventually(lambda: list_models(server) == grpc.StatusCode.OK)
+
+
+def budget(places: int) -> MessageBudget:
+    return MessageBudget(places * 100, 100, Observers(()))
+
+
+def test_places_are_given_in_order_and_given_back() -> None:
+    """Many messages through two places: all are read, never more than two at a time, and nothing is left over."""
+    reading, most = 0, 0
+
+    async def message() -> bytes:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0.001)
+        reading -= 1
+        return b"x" * 10
+
+    async def call(shared: MessageBudget) -> None:
+        with shared.share() as share:
+            await shared.read(share, message, asyncio.get_running_loop().time() + PATIENCE)
+
+    async def run() -> MessageBudget:
+        shared = budget(2)
+        await asyncio.gather(*(call(shared) for _ in range(40)))
+        return shared
+
+    assert asyncio.run(run()).used_bytes == 0
+    assert 1 <= most <= 2
+
+
+def test_a_message_that_never_comes_ends_in_time() -> None:
+    """OutOfTime for the one that is read, Overloaded for the one that waits; both give back what they took."""
+
+    async def never() -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def call(shared: MessageBudget, seconds: float) -> None:
+        with shared.share() as share:
+            await shared.read(share, never, asyncio.get_running_loop().time() + seconds)
+
+    async def run() -> tuple[list[BaseException | None], int]:
+        shared = budget(1)
+        found = await asyncio.gather(call(shared, 0.2), call(shared, 0.1), return_exceptions=True)
+        return found, shared.used_bytes
+
+    found, left = asyncio.run(run())
+    assert [type(each) for each in found] == [OutOfTime, Overloaded]
+    assert left == 0
+
+
+def test_a_message_larger_than_the_budget_is_read_if_it_is_alone() -> None:
+    """A budget below one message does not stop the server."""
+
+    async def run() -> int:
+        shared = MessageBudget(10, 100, Observers(()))
+
+        async def message() -> bytes:
+            return b"x" * 50
+
+        with shared.share() as share:
+            await shared.read(share, message, asyncio.get_running_loop().time() + PATIENCE)
+            return shared.used_bytes
+
+    assert asyncio.run(run()) == 50

@@ -1,0 +1,31 @@
+"""What is left when the front ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from engines.pools_of_engines import alive
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
+def test_no_process_outlives_the_front(number: signal.Signals) -> None:
+    """However it ends: the forkserver sees its socket close, and the kernel ends the engines with the forkserver."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    with subprocess.Popen(
+        [sys.executable, "-m", "engines.front"], stdout=subprocess.PIPE, text=True, env=environment
+    ) as front:
+        assert front.stdout
+        pids = [int(each) for each in front.stdout.readline().split()]
+        assert len(pids) == 5
+        assert all(map(alive, pids))
+        front.send_signal(number)
+        front.wait()
+        end = time.monotonic() + 10
+        while any(map(alive, pids)) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert not [pid for pid in pids if alive(pid)]

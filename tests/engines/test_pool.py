@@ -1,0 +1,375 @@
+"""Pools of engines: deadlines, questions, replacement, and what they leave behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from engines.pools_of_engines import SANDBOXED, TRUSTED, Listener, alive, call, open_files, running, upper
+from sequela.concurrency.deadline import Deadline
+from sequela.engines import fork_client, places
+from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
+from sequela.engines.frames import FrameTooLong
+from sequela.engines.pool import EnginePool
+from sequela.errors import Cancelled, InvalidInput, OutOfTime, Unavailable
+
+LAZY = replace(SANDBOXED, sandboxed=False, memory_bytes=0)
+SOON_SECONDS = 5.0  # on a machine that is busy with other tests
+
+
+def test_tasks_and_questions_are_bytes() -> None:
+    """Empty ones, long ones, and any bytes at all."""
+    with running() as pool:
+        assert pool.call(b"echo ", Deadline(), upper) == b""
+        long = b"echo " + bytes(range(1, 127)) * 100_000
+        assert pool.call(long, Deadline(60), upper) == long[5:]
+        assert call(pool, "question a bc") == "A|BC"
+        assert pool.call(b"question x", Deadline(), lambda _: b"\x00" * 3_000_000) == b"\x00" * 3_000_000
+
+
+def test_the_pool_says_when_engines_are_ready() -> None:
+    """Each of them says what it wants, before its first task."""
+    said: list[bytes] = []
+    listener = Listener()
+    with running(size=3, listener=listener, config=b"c", on_ready=said.append) as pool:
+        listener.wait(lambda: listener.started == 3)
+        assert said == [b"ready:c"] * 3
+        assert pool.up == 3
+    assert pool.up == 0
+    assert [each.reason for each in listener.exits] == [ExitReason.CLOSED] * 3
+
+
+def test_a_lazy_pool_starts_nothing_by_itself() -> None:
+    """It can take tasks all the same."""
+    listener = Listener()
+    with running(limits=LAZY, listener=listener) as pool:
+        assert (pool.up, listener.started) == (2, 0)
+        assert call(pool, "echo x") == "x"
+        assert (pool.up, listener.started) == (2, 1)
+
+
+def change_later(change: Callable[[Deadline], None], seconds: float = 60.0) -> Deadline:
+    """A deadline that another thread changes a little later."""
+    deadline = Deadline(seconds)
+    threading.Timer(0.1, change, [deadline]).start()
+    return deadline
+
+
+@pytest.mark.parametrize(
+    ("deadline", "end"),
+    [
+        (lambda: Deadline(0.1), "DeadlinePassed False"),
+        (lambda: change_later(Deadline.cancel), "Cancelled False"),
+        (lambda: change_later(lambda d: d.hurry(d.now() + 0.1)), "DeadlinePassed True"),
+        (lambda: change_later(lambda d: d.shorten(0.001)), "DeadlinePassed False"),
+    ],
+    ids=["passes", "cancel", "hurry", "shorten"],
+)
+@pytest.mark.parametrize("limits", [TRUSTED, SANDBOXED], ids=["trusted", "sandboxed"])
+def test_the_engine_follows_the_deadline(limits: object, deadline: Callable[[], Deadline], end: str) -> None:
+    """Whatever happens to it while the task is at work. The engine then answers, and lives."""
+    with running(size=1, limits=limits) as pool:  # type: ignore[arg-type]
+        before = call(pool, "pid")
+        start = time.monotonic()
+        assert pool.call(b"obey", deadline(), upper) == end.encode()
+        assert time.monotonic() - start < SOON_SECONDS
+        assert call(pool, "pid") == before
+
+
+def test_a_task_that_ignores_cancellation_is_ended() -> None:
+    """Its caller hears that he cancelled, since the error of the engine would mislead."""
+    listener = Listener()
+    with running(size=1, listener=listener) as pool:
+        call(pool, "echo x")
+        with pytest.raises(Cancelled):
+            pool.call(b"hang", change_later(Deadline.cancel), upper)
+        assert call(pool, "echo next") == "next"
+    assert listener.exits[0].reason is ExitReason.OVERRAN
+
+
+def test_an_engine_is_ended_in_time_though_its_question_takes_long() -> None:
+    """The watcher does not wait for the thread that answers."""
+    listener = Listener()
+    ended: list[float] = []
+
+    def answer(_question: bytes) -> bytes:
+        listener.wait(lambda: bool(listener.exits))
+        ended.append(time.monotonic())
+        return b""
+
+    with running(size=1, listener=listener) as pool:
+        call(pool, "echo x")
+        start = time.monotonic()
+        with pytest.raises(EngineLost) as lost:
+            pool.call(b"question x", Deadline(0.1), answer)
+    assert lost.value.exit.reason is ExitReason.OVERRAN
+    assert ended[0] - start < SOON_SECONDS
+
+
+def test_an_answer_that_fails_is_the_callers_error() -> None:
+    """The engine is told, ends the task, and goes on."""
+
+    def answer(_question: bytes) -> bytes:
+        raise Unavailable("STORE_DOWN", "no store")
+
+    with running(size=1) as pool:
+        before = call(pool, "pid")
+        with pytest.raises(Unavailable, match="no store"):
+            pool.call(b"question x", Deadline(60), answer)
+        assert call(pool, "pid") == before
+
+
+def test_questions_have_a_budget() -> None:
+    """Of their number, and of their bytes."""
+    for limits in (replace(TRUSTED, max_questions=3), replace(TRUSTED, max_question_bytes=3)):
+        with running(size=1, limits=limits) as pool:
+            assert call(pool, "question a b c") == "A|B|C"
+            with pytest.raises(EngineLost, match="questions") as lost:
+                call(pool, "question a b c d")
+            assert lost.value.reason == "ENGINE_ANSWER_INVALID"
+
+
+def test_frames_have_a_limit_on_both_sides() -> None:
+    """A task or an answer that is too long is refused before it is sent; an engine cannot send a longer result."""
+    with running(size=1, limits=replace(TRUSTED, max_frame_bytes=2000)) as pool:
+        before = call(pool, "pid")
+        with pytest.raises(InvalidInput, match="at most 2,000"):
+            call(pool, "echo " + "x" * 3000)
+        with pytest.raises(FrameTooLong, match="at most 2,000"):
+            pool.call(b"question x", Deadline(60), lambda _: b"x" * 3000)
+        with pytest.raises(EngineTaskFailed, match="at most 2,000"):
+            call(pool, "much")
+        assert call(pool, "pid") == before
+
+
+def test_exceptions_of_the_engine_reach_the_caller_as_text() -> None:
+    """Bounded, and with the last lines of the traceback."""
+    with running(size=1) as pool, pytest.raises(EngineTaskFailed, match=r"x{1000}\n$") as failed:
+        call(pool, "fail " + "x" * 100_000)
+    assert len(str(failed.value)) <= 4000
+
+
+def test_an_engine_that_was_killed_is_replaced() -> None:
+    """At once; nobody's model is to blame."""
+    listener = Listener()
+    with running(size=1, listener=listener) as pool:
+        pid = int(call(pool, "pid"))
+        os.kill(pid, signal.SIGKILL)
+        listener.wait(lambda: bool(listener.exits))
+        assert call(pool, "echo again") == "again"
+        assert listener.exits[0].reason is ExitReason.KILLED
+        assert not listener.exits[0].busy
+        with pytest.raises(EngineLost, match="SIGSEGV") as lost:
+            call(pool, "die 11")
+        assert lost.value.exit.busy
+        assert call(pool, "echo again") == "again"
+
+
+def test_the_forkserver_is_replaced_too() -> None:
+    """Its engines end with it, and new ones come from a new one."""
+    listener = Listener()
+    with running(size=2, listener=listener) as pool:
+        listener.wait(lambda: listener.started == 2)
+        engine = int(call(pool, "pid"))
+        process = fork_client.TRUSTED._process
+        assert process is not None
+        os.kill(process._process.pid, signal.SIGKILL)
+        listener.wait(lambda: len(listener.exits) == 2)
+        assert call(pool, "echo again") == "again"
+        listener.wait(lambda: listener.started == 4)
+        assert not alive(engine)
+
+
+def test_engines_that_cannot_start_are_tried_again_less_and_less_often() -> None:
+    """Callers hear of it soon, with the reason in the listener's hands."""
+    listener = Listener()
+    with running("no_such_engine", 1, listener=listener) as pool:
+        with pytest.raises(Unavailable, match="no process that runs models is up"):
+            call(pool, "echo x")
+        assert pool.up == 0
+        assert 3 <= len(listener.exits) <= 12
+        assert "No module named" in listener.exits[0].detail
+    with running("failing_engine", 1, limits=LAZY) as pool:
+        with pytest.raises(EngineLost, match="ValueError: no models"):
+            call(pool, "echo x")
+        with pytest.raises(EngineLost, match="ValueError: no models"):
+            call(pool, "echo x")
+
+
+def test_an_engine_must_be_ready_in_time() -> None:
+    """Otherwise it is ended; the caller does not wait longer than it wants to, either."""
+    late = pytest.raises(EngineLost, match="was not ready in time")
+    with running("late_engine", 1, limits=replace(LAZY, start_seconds=0.1)) as pool, late:
+        call(pool, "echo x")
+    with running("late_engine", 1, limits=LAZY) as pool, pytest.raises(OutOfTime):
+        call(pool, "echo x", seconds=0.1)
+
+
+def in_background(pool: EnginePool, task: str, affinity: str = "") -> threading.Thread:
+    thread = threading.Thread(target=lambda: call(pool, task, 0.5, affinity))
+    thread.start()
+    return thread
+
+
+def test_callers_wait_for_a_free_engine() -> None:
+    """Until their own deadline, or until they are cancelled."""
+    with running(size=1) as pool:
+        call(pool, "echo x")
+        busy = in_background(pool, "obey")
+        while not pool._watcher._watches:
+            time.sleep(0.001)
+        with pytest.raises(OutOfTime, match="before a process"):
+            call(pool, "echo x", 0.1)
+        with pytest.raises(Cancelled):
+            pool.call(b"echo x", change_later(Deadline.cancel), upper)
+        assert call(pool, "echo x") == "x"
+        busy.join()
+
+
+def test_each_affinity_has_engines_of_its_own() -> None:
+    """When all places are taken, the one that was not used for the longest time makes room."""
+    listener = Listener()
+    with running(limits=LAZY, listener=listener) as pool:
+        first, second = call(pool, "pid", affinity="a"), call(pool, "pid", affinity="b")
+        assert first != second
+        assert [call(pool, "pid", affinity=each) for each in "ba"] == [second, first]
+        third = call(pool, "pid", affinity="c")
+        assert third not in (first, second)
+        assert [(each.affinity, each.reason) for each in listener.exits] == [("b", ExitReason.RETIRED)]
+        assert call(pool, "pid", affinity="a") == first
+        pool.retire("a")
+        assert call(pool, "pid", affinity="a") != first
+
+
+def test_affinities_do_not_push_each_other_out_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two in turn, with one place, and two callers each: they wait a little for an engine of their own."""
+    monkeypatch.setattr(places, "PATIENCE_SECONDS", 60.0)
+    listener = Listener()
+    with running(size=1, limits=LAZY, listener=listener) as pool:
+
+        def ask(affinity: str) -> None:
+            for _ in range(50):
+                call(pool, "echo x", affinity=affinity)
+
+        threads = [threading.Thread(target=ask, args=(each,)) for each in "aabb"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert listener.started <= 8
+
+
+def test_closing_ends_everything() -> None:
+    """Calls that run and calls that wait get an error, and no process stays."""
+    problems: list[str] = []
+
+    def ask(task: str) -> None:
+        try:
+            call(pool, task)
+        except Unavailable as error:
+            problems.append(error.reason)
+
+    with running(size=1) as pool:
+        pid = int(call(pool, "pid"))
+        threads = [threading.Thread(target=ask, args=("hang",)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        while len(pool._places._waiters) < 2:
+            time.sleep(0.001)
+        pool.close()
+        for thread in threads:
+            thread.join(10)
+        assert not alive(pid)
+    assert sorted(problems) == ["ENGINE_KILLED", "SHUTTING_DOWN", "SHUTTING_DOWN"]
+    with pytest.raises(Unavailable):
+        call(pool, "echo x")
+
+
+def test_engines_know_nothing_of_the_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its environment, nor its open files."""
+    monkeypatch.setenv("SEQUELA_REDIS_URL", "redis://:secret@host")
+    fork_client.TRUSTED.close()
+    with open(__file__) as _, running(size=1, limits=LAZY) as pool:
+        assert not [name for name in call(pool, "environment").split() if "SEQUELA" in name]
+        files = call(pool, "files").splitlines()
+        assert len(files) == 5
+        assert [each.split(":")[0] for each in files[3:]] == ["socket", "socket"]
+
+
+def test_a_caller_that_is_interrupted_does_not_leave_an_engine_at_work() -> None:
+    """It is ended, and the next caller does not get the answer of the last one."""
+    listener = Listener()
+
+    def answer(_question: bytes) -> bytes:
+        raise KeyboardInterrupt
+
+    with running(size=1, listener=listener) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            pool.call(b"question x", Deadline(60), answer)
+        assert call(pool, "echo next") == "next"
+    assert listener.exits[0].reason is ExitReason.KILLED
+
+
+def test_a_late_fork_is_not_kept() -> None:
+    """The forkserver still imports when the caller gives up; the engine that comes later ends by itself."""
+    fork_client.TRUSTED.close()
+    listener = Listener()
+    with running("slow_import_engine", 1, limits=LAZY, listener=listener) as pool:
+        with pytest.raises(OutOfTime):
+            call(pool, "echo x", 0.2)
+        assert call(pool, "echo x") == "x"
+        process = fork_client.TRUSTED._process
+        assert process is not None
+        assert children(process._process.pid) == [int(call(pool, "pid"))]
+
+
+def test_imports_can_be_paid_for_before() -> None:
+    """A lazy pool then starts its first engine as fast as the others."""
+    fork_client.TRUSTED.close()
+    with running(size=1, limits=LAZY) as pool:
+        pool.prepare()
+        assert fork_client.TRUSTED._process is not None
+        assert call(pool, "echo x") == "x"
+    with running("no_such_engine", 1, limits=LAZY) as pool:
+        pool.prepare()
+        with pytest.raises(EngineLost, match="No module named"):
+            call(pool, "echo x")
+
+
+def test_engines_are_bound_to_cores() -> None:
+    """In turn."""
+    core = min(os.sched_getaffinity(0))
+    with running(size=1, cores=[core]) as pool:
+        assert call(pool, "cores") == f"[{core}]"
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("limits", [TRUSTED, SANDBOXED], ids=["trusted", "sandboxed"])
+def test_replacement_leaves_nothing_behind(count: int, limits: object) -> None:
+    """No open files, no threads, no zombies."""
+    listener = Listener()
+    with running(size=1, limits=limits, listener=listener) as pool:  # type: ignore[arg-type]
+        call(pool, "echo x")
+        server = fork_client.UNTRUSTED if limits is SANDBOXED else fork_client.TRUSTED
+        assert server._process
+        parent = server._process._process.pid
+        before = open_files(), threading.active_count(), len(os.listdir(f"/proc/{parent}/fd"))
+        for _ in range(count):
+            with pytest.raises(EngineLost):
+                call(pool, "leave 0")
+            call(pool, "echo x")
+        assert listener.started == count + 1
+        after = open_files(), threading.active_count(), len(os.listdir(f"/proc/{parent}/fd"))
+        assert all(now <= then for now, then in zip(after, before, strict=True)), (before, after)
+        assert children(parent) == [int(call(pool, "pid"))]
+
+
+def children(pid: int) -> list[int]:
+    """The children of a process that has one thread, zombies too."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(each) for each in file.read().split()]
