@@ -14,7 +14,19 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, beside, endpoint, exact, latency, load, memory, plots, pruning, scaling
+from benchmarks import (
+    accuracy,
+    beside,
+    endpoint,
+    exact,
+    latency,
+    load,
+    memory,
+    plots,
+    pruning,
+    scaling,
+    store,
+)
 from benchmarks.arem.data import AremNotFound
 from benchmarks.beside import say
 from benchmarks.beside_tables import tables
@@ -36,6 +48,7 @@ STUDIES: dict[str, Study] = {
     "endpoint": endpoint.study,
     "bulk": bulk.study,
     "pruning": pruning.study,
+    "store": store.study,
 }
 
 

@@ -1,8 +1,7 @@
 """One connection that all threads share, one after the other.
 
 Two connections that write and checkpoint at the same time lose commits in SQLite 3.7.0 to 3.51.2. One connection
-cannot, and what it does takes far less than a millisecond, apart from the commit. So writes that wait for one commit
-are combined in the next one.
+cannot. What it does for a call takes far less than a millisecond.
 """
 
 from __future__ import annotations
@@ -10,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections import deque
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import structlog
 
@@ -24,35 +23,6 @@ Result = TypeVar("Result")
 Connection = sqlite3.Connection
 
 _log = structlog.get_logger(__name__)
-
-
-class _Write(Generic[Result]):
-    """A write that a thread wants to have done, by itself or by the thread that is writing."""
-
-    def __init__(self, operation: Callable[[Connection], Result]) -> None:
-        self._operation = operation
-        self._result: Result | None = None
-        self.error: BaseException | None = None
-        self.done = False
-
-    def run(self, connection: Connection) -> None:
-        """Does the work. If it fails, only its own changes are undone."""
-        connection.execute("SAVEPOINT write")
-        try:
-            self._result = self._operation(connection)
-        except BaseException as error:
-            self.error = error
-            # A full disk may have ended the whole transaction, and then there is no savepoint any more.
-            if connection.in_transaction:
-                connection.execute("ROLLBACK TO write")
-        if connection.in_transaction:
-            connection.execute("RELEASE write")
-
-    def result(self) -> Result:
-        """Returns what the operation returned, or raises its error."""
-        if self.error is not None:
-            raise self.error
-        return self._result  # type: ignore[return-value]  # it was set, since there is no error
 
 
 class Database:
@@ -67,68 +37,55 @@ class Database:
         self._connection = connection
         self._observer = observer
         self._lock = threading.Lock()
-        self._waiting: deque[_Write[Any]] = deque()
-        self._down = ""
+        self._failure = ""
         # Stores in memory are often just dropped, and Python warns about connections that nobody closed.
         self._close = weakref.finalize(self, connection.close)
 
     def read(self, operation: Callable[[Connection], Result]) -> Result:
         """Runs an operation that changes nothing. Raises StoreDown."""
-        with self._lock:
-            try:
-                return operation(self._connection)
-            except sqlite3.Error as error:
-                raise self._failure(error) from error
+        with self._lock, self._reported():
+            return operation(self._connection)
 
     def write(self, operation: Callable[[Connection], Result]) -> Result:
-        """Runs an operation that changes something, in a transaction, and returns when it is committed.
+        """Runs an operation that changes something in a transaction, and returns when it is committed.
 
-        The operation is undone if it raises. Raises StoreDown, and what the operation raises.
+        If the operation raises, it is undone. Raises StoreDown, and what the operation raises.
         """
-        write = _Write(operation)
-        self._waiting.append(write)
-        with self._lock:
-            # The thread that had the lock before may have done it already.
-            if not write.done:
-                self._commit([self._waiting.popleft() for _ in range(len(self._waiting))])
-        return write.result()
+        with self._lock, self._reported():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = operation(self._connection)
+                self._connection.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+            # Only a write shows that the file can be written: reads succeed on a full disk.
+            if self._failure:
+                self._failure = ""
+                self._observer.notice(StoreState(True))
+            return result
 
     def close(self) -> None:
         """Closes the connection. Later calls raise StoreDown."""
         with self._lock:
             self._close()
 
-    def _commit(self, writes: list[_Write[Any]]) -> None:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for write in writes:
-                write.run(self._connection)
-            self._connection.execute("COMMIT")
-        except BaseException as error:
-            self._roll_back()
-            for write in writes:
-                write.error = write.error or error
-        for write in writes:
-            if isinstance(write.error, sqlite3.Error):
-                write.error = self._failure(write.error)
-            write.done = True
-        if self._down and not any(isinstance(write.error, StoreDown) for write in writes):
-            self._down = ""
-            self._observer.notice(StoreState(True))
-
     def _roll_back(self) -> None:
         try:
+            # SQLite may have ended the transaction itself, as it does when the disk is full.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             _log.error("store not rolled back", detail=str(error))
 
-    def _failure(self, error: sqlite3.Error) -> StoreDown:
-        detail = f"{type(error).__name__}: {error}"
-        if detail != self._down:  # otherwise every call would be reported
-            self._down = detail
-            self._observer.notice(StoreState(False, detail))
-        # Callers do not learn about files and disks of the server.
-        failure = StoreDown("its file cannot be read or written")
-        failure.__cause__ = error
-        return failure
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            detail = f"{type(error).__name__}: {error}"
+            if detail != self._failure:  # otherwise every call would be reported
+                self._failure = detail
+                self._observer.notice(StoreState(False, detail))
+            # Callers do not learn about files and disks of the server.
+            raise StoreDown("its file cannot be read or written") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 import time
@@ -25,6 +26,9 @@ SCANNED_PER_PAGE = 20_000
 
 UPKEEP_EVERY = 64
 """Writes between two looks at what has expired and at the size of the file."""
+
+PAUSE_SECONDS = 0.001
+"""The pause between two batches of a deletion, in which others get their turn. Locks are not handed out in order."""
 
 _FIND = "SELECT record.data, body.data FROM record JOIN body ON body.id = record.body WHERE record.expires > ? AND "
 _INSERT = (
@@ -59,7 +63,8 @@ class SqliteRecords:
         data = encode_record(record)
         self._database.write(lambda connection: self._add(connection, record, data, body, answer_key))
         if next(self._writes) % UPKEEP_EVERY == 0:
-            self._upkeep.run_batch()
+            with contextlib.suppress(StoreDown):  # the record is stored nevertheless
+                self._upkeep.run_batch()
 
     def get(self, name: str) -> StoredRecord | None:
         """See `Records`."""
@@ -152,6 +157,7 @@ class SqliteRecords:
         while not self._database.write(lambda connection: deletions.remove_batch(connection, deletion)):
             if time.monotonic() >= until:
                 return False
+            time.sleep(PAUSE_SECONDS)
         self._forget(deletion)
         self._upkeep.empty_log()
         return True

@@ -28,7 +28,7 @@ SCHEMA_VERSION = 1
 """SQLite's `user_version` of a file. Raise it when the tables change."""
 
 TABLES = """
-CREATE TABLE value (key TEXT PRIMARY KEY, data BLOB NOT NULL, expires INTEGER);
+CREATE TABLE value (key TEXT PRIMARY KEY, expires INTEGER, data BLOB NOT NULL);
 CREATE INDEX value_expires ON value (expires) WHERE expires IS NOT NULL;
 CREATE TABLE entry (name TEXT, entry TEXT, PRIMARY KEY (name, entry)) WITHOUT ROWID;
 CREATE TABLE body (id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, data BLOB NOT NULL);

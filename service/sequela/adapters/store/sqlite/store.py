@@ -39,6 +39,7 @@ class StoreLimits:
 def memory_store(observer: Observer = NOBODY, limits: StoreLimits = StoreLimits(MEMORY_BYTES)) -> Store:
     """Returns an empty store that is lost when the process ends."""
     parts = _Parts.on(open_memory(), observer, limits)
+    observer.notice(StoreState(True))
     return parts.store(parts.database.close)
 
 

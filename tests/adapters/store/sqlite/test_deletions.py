@@ -1,0 +1,120 @@
+"""Deletions of many records: hidden at once, removed in batches, completed after a restart."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from adapters.store.record_samples import EVER, delete, listed, record
+from adapters.store.sqlite.files import database, execute, opened
+from redis_server import eventually
+from sequela.adapters.store.ports import StoreDown
+from sequela.adapters.store.sqlite import deletions
+from sequela.adapters.store.sqlite.store import memory_store
+from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a few records are many batches."""
+    monkeypatch.setattr(deletions, "BATCH_RECORDS", 2)
+
+
+def test_what_time_does_not_allow_is_removed_by_a_thread() -> None:
+    """Nobody finds any of it from the start; bodies that others use stay."""
+    store = memory_store()
+    for number in range(20):
+        made = record(
+            number, caller_id="ab"[number % 2], labels={"k": str(number % 3)}, body=bytes([number % 4])
+        )
+        store.records.add(made, b"", f"key {number}")
+    connection = database(store)._connection
+    found = store.records.delete(CallerSelector("a"), time.monotonic())
+    assert (found.count, found.complete) == (10, False)
+    assert listed(store.records) == [f"e{number}" for number in range(19, 0, -2)]
+    eventually(lambda: connection.execute("SELECT count(*) FROM record").fetchone() == (10,))
+    eventually(lambda: connection.execute("SELECT count(*) FROM pending_deletion").fetchone() == (0,))
+    assert connection.execute("SELECT count(*) FROM label").fetchone() == (10,)
+    assert connection.execute("SELECT count(*) FROM body").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("selector", [CallerSelector("a"), LabelSelector("k", "v")])
+def test_readers_skip_what_is_not_removed_yet(
+    tmp_path: Path, selector: CallerSelector | LabelSelector
+) -> None:
+    """By name, by key, in pages of any size; the next start removes it."""
+    path = tmp_path / "store.db"
+    with opened(path) as store:
+        for number in range(9):
+            mine = number % 3 != 0
+            made = record(number, caller_id="a" * mine, labels={"k": "v" if mine else "w"})
+            store.records.add(made, b"", f"key {number}")
+        with pytest.MonkeyPatch.context() as patch:
+
+            def stuck(connection: object, deletion: object) -> bool:
+                raise StoreDown("test")
+
+            patch.setattr(deletions, "remove_batch", stuck)
+            with pytest.raises(StoreDown):
+                store.records.delete(selector, EVER)
+            for limit in (1, 2, 100):
+                assert listed(store.records, limit=limit) == ["e6", "e3", "e0"]
+                assert listed(store.records, Filter(caller_id="a"), limit) == []
+            assert store.records.get("explanations/e1") is store.records.answer("key 4") is None
+            assert store.records.get("explanations/e3") is not None
+    assert execute(path, "SELECT count(*) FROM record") == [(9,)]
+    with opened(path) as store:
+        assert listed(store.records) == ["e6", "e3", "e0"]
+        connection = database(store)._connection
+        eventually(lambda: connection.execute("SELECT count(*) FROM record").fetchone() == (3,))
+
+
+def test_others_write_between_the_batches() -> None:
+    """A deletion of many records does not hold up those who keep new ones, and removes none of these."""
+    store = memory_store()
+    for number in range(300):
+        store.records.add(record(number, caller_id="a"), b"", None)
+    started, added = threading.Event(), []
+
+    def write() -> None:
+        started.wait(10)
+        for number in range(300, 320):
+            store.records.add(record(number, caller_id="b"), b"", None)
+            added.append(number)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    real = deletions.remove_batch
+    between: list[int] = []
+
+    def watched(*arguments: object) -> bool:
+        started.set()
+        between.append(len(added))
+        return real(*arguments)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(deletions, "remove_batch", watched)
+        assert delete(store.records, CallerSelector("a")) == 300
+    writer.join(10)
+    assert listed(store.records, limit=7) == [f"e{number}" for number in range(319, 299, -1)]
+    assert between[0] < between[-1]
+
+
+def test_the_file_forgets_what_was_deleted(tmp_path: Path) -> None:
+    """Neither the file nor its log has the bytes or the caller's id any more, not even as a tombstone."""
+    path = tmp_path / "store.db"
+    secret = b"a secret that has to go"
+    with opened(path) as store:
+        for number in range(5):
+            made = record(number, caller_id="alert-of-a-person", labels={"account": "number-4711"})
+            store.records.add(made, secret + bytes(3000), None)
+        store.records.add(record(9, body=b"other"), b"stays", None)
+        delete(store.records, NameSelector("explanations/e0"))
+        delete(store.records, CallerSelector("alert-of-a-person"))
+        files = list(tmp_path.iterdir())
+        content = b"".join(file.read_bytes() for file in files)
+        assert b"stays" in content
+        for words in (secret, b"alert-of-a-person", b"number-4711"):
+            assert words not in content
