@@ -32,7 +32,7 @@ OVERRAN = KillCause(ExitReason.OVERRAN, "was killed, because it did not stop at 
             ExitReason.CRASHED,
             "SIGSEGV",
         ),  # it was faster than the front
-        (ProcessEnd(64), None, 0, ExitReason.CRASHED, "signal 64"),
+        (ProcessEnd(50), None, 0, ExitReason.CRASHED, "signal 50"),
         (ProcessEnd(3 << 8), None, 0, ExitReason.CRASHED, "exit status 3"),
         (ProcessEnd(0), None, 0, ExitReason.CRASHED, "exit status 0"),
         (ProcessEnd(signal.SIGABRT, "what():  std::bad_alloc"), None, 0, ExitReason.OUT_OF_MEMORY, "memory"),
