@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,17 @@ def test_certificates_on_both_doors(mutual: MutualDoor) -> None:
         UNAVAILABLE,
         None,
     )
+
+
+def test_an_expired_certificate(mutual: MutualDoor) -> None:
+    """It gets no connection, on either door."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    client = mutual.pki.client("scorer.bank.example", not_after=yesterday)
+    with grpc.secure_channel(mutual.server.bound.grpc, client.grpc()) as channel:
+        stub = rpc.ModelServiceStub(channel)
+        assert code_of(lambda: stub.ListModels(pb.ListModelsRequest(), timeout=PATIENCE)) is UNAVAILABLE
+    with httpx.Client(verify=client.https()) as http, pytest.raises(httpx.TransportError):
+        http.get(f"https://{mutual.server.bound.http}/v1/models")
 
 
 def test_probes_need_no_certificate(mutual: MutualDoor) -> None:
