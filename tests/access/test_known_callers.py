@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sequela.access.authenticator import Authenticator, NoAuthentication
 from sequela.access.credentials import CallerCredentials, ClientCertificate
 from sequela.access.factory import AccessFiles, SignedTokenSettings, authenticator
 from sequela.access.roles import EVERY_ROLE
-from sequela.errors import InvalidInput, NotAuthenticated
+from sequela.errors import InvalidInput, NotAuthenticated, Unsupported
 from serving import Serving, embedded
 
 KNOWN = ClientCertificate(("dns:known.example",), "aa" * 32)
@@ -99,3 +100,15 @@ def test_keys_of_signed_tokens_must_be_there_at_the_start(tmp_path: Path) -> Non
     signed = SignedTokenSettings("issuer", "audience", str(tmp_path / "keys"), "roles")
     with pytest.raises(InvalidInput, match=r"--jwt-keys .*keys: must be a JSON Web Key Set"):
         authenticator(AccessFiles(signed=signed), False, lambda _: None, ExitStack())
+
+
+def test_signed_tokens_need_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without PyJWT, the server says what to install. Servers without signed tokens do not need it."""
+    for name in ("sequela.access.key_sources", "sequela.access.signed_tokens"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "jwt", None)
+    signed = SignedTokenSettings("issuer", "audience", "keys", "roles")
+    with pytest.raises(Unsupported, match=r"pip install 'sequela\[service,jwt\]'"):
+        authenticator(AccessFiles(signed=signed), False, lambda _: None, ExitStack())
+    with Serving(embedded()):
+        pass
