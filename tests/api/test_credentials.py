@@ -337,6 +337,34 @@ def test_reload_under_load(tmp_path: Path) -> None:
     assert reloads >= 2
 
 
+def test_tokens_change_under_load(door: Door) -> None:
+    """The file is replaced again and again while callers use a token that stays in it. No call fails."""
+    stop, failed, done = threading.Event(), list[object](), itertools.count()
+    line = token_line("steady", "steady-token", "read")
+
+    def ask() -> None:
+        while not stop.is_set():
+            found = (door.grpc("steady-token"), door.http("steady-token"))
+            next(done)
+            if found != (OK, 200):
+                failed.append(found)
+
+    replace(door.file, line)
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for number in range(20):
+        replace(door.file, line + token_line("other", f"token-{number}", "admin"))
+        time.sleep(0.02)
+    eventually(lambda: next(done) > 20)
+    stop.set()
+    for each in threads:
+        each.join(PATIENCE)
+    assert failed == []
+    assert door.grpc("token-19") is OK
+    assert door.grpc("token-18") is UNAUTHENTICATED
+
+
 def test_a_wrong_pair_changes_nothing(mutual: MutualDoor) -> None:
     """A key that does not belong to the certificate: new connections get the last good pair, until both fit again."""
     stray = mutual.pki.authority.issue_cert("localhost", "127.0.0.1")
