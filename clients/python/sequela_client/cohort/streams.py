@@ -30,6 +30,7 @@ from sequela_client.errors import (
     SequelaError,
     TryAgain,
 )
+from sequela_client.inputs import EventInfo
 from sequela_client.inputs import Sequence as EventSequence
 from sequela_client.resources import Outcome
 
@@ -46,6 +47,13 @@ class _Item:
     sequence: SequenceRow
     head: RowHead
     inputs: Mapping[str, NDArray[Any]]
+    length: int
+
+    def sent(self) -> EventSequence:
+        """What is sent. Times make reasons that name them read as those of `sequela explain`."""
+        times = [] if self.sequence.times is None else self.sequence.times.slice(0, self.length).to_pylist()
+        events = tuple(EventInfo(time=time) for time in times)
+        return EventSequence(self.inputs, events, self.head.id, self.head.labels)
 
 
 class SequenceWork:
@@ -103,7 +111,8 @@ class SequenceWork:
             return None
         length = sequence.length or 0
         if self._question.first_positive is None:
-            return _Item(place, sequence, replace(head, time=_time(sequence, length)), sequence.inputs)
+            timed = replace(head, time=_time(sequence, length))
+            return _Item(place, sequence, timed, sequence.inputs, length)
         return self._at_first_positive(client, place, head, checkpoint)
 
     def _at_first_positive(
@@ -121,7 +130,7 @@ class SequenceWork:
             self._rows[place] = below_minimum_row(head, self._target)
             return None
         cut = replace(head, time=_time(sequence, found), first_positive=found - (sequence.length or 0))
-        return _Item(place, sequence, cut, sequence.until(found))
+        return _Item(place, sequence, cut, sequence.until(found), found)
 
     def _first_positive(
         self, client: Sequela, sequence: SequenceRow, checkpoint: str | None
@@ -157,7 +166,7 @@ class SequenceWork:
         background = self._question.background
         assert not isinstance(background, Path)
         outcomes: Iterable[Outcome] = client.explain_many(
-            [EventSequence(item.inputs, (), item.head.id, item.head.labels) for item in items],
+            [item.sent() for item in items],
             model=self._question.model_of(checkpoint),
             background=background,
             timeout=self._question.timeout,
