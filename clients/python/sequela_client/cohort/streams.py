@@ -24,10 +24,13 @@ from sequela_client.cohort.rows import (
 )
 from sequela_client.errors import (
     OPERATORS_REASONS,
+    AuthenticationError,
     NotFound,
     NotImplementedByServer,
     OperatorError,
+    PermissionDenied,
     SequelaError,
+    TlsError,
     TryAgain,
 )
 from sequela_client.inputs import EventInfo
@@ -189,8 +192,8 @@ class SequenceWork:
 
 
 def _is_everyones(error: SequelaError) -> bool:
-    """Whether an error would meet every sequence: a wrong option, an unknown model, a server that refuses."""
-    if isinstance(error, TryAgain):
+    """Whether an error would meet every sequence: a wrong option, an unknown model, a server that refuses or does not permit it."""
+    if isinstance(error, TryAgain | TlsError | AuthenticationError | PermissionDenied):
         return True
     if isinstance(error, OperatorError):
         # Others are bugs or failures of the model, and may concern one sequence only.
