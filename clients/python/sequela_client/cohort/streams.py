@@ -192,7 +192,7 @@ class SequenceWork:
 
 
 def _is_everyones(error: SequelaError) -> bool:
-    """Whether an error would meet every sequence: a wrong option, an unknown model, a server that does not permit it."""
+    """Whether an error would meet every sequence: a wrong option, an unknown model, refused credentials."""
     if isinstance(error, TryAgain | TlsError | AuthenticationError | PermissionDenied):
         return True
     if isinstance(error, OperatorError):
