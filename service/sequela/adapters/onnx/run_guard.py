@@ -106,9 +106,17 @@ def watchdog(seconds: float) -> Watchdog:
     return Watchdog(seconds)
 
 
-@functools.lru_cache(maxsize=1)
+_memory_lock = threading.Lock()
+
+
 def limit_memory(max_bytes: int) -> None:
     """Limits the memory that all sessions opened from now on hold together, until another limit is set."""
+    with _memory_lock:  # several models may be loaded at a time
+        _limit_memory(max_bytes)
+
+
+@functools.lru_cache(maxsize=1)
+def _limit_memory(max_bytes: int) -> None:
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
