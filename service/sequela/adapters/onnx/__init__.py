@@ -11,7 +11,8 @@ The modules in the order in which a model is loaded (`loader` calls them):
     6  find the schema and the output to explain                  package `model_io`
     7  refuse models whose score is random                        `randomness`
     8  put inputs into the server's order of axes                 `input_order`
-    9  open a session with limits of time and memory              `session`, `run_guard`, `provider`, `runtime_errors`
+    9  open a session with limits of time and memory              `session`, `run_guard`, `memory_arena`,
+                                                               `provider`, `runtime_errors`
    10  try the model: lengths, rows, masks                        `load_trial`, `probe`, `row_independence`,
    `mask_trial` 11  complete the schema                                        `output_bounds`, package `model_io`
    12  convert it to run from states, if that is exact            package `stateful`
