@@ -30,9 +30,10 @@ ENV PATH=/opt/sequela/bin:$PATH \
 USER 10001:10001
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
-# hadolint ignore=DL3025 # the shell puts the port in
+# hadolint ignore=DL3025 # the shell puts the port in, and the scheme. The certificate is for another name than 127.0.0.1.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD python -c "from urllib.request import ProxyHandler, build_opener; \
-    build_opener(ProxyHandler({})).open('http://127.0.0.1:${SEQUELA_HTTP_PORT}/readyz', timeout=2)"
+    CMD python -c "import ssl; from urllib.request import HTTPSHandler, ProxyHandler, build_opener; \
+    opener = build_opener(ProxyHandler({}), HTTPSHandler(context=ssl._create_unverified_context())); \
+    opener.open('http$([ -z "$SEQUELA_TLS_KEY" ] || [ "$SEQUELA_HTTPS" = false ] || echo s)://127.0.0.1:${SEQUELA_HTTP_PORT}/readyz', timeout=2)"
 ENTRYPOINT ["sequela"]
 CMD ["serve"]

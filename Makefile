@@ -17,6 +17,8 @@ AUDIT := .venv-audit/.audit
 BENCH_ARGS ?=
 # For make audit: --may-be-unreachable, where there may be no network.
 AUDIT_ARGS ?=
+# For make fuzz: nodes or mutants, --cases, --seed.
+FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
 export ORT_DISABLE_TELEMETRY := 1
@@ -27,7 +29,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all lint audit format models proto bench lock clean
+.PHONY: help setup demo test test-all fuzz lint audit format models proto bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +55,9 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py ray
 	$(RUN)/python scripts/peer_env.py spark
 	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
+
+fuzz: setup ## Run random models in engines (FUZZ_ARGS; 100,000 of one node take a quarter of an hour)
+	cd tests && ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
 
 lint: setup ## Style, types, import rules, contract, container files, generated tables, what is in the tree
 	$(RUN)/ruff check

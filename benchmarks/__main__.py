@@ -14,7 +14,20 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, beside, endpoint, exact, latency, load, memory, plots, pruning, scaling
+from benchmarks import (
+    access,
+    accuracy,
+    beside,
+    endpoint,
+    exact,
+    latency,
+    load,
+    memory,
+    plots,
+    pruning,
+    scaling,
+    store,
+)
 from benchmarks.arem.data import AremNotFound
 from benchmarks.beside import say
 from benchmarks.beside_tables import tables
@@ -32,10 +45,12 @@ STUDIES: dict[str, Study] = {
     "memory": memory.study,
     "scaling": scaling.study,
     "load": load.study,
+    "access": access.study,
     "accuracy": accuracy.study,
     "endpoint": endpoint.study,
     "bulk": bulk.study,
     "pruning": pruning.study,
+    "store": store.study,
 }
 
 

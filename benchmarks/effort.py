@@ -16,6 +16,8 @@ class Effort:
         seeds: how many seeds each estimator gets when errors are compared.
         sequences: how many sequences are explained in bulk; a loop and timeshap get a part of them.
         alerts: how many alerts of each case the table of pruning tolerances is made of.
+        kept: how many explanations are kept in each store.
+        listed: how many records the lists have.
     """
 
     repeats: int
@@ -27,6 +29,8 @@ class Effort:
     seeds: int
     sequences: int
     alerts: int
+    kept: int
+    listed: int
 
 
 FULL = Effort(
@@ -39,6 +43,8 @@ FULL = Effort(
     seeds=10,
     sequences=5000,
     alerts=10,
+    kept=100_000,
+    listed=1_000_000,
 )
 QUICK = Effort(
     repeats=2,
@@ -50,4 +56,6 @@ QUICK = Effort(
     seeds=2,
     sequences=200,
     alerts=5,
+    kept=2_000,
+    listed=10_000,
 )

@@ -1,12 +1,13 @@
 """Sends requests to a server and measures how long they take. It runs in its own process, so that it does not share
 an event loop with anything that is measured.
 
-    python -m benchmarks.generator address alert first_seed (--arrivals times.npy | --closed workers seconds)
+    python -m benchmarks.generator address alert first_seed (--arrivals times.npy | --closed workers seconds) \
+        [--client arguments]
 
 Open loop (`--arrivals`): each request is sent at its time, whether or not earlier ones were answered, and its latency
-counts from that time. Closed loop (`--closed`): each worker sends its next request when it has its answer. Prints a
-JSON object: `latencies` in seconds of the requests that were answered, `failures` by reason, and `seconds` from the
-first to the last answer.
+counts from that time. Closed loop (`--closed`): each worker sends its next request when it has its answer.
+`--client` has further arguments of the client as JSON, such as a file with a token. Prints a JSON object: `latencies`
+in seconds of the requests that were answered, `failures` by reason, and `seconds` from the first to the last answer.
 """
 
 import argparse
@@ -69,7 +70,7 @@ class Load:
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Returns the results, as they are printed."""
-    async with AsyncSequela(arguments.address) as sequela:
+    async with AsyncSequela(arguments.address, **arguments.client) as sequela:
         load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
         await load.send(time.monotonic())  # so that the connection is open before anything is measured
         load.latencies.clear()
@@ -91,6 +92,7 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("alert", type=Path)
     parser.add_argument("first_seed", type=int)
+    parser.add_argument("--client", type=json.loads, default={})
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--arrivals", type=Path)
     how.add_argument("--closed", type=float, nargs=2)

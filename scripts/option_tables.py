@@ -15,7 +15,7 @@ from scripts.marked_section import Section, run
 
 MARK = "<!-- options -->"
 # Commands with a table of their own; the others have few flags, or share these.
-WITH_TABLES = ("explain", "explain-all")
+WITH_TABLES = ("delete", "explain", "explain-all", "list", "show")
 COMMAND = "python -m scripts.option_tables"
 
 

@@ -44,6 +44,8 @@ gc.disable()
 def pytest_collection_finish() -> None:
     """Turns garbage collection on again, for objects that are made from now on."""
     gc.freeze()
+    # Not every 700 new objects: tests make many, and nearly all of them are freed at once.
+    gc.set_threshold(10_000, 10, 10)
     gc.enable()
 
 

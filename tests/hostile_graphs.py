@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 import hostile_builders as build
+import hostile_control_flow as flow
 import numpy as np
 from hostile_builders import LEARNING, MICROSOFT, floats, longs
 
@@ -28,19 +29,19 @@ RECURRENT = {
 }
 
 CONTROL_FLOW: dict[str, Callable[[], bytes]] = {
-    "scan_of_9_inputs": partial(build.scan_inputs, 9),
-    "scan_of_no_inputs": partial(build.scan_inputs, 0),
-    "scan_of_negative_inputs": partial(build.scan_inputs, -1),
-    "loop_body_shadowed": partial(build.shadowed_body, "Loop"),
-    "scan_body_shadowed": partial(build.shadowed_body, "Scan"),
-    "nested_33": partial(build.nested, 33),
-    "nested_2000": partial(build.nested, 2000),
-    "recursive_function": build.recursive_function,
-    "recursive_function_in_if": partial(build.recursive_function, True),
-    "functions_in_a_chain": partial(build.chained_functions, 10_000, 1),
-    "functions_that_multiply": partial(build.chained_functions, 26, 2),
-    "endless_loop": build.endless_loop,
-    "message_100000_deep": partial(build.deep_message, 100_000),
+    "scan_of_9_inputs": partial(flow.scan_inputs, 9),
+    "scan_of_no_inputs": partial(flow.scan_inputs, 0),
+    "scan_of_negative_inputs": partial(flow.scan_inputs, -1),
+    "loop_body_shadowed": partial(flow.shadowed_body, "Loop"),
+    "scan_body_shadowed": partial(flow.shadowed_body, "Scan"),
+    "nested_33": partial(flow.nested, 33),
+    "nested_2000": partial(flow.nested, 2000),
+    "recursive_function": flow.recursive_function,
+    "recursive_function_in_if": partial(flow.recursive_function, True),
+    "functions_in_a_chain": partial(flow.chained_functions, 10_000, 1),
+    "functions_that_multiply": partial(flow.chained_functions, 26, 2),
+    "endless_loop": flow.endless_loop,
+    "message_100000_deep": partial(flow.deep_message, 100_000),
 }
 
 SIZES: dict[str, Callable[[], bytes]] = {

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 import torch
 
-from models.account_takeover.features import CATEGORICAL, NUMERIC, Categorical, Numeric
+from models.account_takeover.features import CATEGORICAL, NUMERIC, Categorical
 from models.account_takeover.network import TakeoverModel
 from models.account_takeover.reasons import reason_templates
 from models.account_takeover.simulate import Account
@@ -54,7 +54,7 @@ def write_schema(path: Path, accounts: Sequence[Account]) -> None:
             {"name": "categorical", "role": "events", "dtype": "int64", "width": len(CATEGORICAL)},
         ],
         "features": [
-            *(_numeric_feature(feature, column) for column, feature in enumerate(NUMERIC)),
+            *(feature.schema_entry("numeric", column) for column, feature in enumerate(NUMERIC)),
             *(_categorical_feature(feature, column) for column, feature in enumerate(CATEGORICAL)),
         ],
         "targets": [{"name": "takeover", "label": "Probability of account takeover"}],
@@ -79,23 +79,6 @@ def write_alert(path: Path, account: Account, labels: dict[str, str]) -> None:
         "events": list(_readable_events(account)),
     }
     path.write_text(json.dumps(alert, separators=(",", ":")).replace('{"id":', '\n{"id":') + "\n")
-
-
-def _numeric_feature(feature: Numeric, column: int) -> dict[str, Any]:
-    return {
-        "name": feature.name,
-        "columns": {"numeric": [column]},
-        "kind": "numeric",
-        "label": feature.label,
-        "unit": feature.unit,
-        "description": feature.description,
-        "display": {
-            "mean": feature.mean,
-            "scale": feature.scale,
-            "transform": "log1p" if feature.log else "none",
-            "decimals": feature.decimals,
-        },
-    }
 
 
 def _categorical_feature(feature: Categorical, column: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +96,23 @@ class Numeric:
     log: bool = False
     decimals: int = 0
     description: str = ""
+
+    def schema_entry(self, input_name: str, column: int) -> dict[str, Any]:
+        """Returns the entry of schema.json for this feature in a column of an input."""
+        return {
+            "name": self.name,
+            "columns": {input_name: [column]},
+            "kind": "numeric",
+            "label": self.label,
+            "unit": self.unit,
+            "description": self.description,
+            "display": {
+                "mean": self.mean,
+                "scale": self.scale,
+                "transform": "log1p" if self.log else "none",
+                "decimals": self.decimals,
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
 
-from models.churn.features import FEATURES, INPUT, Numeric
+from models.churn.features import FEATURES, INPUT
 from models.churn.histories import History
 from models.churn.network import ChurnModel
 from models.churn.reasons import reason_templates
@@ -70,7 +69,7 @@ def write_schema(path: Path, rows: Sequence[History]) -> None:
     months = np.concatenate([row.inputs() for row in rows])
     schema = {
         "inputs": [{"name": INPUT, "role": "events", "dtype": "float32", "width": len(FEATURES)}],
-        "features": [_feature(feature, column) for column, feature in enumerate(FEATURES)],
+        "features": [feature.schema_entry(INPUT, column) for column, feature in enumerate(FEATURES)],
         "targets": [{"name": "churn", "label": "Probability of churn"}],
         "output": PROBABILITY,
         "event_weights": ATTENTION,
@@ -78,20 +77,3 @@ def write_schema(path: Path, rows: Sequence[History]) -> None:
         "background": {INPUT: months.mean(axis=0, dtype=np.float64).round(6).tolist()},
     }
     path.write_text(json.dumps(schema, indent=1) + "\n")
-
-
-def _feature(feature: Numeric, column: int) -> dict[str, Any]:
-    return {
-        "name": feature.name,
-        "columns": {INPUT: [column]},
-        "kind": "numeric",
-        "label": feature.label,
-        "unit": feature.unit,
-        "description": feature.description,
-        "display": {
-            "mean": feature.mean,
-            "scale": feature.scale,
-            "transform": "log1p" if feature.log else "none",
-            "decimals": feature.decimals,
-        },
-    }

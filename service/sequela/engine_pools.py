@@ -9,6 +9,7 @@ from functools import partial
 
 from sequela.adapters.engine_events import EngineEvents
 from sequela.adapters.metrics.observer import PrometheusObserver
+from sequela.adapters.upload_engines.enclosure import Sandbox, Unenclosed
 from sequela.adapters.upload_engines.engine_client import EngineClient
 from sequela.adapters.upload_engines.engine_loader import EngineLoader
 from sequela.adapters.upload_engines.entry import UploadEngineConfig
@@ -51,10 +52,12 @@ def build_upload_loader(
     settings: Settings, metrics: PrometheusObserver, observer: Observer, closing: ExitStack
 ) -> EngineLoader:
     """Returns the loader of models from callers. Its engines start when the first model comes."""
+    quarantine = Quarantine(settings.quarantine_seconds)
     limits = EngineLimits(
         sandboxed=True,
         memory_bytes=settings.upload_engine_bytes,
         grace_seconds=settings.engine_grace,
+        unsafe=settings.unsafe_uploads,
         lazy=True,
     )
     pool = EnginePool(
@@ -63,14 +66,13 @@ def build_upload_loader(
         LOAD_ENTRY,
         UploadEngineConfig(settings.limits, settings.log_level).pack(),
         limits,
-        EngineEvents(observer),
+        EngineEvents(observer, quarantine.note),
     )
     pool.start()
     closing.callback(pool.close)
     metrics.watch_engines(UNTRUSTED, lambda: pool.up)
-    quarantine = Quarantine(settings.quarantine_seconds)
     client = EngineClient(pool, quarantine, settings.model_load_seconds, settings.max_model_call_seconds)
-    return EngineLoader(client, settings.limits, "in a process of its own")
+    return EngineLoader(client, settings.limits, Sandbox(settings.unsafe_uploads))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def build_model_engines(
     closing.callback(engines.close)
     metrics.watch_engines(TRUSTED, lambda: engines.up)
     client = EngineClient(loading, Quarantine(0.0), math.inf, math.inf)
-    return RepositoryEngines(EngineLoader(client, settings.limits, ""), engines)
+    return RepositoryEngines(EngineLoader(client, settings.limits, Unenclosed()), engines)
 
 
 def _loading_pool(settings: Settings, observer: Observer) -> EnginePool:

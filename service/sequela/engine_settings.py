@@ -20,6 +20,10 @@ class EngineSettings(BaseModel):
         description="Number of processes that run uploaded and inline models, each one model at a time. Unset: one for "
         "each core that the process may use, but at least 2.",
     )
+    unsafe_uploads: bool = Field(
+        False,
+        description="Run models from callers even where the kernel has neither Landlock nor seccomp to contain them.",
+    )
     upload_engine_bytes: int = Field(
         2 << 30,
         ge=1 << 26,

@@ -26,7 +26,7 @@ from sequela.explain.explanation import (
     TargetScore,
 )
 from sequela.explain.options import Estimator, FeatureScope, Level, ResolvedOptions
-from sequela.explain.ports import ModelRecord
+from sequela.explain.ports import ModelRecord, ModelSource, ModelState
 from sequela.explain.request import EventInfo, ExplainRequest
 from sequela.explain.schema import Link
 from sequela.timeshap.players import PlayerKind
@@ -125,7 +125,10 @@ class LoadingStates:
         return self.loaded.is_set()
 
     def unready(self) -> list[ModelRecord]:
-        return []
+        loading = ModelRecord(
+            "models/m/versions/1", "", ModelSource.REPOSITORY, ModelState.LOADING, datetime.now(UTC)
+        )
+        return [] if self.ready() else [loading]
 
     def notes(self) -> list[str]:
         return []

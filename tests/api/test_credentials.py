@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import socket
 import ssl
 import threading
 import time
@@ -18,6 +19,8 @@ import pytest
 import trustme
 from credential_files import Pki, bearer, code_of, replace, token_line, tokens_by_role
 from matrix import ROOT
+from sequela.api import http_server
+from sequela.api.grpc import listener
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from serving import PATIENCE, Failure, Serving, embedded, inputs
@@ -342,6 +345,22 @@ def ends(http: httpx.Client) -> bool:
     except httpx.TransportError:
         return True
     return False
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x00\xa5"], ids=["nothing", "half a greeting"])
+def test_a_client_that_does_not_finish_the_handshake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """It is let go, on both doors."""
+    monkeypatch.setattr(http_server, "HANDSHAKE_SECONDS", 0.3)
+    monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.3)
+    with Serving(embedded(**Pki(tmp_path).settings())) as server:
+        for address in (server.bound.grpc, server.bound.http):
+            host, _, port = address.rpartition(":")
+            with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+                client.sendall(sent)
+                while client.recv(1024):
+                    pass
 
 
 def test_connections_end(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 from api.made import Scripted
-from sequela.api.dataplane import DataPlane
+from sequela.api.dataplane import DataPlane, Work
 from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.engine_port import EngineOperation, EngineRequest, NoEngines
 from sequela.api.executors import Executor, Executors
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput, NotFound, Unavailable
@@ -75,7 +76,8 @@ def run(
         )
         models: Any = SomeModels()
         explainer: Any = Scripted(act)
-        plane = DataPlane(explainer, explainer, models, None, executors, POLICY, Limits())  # type: ignore[arg-type]
+        parts: Any = (explainer, explainer, models, None, executors, NoEngines())
+        plane = DataPlane(*parts, POLICY, Limits())
         try:
             return await use(plane)
         finally:
@@ -111,7 +113,8 @@ def test_work_runs_where_its_model_belongs(model: ModelChoice, executor: str) ->
         seen.add(threading.current_thread().name.rsplit("_", 1)[0])
         return replace(requests(1)[0], model=model)
 
-    run(lambda plane: plane.explain(model, note, note, Deadline(10)), note)
+    work = Work(note, note, EngineRequest(EngineOperation.EXPLAIN, b""), bytes)
+    run(lambda plane: plane.explain(model, work, Deadline(10)), note)
     assert seen == {executor}
     seen.clear()
     run(lambda plane: plane.explain_batch([note()], note, Deadline(10)), note)

@@ -407,6 +407,8 @@ def test_binary_answers_are_refused(serving: Serving, wanted: object, code: int)
 
 ERRORS = [
     (errors.InvalidInput("A", "a"), 400),
+    (errors.NotAuthenticated("L", "l"), 401),
+    (errors.NotPermitted("M", "m"), 403),
     (errors.NotFound("B", "b"), 404),
     (errors.AlreadyExists("C", "c"), 409),
     (errors.DoesNotFit("D", "d"), 422),

@@ -139,14 +139,19 @@ def test_the_generator_counts_what_it_sends(tmp_path: Path) -> None:
     alert = DEMO / "alerts" / "takeover-20.json"
     with Serving(embedded(model_repository=DEMO / "models")) as demo:
         asked = argparse.Namespace(
-            address=demo.bound.grpc, alert=alert, first_seed=7, arrivals=tmp_path / "times.npy", closed=None
+            address=demo.bound.grpc,
+            alert=alert,
+            first_seed=7,
+            arrivals=tmp_path / "times.npy",
+            closed=None,
+            client={},
         )
         found = asyncio.run(run(asked))
         assert len(found["latencies"]) == 4
         assert found["seconds"] >= 0.3
         assert not found["failures"]
         closed = argparse.Namespace(
-            address=demo.bound.grpc, alert=alert, first_seed=1000, arrivals=None, closed=(2.0, 0.2)
+            address=demo.bound.grpc, alert=alert, first_seed=1000, arrivals=None, closed=(2.0, 0.2), client={}
         )
         assert len(asyncio.run(run(closed))["latencies"]) >= 2
 
@@ -156,7 +161,12 @@ def test_the_generator_counts_failures(server: Serving, tmp_path: Path) -> None:
     np.save(tmp_path / "times.npy", [0.0, 0.01, 0.02])
     alert = DEMO / "alerts" / "takeover-20.json"
     asked = argparse.Namespace(
-        address=server.bound.grpc, alert=alert, first_seed=0, arrivals=tmp_path / "times.npy", closed=None
+        address=server.bound.grpc,
+        alert=alert,
+        first_seed=0,
+        arrivals=tmp_path / "times.npy",
+        closed=None,
+        client={},
     )
     found = asyncio.run(run(asked))
     assert found["latencies"] == []

@@ -133,6 +133,7 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     models: set[str] = field(default_factory=set)
     backgrounds: set[str] = field(default_factory=set)
     upload_failures: int = 0
+    stored: dict[str, pb.GetExplanationResponse] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -159,6 +160,18 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
             else:
                 answer = explanation(message.request, self._background(message.request, context))
                 yield pb.ExplainStreamResponse(index=index, explanation=answer)
+
+    def GetExplanation(self, request: pb.GetExplanationRequest, context: Any) -> pb.GetExplanationResponse:
+        self.calls.append(("GetExplanation", request))
+        if request.name not in self.stored:
+            refuse(context, grpc.StatusCode.NOT_FOUND, "EXPLANATION_NOT_FOUND", "no such explanation")
+        return self.stored[request.name]
+
+    def DeleteExplanation(
+        self, request: pb.DeleteExplanationRequest, context: Any
+    ) -> pb.DeleteExplanationResponse:
+        self.calls.append(("DeleteExplanation", request))
+        return pb.DeleteExplanationResponse(deleted=3)
 
     def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Any

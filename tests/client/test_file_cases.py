@@ -117,7 +117,7 @@ def test_words_are_read_by_the_schemas_categories(ask: Ask, tmp_path: Path) -> N
     right = models.score(model, [[1, 50, 2], [2, 400, 1], [0, 100, 0]])
     assert scored(ask(model, DATA / "log_strings.csv", *more)) == (pytest.approx(right, abs=1e-6), 3)
     wrong = text(tmp_path, "wrong.csv", "Activity,Costs,Resource\nregister request,50,Sue\n")
-    said = "line 2, column 3 (Resource): 'Sue' is not one of the categories of 'Resource': Ellen, Mike, Pete"
+    said = "line 2, column 3 (Resource): 'Sue' is not one of the categories: Ellen, Mike, Pete"
     assert said in refused(ask(model, wrong, *more))
 
 

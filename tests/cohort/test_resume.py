@@ -11,6 +11,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from cohort import cohorts
 from sequela_client import CallerError, OperatorError, TryAgain
@@ -141,6 +143,39 @@ def test_failed_rows_are_tried_again(events_question: BulkQuestion, real: str, t
     assert (again.added, again.failed) == (2, {})
     cohorts.explained(tmp_path / "good.csv", right, real, events_question, part_rows=8)
     assert cohorts.digests(out) == cohorts.digests(right)
+
+
+@pytest.mark.slow
+def test_numbers_of_rows_are_places_in_the_input(
+    rows_question: BulkQuestion, real: str, tmp_path: Path
+) -> None:
+    """A row in front moves all numbers: rows that are there stay as they were, and only the last number is added."""
+    question = replace(rows_question, id=None, time=None, labels=())
+    values = np.random.default_rng(0).normal(size=(4, 3, 2)).astype(np.float32)
+    data, out = tmp_path / "x.npy", tmp_path / "out"
+    np.save(data, values)
+    cohorts.explained(data, out, real, question)
+    before = cohorts.rows(out)
+    np.save(data, np.concatenate([np.ones((1, 3, 2), np.float32), values]))
+    assert cohorts.explained(data, out, real, question).added == 1
+    after = cohorts.rows(out)
+    assert after[:4] == before
+    assert (after[4]["id"], after[4]["score"]) == ("4", before[3]["score"])
+
+
+@pytest.mark.slow
+def test_a_mended_row_may_get_an_id(rows_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    """The folder is complete without it; --retry-failed explains it under that id, in place of its failed row."""
+    table = cohorts.nested(cohorts.accounts(6))
+    ids = table["account"].to_pylist()
+    data, out = tmp_path / "rows.parquet", tmp_path / "out"
+    pq.write_table(table.set_column(0, "account", [[*ids[:2], None, *ids[3:]]]), data)
+    assert cohorts.explained(data, out, real, rows_question).failed == {"ID_MISSING": 1}
+    assert [row["id"] for row in cohorts.rows(out)] == [*ids[:2], "row:2", *ids[3:]]
+    pq.write_table(table, data)
+    assert cohorts.explained(data, out, real, rows_question).added == 0
+    assert cohorts.explained(data, out, real, rows_question, retry_failed=True).added == 1
+    assert sorted(row["id"] for row in cohorts.rows(out)) == ids
 
 
 @pytest.mark.slow

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 import yaml
+from credential_files import Pki
 from sequela.command_line import read_settings
 from sequela.setting_names import PREFIX
 from sequela.settings import Settings
-from serving import Serving
+from serving import Serving, embedded
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -102,14 +103,25 @@ def test_the_pieces_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_image_checks_its_health_past_any_proxy(server: Serving) -> None:
-    """The command of HEALTHCHECK, in a shell as Docker runs it: well where the server is ready, though a proxy is set;
-    ill where nobody listens.
-    """
-    found = re.search(r"HEALTHCHECK .*?CMD (.*?\"\n)", DOCKERFILE, re.DOTALL)
+    """Well where the server is ready, though a proxy is set; ill where nobody listens."""
+    assert healthy(server.bound.http, http_proxy="http://127.0.0.1:9")
+    assert not healthy("127.0.0.1:1")
+
+
+def test_the_image_checks_its_health_over_https(tmp_path: Path) -> None:
+    """Where the server has certificates, even for another name, and where only gRPC has them."""
+    pki = Pki(tmp_path)
+    with Serving(embedded(**pki.settings())) as guarded:
+        assert healthy(guarded.bound.http, SEQUELA_TLS_KEY="key")
+        assert not healthy(guarded.bound.http)
+    with Serving(embedded(**pki.settings(https=False))) as half:
+        assert healthy(half.bound.http, SEQUELA_TLS_KEY="key", SEQUELA_HTTPS="false")
+
+
+def healthy(address: str, **variables: str) -> bool:
+    """Runs the command of HEALTHCHECK, in a shell as Docker runs it."""
+    found = re.search(r"HEALTHCHECK .*?CMD (.*?\"\n)ENTRYPOINT", DOCKERFILE, re.DOTALL)
     assert found
     command = found[1].replace("\\\n", "").replace("python", shlex.quote(sys.executable), 1)
-    _, _, port = server.bound.http.rpartition(":")
-    for number, well in ((port, True), ("1", False)):
-        given = {**os.environ, "SEQUELA_HTTP_PORT": number, "http_proxy": "http://127.0.0.1:9"}
-        done = subprocess.run(["sh", "-c", command], env=given, capture_output=True, check=False)
-        assert (done.returncode == 0) is well, done.stderr
+    given = {**os.environ, "SEQUELA_HTTP_PORT": address.rpartition(":")[2], **variables}
+    return subprocess.run(["sh", "-c", command], env=given, capture_output=True, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""A GRU behind an endpoint, a proxy in front of it, and a server of ours that explains it."""
+"""A server of each module, and one that explains a GRU behind an endpoint and a proxy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,22 @@ from endpoint_faults import CASE, ROWS, SCHEMA, SOON
 from endpoint_folders import reachable, serving, write_endpoint
 from fault_proxy import FaultProxy
 from inference_server import InferenceServer, ServedModel
-from serving import Serving
+from sequela_client import Sequela
+from serving import Serving, embedded
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Serving]:
+    """A server without models, for one module."""
+    with Serving(embedded()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sequela(served: Serving) -> Iterator[Sequela]:
+    """A client of it."""
+    with Sequela(served.bound.grpc) as client:
+        yield client
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from sequela_client import CallerError, Sequela, SequelaError
-from serving import Serving
 from single_rows import assert_true, explained, truth
 from small_onnx import FLOAT, model, reduced, value
-
-
-@pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving() as serving, Sequela(serving.bound.grpc) as client:
-        yield client
-
 
 FLOATS = {
     "bfloat16": TensorProto.BFLOAT16,

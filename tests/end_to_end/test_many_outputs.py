@@ -4,7 +4,7 @@ everything; through the client, against onnxruntime.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -16,7 +16,7 @@ from matrix import BY_NAME
 from onnx import helper, numpy_helper
 from sequela_client import Explanation, Sequela
 from sequela_client.errors import CallerError
-from serving import Serving, embedded
+from serving import Serving
 from small_onnx import FLOAT, model, reduced, scoring, value
 
 CLASSES, WIDTH, EVENTS = 100, 3, 6
@@ -37,18 +37,6 @@ def softmax(classes: Sequence[str] = NAMES) -> bytes:
     outputs = [value("items", FLOAT, ["n", len(classes)])]
     names = {"target_names": ",".join(classes)}
     return model(nodes, inputs, outputs, [numpy_helper.from_array(weights, "weights")], names)
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Serving]:
-    with Serving(embedded()) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def sequela(served: Serving) -> Iterator[Sequela]:
-    with Sequela(served.bound.grpc) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

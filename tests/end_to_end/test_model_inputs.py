@@ -6,7 +6,7 @@ The files stand for kinds of models in public bug reports; the truth is every co
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,19 +18,12 @@ from brute_force import Arrays, Attributions
 from numpy.typing import NDArray
 from sequela_client import Explanation, Sequela
 from sequela_client.errors import SequelaError
-from serving import Serving, embedded
 
 MODELS = Path(__file__).resolve().parents[1] / "fixtures" / "cases" / "models"
 X = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
 SHOWN = 5e-5  # numbers in the reports have four digits
 CLOSE = 2e-6
 EVENTS = {"name": "x", "role": "events", "dtype": "float32", "width": 3}
-
-
-@pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving(embedded()) as serving, Sequela(serving.bound.grpc) as client:
-        yield client
 
 
 def with_schema(folder: Path, name: str, **schema: Any) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +13,12 @@ import pytest
 from matrix import ROOT as FIXTURES
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from sequela_client import CallerError, Explanation, Sequela, SequelaError
-from serving import Serving
 from single_rows import FLOAT32, SEQUENCE, assert_true, explained, reasons, truth
 from small_onnx import DOUBLE, FLOAT, HALF, INT64, model, reduced, value
 
 CASES = FIXTURES.parent / "cases" / "models"
 STRING = TensorProto.STRING
 Outputs = Mapping[str, tuple[int, Sequence[str | int]]]
-
-
-@pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving() as serving, Sequela(serving.bound.grpc) as client:
-        yield client
 
 
 def case(name: str) -> bytes:

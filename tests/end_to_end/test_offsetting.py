@@ -4,7 +4,6 @@ the brute force.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from sequela_client import Sequela
 from sequela_client.explanation_parts import Verdict
 from sequela_client.phrases import Phrases
 from sequela_client.summary import summary_lines
-from serving import Serving, embedded
 from small_onnx import FLOAT, scoring
 
 CASES = Path(__file__).resolve().parent.parent / "fixtures" / "cases"
@@ -42,12 +40,6 @@ def curve() -> NDArray[np.float64]:
     """w1 of the i oldest events, i = 1 … 59."""
     found: NDArray[np.float64] = pruning_curve(score, {"x": X}, {"x": np.zeros_like(X)})[:, 0]
     return found
-
-
-@pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving(embedded()) as served, Sequela(served.bound.grpc) as client:
-        yield client
 
 
 def test_events_that_cancel_each_other_are_named(sequela: Sequela) -> None:

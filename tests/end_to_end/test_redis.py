@@ -26,7 +26,8 @@ def models(tmp_path: Path) -> Path:
 
 
 def serving(redis: RedisServer, models: Path, **changed: Any) -> Serving:
-    return Serving(embedded(model_repository=models, store=redis.url, redis_retry_after=0.2, **changed))
+    given = {"store": redis.url, "redis_retry_after": 0.2, **changed}
+    return Serving(embedded(model_repository=models, **given))
 
 
 def metric(running: Serving, name: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from sequela.adapters.onnx import loader
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.errors import DoesNotFit
 from sequela_client import CallerError, Sequela, SequelaError
-from serving import Serving
 from single_rows import FLOAT32, SEQUENCE, assert_true, explained, reasons, truth
 from small_onnx import FLOAT, model, reduced, value
 
@@ -22,12 +21,6 @@ CASES = FIXTURES.parent / "cases" / "models"
 RNG = np.random.default_rng(7)
 WEIGHTS = RNG.normal(size=(3, 4)).astype(np.float32)
 HEAD = RNG.normal(size=(4, 1)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving() as serving, Sequela(serving.bound.grpc) as client:
-        yield client
 
 
 def made(nodes: Sequence[NodeProto], constants: Mapping[str, Any], batch: str | int = "n") -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from matrix import BY_NAME
 from numpy.typing import NDArray
 from sequela_client import EventInfo, Explanation, Sequela, Sequence
 from sequela_client.errors import CallerError
-from serving import Serving, embedded
+from serving import Serving
 from small_onnx import FLOAT, INT64, scoring
 
 OPTIONS: dict[str, Any] = {
@@ -59,18 +58,6 @@ def right(folder: Path) -> Path:
     path.write_bytes(scoring({"events": (FLOAT, ["n", 8, 4])}))
     (folder / "schema.json").write_text('{"padding": "right"}')
     return path
-
-
-@pytest.fixture(scope="module")
-def served() -> Iterator[Serving]:
-    with Serving(embedded()) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def sequela(served: Serving) -> Iterator[Sequela]:
-    with Sequela(served.bound.grpc) as client:
-        yield client
 
 
 def reasons(answer: Explanation) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import fcntl
 import mmap
 import os
 import pickle
@@ -85,6 +86,11 @@ def _read_memory(front: str) -> object:
     )  # fmt: skip
 
 
+def _signal_by_file(front: str) -> object:
+    """Owners of a file get a signal of its choice when something arrives."""
+    return fcntl.fcntl(DATA, fcntl.F_SETOWN, int(front))
+
+
 def _lift_its_limits(_front: str) -> object:
     limits = (ctypes.c_ulong * 2)(1 << 40, 1 << 40)
     number = syscall_numbers.number_of("prlimit64")
@@ -123,6 +129,11 @@ REACHES: dict[str, Callable[[str], object]] = {
     "kill_a_thread": lambda front: syscall(syscall_numbers.number_of("tkill"), int(front), 9),
     "hold_the_front": lambda front: os.pidfd_open(int(front)),
     "queue_a_signal": lambda front: syscall(syscall_numbers.number_of("rt_sigqueueinfo"), int(front), 9, 0),
+    "signal_by_file": _signal_by_file,
+    "signal_by_control": lambda front: fcntl.ioctl(DATA, 0x8901, struct.pack("i", int(front))),
+    "choose_the_signal": lambda _: fcntl.fcntl(DATA, fcntl.F_SETSIG, signal.SIGKILL),
+    "read_a_link": lambda front: os.readlink(f"/proc/{front}/cwd"),
+    "read_the_kernels_log": _call("syslog", 3, 0, 0),
     "trace_the_front": lambda front: syscall(syscall_numbers.number_of("ptrace"), 16, int(front), 0, 0),
     "read_memory": _read_memory,
     "run_a_program": lambda _: os.execv("/bin/true", ["true"]),
@@ -182,6 +193,14 @@ def _share_memory(_ask: Ask) -> None:
         raise MemoryError from None
 
 
+def _grow_memory(_ask: Ask) -> None:
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    try:
+        syscall(syscall_numbers.number_of("mmap"), 0, 10 << 30, 3, flags | 0x100, -1, 0)
+    except OSError:
+        raise MemoryError from None
+
+
 def _close_socket(_ask: Ask) -> None:
     os.close(DATA)
     time.sleep(60)
@@ -216,6 +235,7 @@ HARMS: dict[str, Callable[[Ask], None]] = {
     "allocate": _allocate,
     "allocate_pieces": _allocate_pieces,
     "share_memory": _share_memory,
+    "grow_memory": _grow_memory,
     "close_socket": _close_socket,
     "close_all": lambda _: (os.closerange(0, 64), time.sleep(60)),  # type: ignore[dict-item, func-returns-value]
     "send_garbage": _send(b"GET / HTTP/1.1\r\n\r\n" * 10),

@@ -7,7 +7,7 @@ runs were done. It stands in for what the service does with uploads.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import onnx
@@ -32,7 +32,9 @@ KINDS = {
     "tensor(bool)": np.bool_,
     "tensor(string)": np.str_,
 }
-FREE_SIZES = (2, 1, 0)  # of axes whose size is not declared
+EDGES = np.array([-1.0, 0.0, 1.0, np.nan, np.inf, -np.inf, 2.0**31, -(2.0**63), 1e-40])
+Fill = Callable[[list[int]], np.ndarray]
+FREE_SIZES = (2, 1, 3)  # of axes whose size is not declared; 0 would end even honest recurrent models
 MAX_TEXT = 300
 
 
@@ -73,13 +75,21 @@ def run(content: bytes, seed: int) -> int:
 
 def feeds(inputs: list[onnxruntime.NodeArg], random: np.random.Generator) -> Iterator[dict[str, np.ndarray]]:
     """Yields inputs of several sizes and values."""
-    for free in FREE_SIZES:
-        for fill in (lambda shape: random.standard_normal(shape) * 3, lambda shape: np.full(shape, -1.0)):
-            yield {each.name: _array(each, free, fill) for each in inputs}  # type: ignore[arg-type]
+    fixed = all(isinstance(size, int) for each in inputs for size in each.shape or [])
+    for free in FREE_SIZES[:1] if fixed else FREE_SIZES:
+        for fill in (_usual, _edges):
+            yield {each.name: _array(each, free, fill(random)) for each in inputs}
 
 
-def _array(each: onnxruntime.NodeArg, free: int, fill: object) -> np.ndarray:
+def _usual(random: np.random.Generator) -> Fill:
+    return lambda shape: random.standard_normal(shape) * 3
+
+
+def _edges(random: np.random.Generator) -> Fill:
+    return lambda shape: random.choice(EDGES, shape)
+
+
+def _array(each: onnxruntime.NodeArg, free: int, fill: Fill) -> np.ndarray:
     shape = [size if isinstance(size, int) else free for size in each.shape or []]
-    kind = KINDS.get(each.type, np.float32)
     with np.errstate(all="ignore"):
-        return np.asarray(fill(shape)).astype(kind)  # type: ignore[operator]
+        return np.asarray(fill(shape)).astype(KINDS.get(each.type, np.float32))

@@ -67,6 +67,7 @@ SLOW = (
 """Whether these end in time depends on the machine."""
 
 
+@pytest.mark.slow
 def test_some_do_harm_still() -> None:
     """Otherwise the test above would show nothing: it is the runtime of today that crashes."""
     with running("model_engine", 1, LIMITS) as pool:

@@ -14,8 +14,9 @@ from engines.pools_of_engines import SANDBOXED, TRUSTED, Listener, alive, call, 
 from sequela.concurrency.deadline import Deadline
 from sequela.engines import fork_client, places
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
+from sequela.engines.frames import FrameTooLong
 from sequela.engines.pool import EnginePool
-from sequela.errors import Cancelled, OutOfTime, Unavailable
+from sequela.errors import Cancelled, InvalidInput, OutOfTime, Unavailable
 
 LAZY = replace(SANDBOXED, sandboxed=False, memory_bytes=0)
 SOON_SECONDS = 5.0  # on a machine that is busy with other tests
@@ -134,13 +135,16 @@ def test_questions_have_a_budget() -> None:
 
 
 def test_frames_have_a_limit_on_both_sides() -> None:
-    """A task that is too long is refused before it is sent, and an engine cannot send a longer result."""
+    """A task or an answer that is too long is refused before it is sent; an engine cannot send a longer result."""
     with running(size=1, limits=replace(TRUSTED, max_frame_bytes=2000)) as pool:
-        with pytest.raises(EngineLost, match="at most 2,000"):
+        before = call(pool, "pid")
+        with pytest.raises(InvalidInput, match="at most 2,000"):
             call(pool, "echo " + "x" * 3000)
-        with pytest.raises(EngineLost, match="at most 2,000"):
+        with pytest.raises(FrameTooLong, match="at most 2,000"):
             pool.call(b"question x", Deadline(60), lambda _: b"x" * 3000)
-        assert call(pool, "echo x") == "x"
+        with pytest.raises(EngineTaskFailed, match="at most 2,000"):
+            call(pool, "much")
+        assert call(pool, "pid") == before
 
 
 def test_exceptions_of_the_engine_reach_the_caller_as_text() -> None:
@@ -202,7 +206,7 @@ def test_an_engine_must_be_ready_in_time() -> None:
     late = pytest.raises(EngineLost, match="was not ready in time")
     with running("late_engine", 1, limits=replace(LAZY, start_seconds=0.1)) as pool, late:
         call(pool, "echo x")
-    with running("late_engine", 1, limits=LAZY) as pool, late:
+    with running("late_engine", 1, limits=LAZY) as pool, pytest.raises(OutOfTime):
         call(pool, "echo x", seconds=0.1)
 
 
@@ -297,6 +301,46 @@ def test_engines_know_nothing_of_the_front(monkeypatch: pytest.MonkeyPatch) -> N
         assert [each.split(":")[0] for each in files[3:]] == ["socket", "socket"]
 
 
+def test_a_caller_that_is_interrupted_does_not_leave_an_engine_at_work() -> None:
+    """It is ended, and the next caller does not get the answer of the last one."""
+    listener = Listener()
+
+    def answer(_question: bytes) -> bytes:
+        raise KeyboardInterrupt
+
+    with running(size=1, listener=listener) as pool:
+        with pytest.raises(KeyboardInterrupt):
+            pool.call(b"question x", Deadline(60), answer)
+        assert call(pool, "echo next") == "next"
+    assert listener.exits[0].reason is ExitReason.KILLED
+
+
+def test_a_late_fork_is_not_kept() -> None:
+    """The forkserver still imports when the caller gives up; the engine that comes later ends by itself."""
+    fork_client.TRUSTED.close()
+    listener = Listener()
+    with running("slow_import_engine", 1, limits=LAZY, listener=listener) as pool:
+        with pytest.raises(OutOfTime):
+            call(pool, "echo x", 0.2)
+        assert call(pool, "echo x") == "x"
+        process = fork_client.TRUSTED._process
+        assert process is not None
+        assert children(process._process.pid) == [int(call(pool, "pid"))]
+
+
+def test_imports_can_be_paid_for_before() -> None:
+    """A lazy pool then starts its first engine as fast as the others."""
+    fork_client.TRUSTED.close()
+    with running(size=1, limits=LAZY) as pool:
+        pool.prepare()
+        assert fork_client.TRUSTED._process is not None
+        assert call(pool, "echo x") == "x"
+    with running("no_such_engine", 1, limits=LAZY) as pool:
+        pool.prepare()
+        with pytest.raises(EngineLost, match="No module named"):
+            call(pool, "echo x")
+
+
 def test_engines_are_bound_to_cores() -> None:
     """In turn."""
     core = min(os.sched_getaffinity(0))
@@ -304,7 +348,7 @@ def test_engines_are_bound_to_cores() -> None:
         assert call(pool, "cores") == f"[{core}]"
 
 
-@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [10, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("limits", [TRUSTED, SANDBOXED], ids=["trusted", "sandboxed"])
 def test_replacement_leaves_nothing_behind(count: int, limits: object) -> None:
     """No open files, no threads, no zombies."""

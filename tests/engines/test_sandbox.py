@@ -66,6 +66,21 @@ def test_without_both_no_engine_starts() -> None:
         assert call(pool, "echo x") == "x"
 
 
+def test_without_both_the_attacks_succeed() -> None:
+    """So that the tests above show what the measures do, and not what the machine forbids anyway."""
+    unsafe = replace(SANDBOXED, unsafe=True)
+    with running("attacks", 1, unsafe, config=b"no landlock, no seccomp") as pool:
+        for attack in SUCCEED:
+            assert call(pool, f"{attack} {os.getpid()}").startswith("got"), attack
+
+
+SUCCEED = (
+    "read_a_file", "read_itself", "list_a_folder", "connect_udp", "open_netlink", "listen",
+    "pair_of_sockets", "probe_the_front", "hold_the_front", "signal_by_file", "signal_by_control",
+    "choose_the_signal", "run_a_program_from_memory", "shared_memory",
+)  # fmt: skip
+
+
 def test_named_folders_stay_open(tmp_path_factory: pytest.TempPathFactory) -> None:
     """`readable` for reading only, `writable` for both, and nothing beside them."""
     readable, writable, other = (tmp_path_factory.mktemp(name) for name in ("r", "w", "o"))
@@ -94,6 +109,7 @@ OUTCOMES = {
     "allocate": (E_MEMORY, ExitReason.OUT_OF_MEMORY),
     "allocate_pieces": (E_MEMORY, ExitReason.OUT_OF_MEMORY),
     "share_memory": (E_MEMORY, ExitReason.OUT_OF_MEMORY),
+    "grow_memory": (E_MEMORY, ExitReason.OUT_OF_MEMORY),
     "close_socket": (E_CRASHED, ExitReason.CRASHED),
     "close_all": (E_CRASHED, ExitReason.CRASHED),
     "send_garbage": (E_INVALID, ExitReason.INVALID),
@@ -164,10 +180,10 @@ def test_others_go_on_while_engines_die() -> None:
 
         honest = threading.Thread(target=ask_on)
         honest.start()
-        for attack in ["abort", "crash", "send_garbage", "allocate", "exit"] * 4:
+        for attack in ["abort", "crash", "send_garbage", "allocate", "exit"] * 2:
             with pytest.raises(EngineLost):
                 pool.call(attack.encode(), Deadline(30), upper, "attacker")
         over.set()
         honest.join()
     assert answers == [str(number) for number in range(len(answers))]
-    assert len(answers) > 20
+    assert len(answers) > 10

@@ -81,5 +81,9 @@ def cores(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
     return str(sorted(os.sched_getaffinity(0))).encode()
 
 
-ALL = (echo, pid, question, obey, hang, fail, die, leave, spin, environment, files, cores)
+def much(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
+    return bytes(5000)
+
+
+ALL = (much, echo, pid, question, obey, hang, fail, die, leave, spin, environment, files, cores)
 VERBS = {each.__name__: each for each in ALL}

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -125,3 +126,31 @@ def described(path: Path) -> tuple[Any, dict[bytes, bytes]]:
 def by_key(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows sorted by their key."""
     return sorted(rows, key=lambda row: (row["id"], row["variant"]))
+
+
+def read_said(folder: Path) -> dict[str, Any]:
+    """What a program said about its runs."""
+    found: dict[str, Any] = json.loads((folder / "said.json").read_text())
+    return found
+
+
+def check_rows(folder: Path, name: str, said: dict[str, Any], count: int) -> None:
+    """The rows of an engine are those of the local run, bit for bit."""
+    local = cohorts.rows(folder / "local")
+    assert by_key(cohorts.rows(folder / name)) == by_key(local)
+    assert said["cohort"] == said["added"] == len(local) == count * len(SEEDS)
+
+
+def wait_for_no_server(folder: Path) -> None:
+    """Waits half a minute at the most until no server of the folder runs."""
+    give_up = time.monotonic() + 30
+    while servers(folder):
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+
+
+def check_script(folder: Path, name: str, count: int) -> None:
+    """The script of docs/bulk.md has explained all sequences."""
+    found = cohorts.rows(folder / name)
+    assert len(found) == count
+    assert {row["status"] for row in found} == {"explained"}

@@ -4,9 +4,7 @@ environment, since starting Ray takes long.
 
 from __future__ import annotations
 
-import json
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,15 +33,12 @@ def folder(real: str) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def said(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "said.json").read_text())
-    return found
+    return engine_jobs.read_said(folder)
 
 
 def test_the_rows_are_those_of_a_local_run(folder: Path, said: dict[str, Any]) -> None:
     """Bit for bit, though files were lost and an actor was killed; the files say the same about themselves."""
-    local = cohorts.rows(folder / "local")
-    assert engine_jobs.by_key(cohorts.rows(folder / "ray")) == engine_jobs.by_key(local)
-    assert said["cohort"] == said["added"] == len(local) == COUNT * len(engine_jobs.SEEDS)
+    engine_jobs.check_rows(folder, "ray", said, COUNT)
     (one, *_) = (folder / "local").glob("part-*")
     for part in (folder / "ray").glob("part-*"):
         assert engine_jobs.described(part) == engine_jobs.described(one)
@@ -53,10 +48,7 @@ def test_every_worker_has_a_server_and_none_is_left(folder: Path, said: dict[str
     """Neither after the end nor after SIGKILL."""
     assert said["servers"] == 2
     assert said["killed"]
-    give_up = time.monotonic() + 30
-    while engine_jobs.servers(folder):
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
+    engine_jobs.wait_for_no_server(folder)
 
 
 def test_going_on(said: dict[str, Any]) -> None:
@@ -94,6 +86,4 @@ def test_no_statistics_are_sent(said: dict[str, Any]) -> None:
 
 def test_the_script_of_the_page(folder: Path) -> None:
     """It has explained all sequences."""
-    found = cohorts.rows(folder / "ray-cohort")
-    assert len(found) == COUNT
-    assert {row["status"] for row in found} == {"explained"}
+    engine_jobs.check_script(folder, "ray-cohort", COUNT)

@@ -4,9 +4,7 @@ environment, since starting Spark takes long.
 
 from __future__ import annotations
 
-import json
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +35,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory, real: str) -> Path:
 
 @pytest.fixture(scope="module")
 def said(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "said.json").read_text())
-    return found
+    return engine_jobs.read_said(folder)
 
 
 def test_the_rows_are_those_of_a_local_run(folder: Path, said: dict[str, Any]) -> None:
     """Bit for bit, though files were lost and a worker was killed; the files say the same about themselves."""
-    local = cohorts.rows(folder / "local")
-    assert engine_jobs.by_key(cohorts.rows(folder / "spark")) == engine_jobs.by_key(local)
-    assert said["cohort"] == said["added"] == len(local) == COUNT * len(engine_jobs.SEEDS)
+    engine_jobs.check_rows(folder, "spark", said, COUNT)
     (one, *_) = (folder / "local").glob("part-*")
     for part in (folder / "spark").glob("part-*"):
         assert pq.read_schema(part).equals(pq.read_schema(one), check_metadata=True)
@@ -55,10 +50,7 @@ def test_every_worker_has_a_server_and_none_is_left(folder: Path, said: dict[str
     """Neither after the end nor after SIGKILL."""
     assert said["killed"]
     assert 1 <= said["servers"] <= 2
-    give_up = time.monotonic() + 30
-    while engine_jobs.servers(folder):
-        assert time.monotonic() < give_up
-        time.sleep(0.1)
+    engine_jobs.wait_for_no_server(folder)
 
 
 def test_going_on(said: dict[str, Any]) -> None:
@@ -81,6 +73,4 @@ def test_rows_without_order(said: dict[str, Any]) -> None:
 
 def test_the_script_of_the_page(folder: Path) -> None:
     """It has explained all sequences."""
-    found = cohorts.rows(folder / "spark-cohort")
-    assert len(found) == COUNT
-    assert {row["status"] for row in found} == {"explained"}
+    engine_jobs.check_script(folder, "spark-cohort", COUNT)

@@ -9,8 +9,9 @@ Run it in the folder `tests`, with the Python of the environment:
 
 `--write` stores every answer with two digests, one of its numbers and structure, one of its words. `--compare` fails if
 numbers or structure differ, and shows the first lines that do; of messages and other words it only counts how many
-differ. `--store` writes `regression/digests.json`, the digests of numbers that the test expects on this machine: run it
-after an intended change of results. `--list` counts the questions. `--only WORDS` selects questions by their names.
+differ. `--engines` sets how many processes run the models of the server. `--store` writes `regression/digests.json`,
+the digests of numbers that the test expects on this machine: run it after an intended change of results. `--list`
+counts the questions. `--only WORDS` selects questions by their names.
 
 To ask these questions of the packages of another checkout, put them first on the path:
 
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--compare", type=Path, nargs=2, metavar="FILE")
     parser.add_argument("--store", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--engines", type=int, default=0, metavar="NUMBER")
     parser.add_argument("--only", default="", metavar="WORDS")
     given = parser.parse_args()
     if given.list:
@@ -53,7 +55,7 @@ def main() -> None:
         before, after = (json.loads(path.read_text()) for path in given.compare)
         sys.exit(compare(before, after))
     elif given.write:
-        given.write.write_text(json.dumps(_report(ask_all(given.only)), indent=1))
+        given.write.write_text(json.dumps(_report(ask_all(given.only, given.engines)), indent=1))
     elif given.store:
         _store(ask_all())
     else:

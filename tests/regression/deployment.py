@@ -38,7 +38,7 @@ PATIENCE = 240.0
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 SERVED = ("gru", "transformer", "multi_input", "classes", "fixed_left", "regression", "lengths")
 """Models that the endpoint servers have."""
-SERVE = ("serve", "--port", "0", "--http-port", "0", "--workers", "1")
+SERVE = ("serve", "--port", "0", "--http-port", "0", "--workers", "1", "--engines", "0")
 
 
 class OneRowAtATime(ServedModel):
@@ -111,8 +111,8 @@ def alert(name: str) -> dict[str, Any]:
 
 
 @contextmanager
-def deployed() -> Iterator[Deployment]:
-    """Starts all servers, and stops them at the end."""
+def deployed(engines: int = 0) -> Iterator[Deployment]:
+    """Starts all servers, and stops them at the end. `engines` is the setting of the server under test."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sequela-")))
         served = {name: OneRowAtATime(matrix.BY_NAME[name].path.read_bytes()) for name in SERVED}
@@ -128,7 +128,9 @@ def deployed() -> Iterator[Deployment]:
         repository = folder / "models"
         arguments = _of_repository(repository, tuple(matrix.BY_NAME))
         _add_the_rest(repository, uris)
-        address = stack.enter_context(_server(folder, "near", *arguments, *_allowed()))
+        address = stack.enter_context(
+            _server(folder, "near", *arguments, *_allowed(), "--engines", str(engines))
+        )
         channel = stack.enter_context(grpc.insecure_channel(address.grpc))
         client = stack.enter_context(Sequela(address.grpc, timeout=PATIENCE))
         http = stack.enter_context(_http_client(address))

@@ -31,9 +31,9 @@ class Answered:
     seconds: float
 
 
-def ask_all(wanted: str = "") -> list[Answered]:
+def ask_all(wanted: str = "", engines: int = 0) -> list[Answered]:
     """Starts servers and asks them all questions whose names contain `wanted`, one after the other."""
-    with deployed() as deployment:
+    with deployed(engines) as deployment:
         found = []
         for question in QUESTIONS:
             if wanted in question.name:

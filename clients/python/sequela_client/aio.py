@@ -183,13 +183,29 @@ class AsyncSequela(Client):
         labels: Mapping[str, str] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
         page_size: int = 50,
         timeout: float | None = None,
     ) -> AsyncIterator[ExplanationSummary]:
         """Lists stored explanations that were made in [start, end), newest first; see `Sequela.list_explanations`."""
         return self._all(
-            operations.list_explanations(caller_id, model, labels, start, end, page_size), timeout
+            operations.list_explanations(
+                caller_id, model, labels, start, end, min_score, max_score, page_size
+            ),
+            timeout,
         )
+
+    async def delete_explanations(
+        self,
+        *,
+        name: str | None = None,
+        caller_id: str | None = None,
+        label: tuple[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Deletes stored explanations with their sequences; see `Sequela.delete_explanations`."""
+        return await self._run(operations.delete_explanations(name, caller_id, label), timeout)
 
     async def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
         """Uploads a model file under a name, `m` or `m/v`. Without a name, the digest of the model is its name."""

@@ -80,7 +80,7 @@ def convert_item(field: str, place: int, make: Callable[[Any], T], item: Any) ->
     try:
         return make(_unpaired(item))
     except CallerError as error:
-        raise CallerError(f"{field}[{place}]: {error.message}", reason=error.reason) from error
+        raise type(error)(f"{field}[{place}]: {error.message}", reason=error.reason) from error
 
 
 def _unpaired(item: Any) -> Any:

@@ -205,7 +205,10 @@ class Sequela(Client):
         return self._run(operation, timeout)
 
     def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
-        """Reads a stored explanation by its name, `explanations/e`."""
+        """Reads a stored explanation by its name, `explanations/e`.
+
+        Its `sequence_state` says whether the server kept the sequence; if so, it is in `sequence`.
+        """
         return self._run(operations.get_explanation(name), timeout)
 
     def list_explanations(
@@ -216,6 +219,8 @@ class Sequela(Client):
         labels: Mapping[str, str] | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
         page_size: int = 50,
         timeout: float | None = None,
     ) -> Iterator[ExplanationSummary]:
@@ -227,11 +232,36 @@ class Sequela(Client):
             labels: only explanations that have all of these labels.
             start: only explanations that were made at this time or later.
             end: only explanations that were made before this time.
+            min_score: only explanations whose first target has at least this score, as the model returned it.
+            max_score: only explanations whose first target has at most this score, as the model returned it.
             page_size: how many are fetched in one call; further pages are fetched when they are needed.
             timeout: seconds for each page.
         """
-        listing = operations.list_explanations(caller_id, model, labels, start, end, page_size)
+        listing = operations.list_explanations(
+            caller_id, model, labels, start, end, min_score, max_score, page_size
+        )
         return self._all(listing, timeout)
+
+    def delete_explanations(
+        self,
+        *,
+        name: str | None = None,
+        caller_id: str | None = None,
+        label: tuple[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Deletes stored explanations with the sequences that were kept with them. Exactly one argument selects them.
+
+        Args:
+            name: the explanation of this name, `explanations/e`.
+            caller_id: all explanations with this caller id, such as those of one alert.
+            label: all explanations with this label, as a pair (key, value).
+            timeout: seconds.
+
+        Returns:
+            How many were deleted. It is no error if there are none. No replica returns them after 60 seconds.
+        """
+        return self._run(operations.delete_explanations(name, caller_id, label), timeout)
 
     def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
         """Uploads a model file under a name, `m` or `m/v`. Without a name, the digest of the model is its name."""

@@ -24,6 +24,16 @@ def first(numbers: PerTarget) -> float | None:
     return numbers[0] if numbers else None
 
 
+class SequenceState(ContractEnum):
+    """Whether the sequence of a stored explanation was kept."""
+
+    KEPT = "kept"
+    NOT_KEPT = "not_kept"
+    """The server is set not to keep sequences."""
+    UNKNOWN = "unknown"
+    """The explanation was not read from the store, or the server does not say."""
+
+
 @dataclass(frozen=True, slots=True)
 class PruningPoint:
     """One split of the pruning scan: the importance w1 of all events up to and including t, for each target."""

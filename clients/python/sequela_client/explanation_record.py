@@ -15,8 +15,10 @@ from sequela_client.explanation_parts import (
     Feature,
     Pruning,
     Reason,
+    SequenceState,
     TargetScore,
 )
+from sequela_client.inputs import Sequence
 from sequela_client.options import UsedOptions
 
 
@@ -43,6 +45,8 @@ class ExplanationRecord:
         reasons_by_target: the main reasons for each target's score, by its name; at most four each.
         event_weights: the model's own weight of each event, such as its attention, oldest event first as in the
             sequence; empty if the model has none.
+        sequence: the sequence as it was sent, of a stored explanation whose sequence was kept; otherwise None.
+        sequence_state: whether the sequence of a stored explanation was kept.
     """
 
     name: str
@@ -69,6 +73,9 @@ class ExplanationRecord:
     output_count: int = 0
     reasons_by_target: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
     event_weights: tuple[float, ...] = ()
+    # An explanation is the same whether it was read with its sequence or not.
+    sequence: Sequence | None = field(default=None, compare=False)
+    sequence_state: SequenceState = field(default=SequenceState.UNKNOWN, compare=False)
 
     @property
     def base_value(self) -> float:

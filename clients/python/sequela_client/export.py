@@ -11,15 +11,20 @@ from datetime import datetime
 from math import isnan
 from typing import Any, get_args
 
+import numpy as np
+
 from sequela_client.attribution_rows import COLUMNS, FROM_OTHERS, Value, rows
+from sequela_client.explanation_parts import SequenceState
 from sequela_client.explanation_record import ExplanationRecord
 from sequela_client.options import Level
 
 
 def plain(item: Any) -> Any:
-    """Dataclasses, mappings, tuples and times as values that JSON has; NaN becomes None."""
+    """Dataclasses, mappings, tuples, arrays and times as values that JSON has; NaN becomes None."""
     if dataclasses.is_dataclass(item):
         return {field.name: plain(getattr(item, field.name)) for field in dataclasses.fields(item)}
+    if isinstance(item, np.ndarray):
+        return plain(item.tolist())
     if isinstance(item, Mapping):
         return {key: plain(value) for key, value in item.items()}
     if isinstance(item, tuple | list):
@@ -35,6 +40,10 @@ def to_dict(explanation: ExplanationRecord) -> dict[str, Any]:
     for field in dataclasses.fields(explanation):
         if field.name == "levels":
             values |= _levels(explanation)
+        elif field.name in ("sequence", "sequence_state"):
+            # Only a stored explanation has them.
+            if explanation.sequence_state is not SequenceState.UNKNOWN:
+                values[field.name] = plain(getattr(explanation, field.name))
         elif field.name == "reasons_by_target":
             # Each reason names its target, as in the contract.
             values["reasons"] = [

@@ -6,7 +6,10 @@ Models and backgrounds are first sent as digests. Their content is sent only if 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -25,12 +28,15 @@ from sequela_client.errors import (
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
+from sequela_client.model_inputs.category_columns import CategoryColumns
+from sequela_client.model_inputs.layout import Layout, layout_of, schema_layout
 from sequela_client.models import ModelFile, ModelLike, choose
 from sequela_client.option_messages import options_message
 from sequela_client.options import Options
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Scores
 from sequela_client.streams import AnyIterable, MessageStream
+from sequela_client.tables import ReadText, TextInTable, only_numbers, text_unknown
 
 T = TypeVar("T")
 
@@ -45,9 +51,14 @@ def explain(
     labels: Mapping[str, str] | None,
 ) -> Operation[Explanation]:
     """Explains one sequence."""
+    message = options_message(options)
+
+    def make(read_text: ReadText) -> tuple[pb.ExplainRequest, pb.BackgroundReference | None]:
+        request = requests.explain(sequence, message, caller_id, labels, read_text)
+        return request, requests.background_reference(background, read_text)
+
     # A wrong argument is reported here, before a model is uploaded.
-    request = requests.explain(sequence, options_message(options), caller_id, labels)
-    reference = requests.background_reference(background)
+    request, reference = yield from _read_with_text(digests, model, make)
 
     def ask(known: pb.ModelReference) -> Operation[Explanation]:
         request.model.CopyFrom(known)
@@ -57,7 +68,7 @@ def explain(
             request.background.CopyFrom(reference)
         return (yield from _explain(request))
 
-    return _with_model(digests, model, ask)
+    return (yield from _with_model(digests, model, ask))
 
 
 def explain_many(
@@ -68,10 +79,13 @@ def explain_many(
     timeout: float | None,
 ) -> Operation[ExplanationStream]:
     """Prepares a stream of requests that differ only in their sequence. `timeout` is in seconds, for each request."""
-    message, reference = options_message(options), requests.background_reference(background)
+    message = options_message(options)
+    reference = yield from _read_with_text(digests, model, partial(requests.background_reference, background))
     # The messages of a stream are sent before the first answer arrives, so the server must have the model by then.
     known = yield from _registered_model(digests, model)
-    return ExplanationStream(known, reference, message, timeout)
+    # Once the stream has begun, it is too late to ask what the text in one of its sequences means.
+    layout = yield from _layout(known, model)
+    return _TextStream(known.reference, reference, message, timeout, layout)
 
 
 def score(
@@ -82,19 +96,21 @@ def score(
     output_event: int | None,
 ) -> Operation[Scores]:
     """Scores sequences."""
-    request = requests.score(sequences, targets, output_event)
+    request = yield from _read_with_text(
+        digests, model, partial(requests.score, sequences, targets, output_event)
+    )
 
     def ask(known: pb.ModelReference) -> Operation[Scores]:
         request.model.CopyFrom(known)
         return call("explanations.Score", request, resources.scores)
 
-    return _with_model(digests, model, ask)
+    return (yield from _with_model(digests, model, ask))
 
 
 def get_explanation(name: str) -> Operation[Explanation]:
     """Reads a stored explanation."""
     request = pb.GetExplanationRequest(name=arguments.string("name", name))
-    return call("explanations.GetExplanation", request, _explanation)
+    return call("explanations.GetExplanation", request, responses.stored_explanation)
 
 
 def list_explanations(
@@ -103,11 +119,23 @@ def list_explanations(
     labels: Mapping[str, str] | None,
     start: datetime | None,
     end: datetime | None,
+    min_score: float | None,
+    max_score: float | None,
     page_size: int,
 ) -> Listing[ExplanationSummary]:
     """Lists stored explanations, newest first."""
-    request = requests.list_explanations(caller_id, model, labels, start, end, page_size)
+    request = requests.list_explanations(
+        caller_id, model, labels, start, end, min_score, max_score, page_size
+    )
     return Listing("explanations.ListExplanations", request, "explanations", resources.summary)
+
+
+def delete_explanations(
+    name: str | None, caller_id: str | None, label: tuple[str, str] | None
+) -> Operation[int]:
+    """Deletes stored explanations, and returns how many they were."""
+    request = requests.delete_explanations(name, caller_id, label)
+    return call("explanations.DeleteExplanation", request, lambda answer: int(answer.deleted))
 
 
 def register_model(path: ModelLike, name: str) -> Operation[Model]:
@@ -141,7 +169,8 @@ def create_background(
     digests: ContentDigests, name: str, values: BackgroundValues | Values, model: ModelLike
 ) -> Operation[Background]:
     """Stores background values under a name."""
-    message = pb.CreateBackgroundRequest(values=requests.background_values(values))
+    read = yield from _read_with_text(digests, model, partial(requests.background_values, values))
+    message = pb.CreateBackgroundRequest(values=read)
     header = yield from _background_header(digests, model, requests.background_header(name))
     return (yield from call("backgrounds.CreateBackground", [header, message], _background))
 
@@ -158,7 +187,9 @@ def average_background(
     # The arguments are checked before the model is uploaded.
     unnamed = requests.background_header(name, average, shape)
     header = yield from _background_header(digests, model, unnamed)
-    messages = MessageStream(sequences, requests.average_message, head=[header])
+    layout = yield from _layout(_Registered(header.header.model), model)
+    make = partial(requests.average_message, read_text=_read_text(layout))
+    messages = MessageStream(sequences, make, head=[header])
     return (yield from call("backgrounds.CreateBackground", messages, _background))
 
 
@@ -182,6 +213,59 @@ def delete_background(name: str) -> Operation[None]:
     return call("backgrounds.DeleteBackground", request, lambda _: None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Registered:
+    """A model that the server has, and what it said about it, if it was asked."""
+
+    reference: pb.ModelReference
+    described: pb.Model | None = None
+
+
+@dataclass(slots=True)
+class _TextStream(ExplanationStream):
+    """A stream of explanations whose sequences may hold names of categories."""
+
+    layout: Layout | None = None
+
+    def _request(self, given: SequenceLike) -> pb.ExplainRequest:
+        return requests.explain(given, self.options, read_text=_read_text(self.layout))
+
+
+def _read_text(layout: Layout | None) -> ReadText:
+    return only_numbers if layout is None else CategoryColumns(layout)
+
+
+def _read_with_text(digests: ContentDigests, model: ModelLike, make: Callable[[ReadText], T]) -> Operation[T]:
+    """Makes a message from the caller's values. The server is asked about the model only if a table holds text."""
+    try:
+        return make(text_unknown)
+    except TextInTable:
+        known = yield from _registered_model(digests, model)
+    return make(_read_text((yield from _layout(known, model))))
+
+
+def _layout(known: _Registered, model: ModelLike) -> Operation[Layout | None]:
+    """Returns the inputs and features of a model; None if neither the server nor a schema.json describes them."""
+    if known.described is not None:
+        return layout_of(resources.model(known.described))
+    name = _resource_name(known.reference)
+    if not name:
+        chosen = choose(model)
+        schema = chosen.schema if isinstance(chosen, ModelFile) else getattr(model, "schema", None)
+        return schema_layout(Path(schema)) if schema else None
+    try:
+        answer = yield Call("models.GetModel", pb.GetModelRequest(name=name))
+    except SequelaError:
+        # The request itself will fail, with an error for each sequence.
+        return None
+    return layout_of(resources.model(answer.model))
+
+
+def _resource_name(reference: pb.ModelReference) -> str:
+    """Returns the name by which the server describes a model; empty for one that it does not hold."""
+    return reference.name or (f"models/{reference.digest}" if reference.digest else "")
+
+
 def _with_model(
     digests: ContentDigests, model: ModelLike, ask: Callable[[pb.ModelReference], Operation[T]]
 ) -> Operation[T]:
@@ -195,36 +279,37 @@ def _with_model(
     except NotFound as unknown:
         if unknown.reason != MODEL_NOT_FOUND:
             raise
-    return (yield from ask((yield from _upload(digests, chosen))))
+    uploaded = yield from _upload(digests, chosen)
+    return (yield from ask(uploaded.reference))
 
 
-def _upload(digests: ContentDigests, file: ModelFile) -> Operation[pb.ModelReference]:
+def _upload(digests: ContentDigests, file: ModelFile) -> Operation[_Registered]:
     """Registers the model of a file. If uploads are off, the model is sent with each request, if it fits a message."""
     content = file.read()
     try:
-        yield Call("models.RegisterModel", content.upload(""))
+        answer = yield Call("models.RegisterModel", content.upload(""))
     except SequelaError as refused:
         # A model that does not fit a message cannot be sent inline, so the refusal stands.
         if refused.reason != UPLOADS_DISABLED or len(content.onnx) > digests.max_inline_bytes:
             raise
         digests.send_inline(content.digest)
-        return content.inline
-    return pb.ModelReference(digest=content.digest)
+        return _Registered(content.inline)
+    return _Registered(pb.ModelReference(digest=content.digest), answer.model)
 
 
-def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[pb.ModelReference]:
-    """Returns a reference to a model that the server has, which a stream needs: its messages cannot be sent again."""
+def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[_Registered]:
+    """Returns a model that the server has, which a stream needs: its messages cannot be sent again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
-        return chosen
+        return _Registered(chosen)
     reference = digests.reference(chosen)
     if not reference.HasField("digest"):
-        return reference
+        return _Registered(reference)
     try:
-        yield Call("models.GetModel", pb.GetModelRequest(name=f"models/{reference.digest}"))
+        answer = yield Call("models.GetModel", pb.GetModelRequest(name=_resource_name(reference)))
     except NotFound:
         return (yield from _upload(digests, chosen))
-    return reference
+    return _Registered(reference, answer.model)
 
 
 def _explain_with_values(
@@ -253,8 +338,8 @@ def _background_header(
     digests: ContentDigests, model: ModelLike, header: pb.CreateBackgroundHeader
 ) -> Operation[pb.CreateBackgroundRequest]:
     """Returns the header with its model and its full name, `models/m/backgrounds/b`."""
-    reference = yield from _registered_model(digests, model)
-    known = reference.name or (f"models/{reference.digest}" if reference.digest else "")
+    reference = (yield from _registered_model(digests, model)).reference
+    known = _resource_name(reference)
     if not known:
         raise CallerError(
             "model: a background belongs to a model that the server has, and this server refuses uploads; name one of "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from itertools import zip_longest
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, SupportsFloat, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -24,7 +25,7 @@ from sequela_client.inputs import (
     by_name,
 )
 from sequela_client.option_messages import target_names
-from sequela_client.tables import Table, as_row, as_table
+from sequela_client.tables import ReadText, Table, as_row, as_table, only_numbers
 from sequela_client.tensors import input_tensors
 
 T = TypeVar("T")
@@ -33,10 +34,10 @@ Average = Literal["mean", "median"]
 BackgroundShape = Literal["event", "sequence"]
 
 
-def sequence_message(given: SequenceLike) -> pb.Sequence:
+def sequence_message(given: SequenceLike, read_text: ReadText = only_numbers) -> pb.Sequence:
     """Returns the message of a sequence, whose events are described by the caller or by the index of a table."""
     sequence = as_sequence(given)
-    tables = {name: as_table(name, values) for name, values in by_name(sequence.inputs).items()}
+    tables = {name: as_table(name, values, read_text) for name, values in by_name(sequence.inputs).items()}
     given_events = _event_infos(sequence.events)
     events = given_events or _indexed(tables)
     return pb.Sequence(inputs=input_tensors(tables), events=[_event(info) for info in events])
@@ -70,11 +71,12 @@ def explain(
     options: pb.ExplainOptions,
     caller_id: str | None = None,
     labels: Mapping[str, str] | None = None,
+    read_text: ReadText = only_numbers,
 ) -> pb.ExplainRequest:
     """Returns a request without model and background. `caller_id` and `labels` override those of a `Sequence`."""
     sequence = as_sequence(given)
     return pb.ExplainRequest(
-        sequence=sequence_message(sequence),
+        sequence=sequence_message(sequence, read_text),
         options=options,
         caller_id=arguments.string("caller_id", sequence.id if caller_id is None else caller_id),
         labels={
@@ -88,43 +90,48 @@ def score(
     sequences: SequenceLike | Iterable[SequenceLike],
     targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
+    read_text: ReadText = only_numbers,
 ) -> pb.ScoreRequest:
     """Returns a request for scores, without its model."""
     return pb.ScoreRequest(
-        sequences=_messages(sequences),
+        sequences=_messages(sequences, partial(sequence_message, read_text=read_text)),
         targets=target_names(targets),
         output_event=None if output_event is None else arguments.whole_number("output_event", output_event),
     )
 
 
-def _messages(sequences: Any) -> list[pb.Sequence]:
+def _messages(sequences: Any, make: Callable[[SequenceLike], pb.Sequence]) -> list[pb.Sequence]:
     if arguments.is_one_sequence(sequences):
-        return [sequence_message(sequences)]
+        return [make(sequences)]
     return [
-        arguments.convert_item("sequences", place, sequence_message, each)
+        arguments.convert_item("sequences", place, make, each)
         for place, each in enumerate(arguments.sequence_list(sequences))
     ]
 
 
-def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
+def background_reference(
+    given: BackgroundLike, read_text: ReadText = only_numbers
+) -> pb.BackgroundReference | None:
     """Returns a reference to a background by name or with its values; None for the model's default."""
     if given is None:
         return None
     if isinstance(given, str):
         return pb.BackgroundReference(name=given)
-    return pb.BackgroundReference(values=background_values(given))
+    return pb.BackgroundReference(values=background_values(given, read_text))
 
 
-def background_values(given: BackgroundValues | Values) -> pb.BackgroundValues:
+def background_values(
+    given: BackgroundValues | Values, read_text: ReadText = only_numbers
+) -> pb.BackgroundValues:
     """Returns the message of background values, with or without a mean event."""
     if not isinstance(given, BackgroundValues):
         given = BackgroundValues(given)
-    mean = [] if given.mean_event is None else input_tensors(_rows(given.mean_event))
-    return pb.BackgroundValues(inputs=input_tensors(_rows(given.rows)), mean_event=mean)
+    mean = [] if given.mean_event is None else input_tensors(_rows(given.mean_event, read_text))
+    return pb.BackgroundValues(inputs=input_tensors(_rows(given.rows, read_text)), mean_event=mean)
 
 
-def _rows(values: Values) -> dict[str, Table]:
-    return {name: as_row(name or "the background", each) for name, each in by_name(values).items()}
+def _rows(values: Values, read_text: ReadText) -> dict[str, Table]:
+    return {name: as_row(name or "the background", each, read_text) for name, each in by_name(values).items()}
 
 
 def background_header(
@@ -139,11 +146,12 @@ def background_header(
     return header
 
 
-def average_message(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
+def average_message(
+    number: int, given: SequenceLike, read_text: ReadText = only_numbers
+) -> pb.CreateBackgroundRequest:
     """Returns the message with one of the sequences to average."""
-    return pb.CreateBackgroundRequest(
-        sequence=arguments.convert_item("sequences", number, sequence_message, given)
-    )
+    make = partial(sequence_message, read_text=read_text)
+    return pb.CreateBackgroundRequest(sequence=arguments.convert_item("sequences", number, make, given))
 
 
 def list_explanations(
@@ -152,6 +160,8 @@ def list_explanations(
     labels: Mapping[str, str] | None,
     start: datetime | None,
     end: datetime | None,
+    min_score: float | None,
+    max_score: float | None,
     page_size: int,
 ) -> pb.ListExplanationsRequest:
     """Returns the request for the first page of explanations."""
@@ -162,7 +172,46 @@ def list_explanations(
         labels=arguments.strings("labels", {} if labels is None else labels),
         start_time=_timestamp("start", start),
         end_time=_timestamp("end", end),
+        min_score=_number("min_score", min_score),
+        max_score=_number("max_score", max_score),
     )
+
+
+def _number(field: str, value: float | None) -> float | None:
+    if value is None or (isinstance(value, SupportsFloat) and not isinstance(value, bool)):
+        return None if value is None else float(value)
+    text = f"{field}: must be a number, not {arguments.shown(value)}"
+    raise CallerError(text, reason="ARGUMENT_INVALID")
+
+
+def delete_explanations(
+    name: str | None, caller_id: str | None, label: tuple[str, str] | None
+) -> pb.DeleteExplanationRequest:
+    """Returns the request that deletes explanations. Raises CallerError unless exactly one argument is given."""
+    given = {"name": name, "caller_id": caller_id, "label": label}
+    if len([value for value in given.values() if value is not None]) != 1:
+        text = f"{', '.join(given)}: exactly one of them must say which explanations to delete"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
+    if label is not None:
+        return pb.DeleteExplanationRequest(label=_label(label))
+    if caller_id is not None:
+        return pb.DeleteExplanationRequest(caller_id=_not_empty("caller_id", caller_id))
+    return pb.DeleteExplanationRequest(name=_not_empty("name", name))
+
+
+def _label(label: Any) -> pb.Label:
+    if not isinstance(label, tuple) or len(label) != 2:
+        text = f"label: must be a pair (key, value), not {arguments.shown(label)}"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
+    key, value = label
+    return pb.Label(key=_not_empty("label", key), value=arguments.string("label", value))
+
+
+def _not_empty(field: str, value: Any) -> str:
+    # An empty text would mean no filter in a list, and must never mean everything here.
+    if text := arguments.string(field, value):
+        return text
+    raise CallerError(f"{field}: must not be empty", reason="ARGUMENT_INVALID")
 
 
 def _event(info: EventInfo) -> pb.EventInfo:

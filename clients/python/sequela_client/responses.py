@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC
 from math import nan
 from typing import Any
@@ -20,11 +21,13 @@ from sequela_client.explanation_parts import (
     Pruning,
     PruningPoint,
     Reason,
+    SequenceState,
     TargetScore,
     Verdict,
 )
-from sequela_client.inputs import EventInfo
+from sequela_client.inputs import EventInfo, Sequence
 from sequela_client.option_messages import used_options
+from sequela_client.tensors import arrays
 
 LEVEL_SUFFIX = "_level"
 
@@ -61,6 +64,21 @@ def explanation(message: pb.Explanation) -> Explanation:
         output_count=message.output_count,
         reasons_by_target={target.name: _reasons(message, target.name) for target in message.targets},
         event_weights=tuple(message.event_weights),
+    )
+
+
+def stored_explanation(message: pb.GetExplanationResponse) -> Explanation:
+    """The explanation of a message, with its sequence if the server kept it."""
+    found = explanation(message.explanation)
+    state = SequenceState(word(pb.SequenceState, message.sequence_state))
+    kept = _sequence(message.sequence, found) if state is SequenceState.KEPT else None
+    return replace(found, sequence_state=state, sequence=kept)
+
+
+def _sequence(message: pb.Sequence, found: Explanation) -> Sequence:
+    """The sequence, with the id and the labels of its explanation, so that it can be explained again."""
+    return Sequence(
+        arrays(message.inputs), tuple(map(_event_info, message.events)), found.caller_id, found.labels
     )
 
 
@@ -165,13 +183,14 @@ def _pruning(message: pb.Pruning) -> Pruning:
 
 
 def _event_values(message: pb.EventValues, names: list[str]) -> EventValues:
-    info = message.info
-    time = info.time.ToDatetime(UTC) if info.HasField("time") else None
     return EventValues(
-        message.event,
-        dict(zip(names, message.values, strict=False)),
-        EventInfo(info.id, time, dict(info.display)),
+        message.event, dict(zip(names, message.values, strict=False)), _event_info(message.info)
     )
+
+
+def _event_info(message: pb.EventInfo) -> EventInfo:
+    time = message.time.ToDatetime(UTC) if message.HasField("time") else None
+    return EventInfo(message.id, time, dict(message.display))
 
 
 def cost(message: pb.Cost) -> Cost:

@@ -8,7 +8,7 @@ ids.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as List
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -19,8 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.arrays import from_items, is_missing, is_number, not_an_array, numbers
+from sequela_client.errors import CallerError
 
 Items = list[Any]
+Columns = Mapping[str, Any]
+"""Columns by name: arrays of numbers, or lists of anything."""
+ReadText = Callable[[str, str, Items], Columns]
+"""Turns a column of text into columns of numbers. Its arguments are the place, the column's name and its cells."""
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{2,4}")
 _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
@@ -45,29 +50,67 @@ class Table:
     ids: tuple[str, ...] = ()
 
 
-def as_table(where: str, given: Any) -> Table:
-    """Converts the values of a sequence for one input. Raises CallerError (NOT_AN_ARRAY), naming the wrong column."""
+class TextInTable(CallerError):
+    """A column holds text, and only the model's description says what the text means."""
+
+
+def text_unknown(where: str, name: str, _: Items) -> Columns:
+    """Refuses every column of text."""
+    raise TextInTable(f"{where or 'the sequence'}: column {name!r} holds text", reason="NOT_AN_ARRAY")
+
+
+def only_numbers(where: str, name: str, cells: Items) -> Columns:
+    """Reads texts that are numbers. Raises CallerError (NOT_AN_ARRAY) for others."""
+    place = f"{where or 'the sequence'}, column {name!r}" if name else where
+    words = [item for item in cells if _is_text(item) and not is_number(item)]
+    if words:
+        text = (
+            f"holds text, such as {words[0]!r}, and the model has no categories with a name for it; send the numbers "
+            "that the model takes, or leave the column out"
+        )
+        times = "; times go in as datetimes (pandas.to_datetime)" if _DATE.match(words[0]) else ""
+        raise not_an_array(place, text + times)
+    return {name: from_items(place, cells)}
+
+
+def as_table(where: str, given: Any, read_text: ReadText = only_numbers) -> Table:
+    """Converts the values of a sequence for one input.
+
+    Args:
+        where: the name of the input; empty if the model has only one.
+        given: an array or a table.
+        read_text: reads a column of a table that holds text.
+
+    Raises:
+        CallerError: NOT_AN_ARRAY, naming the wrong column.
+    """
     if isinstance(given, Table):
         return given
     records = _records(given)
     if records:
-        return _of_columns(where, _by_column(where, records))
+        return _of_columns(where, _by_column(where, records), read_text)
     if isinstance(given, np.ndarray) and given.dtype.names:
-        return _of_columns(where, {name: given[name].tolist() for name in given.dtype.names})
+        return _of_columns(where, {name: given[name].tolist() for name in given.dtype.names}, read_text)
     if _native(given) is None:
         return Table(numbers(where, given))
-    return _of_frame(where, given)
+    return _of_frame(where, given, read_text)
 
 
-def as_row(where: str, given: Any) -> Table:
+def as_row(where: str, given: Any, read_text: ReadText = only_numbers) -> Table:
     """Converts the values of a background for one input. Unlike in `as_table`, the index of a Series names columns."""
     if isinstance(given, np.ndarray) and given.dtype.names and given.ndim == 0:
         given = given.reshape(1)
     index = getattr(given, "index", None)
     if getattr(_native(given), "__name__", "") == "Series" and index is not None and not callable(index):
+        items = list(given)
+        if any(map(_is_text, items)) and not _is_counted(index):
+            table = _of_columns(
+                where, {str(name): [item] for name, item in zip(index, items, strict=True)}, read_text
+            )
+            return replace(table, values=table.values[0])
         named = () if _is_counted(index) else tuple(map(str, index))
-        return Table(from_items(where, list(given)), named)
-    table = as_table(where, given)
+        return Table(from_items(where, items), named)
+    table = as_table(where, given, read_text)
     # A background is often computed with describe(), whose rows are not events.
     if set(table.ids) >= STATISTICS:
         text = "its rows are statistics, as describe() gives; send one of them, such as df.describe().loc['mean']"
@@ -144,7 +187,7 @@ def _pandas(given: Any) -> Any:
     return given.to_pandas() if type(given).__module__.startswith("xarray.") else given
 
 
-def _of_frame(where: str, given: Any) -> Table:
+def _of_frame(where: str, given: Any, read_text: ReadText) -> Table:
     import narwhals as nw  # noqa: PLC0415
 
     native = _pandas(given)
@@ -159,7 +202,7 @@ def _of_frame(where: str, given: Any) -> Table:
         held = {str(frame.name or ""): _items(frame)}
     else:
         held = dict(zip(labels, map(_items, frame.iter_columns()), strict=True))
-    table = _of_columns(where, held)
+    table = _of_columns(where, held, read_text)
     index = nw.maybe_get_index(frame)
     return table if index is None else _with_index(where, table, index)
 
@@ -170,34 +213,43 @@ def _items(series: Any) -> Any:
     return array if array.dtype.kind in "fiub" else series.to_list()
 
 
-def _of_columns(where: str, held: Mapping[str, Any]) -> Table:
+def _of_columns(where: str, held: Columns, read_text: ReadText) -> Table:
     """Makes a table of columns. A single column of times gives the times of the events; all others are values."""
     timed = [name for name, items in held.items() if not isinstance(items, np.ndarray) and _are_times(items)]
     # Only the caller knows which of them is the time of the event.
     if len(timed) > 1:
         text = f"columns {', '.join(timed)} hold times; keep the one that says when the events happened"
         raise not_an_array(where, text)
-    names = [name for name in held if name not in timed]
-    if not names:
+    columns = {
+        name: values
+        for each, items in held.items()
+        if each not in timed
+        for name, values in _numbered(where, each, items, read_text).items()
+    }
+    if not columns:
         raise not_an_array(where, "it has no column of numbers")
-    values = [_column(where, name, held[name]) for name in names]
+    names, values = list(columns), list(columns.values())
     named = () if _is_default(names) or names == [""] else tuple(names)
     table = Table(np.stack(values, axis=1) if len(values[0]) else np.empty((0, len(names))), named)
     return replace(table, times=_times(where, held[timed[0]])) if timed else table
 
 
-def _column(where: str, name: str, items: Any) -> NDArray[Any]:
+def _numbered(where: str, name: str, items: Any, read_text: ReadText) -> dict[str, NDArray[Any]]:
+    """Returns the columns of numbers that stand for one column: itself, or what its text means to the model."""
     place = f"{where or 'the sequence'}, column {name!r}" if name else where
     if isinstance(items, np.ndarray):
-        return numbers(place, items)
-    words = [item for item in items if isinstance(item, str) and not is_missing(item) and not is_number(item)]
-    if words:
-        text = (
-            f"holds text, such as {str(words[0])!r}; send the numbers that the model takes, or leave it out"
-        )
-        times = "; times go in as datetimes (pandas.to_datetime)" if _DATE.match(words[0]) else ""
-        raise not_an_array(place, text + times)
-    return from_items(place, items)
+        return {name: numbers(place, items)}
+    if any(map(_is_text, items)):
+        read = read_text(where, name, items)
+        return {
+            each: numbers(f"{where or 'the sequence'}, column {each!r}", values)
+            for each, values in read.items()
+        }
+    return {name: from_items(place, items)}
+
+
+def _is_text(item: Any) -> bool:
+    return isinstance(item, str) and not is_missing(item)
 
 
 def _are_times(items: Items) -> bool:

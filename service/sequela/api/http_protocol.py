@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import ssl
 import sys
@@ -39,18 +40,20 @@ class ConnectionProtocol(H11Protocol):
     """Closes a connection that does not finish its headers in time. The time of bodies is limited in `BodyReader`.
 
     The client's certificate is put into the scope of each request, since uvicorn does not do so. After
-    `max_age_seconds`, the next response closes the connection, so that the certificate is checked again. Beyond
-    `max_connections`, there are some connections for health probes only; the oldest idle one makes room for a new one.
+    `max_age_seconds` (0 for no limit), the next response closes the connection, so that the certificate is checked
+    again. Beyond `max_connections`, there are some connections for health probes only; the oldest idle one makes room
+    for a new one.
     """
 
-    max_age_seconds = 0.0
-    """0 means no limit."""
-    max_connections = sys.maxsize
-    """Connections beyond this number are only for probes."""
-
     _timer: asyncio.TimerHandle | None = None
-    _end = _made = 0.0
+    _made = 0.0
     _is_extra = False
+
+    def __init__(self, *given: Any, max_age_seconds: float = 0.0, max_connections: int = sys.maxsize) -> None:
+        super().__init__(*given)
+        self.max_connections = max_connections
+        jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  # no secret
+        self._end = self.loop.time() + max_age_seconds * jitter if max_age_seconds else math.inf
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Starts the timer of the first request."""
@@ -59,7 +62,6 @@ class ConnectionProtocol(H11Protocol):
         self._is_extra = len(self.connections) > self.max_connections
         if len(self.connections) > self.max_connections + PROBE_CONNECTIONS:
             self._make_room()
-        self._end = self._made + self.max_age_seconds * random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  # no secret
         self.app = self._with_connection(self.app, _certificate(transport))
         self._watch()
 
@@ -76,7 +78,7 @@ class ConnectionProtocol(H11Protocol):
     def _with_connection(self, app: Any, certificate: ClientCertificate | None) -> Any:
         async def run(scope: Any, receive: Any, send: Any) -> None:
             scope.setdefault("extensions", {})[CERTIFICATE_EXTENSION] = certificate
-            if self.max_age_seconds and self.loop.time() > self._end:
+            if self.loop.time() > self._end:
                 # uvicorn then closes the connection after the response, as if the client had asked for it.
                 scope["headers"].append(CLOSE)
             if self._is_extra and scope["path"] not in PROBES:

@@ -37,6 +37,9 @@ ACCEPTED_AT_ONCE = 128
 SHUTDOWN_SECONDS = 1
 """How long a response that is still being sent may delay the shutdown, in seconds."""
 
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take for the handshake of TLS, in seconds."""
+
 
 def application(
     registry: CollectorRegistry,
@@ -105,11 +108,7 @@ class HttpServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=type(
-                    "Protocol",
-                    (ConnectionProtocol,),
-                    {"max_age_seconds": max_connection_age, "max_connections": max_connections},
-                ),
+                http=ConnectionProtocol,
                 backlog=ACCEPTED_AT_ONCE,
                 lifespan="off",
                 # Requests are logged by the middleware, in the same form as gRPC calls.
@@ -122,6 +121,7 @@ class HttpServer(uvicorn.Server):
         self.config.load()
         # uvicorn would read the files once. Their content is read again when they change.
         self.config.ssl = tls
+        self._max_connection_age, self._max_connections = max_connection_age, max_connections
         self._address = (host, port)
         self._task: asyncio.Task[None] | None = None
 
@@ -129,6 +129,29 @@ class HttpServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves signals to the main program, which drains both servers."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listens as the base class does, but lets no client take as long as it likes for the handshake of TLS."""
+        await super().startup(sockets=[])
+        loop = asyncio.get_running_loop()
+        for each in sockets or ():
+            server = await loop.create_server(
+                self._protocol,
+                sock=each,
+                ssl=self.config.ssl,
+                backlog=self.config.backlog,
+                ssl_handshake_timeout=HANDSHAKE_SECONDS if self.config.ssl else None,
+            )
+            self.servers.append(server)
+
+    def _protocol(self) -> ConnectionProtocol:
+        return ConnectionProtocol(
+            self.config,
+            self.server_state,
+            self.lifespan.state,
+            max_age_seconds=self._max_connection_age,
+            max_connections=self._max_connections,
+        )
 
     async def open(self) -> str:
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""

@@ -90,15 +90,16 @@ class Channel:
         questions = Questions(self._connection, number)
         try:
             result = handle(task, questions.ask, self._begin(state))
+            questions.close()
+            self._connection.send(Kind.RESULT, number, result)
+        except FrameConnectionLost:
+            raise
         except MemoryError:
             questions.close()
             self._connection.send(Kind.OUT_OF_MEMORY, number)
         except Exception as error:
             questions.close()
             self._connection.send(Kind.FAILED, number, describe(error))
-        else:
-            questions.close()
-            self._connection.send(Kind.RESULT, number, result)
 
     def _begin(self, state: DeadlineState) -> Deadline:
         with self._lock:

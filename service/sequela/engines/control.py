@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import socket
 import struct
@@ -63,10 +62,10 @@ class DeadlineState:
 
 def send_state(control: socket.socket, state: DeadlineState) -> bool:
     """Sends a state without waiting. Returns whether it was sent, or need not be sent any more."""
-    with contextlib.suppress(BlockingIOError):
-        try:
-            control.send(state.pack(), socket.MSG_DONTWAIT)
-        except (BrokenPipeError, ConnectionError):
-            return True
-        return True
-    return False
+    try:
+        control.send(state.pack(), socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # the engine is gone
+    return True

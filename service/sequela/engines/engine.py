@@ -26,10 +26,11 @@ from sequela.engines.exits import (
     explain_exit,
 )
 from sequela.engines.fork_client import ForkedEngine, ForkFailed, ForkServer
-from sequela.engines.frames import FrameConnection, FrameConnectionLost, FrameInvalid, Kind
+from sequela.engines.frames import FrameConnection, FrameConnectionLost, FrameInvalid, FrameTooLong, Kind
 from sequela.engines.limits import EngineLimits
 from sequela.engines.orders import ForkOrder
 from sequela.engines.watcher import Watch, Watcher
+from sequela.errors import InvalidInput
 
 Answer = Callable[[bytes], bytes]
 
@@ -38,6 +39,7 @@ LAST_WORDS_SECONDS = 0.5
 END_SECONDS = 10.0
 """How long the front waits for the kernel to end a process that it killed."""
 NUMBER_BYTES = 8
+MAX_TEXT_BYTES = 4000  # of what an engine says about an error
 
 
 class Engine:
@@ -84,7 +86,7 @@ class Engine:
         Raises:
             EngineLost: It could not be forked, ended, or was not ready by the deadline.
         """
-        self._fork(forkserver, order)
+        self._fork(forkserver, order, max(0.0, deadline.remaining))
         watch = Watch(0, deadline, 0.0, lambda _: True, self._give_up_start)
         try:
             with watcher.watching(watch):
@@ -93,8 +95,7 @@ class Engine:
         except (FrameConnectionLost, FrameInvalid):
             raise self._gone(ExitReason.START_FAILED, "ended before it was ready") from None
         if kind is not Kind.READY:
-            text = body.decode(errors="replace")
-            raise self._gone(ExitReason.START_FAILED, f"could not start:\n{text}")
+            raise self._gone(ExitReason.START_FAILED, f"could not start:\n{_text(body)}")
         return body
 
     def run(self, task: bytes, deadline: Deadline, answer: Answer, watcher: Watcher) -> bytes:
@@ -103,6 +104,7 @@ class Engine:
         Raises:
             EngineLost: The engine ended, or was killed.
             EngineTaskFailed: Its function raised an exception.
+            InvalidInput: The task is longer than a frame may be.
         """
         self._task += 1
         self._limit_processor_time()
@@ -110,16 +112,16 @@ class Engine:
         self._working = True
         try:
             with watcher.watching(watch):
-                self._connection.send(Kind.TASK, watch.state().pack(), task)
-                result = self._converse(watch, answer)
+                self._send_task(watch, task)
+                return self._converse(watch, answer)
         except FrameConnectionLost:
             raise self._gone(ExitReason.CRASHED, "closed its connection before it sent a result") from None
         except FrameInvalid as error:
             raise self._gone(ExitReason.INVALID, f"broke the protocol: {error}") from None
         finally:
+            if self._working and not self.lost:
+                self.kill(ExitReason.KILLED, "was ended, because its caller gave up")
             self._working = False
-        self.tasks_done += 1
-        return result
 
     def begin_use(self) -> None:
         """Marks it as used by the calling thread."""
@@ -148,13 +150,13 @@ class Engine:
         """Waits until the process has ended; returns False if it does not."""
         return self._ended.wait(END_SECONDS)
 
-    def _fork(self, forkserver: ForkServer, order: ForkOrder) -> None:
+    def _fork(self, forkserver: ForkServer, order: ForkOrder, seconds: float) -> None:
         data, their_data = socket.socketpair()
         self._control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._connection = FrameConnection(data, self._limits.max_frame_bytes)
         try:
             with their_data, their_control:
-                process = forkserver.fork(order, (their_data, their_control), self._note_end)
+                process = forkserver.fork(order, (their_data, their_control), self._note_end, seconds)
         except ForkFailed as error:
             self._connection.close()
             self._control.close()
@@ -167,6 +169,13 @@ class Engine:
         if early:
             self.kill(early.reason, early.detail)
 
+    def _send_task(self, watch: Watch, task: bytes) -> None:
+        try:
+            self._connection.send(Kind.TASK, watch.state().pack(), task)
+        except FrameTooLong as error:
+            self._working = False
+            raise InvalidInput("TASK_TOO_LARGE", f"what the model shall work on {error}") from None
+
     def _converse(self, watch: Watch, answer: Answer) -> bytes:
         questions = size = 0
         problem: Exception | None = None
@@ -176,14 +185,12 @@ class Engine:
                 questions, size = questions + 1, size + len(body)
                 self._check_budget(questions, size)
                 problem = self._reply(watch, answer, body) or problem
-            elif problem is not None:
-                raise problem
-            elif kind is Kind.RESULT:
-                return body
-            elif kind is Kind.FAILED:
-                raise EngineTaskFailed(body.decode(errors="replace"))
-            else:
+            elif kind is Kind.OUT_OF_MEMORY:
                 raise self._gone(ExitReason.OUT_OF_MEMORY, "wanted more memory than a model may use")
+            else:
+                self._working = False
+                self.tasks_done += 1
+                return _result(kind, body, problem)
 
     def _receive(self) -> tuple[Kind, bytes]:
         kind, body = self._connection.receive()
@@ -196,12 +203,13 @@ class Engine:
     def _reply(self, watch: Watch, answer: Answer, question: bytes) -> Exception | None:
         """Answers a question. Returns the error, if there is one; it is raised when the engine has ended the task."""
         try:
-            reply = answer(question)
+            self._connection.send(Kind.ANSWER, answer(question))
+        except FrameConnectionLost:
+            raise
         except Exception as error:
             watch.stop()
             self._connection.send(Kind.NO_ANSWER)
             return error
-        self._connection.send(Kind.ANSWER, reply)
         return None
 
     def _check_budget(self, questions: int, size: int) -> None:
@@ -270,3 +278,15 @@ class Engine:
             self._connection.close()
             self._control.close()
             self._process = None
+
+
+def _result(kind: Kind, body: bytes, problem: Exception | None) -> bytes:
+    if problem is not None:
+        raise problem
+    if kind is Kind.FAILED:
+        raise EngineTaskFailed(_text(body))
+    return body
+
+
+def _text(body: bytes) -> str:
+    return body[-MAX_TEXT_BYTES:].decode(errors="replace")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 from sequela.engines import orders
 from sequela.engines.exits import ProcessEnd
-from sequela.engines.orders import Ended, Forked, ForkOrder
+from sequela.engines.orders import Ended, Forked, ForkOrder, Import
 
-FORK_SECONDS = 120.0
+MAX_FORK_SECONDS = 120.0
 LINGER_SECONDS = 30.0
 """How long a forkserver outlives the last pool. A new pool then need not wait for its imports."""
 
@@ -45,7 +45,8 @@ class _Order:
     on_end: Callable[[ProcessEnd], None]
     done: threading.Event = field(default_factory=threading.Event)
     engine: ForkedEngine | None = None
-    error: str = "the forkserver ended"
+    error: str = "it took too long, or the forkserver ended"
+    abandoned: bool = False
 
 
 class ForkServer:
@@ -62,6 +63,7 @@ class ForkServer:
         order: ForkOrder,
         sockets: tuple[socket.socket, socket.socket],
         on_end: Callable[[ProcessEnd], None],
+        seconds: float,
     ) -> ForkedEngine:
         """Forks an engine that gets these sockets; it imports the module of its entry, if it has not yet.
 
@@ -69,15 +71,17 @@ class ForkServer:
             order: What kind of engine.
             sockets: The engine's ends of its connection and of its control socket.
             on_end: Is called once when the engine has ended.
+            seconds: How long to wait.
 
         Raises:
-            ForkFailed: The entry cannot be imported, or the machine has no room for another process.
+            ForkFailed: The entry cannot be imported, the machine has no room for another process, or it took too long.
         """
-        with self._lock:
-            if self._process is None or self._process.ended:
-                self._process = _ForkserverProcess()
-            process = self._process
-        return process.fork(order, [each.fileno() for each in sockets], on_end)
+        files = [each.fileno() for each in sockets]
+        return self._running().fork(order, files, on_end, min(seconds, MAX_FORK_SECONDS))
+
+    def prepare(self, entry: str) -> None:
+        """Starts the process and lets it import the module of an entry, without waiting."""
+        self._running().send(Import(entry))
 
     def acquire(self) -> None:
         """Counts a pool that uses this forkserver."""
@@ -101,6 +105,12 @@ class ForkServer:
             process, self._process = self._process, None
         if process:
             process.close()
+
+    def _running(self) -> _ForkserverProcess:
+        with self._lock:
+            if self._process is None or self._process.ended:
+                self._process = _ForkserverProcess()
+            return self._process
 
     def _end_unused(self) -> None:
         if self._users == 0:
@@ -126,16 +136,26 @@ class _ForkserverProcess:
         self._reader = threading.Thread(target=self._read, name="forkserver", daemon=True)
         self._reader.start()
 
-    def fork(self, order: ForkOrder, files: list[int], on_end: Callable[[ProcessEnd], None]) -> ForkedEngine:
+    def fork(
+        self, order: ForkOrder, files: list[int], on_end: Callable[[ProcessEnd], None], seconds: float
+    ) -> ForkedEngine:
         entry = _Order(on_end)
         with self._lock:  # the answers come in the order of the questions
             if not self.ended:
                 self._waiting.append(entry)
                 with contextlib.suppress(OSError):
                     orders.send(self._socket, order, files)
-        if not entry.done.wait(0 if self.ended else FORK_SECONDS) or entry.engine is None:
-            raise ForkFailed(f"no engine for {order.entry} could be started: {entry.error}")
-        return entry.engine
+        entry.done.wait(0 if self.ended else seconds)
+        with self._lock:
+            if entry.engine is None:
+                entry.abandoned = True
+                raise ForkFailed(f"no engine for {order.entry} could be started: {entry.error}")
+            return entry.engine
+
+    def send(self, packet: Import) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            if not self.ended:
+                orders.send(self._socket, packet)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -155,12 +175,16 @@ class _ForkserverProcess:
         self._end()
 
     def _begin(self, packet: Forked, files: list[int]) -> None:
-        entry = self._waiting.popleft()
-        if packet.error:
-            entry.error = packet.error
-        else:
-            entry.engine = ForkedEngine(packet.pid, files[0])
-            self._engines[packet.pid] = entry.on_end
+        with self._lock:
+            entry = self._waiting.popleft()
+            if packet.error:
+                entry.error = packet.error
+            elif entry.abandoned:  # the engine ends by itself, since its sockets are closed
+                os.close(files[0])
+                self._engines[packet.pid] = lambda _: None
+            else:
+                entry.engine = ForkedEngine(packet.pid, files[0])
+                self._engines[packet.pid] = entry.on_end
         entry.done.set()
 
     def _end(self) -> None:

@@ -7,6 +7,7 @@ kernel ends the engines with it.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import select
@@ -18,7 +19,7 @@ from importlib import import_module
 
 from sequela.engines import orders, process
 from sequela.engines.channel import Channel
-from sequela.engines.orders import Ended, Forked, ForkOrder
+from sequela.engines.orders import Ended, Forked, ForkOrder, Import
 
 MAX_LOG_BYTES = 4000
 Entry = Callable[[bytes, Channel], None]
@@ -46,9 +47,13 @@ class _Forkserver:
             self._reap()
             if self._front.fileno() in ready:
                 order, files = orders.receive(self._front)
-                if not isinstance(order, ForkOrder):
+                if isinstance(order, ForkOrder):
+                    self._fork(order, files)
+                elif isinstance(order, Import):
+                    with contextlib.suppress(Exception):  # the order of an engine will tell
+                        _load(order.entry)
+                else:
                     return
-                self._fork(order, files)
 
     def _fork(self, order: ForkOrder, files: list[int]) -> None:
         try:

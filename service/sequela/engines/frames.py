@@ -36,6 +36,10 @@ class FrameInvalid(Exception):
     """The other side sent something that is not a frame, or a frame that is too long or not expected."""
 
 
+class FrameTooLong(Exception):
+    """What shall be sent is longer than a frame may be. Nothing was sent."""
+
+
 class FrameConnection:
     """Sends and receives frames over a stream socket. One thread may receive while another sends."""
 
@@ -47,12 +51,12 @@ class FrameConnection:
         """Sends one frame with all parts.
 
         Raises:
-            FrameInvalid: The parts are longer than a frame may be.
+            FrameTooLong: The parts are longer than a frame may be.
             FrameConnectionLost: The other side is gone.
         """
         size = sum(map(len, parts))
         if size > self._max_bytes:
-            raise FrameInvalid(f"a frame has {size:,} bytes, and at most {self._max_bytes:,} are allowed")
+            raise FrameTooLong(f"has {size:,} bytes, and at most {self._max_bytes:,} are allowed")
         try:
             # Small frames go in one call, so that the other side wakes up once.
             self._socket.sendall(HEADER.pack(size, kind) + (b"".join(parts) if size < CHUNK_BYTES else b""))

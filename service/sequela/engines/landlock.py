@@ -44,15 +44,25 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> int:
     rights = sum(right for since, right in FILE_RIGHTS_BY_ABI.items() if abi >= since)
     fields = [rights, NETWORK_RIGHTS, SCOPES][: 3 if abi >= 6 else 2 if abi >= 4 else 1]
     attributes = ctypes.create_string_buffer(struct.pack(f"={len(fields)}Q", *fields))
-    ruleset = syscall(CREATE_RULESET, attributes, 8 * len(fields), 0)
+    try:
+        ruleset = syscall(CREATE_RULESET, attributes, 8 * len(fields), 0)
+    except OSError:  # a container may forbid what the kernel has
+        return 0
     try:
         for paths, allowed in ((readable, READ), (writable, WRITE)):
             for path in paths:
                 _allow(ruleset, path, allowed & rights)
-        syscall(RESTRICT_SELF, ruleset, 0)
+        return abi if _restrict_self(ruleset) else 0
     finally:
         os.close(ruleset)
-    return abi
+
+
+def _restrict_self(ruleset: int) -> bool:
+    try:
+        syscall(RESTRICT_SELF, ruleset, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _allow(ruleset: int, path: str, allowed: int) -> None:

@@ -54,6 +54,13 @@ class ForkOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Import:
+    """Asks to import the module of an entry, so that the first engine is there soon. There is no answer."""
+
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forked:
     """The engine's process. A file descriptor that stands for it comes along, unless `error` says what went wrong."""
 
@@ -70,8 +77,8 @@ class Ended:
     log: str
 
 
-Packet = ForkOrder | Forked | Ended
-KINDS: dict[str, type[Packet]] = {kind.__name__: kind for kind in (ForkOrder, Forked, Ended)}
+Packet = ForkOrder | Import | Forked | Ended
+KINDS: dict[str, type[Packet]] = {kind.__name__: kind for kind in (ForkOrder, Import, Forked, Ended)}
 
 
 def send(sock: socket.socket, packet: Packet, files: Sequence[int] = ()) -> None:

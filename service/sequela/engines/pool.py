@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from sequela.engines.orders import ForkOrder
 from sequela.engines.places import Places, Waiter
 from sequela.engines.watcher import Watcher
 from sequela.errors import OutOfTime, Unavailable
+
+log = logging.getLogger("sequela.engines")
 
 POLL_SECONDS = 0.05
 """How often a call that waits for an engine looks at its deadline."""
@@ -85,6 +88,10 @@ class EnginePool:
             for slot in range(self._size):
                 self._start_soon(slot)
 
+    def prepare(self) -> None:
+        """Lets the forkserver import what the engines need, so that the first one of a lazy pool is there soon."""
+        self._forkserver.prepare(self._entry)
+
     def call(self, task: bytes, deadline: Deadline, answer: Answer, affinity: str = "") -> bytes:
         """Sends a task to a free engine, and returns its result.
 
@@ -101,6 +108,7 @@ class EnginePool:
         Raises:
             EngineLost: The engine ended during the task.
             EngineTaskFailed: The engine's function raised an exception.
+            InvalidInput: The task is longer than a frame may be.
             Unavailable: No engine is up, or the pool was closed.
             OutOfTime: The deadline passed before an engine was free.
             Cancelled: The request was cancelled before an engine was free, or the engine did not stop when it was
@@ -146,7 +154,12 @@ class EnginePool:
         if waiter.engine:
             waiter.engine.begin_use()
             return waiter.engine
-        return self._start(waiter.slot, affinity, self._start_deadline(deadline))
+        try:
+            return self._start(waiter.slot, affinity, self._start_deadline(deadline))
+        except EngineLost:
+            if deadline.remaining <= 0:
+                raise _too_late() from None
+            raise
 
     def _wait(self, waiter: Waiter, deadline: Deadline) -> None:
         since = time.monotonic()
@@ -157,9 +170,7 @@ class EnginePool:
             try:
                 deadline.check()
             except DeadlinePassed:
-                raise OutOfTime(
-                    "DEADLINE_TOO_SHORT", "the deadline passed before a process that runs models was free"
-                ) from None
+                raise _too_late() from None
             self._places.grant()
         self._check_open()
 
@@ -213,7 +224,10 @@ class EnginePool:
 
     def _note_end(self, engine: Engine, ending: EngineExit) -> None:
         self._places.drop(engine)
-        self._listener.engine_ended(self._name, ending)
+        try:
+            self._listener.engine_ended(self._name, ending)
+        except Exception:  # this thread serves all engines
+            log.exception("an engine's end could not be told")
         if not self._limits.lazy and not self._closed.is_set():
             self._start_soon(engine.slot)
 
@@ -224,3 +238,7 @@ class EnginePool:
 
 def _closed() -> Unavailable:
     return Unavailable("SHUTTING_DOWN", "the server stops")
+
+
+def _too_late() -> OutOfTime:
+    return OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed before a process that runs models was free")

@@ -25,6 +25,9 @@ NUMBER, ARCHITECTURE = 0, 4  # where they lie in the data that a filter sees
 X32 = 0x40000000  # on x86-64, numbers from here on mean the same calls with other pointers
 CLONE_THREAD = 0x10000
 MAP_SHARED_ANONYMOUS = 0x21
+MAP_GROWSDOWN = 0x100
+F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
+FIOSETOWN, SIOCSPGRP = 0x8901, 0x8902
 PR_SET_PDEATHSIG = 1
 
 Instruction = tuple[int, int, int, int]
@@ -73,8 +76,12 @@ def _program(pid: int, files: bool) -> Iterator[Instruction]:
         yield from _if_number(name, [_fail(errno.EPERM)])
     yield from _if_number("clone3", [_fail(errno.ENOSYS)])  # the C library then makes threads by clone
     yield from _if_number("clone", _unless_bits(0, CLONE_THREAD))
-    yield from _if_number("mmap", _if_all_bits(3, MAP_SHARED_ANONYMOUS))  # such memory counts for no limit
-    yield from _if_number("prctl", [*_load(0), (EQUAL, 0, 1, PR_SET_PDEATHSIG), _fail(errno.EPERM), _allow()])
+    # Memory that is shared, or grows like a stack, does not count for the limit.
+    yield from _if_number("mmap", _if_uncounted(3))
+    # These let the kernel send any signal to any process of the same user.
+    yield from _if_number("fcntl", _if_one_of(1, F_SETOWN, F_SETSIG, F_SETOWN_EX))
+    yield from _if_number("ioctl", _if_one_of(1, FIOSETOWN, SIOCSPGRP))
+    yield from _if_number("prctl", _if_one_of(0, PR_SET_PDEATHSIG))
     for name in ("kill", "tgkill"):  # abort() sends a signal to its own process
         yield from _if_number(name, [*_load(0), (EQUAL, 1, 0, pid), _fail(errno.EPERM), _allow()])
     yield from _if_number("prlimit64", _read_only(2))
@@ -98,9 +105,15 @@ def _unless_bits(argument: int, bits: int) -> list[Instruction]:
     return [*_load(argument), (ANY_BIT, 1, 0, bits), _fail(errno.EPERM), _allow()]
 
 
-def _if_all_bits(argument: int, bits: int) -> list[Instruction]:
-    masked: Instruction = (AND, 0, 0, bits)
-    return [*_load(argument), masked, (EQUAL, 0, 1, bits), _fail(errno.ENOMEM), _allow()]
+def _if_one_of(argument: int, *refused: int) -> list[Instruction]:
+    tests = [each for value in refused for each in ((EQUAL, 0, 1, value), _fail(errno.EPERM))]
+    return [*_load(argument), *tests, _allow()]
+
+
+def _if_uncounted(argument: int) -> list[Instruction]:
+    masked: Instruction = (AND, 0, 0, MAP_SHARED_ANONYMOUS)
+    shared = [*_load(argument), masked, (EQUAL, 0, 1, MAP_SHARED_ANONYMOUS), _fail(errno.ENOMEM)]
+    return [*shared, *_load(argument), (ANY_BIT, 0, 1, MAP_GROWSDOWN), _fail(errno.ENOMEM), _allow()]
 
 
 def _read_only(pointer: int) -> list[Instruction]:

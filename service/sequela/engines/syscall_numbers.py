@@ -35,6 +35,7 @@ fchmod 91 52
 fchmodat 268 53
 fchown 93 55
 fchownat 260 54
+fcntl 72 25
 finit_module 313 273
 fork 57 -1
 fsetxattr 190 7
@@ -42,6 +43,7 @@ init_module 175 105
 inotify_init 253 -1
 inotify_init1 294 26
 io_setup 206 0
+ioctl 16 29
 ioperm 173 -1
 iopl 172 -1
 ioprio_set 251 30
@@ -62,6 +64,7 @@ mkdirat 258 34
 mknod 133 -1
 mknodat 259 33
 mmap 9 222
+modify_ldt 154 -1
 mount 165 40
 move_pages 279 239
 mq_open 240 180
@@ -79,6 +82,8 @@ process_vm_readv 310 270
 process_vm_writev 311 271
 ptrace 101 117
 quotactl 179 60
+readlink 89 -1
+readlinkat 267 78
 reboot 169 142
 recvmmsg 299 243
 recvmsg 47 212
@@ -119,6 +124,7 @@ socketpair 53 199
 swapoff 168 225
 swapon 167 224
 symlink 88 -1
+syslog 103 116
 symlinkat 266 36
 tgkill 234 131
 tkill 200 130
@@ -162,7 +168,18 @@ _NUMBERS = {
     name: dict(zip(_COLUMNS, map(int, numbers), strict=True))
     for name, *numbers in (line.split() for line in _TABLE.split("\n") if line)
 }
-_CONDITIONAL = ("clone", "clone3", "kill", "mmap", "prctl", "prlimit64", "seccomp", "tgkill")
+_CONDITIONAL = (
+    "clone",
+    "clone3",
+    "fcntl",
+    "ioctl",
+    "kill",
+    "mmap",
+    "prctl",
+    "prlimit64",
+    "seccomp",
+    "tgkill",
+)
 
 REFUSED = tuple(name for name in _NUMBERS if name not in {*OPENING, *_CONDITIONAL})
 """The calls that engines in the sandbox never need. What they may call in some ways only is in `seccomp`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.control import DeadlineState
+
+log = logging.getLogger("sequela.engines")
 
 TICK_SECONDS = 0.02
 
@@ -103,7 +106,10 @@ class Watcher:
     def _run(self) -> None:
         while watches := self._wait():
             for watch in watches:
-                watch.tick()
+                try:
+                    watch.tick()
+                except Exception:  # the other tasks need their watcher
+                    log.exception("a task could not be watched")
 
     def _wait(self) -> tuple[Watch, ...]:
         with self._condition:

@@ -9,7 +9,7 @@ import os
 import signal
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from adapters.store.record_samples import BODY, delete, listed, record, stored
 from adapters.store.store_samples import Heard
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela.adapters.store.outbox.folder import OutboxFolder
-from sequela.adapters.store.ports import Store, StoreDown
+from sequela.adapters.store.outbox.sender import OutboxSender
+from sequela.adapters.store.ports import Addition, Store, StoreDown
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
 from sequela.explain.explanation_query import CallerSelector, LabelSelector, NameSelector
@@ -34,7 +35,7 @@ NAMESPACE = "owed:"
 def replica(server: RedisServer, folder: Path, observer: Observer | None = None, **changed: object) -> Store:
     """The store of one server, which probes Redis often, and keeps no copies."""
     redis = RedisConnection(server.url, observer or Heard(), probe_interval_seconds=0.05, namespace=NAMESPACE)
-    options = SharedStoreOptions(folder, retry_seconds=0.05, copy_seconds=1e-9)
+    options = SharedStoreOptions(folder, retry_seconds=0.05, copy_seconds=1e-9, close_seconds=0.2)
     return shared_store(redis, dataclasses.replace(options, **changed))
 
 
@@ -305,3 +306,34 @@ def test_an_outbox_that_cannot_be_written_is_told(
     blocker.close()
     here.records.add(record(1), BODY, None)
     assert here.records.get("explanations/e1") is not None
+
+
+class Choosy:
+    """A store that never takes one of the explanations."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def is_up(self) -> bool:
+        return True
+
+    def add_all(self, additions: Sequence[Addition]) -> None:
+        names = [each.record.summary.name for each in additions]
+        if "explanations/e1" in names:
+            raise StoreDown("it is too large")
+        self.taken += names
+
+
+def test_one_that_cannot_be_sent_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    """They are sent, though it is the oldest; it stays in the outbox."""
+    outbox, store, heard = OutboxFolder(tmp_path, 1 << 20), Choosy(), Heard()
+    for number in range(1, 30):
+        outbox.file.add(Addition(record(number), BODY, None))
+    sender = OutboxSender(outbox, store, heard, interval_seconds=0.01)
+    sender.start()
+    eventually(lambda: len(store.taken) == 28)
+    assert owed(heard)[-1] == 1
+    with capture_logs() as logged:
+        sender.close(0.05)
+    assert [line["event"] for line in logged] == ["explanations owed"]
+    assert len(files(tmp_path)) == 1

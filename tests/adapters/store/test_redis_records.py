@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -14,9 +15,9 @@ from adapters.store.redis_stores import connected
 from adapters.store.store_samples import NOON, Heard
 from redis import Redis
 from redis_server import RedisServer, eventually, redis_server
-from sequela.adapters.store.ports import Record
+from sequela.adapters.store.envelope import RECORD, seal, unseal
 from sequela.adapters.store.record_cache import COPY_SECONDS, RecordCache
-from sequela.adapters.store.redis.record_keys import hour_of, member
+from sequela.adapters.store.redis.record_keys import countdown, hour_of, member
 from sequela.adapters.store.redis.record_scan import MAX_EXAMINED
 from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.scopes import selector_digest
@@ -261,32 +262,31 @@ def test_a_deletion_reaches_copies_in_other_processes_within_a_minute(place: Pla
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.CaptureFixture[str]) -> None:
     """Fifty of a million, spread over a day, for each kind of filter: the 99th percentile is printed. The bound is
     loose: a scan of all would take seconds.
     """
     place = Place(redis_server)
-    now = datetime.now(UTC)
-    total, alerts = 1_000_000, 10_000
-    for start in range(0, total, 10_000):
-        commands = place.client.pipeline(transaction=False)
-        for number in range(start, start + 10_000):
-            each = record(
-                number,
-                create_time=now - number * timedelta(hours=24) / total,
-                caller_id=f"a{number % alerts}",
-            )
-            _load(commands, place.namespace, each, "all")
+    now, total, alerts, at_once = datetime.now(UTC), 1_000_000, 10_000, 5_000
+    for start in range(0, total, at_once):
+        indexes: dict[tuple[str, int], dict[bytes, int]] = defaultdict(dict)
+        for number in range(start, start + at_once):
+            when, caller_id = now - number * timedelta(hours=24) / total, f"a{number % alerts}"
+            listed_as = fast_member(number, when, caller_id)
+            indexes["all", hour_of(when)][listed_as] = 0
             if number % 100 == 7:
-                _load(
-                    commands, place.namespace, each, selector_digest(CallerSelector(each.summary.caller_id))
-                )
+                indexes[selector_digest(CallerSelector(caller_id)), hour_of(when)][listed_as] = 0
+        commands = place.client.pipeline(transaction=False)
+        for (scope, hour), members in indexes.items():
+            commands.zadd(f"{place.namespace}made:{scope}:{hour:x}", members)
+            commands.zadd(f"{place.namespace}hours:{scope}", {f"{hour:x}": 0})
         commands.execute()
     wanted = {
         "latest": Filter(),
         "before noon": Filter(end=now - 11 * HOUR),
         "one caller": Filter(caller_id="a7"),
-        "score of one in a hundred": Filter(min_score=total * 0.99, end=now - 23 * HOUR),
+        "score of a few": Filter(min_score=total * 0.99),
     }
     for name, each in wanted.items():
         seconds, position = [], ""
@@ -305,7 +305,15 @@ def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.C
     place.connection.close()
 
 
-def _load(commands: Redis, namespace: str, each: Record, scope: str) -> None:
-    hour = f"{hour_of(each.summary.create_time):x}"
-    commands.zadd(f"{namespace}made:{scope}:{hour}", {member(each.summary, encode_record(each)): 0})
-    commands.zadd(f"{namespace}hours:{scope}", {hour: 0})
+ISO = "%Y-%m-%dT%H:%M:%S.%fZ"
+SCORE = TargetScore("s", 0, 0, 0, 7.25)
+LIKE = record(name="explanations/@name@", caller_id="@caller@", targets=(SCORE,), create_time=NOON)
+TEMPLATE = unseal(RECORD, encode_record(LIKE)).decode()
+
+
+def fast_member(number: int, when: datetime, caller_id: str) -> bytes:
+    """Returns the member of a record, made much faster than a record is made."""
+    name = f"explanations/e{number}"
+    content = TEMPLATE.replace(LIKE.summary.name, name).replace("@caller@", caller_id)
+    content = content.replace(NOON.strftime(ISO), when.strftime(ISO)).replace("7.25", f"{number}.0")
+    return f"{countdown(when)}|{name}\0".encode() + seal(RECORD, content.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import math
 import pickle
 import struct
@@ -26,7 +27,7 @@ from sequela.adapters.store.serialization import (
     encode_body,
     encode_record,
 )
-from sequela.adapters.store.zstandard import ZstdError, compress, decompress
+from sequela.adapters.store.zstandard import ZstdError, compress, decompress, dictionary
 from sequela.explain.explanation import Cost, Explanation
 
 WHEN = datetime(2027, 1, 1, tzinfo=UTC)
@@ -180,11 +181,18 @@ def test_a_header_that_lies_is_damage() -> None:
         assert reason(functools.partial(decode_background, sealed)) is SkipReason.DAMAGED
 
 
+def test_the_dictionary_never_changes() -> None:
+    """What was compressed with it could not be read any more."""
+    digest = hashlib.sha256(dictionary().dict_content).hexdigest()
+    assert digest == "ae46132ccb14acd700e3d9d986922126abe47986bba68ca926826744ecc96274"
+
+
 def test_long_content_is_compressed() -> None:
-    """A kilobyte or more; the content comes back either way. A bomb does not unfold."""
-    for content in (b"x" * 10, b"x" * 100_000):
-        assert unseal(BODY, seal(BODY, content)) == content
-    assert len(seal(BODY, b"x" * 100_000)) < 1000
+    """The content comes back either way. A bomb does not unfold."""
+    for kind in (BODY, BACKGROUND):
+        for content in (b"x" * 10, b"x" * 100_000):
+            assert unseal(kind, seal(kind, content)) == content
+        assert len(seal(kind, b"x" * 100_000)) < 1000
     with pytest.raises(ZstdError, match="at most 99 bytes"):
         decompress(compress(bytes(100)), 99)
 

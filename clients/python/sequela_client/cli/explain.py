@@ -10,7 +10,14 @@ from typing import Any
 import click
 
 from sequela_client.cli.diagnostic_options import DiagnosticOptions, diagnostic_options
-from sequela_client.cli.file_options import file_options, load_background, row_options, text_format
+from sequela_client.cli.file_options import (
+    INPUT,
+    file_options,
+    load_background,
+    row_options,
+    schema_option,
+    text_format,
+)
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.model_names import check_model_file, check_needs_no_server, with_known_names
 from sequela_client.cli.option_flags import explain_options, given_options
@@ -28,8 +35,6 @@ from sequela_client.model_inputs.rows import RowOptions
 from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import FOOTNOTE
 from sequela_client.printable_text import printable
-
-INPUT = "Input"
 
 # Settings of a server that may call any endpoint.
 ANY_ENDPOINT = (
@@ -70,13 +75,7 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     help="An ONNX file, the name of a model that the server has, or the URI of an endpoint, such as "
     "grpc://host:port/name.",
 )
-@option(
-    INPUT,
-    "--schema",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The schema.json of an endpoint. For an ONNX file it is read from the file's folder.",
-)
+@schema_option
 @option(
     INPUT,
     "--sequence",

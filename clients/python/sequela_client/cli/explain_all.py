@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sequela_client.cli.explain import ANY_ENDPOINT
+from sequela_client.cli.file_options import INPUT, schema_option
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.model_names import check_model_file, check_needs_no_server
 from sequela_client.cli.option_flags import HEADING, explain_options_without, given_options
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from sequela_client.cohort import BulkQuestion, RunOptions
     from sequela_client.cohort.run import RunSummary
 
-INPUT, VARIANTS, OUTPUT, RUN = (
-    "Input",
+VARIANTS, OUTPUT, RUN = (
     "Variants (each sequence is explained with all of them)",
     "Output",
     "Run",
@@ -58,13 +58,7 @@ If it is ended, the same command goes on where it was. Exit codes:
     help="An ONNX file, the name of a model that the servers have, or the URI of an endpoint. {checkpoint} in it is "
     "replaced by each checkpoint.",
 )
-@option(
-    INPUT,
-    "--schema",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The schema.json of an endpoint. For an ONNX file it is read from the file's folder.",
-)
+@schema_option
 @option(
     INPUT,
     "--background",

@@ -15,7 +15,16 @@ from sequela_client.errors import CallerError
 from sequela_client.files import FileContent, TextFormat, load
 from sequela_client.model_inputs.rows import RowOptions
 
+INPUT = "Input"
 ROWS, FORMAT = "Columns and rows of a table", "Format of a text file (normally detected)"
+
+schema_option = option(
+    INPUT,
+    "--schema",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The schema.json of an endpoint. For an ONNX file it is read from the file's folder.",
+)
 
 _OPTIONS = [
     option(

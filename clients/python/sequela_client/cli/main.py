@@ -13,6 +13,9 @@ from sequela_client.cli.cohort_report import cohort_report
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
 from sequela_client.cli.explain_all import explain_all
+from sequela_client.cli.explanation_list import explanation_list
+from sequela_client.cli.explanation_page import explanation_page
+from sequela_client.cli.explanation_removal import explanation_removal
 from sequela_client.cli.models import models
 from sequela_client.cli.option_flags import error_with_flags
 from sequela_client.cli.serve import serve
@@ -95,5 +98,16 @@ def main() -> None:
     write_in_any_encoding()
 
 
-for _command in (demo, explain, explain_all, models, cohort_report, serve, token):
+for _command in (
+    demo,
+    explain,
+    explain_all,
+    explanation_list,
+    explanation_page,
+    explanation_removal,
+    models,
+    cohort_report,
+    serve,
+    token,
+):
     main.add_command(_command)

@@ -71,11 +71,11 @@ class OutputFiles:
             Whether the report was printed.
         """
         if self.json:
-            _write(self.json, answer.to_json() + "\n")
+            write_file(self.json, answer.to_json() + "\n")
         if self.csv:
-            _write(self.csv, answer.to_csv())
+            write_file(self.csv, answer.to_csv())
         if self.html:
-            _write(self.html, answer.to_html())
+            write_file(self.html, answer.to_html())
         printed = "-" not in (self.json, self.csv, self.html)
         if printed:
             report(terminal(), answer, rows)
@@ -87,7 +87,8 @@ def output_files(command: Command) -> Command:
     return added(command, _FILES)
 
 
-def _write(path: str, text: str) -> None:
+def write_file(path: str, text: str) -> None:
+    """Writes a text to a file, or to standard output if the path is `-`."""
     try:
         with click.open_file(path, "w", encoding="utf-8") as file:
             file.write(text)

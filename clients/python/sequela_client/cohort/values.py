@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
-from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, number
+from sequela_client.files.cells import has_decimal_comma, has_thousands, number
+from sequela_client.model_inputs.categories import category_id
 
 NOT_A_NUMBER, VALUE_MISSING, UNKNOWN_CATEGORY = "NOT_A_NUMBER", "VALUE_MISSING", "UNKNOWN_CATEGORY"
 
@@ -130,26 +131,11 @@ def categories(column: Any, names: Sequence[str], words: bool) -> Numbers:
 
 
 def _category(text: str | None, names: Sequence[str], words: bool) -> float | int | str:
-    written = (text or "").strip()
-    given = _parsed(written)
-    whole = _whole(given)
-    found = written if written in names else str(whole)
-    if found in names:
-        index = list(names).index(found)
-        if whole is not None and whole != index:
-            return f"{written!r} is the name of category {index} and may be an id; write ids as numbers"
-        return index
-    if is_missing(text):
-        return float("nan")
-    if whole is not None and 0 <= whole < len(names) and not words:
-        return whole
-    return f"{written!r} is not one of the categories: {', '.join(names[:12])}"
-
-
-def _whole(given: float | int | str) -> int | None:
-    if isinstance(given, str) or math.isnan(given) or given != int(given):
-        return None
-    return int(given)
+    try:
+        found = category_id(text, names, words)
+    except ValueError as error:
+        return str(error)
+    return float("nan") if found is None else found
 
 
 def _by_word(column: Any, read: Callable[[str | None], float | int | str]) -> Numbers:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.files import FileTable
-from sequela_client.files.cells import is_missing, is_number, number
+from sequela_client.files.cells import is_missing, is_number
+from sequela_client.model_inputs.categories import category_id
 from sequela_client.model_inputs.columns import ColumnMatch, Source, name_list
 from sequela_client.model_inputs.layout import Layout
 from sequela_client.resources import ModelInput
@@ -81,32 +82,12 @@ def _value(table: FileTable, row: int, source: Source, item: ModelInput) -> floa
 
 def _category(table: FileTable, row: int, source: Source) -> int:
     """Returns the id of a category from its name or id. Raises CallerError if the cell is neither, or may be both."""
-    cell, categories = table.rows[row][source.column], source.feature.categories
-    text = "" if cell is None else str(cell).strip()
-    id_given = _whole(text, table.decimal)
-    found = text if text in categories else str(id_given)
-    if found in categories:
-        index = categories.index(found)
-        # A category may be called "3" and have the id 1.
-        if id_given is not None and id_given != index:
-            raise table.refusal(
-                f"{table.place(row, source.column)}: {text!r} is the name of category {index} of "
-                f"{source.feature.name!r} and may be an id; write ids as numbers in JSON or .npy"
-            )
-        return index
-    if is_missing(cell):
-        raise table.missing(
-            row, source.column, f"the categories of {source.feature.name!r} are {name_list(categories)}"
-        )
-    if id_given is not None and 0 <= id_given < len(categories) and not source.words:
-        return id_given
-    raise table.refusal(
-        f"{table.place(row, source.column)}: {text!r} is not one of the categories of {source.feature.name!r}: "
-        f"{name_list(categories)}"
-    )
-
-
-def _whole(text: str, decimal: str) -> int | None:
-    """Returns the whole number in a text such as 3 or 3.0 (as pandas writes ids if one is missing); else None."""
-    value = number(text, decimal) if is_number(text, decimal) else math.nan
-    return int(value) if math.isfinite(value) and value == int(value) else None
+    feature = source.feature
+    try:
+        found = category_id(table.rows[row][source.column], feature.categories, source.words, table.decimal)
+    except ValueError as error:
+        raise table.refusal(f"{table.place(row, source.column)}: {error}") from None
+    if found is None:
+        names = name_list(feature.categories)
+        raise table.missing(row, source.column, f"the categories of {feature.name!r} are {names}")
+    return found

@@ -1,7 +1,8 @@
 """The envelope around stored bytes: what they are, in which version, and a checksum.
 
 An envelope is `SQ`, a letter for the kind, a byte for the version of the kind's format, the CRC-32 of the rest (little
-endian), a letter for the compression (`p` for plain, `z` for Zstandard) and the content. Bytes that another program
+endian), a letter for the compression (`p` for plain, `z` for Zstandard, `d` for Zstandard with the dictionary) and the
+content. Bytes that another program
 wrote, that are damaged, or that a newer release wrote are recognised, and never parsed.
 """
 
@@ -9,17 +10,20 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sequela.adapters.store.zstandard import ZstdError, compress, decompress
+from sequela.adapters.store.zstandard import ZstdDict, ZstdError, compress, decompress, dictionary
 
 _MAGIC = b"SQ"
 _HEADER = struct.Struct("<2sccI")
-_COMPRESS_FROM_BYTES = 1 << 10
+_COMPRESS_FROM_BYTES = 256
 _COMPRESSION_LEVEL = 3
 _MAX_CONTENT_BYTES = 1 << 30
 """So that damaged bytes cannot decompress without end."""
+
+_DICTIONARIES: dict[bytes, Callable[[], ZstdDict | None]] = {b"z": lambda: None, b"d": dictionary}
 
 
 class SkipReason(StrEnum):
@@ -40,22 +44,30 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class EntryKind:
-    """A kind of stored bytes: its letter, and the version of its format that this release writes and reads."""
+    """A kind of stored bytes.
+
+    Attributes:
+        letter: What it is called in the envelope.
+        version: The version of its format that this release writes and reads.
+        codec: How its content is compressed: `z` or `d`.
+    """
 
     letter: bytes
     version: int
+    codec: bytes = b"z"
 
 
-RECORD = EntryKind(b"r", 1)
-BODY = EntryKind(b"b", 1)
+RECORD = EntryKind(b"r", 1, b"d")
+BODY = EntryKind(b"b", 1, b"d")
 BACKGROUND = EntryKind(b"g", 1)
 BACKGROUND_NAME = EntryKind(b"n", 1)
 
 
 def seal(kind: EntryKind, content: bytes) -> bytes:
-    """Returns the content in an envelope. Content of a kilobyte or more is compressed."""
-    large = len(content) >= _COMPRESS_FROM_BYTES
-    packed = b"z" + compress(content, _COMPRESSION_LEVEL) if large else b"p" + content
+    """Returns the content in an envelope. Content of some length is compressed."""
+    packed = b"p" + content
+    if len(content) >= _COMPRESS_FROM_BYTES:
+        packed = kind.codec + compress(content, _COMPRESSION_LEVEL, zstd_dict=_DICTIONARIES[kind.codec]())
     return _HEADER.pack(_MAGIC, kind.letter, bytes([kind.version]), zlib.crc32(packed)) + packed
 
 
@@ -78,9 +90,9 @@ def _unpack(packed: bytes) -> bytes:
     codec, content = packed[:1], packed[1:]
     if codec == b"p":
         return content
-    if codec != b"z":
+    if codec not in _DICTIONARIES:
         raise Unreadable(SkipReason.VERSION)
     try:
-        return decompress(content, _MAX_CONTENT_BYTES)
+        return decompress(content, _MAX_CONTENT_BYTES, _DICTIONARIES[codec]())
     except ZstdError as error:
         raise Unreadable(SkipReason.DAMAGED) from error

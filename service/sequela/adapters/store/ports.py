@@ -107,6 +107,15 @@ class StoredRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Addition:
+    """The arguments of `Records.add`, for backends that add several records at once."""
+
+    record: Record
+    body: bytes
+    answer_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class RecordPage:
     """A page of records, newest first. `next_position` is where the next page starts; empty after the last one.
 

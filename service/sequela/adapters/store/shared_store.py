@@ -9,7 +9,7 @@ from platformdirs import user_state_path
 
 from sequela.adapters.store.outbox.folder import OutboxFolder
 from sequela.adapters.store.outbox.records import OutboxRecords
-from sequela.adapters.store.outbox.sender import OutboxSender
+from sequela.adapters.store.outbox.sender import CLOSE_SECONDS, OutboxSender
 from sequela.adapters.store.ports import RETRY_AFTER_SECONDS, Store
 from sequela.adapters.store.record_cache import COPY_SECONDS, RecordCache
 from sequela.adapters.store.redis.backend import redis_store
@@ -28,6 +28,7 @@ class SharedStoreOptions:
         keep_seconds: How long explanations are kept.
         copy_seconds: How long a copy in the process is kept.
         retry_seconds: How often sending is tried while Redis is down.
+        close_seconds: How long closing goes on sending.
     """
 
     outbox_folder: Path
@@ -36,6 +37,7 @@ class SharedStoreOptions:
     keep_seconds: float = KEEP_SECONDS
     copy_seconds: float = COPY_SECONDS
     retry_seconds: float = RETRY_AFTER_SECONDS
+    close_seconds: float = CLOSE_SECONDS
 
 
 def default_outbox_folder() -> Path:
@@ -54,7 +56,7 @@ def shared_store(connection: RedisConnection, options: SharedStoreOptions) -> St
     sender.start()
 
     def close() -> None:
-        sender.close()
+        sender.close(options.close_seconds)
         backend.close()
 
     return replace(backend, records=cached, close=close)

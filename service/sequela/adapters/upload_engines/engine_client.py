@@ -22,8 +22,6 @@ from sequela.errors import DoesNotFit, OutOfTime
 
 T = TypeVar("T")
 
-GUILTY = frozenset({ExitReason.CRASHED, ExitReason.OUT_OF_MEMORY, ExitReason.CPU_LIMIT, ExitReason.INVALID})
-"""Ends of an engine that its model is to blame for."""
 LONG_CALL_SECONDS = 5.0
 """A model that had at least this long for one call, and did not stop, is to blame for it. Usual calls take
 milliseconds; a caller with a short deadline must not be able to put a slow model into quarantine.
@@ -104,28 +102,28 @@ class EngineClient:
             return self.pool.call(task.pack(), Deadline(seconds), _refuse, digest)
         except OutOfTime:
             raise DeadlinePassed from None
+        except _QuestionAsked:
+            self.reject(digest, "the engine asked a question, which none may")
         except EngineTaskFailed as error:
             _log.error("model failed in its engine", digest=digest, detail=str(error))
             text = "the model fails in a way that was not foreseen; the server's log has the details"
             raise DoesNotFit("MODEL_FAILED", text) from None
         except EngineLost as lost:
-            self._blame(digest, lost, seconds)
-            if lost.exit.reason is ExitReason.OVERRAN and not load_seconds:
-                raise DeadlinePassed from None
+            self.quarantine.note(digest, lost.exit)
+            if lost.exit.reason is ExitReason.OVERRAN:
+                if seconds >= min(LONG_CALL_SECONDS, self.call_seconds):
+                    self.quarantine.add(digest, lost.exit.detail)
+                elif not load_seconds:
+                    raise DeadlinePassed from None
             raise
 
-    def _blame(self, digest: str, lost: EngineLost, seconds: float) -> None:
-        overran = lost.exit.reason is ExitReason.OVERRAN and seconds >= min(
-            LONG_CALL_SECONDS, self.call_seconds
-        )
-        if lost.exit.reason in GUILTY or overran:
-            self.quarantine.add(digest, lost.exit.detail)
+
+class _QuestionAsked(Exception):
+    """An engine asked a question, which no engine of a caller's model may."""
 
 
 def _refuse(_: bytes) -> bytes:
-    raise DoesNotFit(
-        "ENGINE_ANSWER_INVALID", "the process that runs the model asked a question, which none may"
-    )
+    raise _QuestionAsked
 
 
 def same_shapes(arrays: Sequence[NDArray[Any]], wanted: Sequence[tuple[tuple[int, ...], str]]) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.onnx.loader import ModelBytes
+from sequela.adapters.upload_engines.enclosure import Enclosure
 from sequela.adapters.upload_engines.engine_client import EngineClient
 from sequela.adapters.upload_engines.engine_model import EngineCalls, EngineModel, EngineRecurrence
 from sequela.adapters.upload_engines.model_answers import ModelFacts
@@ -33,15 +34,19 @@ class EngineLoader:
     Attributes:
         client: Calls the engines.
         limits: The limits of models.
-        place: Where the models run, for operators; may be empty.
+        enclosure: Where the models run.
     """
 
     client: EngineClient
     limits: Limits
-    place: str
+    enclosure: Enclosure
 
     def load(self, name: str, source: ModelBytes) -> EngineModel:
-        """Loads a model in an engine. Raises as `EngineClient.describe`."""
+        """Loads a model in an engine.
+
+        Raises as `EngineClient.describe`, and Forbidden (UPLOADS_NOT_CONTAINED).
+        """
+        place = self.enclosure.open()
         facts, states = self.client.describe(source)
         try:
             _check(facts, states, self.limits)
@@ -58,7 +63,7 @@ class EngineLoader:
         _log.info("model loaded", model=name, digest=source.digest, execution=facts.execution)
         return EngineModel(
             info=info,
-            execution="; ".join(filter(None, (facts.execution, self.place))),
+            execution="; ".join(filter(None, (facts.execution, place))),
             size=len(source.onnx) * (COPIES if recurrence else 1),
             calls=calls,
             step_work=facts.step_work,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -36,6 +36,7 @@ REASONS = frozenset(
         "MODEL_NOT_RUNNABLE",
         "MODEL_NOT_UNDERSTOOD",
         "MODEL_OUTPUT_NOT_FINITE",
+        "MODEL_OUTPUT_TOO_LARGE",
         "MODEL_OUTPUT_UNSUPPORTED",
         "MODEL_OUTPUT_TOO_LARGE",
         "MODEL_ROWS_COUPLED",
@@ -77,7 +78,7 @@ ERRORS: dict[ErrorKind, type[SequelaError]] = {
 }
 
 
-class ErrorAnswer(BaseModel):
+class ModelErrorAnswer(BaseModel):
     """An error, as it crosses the connection."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -108,6 +109,8 @@ class ModelFacts:
         static_enters: As in `Recurrence.static_enters`; None if the model cannot be run from states.
     """
 
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
     schema: ModelSchema
     fixed_length: Annotated[int, Field(ge=1, le=1 << 31)] | None
     warnings: Annotated[tuple[ExplanationWarning, ...], Field(max_length=256)]
@@ -134,7 +137,7 @@ def error_answer(error: SequelaError) -> bytes:
     """Returns the answer for an error."""
     kind = ErrorKind.INVALID_INPUT if isinstance(error, InvalidInput) else ErrorKind.DOES_NOT_FIT
     violations = [(each.field[:MAX_TEXT], each.description[:MAX_TEXT]) for each in error.violations[:64]]
-    answer = ErrorAnswer(
+    answer = ModelErrorAnswer(
         kind=kind, reason=error.reason, message=error.message[:MAX_TEXT], violations=violations
     )
     return AnswerKind.ERROR.value + answer.model_dump_json().encode()
@@ -165,7 +168,7 @@ def read_facts(answer: bytes) -> tuple[ModelFacts, tuple[NDArray[Any], ...]]:
 def _content(answer: bytes, wanted: AnswerKind) -> bytes:
     kind, content = AnswerKind(answer[:1]), answer[1:]
     if kind is AnswerKind.ERROR:
-        ErrorAnswer.model_validate_json(content).raise_it()
+        ModelErrorAnswer.model_validate_json(content).raise_it()
     if kind is AnswerKind.DEADLINE_PASSED:
         raise DeadlinePassed
     if kind is not wanted:

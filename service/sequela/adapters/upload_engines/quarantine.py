@@ -7,9 +7,12 @@ import time
 
 from cachetools import TTLCache
 
+from sequela.engines.exits import EngineExit, ExitReason
 from sequela.errors import DoesNotFit
 
 MAX_DIGESTS = 10_000
+GUILTY = frozenset({ExitReason.CRASHED, ExitReason.OUT_OF_MEMORY, ExitReason.CPU_LIMIT, ExitReason.INVALID})
+"""Ends of an engine that its model is to blame for, even if it did not run at that moment."""
 
 
 class Quarantine:
@@ -28,6 +31,11 @@ class Quarantine:
         """Puts a model into quarantine. `detail` continues "its process …"."""
         with self._lock:
             self._ends[digest] = (time.monotonic() + self._seconds, detail)
+
+    def note(self, digest: str, ending: EngineExit) -> None:
+        """Puts a model into quarantine if it is to blame for the end of its engine."""
+        if ending.reason in GUILTY:
+            self.add(digest, ending.detail)
 
     def check(self, digest: str) -> None:
         """Raises DoesNotFit (MODEL_QUARANTINED) if the model is in quarantine."""

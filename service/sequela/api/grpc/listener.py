@@ -10,6 +10,9 @@ import grpc
 from sequela.access.watched_files import WatchedFiles
 from sequela.api.tls import TlsContent
 
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take for the handshake of TLS, in seconds. gRPC's own limit is two minutes."""
+
 
 class TlsCredentials:
     """Gives gRPC the certificates for each new connection. It must live as long as the server."""
@@ -80,6 +83,7 @@ class GrpcListener:
             ("grpc.keepalive_time_ms", _millis(self.keepalive)),
             ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
             ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.server_handshake_timeout_ms", _millis(HANDSHAKE_SECONDS)),
             # Otherwise gRPC would accept megabytes of a message that the server does not read yet.
             ("grpc.http2.bdp_probe", 0),
             ("grpc.so_reuseport", 0),  # by default gRPC would share a port that is already in use

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import sql
-from sequela_client.cohort.errors import NotInCohort
-from sequela_client.cohort.reports.levels import check_level
+from sequela_client.cohort.reports.levels import check_column, check_level
 
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
@@ -72,7 +71,11 @@ def _weighted(cohort: Cohort) -> sql.Relation:
     """One row for each event: variant, id, t, weight, size (the |attribution|; null for a pruned event)."""
     cohort.check_one_model()
     check_level(cohort, "events", "event")
-    _check_weights(cohort)
+    text = (
+        "the rows have no weights of events; if the model has an output with them, name it as event_weights in "
+        "schema.json"
+    )
+    check_column(cohort, cohort.explained, "event_weights", text, "EVENT_WEIGHTS_MISSING")
     # Weights and events both begin with the latest event, and events end where the pruned ones begin.
     return (
         "(SELECT variant, id, 1 - place AS t, event_weights[place] AS weight, abs(events[place].value) AS size "
@@ -87,15 +90,3 @@ def _correlation() -> str:
         f"CASE WHEN count(size) >= {LEAST_EVENTS} AND stddev_pop({weight}) > {_SAME} AND stddev_pop(size) > {_SAME} "
         "THEN corr(weight, size) END"
     )
-
-
-def _check_weights(cohort: Cohort) -> None:
-    found = cohort.value(
-        f"SELECT {{'rows': count(*), 'weighted': count(event_weights)}} FROM {cohort.explained}"
-    )
-    if found["rows"] and not found["weighted"]:
-        raise NotInCohort(
-            "the rows have no weights of events; if the model has an output with them, name it as event_weights in "
-            "schema.json",
-            reason="EVENT_WEIGHTS_MISSING",
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sequela_client.cohort.errors import NotInCohort
+from sequela_client.cohort.reports.levels import check_column
 
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
@@ -49,12 +49,9 @@ def first_positive_summary(cohort: Cohort) -> Any:
 def _check_asked(cohort: Cohort) -> None:
     if cohort.database.question.get("first_positive") is not None:
         return
-    found = cohort.value(
-        f"SELECT {{'rows': count(*), 'known': count(first_positive)}} FROM {cohort.rows} WHERE status <> 'failed'"
+    text = (
+        "the rows do not say where the first positive prediction is; run sequela explain-all with "
+        "--first-positive THRESHOLD"
     )
-    if found["rows"] and not found["known"]:
-        raise NotInCohort(
-            "the rows do not say where the first positive prediction is; run sequela explain-all with "
-            "--first-positive THRESHOLD",
-            reason="FIRST_POSITIVE_MISSING",
-        )
+    not_failed = f"(SELECT first_positive FROM {cohort.rows} WHERE status <> 'failed')"
+    check_column(cohort, not_failed, "first_positive", text, "FIRST_POSITIVE_MISSING")

@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
 
+def check_column(cohort: Cohort, rows: sql.Relation, column: str, text: str, reason: str) -> None:
+    """Raises NotInCohort with this text if there are rows and none has a value in the column."""
+    found = cohort.value(f"SELECT {{'rows': count(*), 'known': count({column})}} FROM {rows}")
+    if found["rows"] and not found["known"]:
+        raise NotInCohort(text, reason=reason)
+
+
 def check_level(cohort: Cohort, column: str, level: str) -> None:
     """Raises NotInCohort if there are explained rows and none has the level."""
-    counts = f"SELECT {{'rows': count(*), 'with_level': count({column})}} FROM {cohort.explained}"
-    found = cohort.value(counts)
-    if found["rows"] and not found["with_level"]:
-        raise NotInCohort(
-            f"no row has attributions of the {level} level; run sequela explain-all with --level {level}",
-            reason="LEVEL_MISSING",
-        )
+    text = f"no row has attributions of the {level} level; run sequela explain-all with --level {level}"
+    check_column(cohort, cohort.explained, column, text, "LEVEL_MISSING")
 
 
 def event_values(cohort: Cohort) -> sql.Relation:

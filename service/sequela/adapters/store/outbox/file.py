@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sequela.adapters.store.envelope import Unreadable
-from sequela.adapters.store.ports import Record, StoredRecord
+from sequela.adapters.store.ports import Addition, Record, StoredRecord
 from sequela.adapters.store.scopes import selector_digest, selector_digests
 from sequela.adapters.store.serialization import decode_record, encode_record
 from sequela.explain.explanation_query import Selector
@@ -38,9 +38,7 @@ class OwedRecord:
     """An explanation that waits. `number` counts up in the order in which they came."""
 
     number: int
-    record: Record
-    body: bytes
-    answer_key: str | None
+    addition: Addition
 
 
 class OutboxFile:
@@ -82,13 +80,14 @@ class OutboxFile:
         """How many explanations were dropped so far, because there was no room."""
         return self._dropped
 
-    def add(self, record: Record, body: bytes, answer_key: str | None) -> None:
+    def add(self, addition: Addition) -> None:
         """Adds an explanation, which replaces one of the same name. The oldest are dropped if there is no room."""
+        record = addition.record
         data = encode_record(record)
-        size = len(data) + len(body) + _OVERHEAD_BYTES
+        size = len(data) + len(addition.body) + _OVERHEAD_BYTES
         with self._change() as database:
             self._delete("name = ?", (record.summary.name,))
-            row = (record.summary.name, answer_key, data, body, size)
+            row = (record.summary.name, addition.answer_key, data, addition.body, size)
             number = database.execute(
                 "INSERT INTO owed (name, answer_key, record, body, bytes) VALUES (?, ?, ?, ?, ?)", row
             ).lastrowid
@@ -117,7 +116,9 @@ class OutboxFile:
             ).fetchall()
         found = [(number, _decode(data), body, key) for number, data, body, key in rows]
         self.remove([number for number, record, _, _ in found if record is None])
-        return [OwedRecord(number, record, body, key) for number, record, body, key in found if record]
+        return [
+            OwedRecord(number, Addition(record, body, key)) for number, record, body, key in found if record
+        ]
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Removes explanations that were sent."""

@@ -123,6 +123,7 @@ class OutboxFolder:
         return count
 
     def _take_over(self, owed: OwedRecord) -> None:
-        present = self.file.get(owed.record.summary.name)
-        if present is None or present.record.accepted < owed.record.accepted:
-            self.file.add(owed.record, owed.body, owed.answer_key)
+        record = owed.addition.record
+        present = self.file.get(record.summary.name)
+        if present is None or present.record.accepted < record.accepted:
+            self.file.add(owed.addition)

@@ -10,7 +10,14 @@ import structlog
 
 from sequela.adapters.store.outbox.folder import OutboxFolder
 from sequela.adapters.store.outbox.sender import OutboxSender
-from sequela.adapters.store.ports import Record, RecordPage, Records, StoreDown, StoredRecord
+from sequela.adapters.store.ports import (
+    Addition,
+    Record,
+    RecordPage,
+    Records,
+    StoreDown,
+    StoredRecord,
+)
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 
 Result = TypeVar("Result")
@@ -85,7 +92,7 @@ class OutboxRecords:
 
     def _owe(self, record: Record, body: bytes, answer_key: str | None) -> None:
         try:
-            self._file.add(record, body, answer_key)
+            self._file.add(Addition(record, body, answer_key))
         except sqlite3.Error as error:
             _log.error("outbox not written", file=str(self._file.path), detail=str(error))
             raise StoreDown("and the outbox cannot be written to") from error

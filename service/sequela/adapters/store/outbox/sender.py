@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 
 from sequela.adapters.store.outbox.folder import OutboxFolder
-from sequela.adapters.store.ports import RETRY_AFTER_SECONDS, Records, StoreDown
+from sequela.adapters.store.ports import RETRY_AFTER_SECONDS, Addition, StoreDown
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import ExplanationsOwed
 
@@ -19,10 +21,24 @@ ADOPTION_SECONDS = 60.0
 """How often the files of servers that have ended are looked for."""
 
 CLOSE_SECONDS = 5.0
-"""How long closing goes on sending."""
+"""How long closing goes on sending, and waits for Redis, if something is owed."""
 
-_SENT_AT_ONCE = 50  # explanations between two looks at the clock
+_CLOSE_POLL_SECONDS = 0.1
+
+_SENT_AT_ONCE = 20
+"""Explanations in one round trip, which must end within the limit of a call."""
+
 _log = structlog.get_logger(__name__)
+
+
+class Recipient(Protocol):
+    """The shared store, as the sender sees it."""
+
+    def is_up(self) -> bool:
+        """Returns whether it is worth trying."""
+
+    def add_all(self, additions: Sequence[Addition]) -> None:
+        """Adds records. Raises StoreDown."""
 
 
 class OutboxSender:
@@ -30,7 +46,7 @@ class OutboxSender:
 
     Args:
         outbox: What waits.
-        shared: Where it is sent to.
+        recipient: Where it is sent to.
         observer: Is told how many explanations wait.
         interval_seconds: How often it is tried while the store is down.
         clock: Returns the time in seconds.
@@ -39,12 +55,13 @@ class OutboxSender:
     def __init__(
         self,
         outbox: OutboxFolder,
-        shared: Records,
+        recipient: Recipient,
         observer: Observer,
         interval_seconds: float = RETRY_AFTER_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._outbox, self._shared, self._observer = outbox, shared, observer
+        self._outbox, self._recipient, self._observer = outbox, recipient, observer
+        self._at_once = _SENT_AT_ONCE
         self._interval_seconds = interval_seconds
         self._clock = clock
         self._wake = threading.Event()
@@ -75,7 +92,9 @@ class OutboxSender:
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join(seconds)
-        self._send_all(self._clock() + seconds)
+        end = self._clock() + seconds
+        while self._send_all(end) and self._clock() < end:
+            time.sleep(min(self._interval_seconds, _CLOSE_POLL_SECONDS))  # Redis may be on its way back
         if count := self._outbox.file.count:
             _log.warning("explanations owed", folder=str(self._outbox.folder), explanations=count)
         self._outbox.close()
@@ -86,7 +105,7 @@ class OutboxSender:
             if self._clock() >= adoption:
                 self._adopt()
                 adoption = self._clock() + ADOPTION_SECONDS
-            self._send_all(float("inf"))
+            self._send_all(math.inf)
             self._wake.wait(self._interval_seconds)
 
     def _adopt(self) -> None:
@@ -96,24 +115,35 @@ class OutboxSender:
             _log.warning("outbox not adopted", file=str(self._outbox.folder), detail=str(error))
         self.tell()
 
-    def _send_all(self, until: float) -> None:
+    def _send_all(self, until: float) -> bool:
+        """Sends until nothing waits, or until it cannot go on. Returns whether something still waits."""
+        file = self._outbox.file
         try:
-            while self._outbox.file.count and self._clock() < until:
-                if not self._send_some() or (until == float("inf") and self._stopped.is_set()):
-                    break
+            while file.count and self._clock() < until and self._send_some():
+                if until == math.inf and self._stopped.is_set():
+                    break  # `close` goes on, and looks at the clock
         except sqlite3.Error as error:
-            _log.error("outbox unreadable", file=str(self._outbox.file.path), detail=str(error))
-        self.tell()
+            _log.error("outbox unreadable", file=str(file.path), detail=str(error))
+            return False
+        finally:
+            self.tell()
+        return bool(file.count)
 
     def _send_some(self) -> bool:
         """Sends the oldest, and returns whether that worked."""
+        if not self._recipient.is_up():
+            return False
         file, now = self._outbox.file, datetime.now(UTC)
-        for owed in file.oldest(_SENT_AT_ONCE):
-            if owed.record.expires > now:
-                try:
-                    self._shared.add(owed.record, owed.body, owed.answer_key)
-                except StoreDown:
-                    return False
-            file.remove([owed.number])
+        owed = file.oldest(self._at_once)
+        try:
+            self._recipient.add_all([each.addition for each in owed if each.addition.record.expires > now])
+        except StoreDown:
+            # One that can never be sent must not hold up the others: each is tried alone, and then goes to the end.
+            if len(owed) == 1:
+                file.add(owed[0].addition)
+            self._at_once = 1
+            return False
+        file.remove([each.number for each in owed])
+        self._at_once = _SENT_AT_ONCE
         self.tell()
         return True

@@ -94,11 +94,16 @@ class RedisConnection:
         self._last_refusal = ""
         self._breaker = CircuitBreaker(self._probe, self._notify, probe_interval_seconds, "store-probe")
 
+    @property
+    def is_up(self) -> bool:
+        """Whether Redis answered last time, as far as is known."""
+        return self._breaker.why_open is None
+
     def check(self) -> bool:
         """Probes Redis once, notifies the observer, and returns whether Redis answered. A refusal is also an answer."""
         with contextlib.suppress(StoreDown):
             self.call(self._ping)
-        return self._breaker.why_open is None
+        return self.is_up
 
     def close(self) -> None:
         """Closes the connections and stops probing."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sequela.adapters.store.envelope import Unreadable
-from sequela.adapters.store.ports import Record, RecordPage, StoreDown, StoredRecord
+from sequela.adapters.store.ports import Addition, Record, RecordPage, StoreDown, StoredRecord
 from sequela.adapters.store.redis.command import (
     ADD_BODY,
     ADD_MEMBER,
@@ -84,25 +84,33 @@ class RedisRecords:
         self._reader = RecordReader(connection, self._deletions, self._skips)
         self._closed = threading.Event()
 
+    def is_up(self) -> bool:
+        """Returns whether Redis answered last time, as far as is known."""
+        return self._connection.is_up
+
     def close(self) -> None:
         """Ends deletions that are going on in the background."""
         self._closed.set()
 
     def add(self, record: Record, body: bytes, answer_key: str | None) -> None:
         """See `Records`."""
-        if self._deletions.covers(record):
-            return
-        entry = _Entry(record, encode_record(record))
-        value = join_answer_key(answer_key, entry.sealed)
-        replaced, *_, deleted = self._connection.pipeline(
-            [self._swap(entry, value), *self._writes(entry, body, answer_key), self._deletions.command]
-        )
-        if replaced not in (None, value) and (former := self._entry(sealed_part(replaced))):
-            self._connection.pipeline(list(self._removals(former)))
+        self.add_all([Addition(record, body, answer_key)])
+
+    def add_all(self, additions: Sequence[Addition]) -> None:
+        """Adds records of different names in one round trip. Raises StoreDown."""
+        wanted = [each for each in additions if not self._deletions.covers(each.record)]
+        entries = [_Entry(each.record, encode_record(each.record)) for each in wanted]
+        values = [join_answer_key(a.answer_key, e.sealed) for a, e in zip(wanted, entries, strict=True)]
+        swaps = [self._swap(entry, value) for entry, value in zip(entries, values, strict=True)]
+        writes = [command for a, e in zip(wanted, entries, strict=True) for command in self._writes(e, a)]
+        *answers, deleted = self._connection.pipeline([*swaps, *writes, self._deletions.command])
+        replaced = zip(answers[: len(swaps)], values, strict=True)
+        former = [self._entry(sealed_part(old)) for old, value in replaced if old not in (None, value)]
+        if removals := [command for entry in former if entry for command in self._removals(entry)]:
+            self._connection.pipeline(removals)
         self._deletions.read(deleted)
-        # A deletion that came before is in the log by now; one that comes later finds this record.
-        if self._deletions.covers(record):
-            self._remove([entry])
+        # A deletion that came before is in the log by now; one that comes later finds these records.
+        self._remove([entry for entry in entries if self._deletions.covers(entry.record)])
 
     def get(self, name: str) -> StoredRecord | None:
         """See `Records`."""
@@ -199,13 +207,13 @@ class RedisRecords:
         key, expires = self._keys.record(entry.record.summary.name), milliseconds(entry.record.expires)
         return Command(("SET", key, value, "PXAT", expires, "GET"), {key: STRING}, {"get": True})
 
-    def _writes(self, entry: _Entry, body: bytes, answer_key: str | None) -> Iterator[Command]:
+    def _writes(self, entry: _Entry, addition: Addition) -> Iterator[Command]:
         """Yields the commands that write all the rest."""
         record, now = entry.record, milliseconds(datetime.now(UTC))
         expires = milliseconds(record.expires)
         data, users = self._keys.body(record.body)
         yield Command.script(
-            ADD_BODY, {data: STRING, users: SORTED_SET}, entry.user, expires, f"({now}", body
+            ADD_BODY, {data: STRING, users: SORTED_SET}, entry.user, expires, f"({now}", addition.body
         )
         hour = hour_of(record.summary.create_time)
         for scope in scopes(record.summary):
@@ -214,8 +222,8 @@ class RedisRecords:
                 (self._keys.hours(scope), f"{hour:x}"),
             ):
                 yield Command.script(ADD_MEMBER, {key: SORTED_SET}, listed, max(expires - now, 1))
-        if answer_key is not None:
-            key = self._keys.answer(answer_key)
+        if addition.answer_key is not None:
+            key = self._keys.answer(addition.answer_key)
             yield Command.on(STRING, "SET", key, record.summary.name, "PXAT", expires)
 
     def _removals(self, entry: _Entry) -> Iterator[Command]:

@@ -19,8 +19,6 @@ CHECK_SECONDS = 10.0
 MAX_SPOILT_FILES = 2
 """How many files that were moved aside are kept."""
 
-PAGE_BYTES = 8192
-
 _JOURNALS = ("-wal", "-shm")
 _PROGRESS_STEPS = 100_000  # virtual machine instructions, about a millisecond
 _log = structlog.get_logger(__name__)
@@ -101,7 +99,6 @@ def _open(path: Path) -> Connection:
 def _connect(path: Path | str) -> Connection:
     # Threads take turns (database.py), so the check for the same thread is off.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-    connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     # Deleted content is overwritten.
     connection.execute("PRAGMA secure_delete = ON")
     # With a write-ahead log, a commit does not wait for the disk. A power failure may undo the latest commits, but

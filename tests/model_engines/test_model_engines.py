@@ -1,0 +1,287 @@
+"""The operator's models run in processes of their own: same answers, and one that ends harms one request only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import numpy as np
+import onnx
+import pytest
+from api.rpc_calls import background, explain_request, sequence
+from google.protobuf.message import Message
+from matrix import BY_NAME, ROOT
+from model_engines.engine_processes import trusted_engines
+from redis_server import eventually
+from sequela import engine_pools
+from sequela.adapters.onnx.loader import Loader
+from sequela_proto.v1 import sequela_pb2 as pb
+from serving import PATIENCE, Failure, Serving, embedded
+
+MODELS = ("gru", "transformer", "attention_weights")
+ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
+COUNTS = (0, 1, 2, 4)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("models")
+    for name in MODELS:
+        if name in BY_NAME:
+            shutil.copytree(ROOT / name, root / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def engined(repository: Path) -> Iterator[Serving]:
+    """A server with two engines. All tests share it, so they must not end an engine."""
+    with Serving(embedded(engines=2, model_repository=repository)) as server:
+        yield server
+
+
+def asked(model: str = "gru", seed: int = 0, **more: Any) -> pb.ExplainRequest:
+    return explain_request(model=pb.ModelReference(name=model), sequence=sequence(seed, 12), **more)
+
+
+def without_times(message: Message) -> bytes:
+    """Returns the bytes of a message without what depends on the time."""
+    for field, value in message.ListFields():
+        if field.name in ("time", "stage_times", "create_time"):
+            message.ClearField(field.name)
+        elif field.message_type and not field.is_repeated:
+            without_times(value)
+    return message.SerializeToString(deterministic=True)
+
+
+def answers(server: Serving) -> list[bytes]:
+    """Returns what a server answers by all of its doors."""
+    below = asked(options=pb.ExplainOptions(minimum_score=2.0))
+    requests = [asked("gru"), asked("transformer"), asked("gru", 1, caller_id="a", labels={"b": "c"}), below]
+    found = [without_times(server.explanations.Explain(each).explanation) for each in requests]
+    # The same again is found in the store.
+    found += [without_times(server.explanations.Explain(each).explanation) for each in requests]
+    wrong = pb.ExplainRequest(model=requests[0].model, sequence=sequence(0, 3))
+    items = [*requests[:2], wrong, requests[2]]
+    stream = server.explanations.ExplainStream(
+        iter([pb.ExplainStreamRequest(request=each) for each in items])
+    )
+    found += [without_times(each) for each in stream]
+    scores = pb.ScoreRequest(model=requests[0].model, sequences=[sequence(seed) for seed in range(3)])
+    found.append(without_times(server.explanations.Score(scores)))
+    rows = [np.random.default_rng(3).normal(size=(6, 5)).tolist()] * 2
+    body = {"instances": rows, "parameters": {"background": "usual"}}
+    with httpx.Client(base_url=f"http://{server.bound.http}", timeout=PATIENCE) as client:
+        found.append(client.post("/v1/models/gru:predict", json={"instances": rows}).content)
+        explained = client.post("/v1/models/gru:explain", json=body).json()
+        found.append(
+            repr([each["event_level"]["attributions"] for each in explained["explanations"]]).encode()
+        )
+        tensor = {"name": "events", "shape": [2, 6, 5], "datatype": "FP64", "data": rows}
+        infer = {"inputs": [tensor], "parameters": {"background": "usual"}}
+        outputs = client.post("/v2/models/gru/infer", json=infer).json()["outputs"]
+        # The whole explanation has the time when it was made.
+        found.append(repr([each for each in outputs if each["name"] != "explanation"]).encode())
+    return found
+
+
+def with_background(server: Serving) -> Serving:
+    """Stores a background for the doors that cannot send one."""
+    header = pb.CreateBackgroundHeader(
+        name="models/gru/backgrounds/usual", model=pb.ModelReference(name="gru")
+    )
+    parts = [
+        pb.CreateBackgroundRequest(header=header),
+        pb.CreateBackgroundRequest(values=background().values),
+    ]
+    server.backgrounds.CreateBackground(iter(parts))
+    return server
+
+
+def test_engines_change_no_byte(repository: Path) -> None:
+    """By gRPC, streams and HTTP, computed or found in the store, with 0, 1, 2 and 4 engines."""
+    found = []
+    for count in COUNTS:
+        with Serving(embedded(engines=count, model_repository=repository)) as server:
+            found.append(answers(with_background(server)))
+    for count, each in zip(COUNTS[1:], found[1:], strict=True):
+        assert [
+            place for place, pair in enumerate(zip(found[0], each, strict=True)) if pair[0] != pair[1]
+        ] == [], count
+
+
+def test_no_model_is_loaded_in_the_server(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines load the repository; the server knows what the models take, and describes them."""
+
+    def load(*_: Any) -> None:
+        raise AssertionError("a model was loaded in the server")
+
+    monkeypatch.setattr(Loader, "load", load)
+    with Serving(embedded(engines=1, model_repository=repository)) as server:
+        found = server.models.GetModel(pb.GetModelRequest(name="models/gru")).model
+        assert (found.state, found.source) == (pb.MODEL_STATE_READY, pb.MODEL_SOURCE_REPOSITORY)
+        assert server.explanations.Explain(asked()).explanation.model_digest == found.digest
+
+
+def test_equal_requests_are_computed_once(engined: Serving) -> None:
+    """Two at the same time: the second waits for the first, and gets its answer."""
+    request = asked("transformer", 77, options=pb.ExplainOptions(target_standard_error=0))
+    calls = [engined.explanations.Explain.future(request, timeout=PATIENCE) for _ in range(2)]
+    costs = [call.result().explanation.cost for call in calls]
+    assert sorted(each.cached for each in costs) == [False, True]
+
+
+def test_a_deadline_and_a_cancellation_reach_the_engine(engined: Serving) -> None:
+    """The first is answered with what there is; the second frees the engine."""
+    request = asked(options=ENDLESS)
+    request.sequence.CopyFrom(sequence(7, 300))
+    found = engined.explanations.Explain(request, timeout=2).explanation
+    assert found.cut_short
+    call = engined.explanations.Explain.future(request, timeout=PATIENCE)
+    running = engined.wired.metrics.registry.get_sample_value
+    eventually(lambda: running("sequela_inflight", {"executor": "explain"}) == 1)
+    call.cancel()
+    eventually(lambda: running("sequela_inflight", {"executor": "explain"}) == 0)
+
+
+def refused(call: Future[Any]) -> Failure:
+    with pytest.raises(grpc.RpcError) as caught:
+        call.result(PATIENCE)
+    return Failure(caught.value)
+
+
+def test_an_engine_that_is_killed_takes_only_its_own_request_along(repository: Path) -> None:
+    """UNAVAILABLE for that one; the other goes on; the engine is replaced; the server stays ready."""
+    others = set(trusted_engines())  # of servers that other tests share
+    with (
+        Serving(embedded(engines=2, model_repository=repository)) as server,
+        ThreadPoolExecutor(2) as callers,
+    ):
+        sample = server.wired.metrics.registry.get_sample_value
+        own = set(trusted_engines()) - others
+        requests = [asked(seed=seed, options=ENDLESS) for seed in range(2)]
+        for each in requests:
+            each.sequence.CopyFrom(sequence(5, 300))
+            each.caller_id = str(id(each))
+        requests[1].sequence.CopyFrom(sequence(6, 300))
+        calls = [callers.submit(server.explanations.Explain, each, timeout=20) for each in requests]
+        eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 2)
+        victim = next(iter(busy(own)))
+        os.kill(victim, signal.SIGKILL)
+        outcomes = [failure_or_none(call) for call in calls]
+        failed = [each for each in outcomes if each]
+        assert [(each.code, each.reason) for each in failed] == [
+            (grpc.StatusCode.UNAVAILABLE, "ENGINE_KILLED")
+        ]
+        eventually(lambda: sample("sequela_engines_up", {"class": "trusted"}) == 2)
+        assert sample("sequela_engine_exits_total", {"class": "trusted", "reason": "killed"}) == 1
+        assert server.explanations.Explain(asked()).explanation.explained
+
+
+def busy(engines: set[int]) -> list[int]:
+    """Returns the engines of this test, the busiest first."""
+
+    def ticks(pid: int) -> int:
+        with suppress(OSError):
+            return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11])
+        return 0
+
+    return sorted(engines & set(trusted_engines()), key=ticks, reverse=True)
+
+
+def failure_or_none(call: Future[Any]) -> Failure | None:
+    try:
+        assert call.result(PATIENCE).explanation.cut_short
+    except grpc.RpcError as error:
+        return Failure(error)
+    return None
+
+
+def test_not_ready_while_no_engine_is_up(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Health, /readyz and requests say so; then all is well again."""
+    with Serving(embedded(engines=1, model_repository=repository)) as server:
+        page = f"http://{server.bound.http}/readyz"
+        assert httpx.get(page).status_code == 200
+        engines = server.wired.configured._models._runners
+        assert isinstance(engines, engine_pools.ModelEngines)
+        pool = engines._pool
+        monkeypatch.setattr(type(pool), "up", 0)
+        found = httpx.get(page)
+        assert (found.status_code, found.text.splitlines()[0]) == (
+            503,
+            "no process that runs models is up; they start again by themselves",
+        )
+        monkeypatch.undo()
+        assert httpx.get(page).status_code == 200
+
+
+def test_a_file_that_ends_its_loader_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FAILED, with the reason, at every start; the other models load and answer."""
+    shutil.copytree(ROOT / "gru", tmp_path / "gru")
+    deadly = onnx.load(ROOT / "gru" / "1" / "model.onnx")
+    deadly.doc_string = "ABORT"
+    (tmp_path / "deadly" / "1").mkdir(parents=True)
+    onnx.save(deadly, tmp_path / "deadly" / "1" / "model.onnx")
+    monkeypatch.setattr(engine_pools, "LOAD_ENTRY", "model_engines.fragile_engine:serve")
+    for _ in range(2):
+        settings = embedded(engines=1, model_repository=tmp_path)
+        with Serving(settings, wait=False) as server:
+            server.wired.configured.wait()
+            found = server.models.GetModel(pb.GetModelRequest(name="models/deadly")).model
+            assert found.state == pb.MODEL_STATE_FAILED
+            assert "SIGABRT" in found.state_detail
+            eventually(lambda: answered(server))
+            assert "deadly/versions/1 FAILED" in httpx.get(f"http://{server.bound.http}/readyz").text
+
+
+def answered(server: Serving) -> bool:
+    try:
+        return server.explanations.Explain(asked(), timeout=PATIENCE).explanation.explained
+    except grpc.RpcError:
+        return False
+
+
+def test_a_request_that_crashes_again_and_again_is_refused(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice UNAVAILABLE, since clients repeat it; then a named error. Other requests are answered."""
+    monkeypatch.setattr(engine_pools, "MODEL_ENTRY", "model_engines.crashing_engine:serve")
+    with Serving(embedded(engines=1, model_repository=repository)) as server:
+        crashes = asked(caller_id="ABORT")
+        for _ in range(2):
+            with pytest.raises(grpc.RpcError) as caught:
+                server.explanations.Explain(crashes, timeout=PATIENCE)
+            assert Failure(caught.value).reason == "ENGINE_CRASHED"
+        with pytest.raises(grpc.RpcError) as caught:
+            server.explanations.Explain(crashes, timeout=PATIENCE)
+        failed = Failure(caught.value)
+        assert (failed.code, failed.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REQUEST_QUARANTINED")
+        assert server.explanations.Explain(asked()).explanation.explained
+
+
+def test_a_drain_concludes_what_engines_work_on(repository: Path) -> None:
+    """The answer is cut short, and arrives before the server ends."""
+    settings = embedded(engines=1, model_repository=repository, drain_grace=4.0)
+    request = asked(options=ENDLESS)
+    request.sequence.CopyFrom(sequence(7, 300))
+    with Serving(settings) as server:
+        call = server.explanations.Explain.future(request, timeout=PATIENCE)
+        sample = server.wired.metrics.registry.get_sample_value
+        eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 1)
+        server.drain()
+        assert call.result(PATIENCE).explanation.cut_short
+
+
+def test_traces_are_written_by_engines(repository: Path, tmp_path: Path) -> None:
+    """One folder for each explanation, as without engines."""
+    settings = embedded(engines=1, model_repository=repository, trace_dir=tmp_path)
+    with Serving(settings) as server:
+        name = server.explanations.Explain(asked()).explanation.name.removeprefix("explanations/")
+        eventually(lambda: any(name in str(path) for path in tmp_path.iterdir()))
