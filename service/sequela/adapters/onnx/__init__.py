@@ -3,7 +3,8 @@
 The modules in the order in which a model is loaded (`loader` calls them):
 
     step                                                          modules
-    1  read the file, refuse what must not be run                 `file`, `formats`
+    1  read the file, refuse what must not be run                 `file`, `file_text`, `formats`, `graph_order`,
+                                                                  `inlined_nodes`, `string_values`
     2  make outputs tensors of numbers, find class names          `output_values`, `class_labels`
     3  read inputs, outputs and their element types               `graph_signature`, `graph_outputs`, `element_types`
     4  make recurrent nodes run on onnxruntime                    `batch_first`
