@@ -28,7 +28,6 @@ from serving import PATIENCE, Failure, Serving, embedded
 
 MODELS = ("gru", "transformer", "attention_weights")
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
-COUNTS = (0, 1, 2, 4)
 
 
 @pytest.fixture(scope="module")
@@ -105,16 +104,22 @@ def with_background(server: Serving) -> Serving:
     return server
 
 
-def test_engines_change_no_byte(repository: Path) -> None:
-    """By gRPC, streams and HTTP, computed or found in the store, with 0, 1, 2 and 4 engines."""
-    found = []
-    for count in COUNTS:
-        with Serving(embedded(engines=count, model_repository=repository)) as server:
-            found.append(answers(with_background(server)))
-    for count, each in zip(COUNTS[1:], found[1:], strict=True):
-        assert [
-            place for place, pair in enumerate(zip(found[0], each, strict=True)) if pair[0] != pair[1]
-        ] == [], count
+@pytest.fixture(scope="module")
+def in_one_process(repository: Path) -> list[bytes]:
+    """The answers of a server without engines."""
+    with Serving(embedded(model_repository=repository)) as server:
+        return answers(with_background(server))
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)]
+)
+def test_engines_change_no_byte(count: int, repository: Path, in_one_process: list[bytes]) -> None:
+    """By gRPC, streams and HTTP, computed or found in the store."""
+    with Serving(embedded(engines=count, model_repository=repository)) as server:
+        found = answers(with_background(server))
+    pairs = enumerate(zip(in_one_process, found, strict=True))
+    assert [place for place, (before, after) in pairs if before != after] == []
 
 
 def test_no_model_is_loaded_in_the_server(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
