@@ -82,6 +82,8 @@ MIN_EXPLAIN_THREADS = 2
 many as workers: more of them would compete for the interpreter lock and delay every answer.
 """
 
+PROBE_STREAMS = 16
+"""How many calls of reflection may be open at a time."""
 PROBE_MESSAGES = 2
 """How many messages of health checks are read at a time."""
 
@@ -311,8 +313,8 @@ def _bodies(settings: Settings, observer: Observer) -> BodyReader:
 
 def _reader(settings: Settings, observer: Observer) -> MessageReader:
     size = settings.max_message_bytes
-    probes = MessageBudget(PROBE_MESSAGES * size, size, observer)
-    budget = MessageBudget(settings.max_message_bytes_in_flight, size, observer)
+    probes = MessageBudget(PROBE_MESSAGES * size, size, observer, PROBE_STREAMS)
+    budget = MessageBudget(settings.max_message_bytes_in_flight, size, observer, settings.max_streams)
     return MessageReader(budget, probes, settings.upload_timeout, settings.stream_window)
 
 

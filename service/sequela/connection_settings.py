@@ -47,6 +47,12 @@ class ConnectionSettings(BaseModel):
         description="Memory for the gRPC messages of all calls together. A message that is still arriving counts with "
         "--max-message-bytes. Calls that do not fit wait, and are refused when their time is over.",
     )
+    max_streams: int = Field(
+        64,
+        ge=1,
+        description="Largest number of open ExplainStream calls. What has arrived of their next message does not count "
+        "in --max-message-bytes-in-flight, because they may wait for it as long as they last.",
+    )
     upload_timeout: float = Field(
         120.0,
         gt=0,

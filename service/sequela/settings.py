@@ -149,7 +149,7 @@ class Settings(
         0.02,
         ge=0,
         description="Seconds before a deadline that are reserved for sending the answer, but at most 40 % of the "
-        "deadline. Another 1 % of it is always reserved.",
+        "deadline. Another 1.5 % of it is always reserved, of which 0.5 % are at most 0.1 s.",
     )
     drain_delay: float = Field(
         2.0,

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +251,17 @@ def test_certificates_on_both_doors(mutual: MutualDoor) -> None:
     )
 
 
+def test_an_expired_certificate(mutual: MutualDoor) -> None:
+    """It gets no connection, on either door."""
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    client = mutual.pki.client("scorer.bank.example", not_after=yesterday)
+    with grpc.secure_channel(mutual.server.bound.grpc, client.grpc()) as channel:
+        stub = rpc.ModelServiceStub(channel)
+        assert code_of(lambda: stub.ListModels(pb.ListModelsRequest(), timeout=PATIENCE)) is UNAVAILABLE
+    with httpx.Client(verify=client.https()) as http, pytest.raises(httpx.TransportError):
+        http.get(f"https://{mutual.server.bound.http}/v1/models")
+
+
 def test_probes_need_no_certificate(mutual: MutualDoor) -> None:
     """Over HTTPS, so that a kubelet can ask. Everything else needs one."""
     plain = ssl.create_default_context(cadata=mutual.pki.root.decode())
@@ -323,6 +335,34 @@ def test_reload_under_load(tmp_path: Path) -> None:
     assert failed == []
     assert reloads is not None
     assert reloads >= 2
+
+
+def test_tokens_change_under_load(door: Door) -> None:
+    """The file is replaced again and again while callers use a token that stays in it. No call fails."""
+    stop, failed, done = threading.Event(), list[object](), itertools.count()
+    line = token_line("steady", "steady-token", "read")
+
+    def ask() -> None:
+        while not stop.is_set():
+            found = (door.grpc("steady-token"), door.http("steady-token"))
+            next(done)
+            if found != (OK, 200):
+                failed.append(found)
+
+    replace(door.file, line)
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for each in threads:
+        each.start()
+    for number in range(20):
+        replace(door.file, line + token_line("other", f"token-{number}", "admin"))
+        time.sleep(0.02)
+    eventually(lambda: next(done) > 20)
+    stop.set()
+    for each in threads:
+        each.join(PATIENCE)
+    assert failed == []
+    assert door.grpc("token-19") is OK
+    assert door.grpc("token-18") is UNAUTHENTICATED
 
 
 def test_a_wrong_pair_changes_nothing(mutual: MutualDoor) -> None:

@@ -130,6 +130,30 @@ def test_messages_that_are_worked_on_count_too() -> None:
         eventually(lambda: list_models(server) == grpc.StatusCode.OK)
 
 
+def test_open_streams_are_limited() -> None:
+    """One more than the setting says is refused, and taken once another has ended."""
+    leaving = threading.Event()
+
+    def silent() -> Iterator[pb.ExplainStreamRequest]:
+        leaving.wait(PATIENCE)
+        yield from ()
+
+    with Serving(embedded(max_streams=1)) as server:
+        first = server.explanations.ExplainStream(silent(), timeout=PATIENCE)
+        eventually(lambda: refused(server))
+        leaving.set()
+        assert not list(first)
+        eventually(lambda: not refused(server))
+
+
+def refused(server: Serving) -> bool:
+    try:
+        list(server.explanations.ExplainStream(iter(()), timeout=PATIENCE))
+    except grpc.RpcError as error:
+        return "--max-streams" in error.details()
+    return False
+
+
 def budget(places: int) -> MessageBudget:
     return MessageBudget(places * 100, 100, Observers(()))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
@@ -54,11 +55,15 @@ class MessageBudget:
         max_bytes: The size of all messages together. One message may always be read.
         message_bytes: The largest size of one message.
         observer: Receives every refusal.
+        max_streams: How many streams with answers may be open. They wait for their next message without a time limit,
+            so that what has arrived of it cannot be counted.
     """
 
     max_bytes: int
     message_bytes: int
     observer: Observer
+    max_streams: int = sys.maxsize
+    _streams: int = 0
     _held_bytes: int = 0
     _reading: dict[MessageShare, None] = field(default_factory=dict)
     _waiting: deque[tuple[MessageShare, asyncio.Future[None]]] = field(default_factory=deque)
@@ -77,6 +82,19 @@ class MessageBudget:
             yield share
         finally:
             self.release(share, share.held_bytes)
+
+    @contextlib.contextmanager
+    def stream(self) -> Iterator[MessageShare]:
+        """Returns the share of a stream with answers. Raises Overloaded if too many are open."""
+        if self._streams >= self.max_streams:
+            text = f"{self._streams} streams are open, but the limit is {self.max_streams} (--max-streams); retry later"
+            raise self._refusal(Overloaded("QUEUE_FULL", text, retry_after=RETRY_SECONDS))
+        self._streams += 1
+        try:
+            with self.share() as share:
+                yield share
+        finally:
+            self._streams -= 1
 
     async def read(self, share: MessageShare, message: Callable[[], Awaitable[T]], end: float) -> T:
         """Reads a message, once there is room for it, and holds it.

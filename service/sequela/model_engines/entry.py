@@ -112,7 +112,7 @@ def _load_all(config: ModelEngineConfig) -> dict[str, OnnxModel]:
 
 
 def _load(folder: EngineModelFolder, loader: Loader) -> OnnxModel:
-    return loader.load(folder.name, read_model(Path(folder.path), loader.limits.max_model_bytes))
+    return loader.load(folder.name, read_model(Path(folder.path), loader.limits))
 
 
 def _diagnostics(config: ModelEngineConfig) -> Diagnostics:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +19,10 @@ from adapters.repository.replicas import (
     width,
 )
 from digests import digest_of
+from redis_server import eventually
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
+from sequela.adapters.onnx.loader import Loader, ModelBytes
+from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.model_repository import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorModels
@@ -163,3 +168,53 @@ def test_good_names_are_taken(name: str) -> None:
     models = repository()
     assert models.register(name, small(3), b"").name == f"models/{name}/versions/1"
     assert width(models.resolve(NamedModel(f"models/{name}"))) == 3
+
+
+class OneSlowLoader(Loader):
+    """A loader that does not get done with the model `slow`."""
+
+    go = threading.Event()
+
+    def load(self, name: str, source: ModelBytes) -> OnnxModel:
+        if "slow" in name:
+            assert self.go.wait(30)
+        return super().load(name, source)
+
+
+def test_a_slow_model_does_not_hold_up_those_behind_it(tmp_path: Path) -> None:
+    """The first by name takes long: all others are ready meanwhile, and it comes last."""
+    for name in ("a_slow", *"bcdefg"):
+        put(tmp_path, name, "1", small(2))
+    loader = OneSlowLoader()
+    configured = OperatorModels.in_folder(
+        tmp_path, loader, EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
+    )
+    configured.start()
+    eventually(lambda: len(configured.unready()) == 1)
+    assert configured.unready()[0].name == "models/a_slow/versions/1"
+    loader.go.set()
+    configured.wait()
+    assert configured.ready()
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "schema.json", "endpoint.toml"])
+def test_endless_files_are_read_with_a_limit(tmp_path: Path, file: str) -> None:
+    """A link to a device, to a pipe, or to a file beyond the limit fails that model, and no other."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    large = tmp_path / "large"
+    with large.open("wb") as content:
+        content.truncate(Loader().limits.max_model_bytes + 1)
+    root = tmp_path / "models"
+    for name, target in {"device": Path("/dev/zero"), "pipe": pipe, "large": large}.items():
+        put(root, name, "1", small(2))
+        if file == "endpoint.toml":
+            (root / name / "1" / "model.onnx").unlink()
+        (root / name / "1" / file).unlink(missing_ok=True)
+        (root / name / "1" / file).symlink_to(target)
+    put(root, "good", "1", small(2))
+    records = {name.model: record for name, record in operators_models(root).records().items()}
+    assert records["good"].state is ModelState.READY
+    for name in ("device", "pipe", "large"):
+        assert records[name].state is ModelState.FAILED
+        assert f"{name}/1/{file}" in records[name].detail

@@ -1,4 +1,4 @@
-"""Limits the time and the memory of a model's runs: a file of a few bytes can ask for any amount of either."""
+"""Limits the time of a model's runs: a file of a few bytes can ask for any amount of it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from typing import Any
 import onnxruntime
 
 from sequela.concurrency.deadline import DeadlinePassed
-
-EXTEND_AS_REQUESTED = 1
-"""onnxruntime's arena strategy that allocates what is asked for, instead of the next power of two."""
 
 
 class ModelCall:
@@ -104,13 +101,3 @@ def _seconds_until(wake_at: float) -> float | None:
 def watchdog(seconds: float) -> Watchdog:
     """Returns the watchdog of the process for this limit, so that all sessions share its thread."""
     return Watchdog(seconds)
-
-
-@functools.lru_cache(maxsize=1)
-def limit_memory(max_bytes: int) -> None:
-    """Limits the memory that all sessions opened from now on hold together, until another limit is set."""
-    memory = onnxruntime.OrtMemoryInfo(
-        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
-    )
-    arena = onnxruntime.OrtArenaCfg({"max_mem": max_bytes, "arena_extend_strategy": EXTEND_AS_REQUESTED})
-    onnxruntime.create_and_register_allocator(memory, arena)

@@ -12,8 +12,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from sequela.adapters.model_io.fixed_sizes import MAX_CALL_CELLS
+from sequela.adapters.onnx.memory_arena import is_out_of_memory, limit_memory, release_unused_memory
 from sequela.adapters.onnx.provider import ExecutionProvider, session_providers
-from sequela.adapters.onnx.run_guard import ModelCall, Watchdog, limit_memory, watchdog
+from sequela.adapters.onnx.run_guard import ModelCall, Watchdog, watchdog
 from sequela.adapters.onnx.runtime_errors import why_failed, why_refused
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, InvalidInput
@@ -111,11 +112,21 @@ class Session:
 
     def _fetch(self, names: Sequence[str], feeds: Feeds, call: ModelCall, until: float) -> list[Any]:
         try:
-            return list(self.runtime.run(names, feeds, call.options))
+            return self._run_with_room(names, feeds, call)
         except Exception as error:  # onnxruntime's errors have no base class of their own.
             if call.stopped and call.end == until:
                 raise DeadlinePassed from None
             raise self._failure(error, call.stopped) from None
+
+    def _run_with_room(self, names: Sequence[str], feeds: Feeds, call: ModelCall) -> list[Any]:
+        """Runs the model, and once more if others had left the memory in pieces that were too small."""
+        try:
+            return list(self.runtime.run(names, feeds, call.options))
+        except Exception as error:  # onnxruntime's errors have no base class of their own.
+            if call.stopped or not is_out_of_memory(error):
+                raise
+        release_unused_memory()
+        return list(self.runtime.run(names, feeds, call.options))
 
     def _failure(self, error: Exception, stopped: bool) -> DoesNotFit:
         if stopped:
@@ -149,11 +160,9 @@ def open_session(
     """
     limit_memory(limits.max_model_memory_bytes)
     options = _session_options(threads, len(content))
+    providers = session_providers(provider, limits.max_model_memory_bytes)
     try:
-        providers = session_providers(provider, limits.max_model_memory_bytes)
-        runtime = onnxruntime.InferenceSession(
-            content, options, providers=providers, disabled_optimizers=list(CRASHING_OPTIMIZERS)
-        )
+        runtime = _open_with_room(content, options, providers)
     except Exception as error:  # onnxruntime's errors have no base class of their own.
         text = f"onnxruntime does not load the model: {why_refused(error)}"
         raise InvalidInput.at(path, "MODEL_NOT_RUNNABLE", text) from None
@@ -164,6 +173,23 @@ def open_session(
         watchdog(limits.max_model_call_seconds),
         max_output_bytes=limits.max_model_memory_bytes // OUTPUT_SHARE,
     )
+
+
+def _open_with_room(content: bytes, options: Any, providers: Sequence[tuple[str, Mapping[str, Any]]]) -> Any:
+    """Opens a session, and tries once more if others had left the memory in pieces that were too small."""
+
+    def opened() -> Any:
+        return onnxruntime.InferenceSession(
+            content, options, providers=providers, disabled_optimizers=list(CRASHING_OPTIMIZERS)
+        )
+
+    try:
+        return opened()
+    except Exception as error:  # onnxruntime's errors have no base class of their own.
+        if not is_out_of_memory(error):
+            raise
+    release_unused_memory()
+    return opened()
 
 
 def stack_rows(parts: Sequence[NDArray[np.float64]], output: str) -> NDArray[np.float64]:

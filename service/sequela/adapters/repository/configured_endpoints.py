@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 
@@ -20,12 +19,16 @@ from sequela.adapters.endpoints.endpoint_file import read_endpoint
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.endpoints.remote_model import RemoteModelSource, describe_endpoint
 from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
+from sequela.adapters.repository.bounded_files import read_bounded
 from sequela.adapters.repository.model_folders import ENDPOINT_FILE, SCHEMA_FILE, ModelFolder
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Overloaded, SequelaError, Unavailable
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState, RemoteModel
 from sequela.names import ModelName
+
+MAX_ENDPOINT_BYTES = 1 << 20
+"""The largest endpoint.toml."""
 
 _log = structlog.get_logger(__name__)
 
@@ -57,7 +60,7 @@ class ConfiguredEndpoint:
         """Reads the files and applies them if they changed."""
         with self._errors_recorded():
             try:
-                content = _read(self._folder.path)
+                content = _read(self._folder, self._limits)
                 if (content != self._content or self._refused) and (handle := self._reopen(content)):
                     self._handle, self._content, self._refused, self._due = handle, content, None, 0.0
             except Exception:
@@ -221,7 +224,9 @@ class ConfiguredEndpoints:
         threading.Thread(target=loop, name=name, daemon=True).start()
 
 
-def _read(path: Path) -> _FolderContent:
-    schema = path / SCHEMA_FILE
-    endpoint = (path / ENDPOINT_FILE).read_bytes()
-    return _FolderContent(endpoint, schema.read_bytes() if schema.exists() else b"")
+def _read(folder: ModelFolder, limits: Limits) -> _FolderContent:
+    schema, place = folder.path / SCHEMA_FILE, f"{folder.name.model}/{folder.name.version}"
+    endpoint = read_bounded(folder.path / ENDPOINT_FILE, MAX_ENDPOINT_BYTES, f"{place}/{ENDPOINT_FILE}")
+    if not schema.exists():
+        return _FolderContent(endpoint, b"")
+    return _FolderContent(endpoint, read_bounded(schema, limits.max_schema_bytes, f"{place}/{SCHEMA_FILE}"))

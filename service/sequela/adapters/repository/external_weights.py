@@ -12,6 +12,7 @@ from pathlib import Path
 from onnx import ModelProto, TensorProto
 
 from sequela.adapters.onnx.file import IN_ONE_PIECE, dense_tensors, is_outside, location
+from sequela.adapters.repository.bounded_files import read_bounded
 from sequela.errors import InvalidInput
 
 LOCATION = b"location"
@@ -28,10 +29,11 @@ def read_whole(path: Path, max_bytes: int, place: str) -> bytes:
 
     Raises:
         OSError: A file cannot be read.
-        InvalidInput: MODEL_EXTERNAL_DATA if weights are missing or must not be read, MODEL_TOO_LARGE.
+        InvalidInput: MODEL_EXTERNAL_DATA if weights are missing or must not be read, MODEL_TOO_LARGE, FILE_TOO_LARGE,
+            FILE_UNSUPPORTED.
     """
-    content = path.read_bytes()
-    if len(content) > max_bytes or LOCATION not in content:
+    content = read_bounded(path, max_bytes, place)
+    if LOCATION not in content:
         return content
     try:
         model = ModelProto.FromString(content)

@@ -6,6 +6,7 @@ They are loaded in the background. A model that fails to load keeps the reason, 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,6 +20,9 @@ from sequela.adapters.repository.model_folders import ModelFolder
 from sequela.errors import SequelaError
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState
 from sequela.names import ModelName
+
+MAX_AT_ONCE = 4
+"""How many models are loaded at a time, so that a slow one does not hold up those behind it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -104,24 +108,38 @@ class LocalModels:
             return self._models.get(name)
 
     def _load_all(self) -> None:
-        for folder in self._folders:
-            # Loading a model cannot be interrupted, so the request to stop is noticed between two models.
-            if self._stopping.is_set():
-                return
-            record = self._load(folder)
-            with self._lock:
-                self._records[folder.name] = record
+        waiting = deque(self._folders)
+        loaders = [
+            threading.Thread(target=self._load_each, args=[waiting], name="load-model", daemon=True)
+            for _ in range(min(MAX_AT_ONCE, len(waiting)))
+        ]
+        for loader in loaders:
+            loader.start()
+        for loader in loaders:
+            loader.join()
+        if self._stopping.is_set():
+            return
         records = self.records()
         self._runners.start(
             {folder: records[folder.name] for folder in self._folders if records[folder.name].info}
         )
 
+    def _load_each(self, waiting: deque[ModelFolder]) -> None:
+        """Loads folders until none are left. A slow model occupies one of several threads that do this."""
+        # Loading a model cannot be interrupted, so the request to stop is noticed between two models.
+        while not self._stopping.is_set():
+            try:
+                folder = waiting.popleft()
+            except IndexError:
+                return
+            record = self._load(folder)
+            with self._lock:
+                self._records[folder.name] = record
+
     def _load(self, folder: ModelFolder) -> ModelRecord:
         loading = _loading_record(folder.name)
         try:
-            model = self._loader.load(
-                folder.name.full, read_model(folder.path, self._loader.limits.max_model_bytes)
-            )
+            model = self._loader.load(folder.name.full, read_model(folder.path, self._loader.limits))
         except SequelaError as error:
             return _failed_record(loading, error.message)
         except OSError as error:

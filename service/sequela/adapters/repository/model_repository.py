@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Upload, Uploads
 from sequela.adapters.store.page_tokens import page_position, page_token
+from sequela.adapters.store.ports import StoreDown
 from sequela.errors import (
     AlreadyExists,
     DoesNotFit,
@@ -117,18 +119,29 @@ class ModelRepository:
         raise _not_found(name)
 
     def list(self, page_size: int, token: str) -> Page[ModelRecord]:
-        """See `Models`. Uploads that are not loaded in this process are listed without their schema."""
+        """See `Models`. Uploads that are not loaded in this process are listed without their schema.
+
+        While the store is down, only the operator's models are listed. Raises StoreDown if there are none.
+        """
         after = page_position(_LIST, token)
-        found = {
-            upload.name.entry: _record(upload, self._cache.peek(upload.digest))
-            # One more than fits shows whether there is a next page.
-            for upload in self._uploads.page(after, page_size + 1)
-        }
-        configured = self._operator_models.records().items()
-        found.update({name.entry: record for name, record in configured if name.entry > after})
+        configured = self._operator_models.records()
+        found = self._list_uploads(after, page_size + 1, configured)
+        found.update({name.entry: record for name, record in configured.items() if name.entry > after})
         entries = sorted(found)[:page_size]
         more = len(found) > page_size
         return Page(tuple(found[entry] for entry in entries), page_token(_LIST, entries[-1]) if more else "")
+
+    def _list_uploads(
+        self, after: str, limit: int, configured: Mapping[ModelName, ModelRecord]
+    ) -> dict[str, ModelRecord]:
+        """Returns uploads by entry. One more than fits shows whether there is a next page."""
+        try:
+            uploads = self._uploads.page(after, limit)
+        except StoreDown:
+            if not configured:
+                raise
+            return {}
+        return {upload.name.entry: _record(upload, self._cache.peek(upload.digest)) for upload in uploads}
 
     def delete(self, name: str) -> None:
         """See `Models`. Without a version, all versions are deleted."""

@@ -65,7 +65,7 @@ class MessageReader:
         Raises OutOfTime and Overloaded, as `MessageBudget.read`.
         """
         budget, held = self._budget(call), deque[int]()
-        with budget.share() as share:
+        with budget.share() if call.kind == "client_stream" else budget.stream() as share:
             whole = self._end(context)
             while (data := await self._next(call, budget, share, messages, context, whole)) is not None:
                 held.append(len(data))
