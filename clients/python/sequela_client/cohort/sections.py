@@ -1,4 +1,4 @@
-"""The sections of a cohort's report: each has an explanation, a figure, and the figure's numbers as a table."""
+"""Makes the sections of a cohort's report. Each has an explanation, a figure, and its numbers as a table."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReportChoices:
-    """What a report shows beside what it always shows.
+    """What a report shows in addition to its fixed sections.
 
     Args:
         title: of the page.
         compare: another cohort, explained on the same sequences.
         by: the label or feature by which sequences are grouped.
         feature: the feature whose attribution is compared between the groups; None: the strongest one.
-        outcome: what really happened, "LABEL=VALUE" with the positive value.
+        outcome: the label that says what really happened and its positive value, as "LABEL=VALUE".
         threshold: the score from which a prediction is positive.
         before: the first period of the drift, or a value of `period_label`.
         after: the second one.
         period_label: a label that says the period; None: the time.
         tolerances: the pruning tolerances of the table; None: the paper's.
         coalitions: how many coalitions may be evaluated, for the share that is exactly computable.
-        limit: how many events back the events are shown.
+        limit: how many of the latest events are shown.
     """
 
     title: str = "Report on a cohort"
@@ -69,7 +69,7 @@ class ReportSection:
         figure: the figure; None if there is none.
         alt: the figure in words.
         tables: the numbers.
-        missing: why there is nothing to show; empty if there is.
+        missing: why there is nothing to show; empty if there is something.
     """
 
     name: str
@@ -81,7 +81,7 @@ class ReportSection:
     missing: str = ""
 
 
-# Columns of wide tables, few enough for a printed page.
+# The columns of wide tables. All of them would not fit on a printed page.
 ATTRIBUTIONS = ("group", "n_explained", "mean", "low", "high", "standard_error", "spread", "sampling_error")
 RATES = (
     *("group", "n", "positives", "positive_rate", "positive_rate_low", "positive_rate_high"),
@@ -97,14 +97,14 @@ COMPARISON = (
     *("p_adjusted", "mean_absolute_difference", "sampling_error", "correlation"),
 )
 
-# Sections that are there only if somebody asked for them.
+# Sections that a report has only on request. If one is empty, whoever asked for it is told.
 ASKED = ("groups", "drift", "comparison")
 
 Maker = Callable[["Cohort", ReportChoices], ReportSection]
 
 
 def sections(cohort: Cohort, choices: ReportChoices) -> Iterator[ReportSection]:
-    """The sections, in order. One whose rows are missing says what to do."""
+    """Yields the sections in order. If the rows lack what a section needs, it says how to get it."""
     for name, title, make, explanation in _wanted(cohort, choices):
         try:
             yield make(cohort, choices)
@@ -117,6 +117,7 @@ def _wanted(cohort: Cohort, choices: ReportChoices) -> Iterator[tuple[str, str, 
     yield "features", texts.FEATURES_TITLE, _features, texts.FEATURES
     yield "first-positive", texts.FIRST_POSITIVE_TITLE, _first_positive, texts.FIRST_POSITIVE
     yield "pruning", texts.PRUNING_TITLE, _pruning, texts.PRUNING
+    # Most models have no weights of events, and a section that says so would only be in the way.
     if has_event_weights(cohort):
         yield "event-weights", texts.EVENT_WEIGHTS_TITLE, _event_weights, texts.EVENT_WEIGHTS
     if choices.by is not None:
@@ -129,7 +130,7 @@ def _wanted(cohort: Cohort, choices: ReportChoices) -> Iterator[tuple[str, str, 
 
 
 def _readable(cohort: Cohort, table: Any, caption: str, columns: Sequence[str] = ()) -> TextTable:
-    """A table whose features are named as people know them, with their names in brackets."""
+    """Returns a table that shows the labels of features, with their names in brackets."""
     labels = _labels(cohort)
     names = table["feature"].to_pylist()
     shown = [f"{labels[name]} ({name})" if labels.get(name, name) != name else name for name in names]
@@ -253,6 +254,7 @@ def _event_weights(cohort: Cohort, choices: ReportChoices) -> ReportSection:
 
 def _groups(cohort: Cohort, choices: ReportChoices) -> ReportSection:
     assert choices.by is not None
+    # Without a choice, the strongest feature is the one whose difference between groups matters most.
     feature = choices.feature or _strongest(cohort)
     table = cohort.fairness(feature, choices.by, choices.threshold, choices.outcome)
     rates = RATES if choices.outcome else RATES[:6]
@@ -276,7 +278,7 @@ def _groups(cohort: Cohort, choices: ReportChoices) -> ReportSection:
 def _strongest(cohort: Cohort) -> str:
     names = cohort.features()["feature"].to_pylist()
     if not names:
-        raise NotInCohort("no sequence was explained, so that there is no feature to compare")
+        raise NotInCohort("no sequence was explained, so there is no feature to compare")
     return str(names[0])
 
 
@@ -331,10 +333,12 @@ def _quality(cohort: Cohort, _: ReportChoices) -> ReportSection:
 
 
 def check(choices: ReportChoices) -> None:
-    """Raises CallerError for choices that do not go together."""
+    """Raises CallerError if a choice needs another one that is missing."""
     if choices.outcome is not None and choices.by is None:
-        raise CallerError("outcome: false positive rates are by group; say by what with by")
+        raise CallerError(
+            "outcome: false positive rates are computed for groups; name a label or a feature with by"
+        )
     if choices.feature is not None and choices.by is None:
-        raise CallerError("feature: it is compared between groups; say by what with by")
+        raise CallerError("feature: it is compared between groups; name a label or a feature with by")
     if (choices.before is None) != (choices.after is None):
-        raise CallerError("before and after: drift needs both periods")
+        raise CallerError("before and after: only one is given; drift needs both periods")
