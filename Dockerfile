@@ -16,9 +16,9 @@ RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
 
 FROM python:3.12-slim-bookworm
 COPY --from=build /opt/sequela /opt/sequela
-# Nothing is written at run time, so the root file system can be read-only. What listens outside the container is up to
-# whoever runs it: any address but loopback wants TLS files or SEQUELA_INSECURE. No module comes from the current folder,
-# and onnxruntime reports nothing, whatever Python is started for.
+# Only the store is written at run time, in a volume, so the root file system can be read-only. What listens outside the
+# container is up to whoever runs it: any address but loopback wants TLS files or SEQUELA_INSECURE. No module comes from
+# the current folder, and onnxruntime reports nothing, whatever Python is started for.
 ENV PATH=/opt/sequela/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -26,8 +26,11 @@ ENV PATH=/opt/sequela/bin:$PATH \
     ORT_DISABLE_TELEMETRY=1 \
     SEQUELA_HTTP_HOST=0.0.0.0 \
     SEQUELA_HTTP_INFERENCE=false \
-    SEQUELA_HTTP_PORT=9464
+    SEQUELA_HTTP_PORT=9464 \
+    XDG_STATE_HOME=/var/lib
+RUN mkdir --mode=0700 /var/lib/sequela && chown 10001:10001 /var/lib/sequela
 USER 10001:10001
+VOLUME /var/lib/sequela
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
 # hadolint ignore=DL3025 # the shell puts the port in, and the scheme. The certificate is for another name than 127.0.0.1.

@@ -72,11 +72,15 @@ class Pki:
         """Returns the settings of TLS with client certificates."""
         return {"tls_certificate": self.certificate, "tls_key": self.key, "tls_client_ca": self.ca, **more}
 
-    def client(self, name: str, authority: trustme.CA | None = None) -> ClientPair:
+    def client(
+        self, name: str, authority: trustme.CA | None = None, not_after: datetime | None = None
+    ) -> ClientPair:
         """Returns a client with a certificate for a DNS name or a URI."""
         self._number += 1
         issuer = authority or self.authority
-        made = uri_certificate(issuer, name) if "://" in name else issuer.issue_cert(name)
+        made = (
+            uri_certificate(issuer, name) if "://" in name else issuer.issue_cert(name, not_after=not_after)
+        )
         return ClientPair(self.root, made, self._folder / f"client-{self._number}")
 
 

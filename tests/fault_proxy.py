@@ -107,7 +107,8 @@ class FaultProxy:
         for writer in tuple(self._open):
             with contextlib.suppress(OSError):
                 plain = writer.get_extra_info("socket")
-                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+                if plain is not None:  # a TLS connection that is closing has none
+                    plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
             writer.transport.abort()
 
     async def _ended(self) -> None:

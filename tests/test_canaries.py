@@ -55,7 +55,7 @@ class Run:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[Run]:
+def running(folder: Path, *arguments: str, **variables: str) -> Iterator[Run]:
     """Runs a server as a process, whose log goes to a file. At the end, it drains and exits with 0."""
     ready, tokens = folder / "ready.json", folder / "tokens.txt"
     tokens.write_text(token_line("client", TOKEN, "admin"))
@@ -64,7 +64,9 @@ def running(folder: Path, *arguments: str) -> Iterator[Run]:
     ours = ["--tokens", str(tokens), "--audit-log", str(folder / "audit.log"), "--no-open-metrics"]
     command = [sys.executable, "-m", "sequela", "serve", *given, *ours, *arguments]
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, stderr=log, stdout=log, env={**os.environ, "PYTHONPATH": path})
+        server = subprocess.Popen(
+            command, stderr=log, stdout=log, env={**os.environ, "PYTHONPATH": path, **variables}
+        )
         try:
             end = time.monotonic() + PATIENCE
             while not ready.exists():
@@ -188,7 +190,11 @@ def test_a_password_of_the_store(tmp_path: Path) -> None:
     """Neither in the log nor in errors, while the store is down. Traces hold values on purpose, but no token."""
     traces = tmp_path / "traces"
     arguments = ("--redis-url", f"redis://user:{PASSWORD}@127.0.0.1:1/0", "--trace-dir", str(traces))
-    with running(tmp_path, *arguments) as found, grpc.insecure_channel(found.grpc) as channel:
+    # An empty variable counts as unset. The tests' own is for a store in memory.
+    with (
+        running(tmp_path, *arguments, SEQUELA_STORE="") as found,
+        grpc.insecure_channel(found.grpc) as channel,
+    ):
         models, explanations = rpc.ModelServiceStub(channel), rpc.ExplanationServiceStub(channel)
         assert explanations.Explain(
             explain_request(), metadata=bearer(TOKEN), timeout=PATIENCE

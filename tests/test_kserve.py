@@ -140,3 +140,26 @@ def test_the_readme_names_what_there_is(capsys: pytest.CaptureFixture[str]) -> N
     ):
         assert f"--{name}" in said
         assert f"--{name}" in known
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "store"),
+    [
+        ([], {}, "memory:"),
+        (["--store=/data/store.db"], {}, "/data/store.db"),
+        ([], {"SEQUELA_STORE": "redis://a"}, "redis://a"),
+        (["--redis-url", "redis://a"], {}, None),
+        ([], {"SEQUELA_REDIS_URL": "redis://a"}, None),
+    ],
+)
+def test_the_store_is_in_memory_unless_another_one_is_named(
+    arguments: list[str], variables: dict[str, str], store: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pod has no folder that lasts."""
+    monkeypatch.delenv("SEQUELA_STORE")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings, _ = served(*arguments, *APPENDED)
+    assert settings.store == store
+    if store is None:
+        assert settings.redis_url == "redis://a"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from sequela.adapters.engine_events import EngineEvents
 from sequela.adapters.metrics.observer import PrometheusObserver
+from sequela.adapters.onnx.loader import Loader
+from sequela.adapters.onnx.provider import ExecutionProvider
+from sequela.adapters.repository.loaded_model import ModelLoader
 from sequela.adapters.upload_engines.enclosure import Sandbox, Unenclosed
 from sequela.adapters.upload_engines.engine_client import EngineClient
 from sequela.adapters.upload_engines.engine_loader import EngineLoader
@@ -39,6 +43,9 @@ def count_engines(settings: Settings) -> int:
     """Returns how many engines run the operator's models; 0 if they run in the server's process."""
     if settings.engines is not None:
         return settings.engines
+    # Several processes would share the memory of one GPU, and only Linux has what engines need.
+    if settings.execution_provider is not ExecutionProvider.CPU or sys.platform != "linux":
+        return 0
     cores = usable_cores()
     return cores if cores > 1 else 0
 
@@ -50,8 +57,10 @@ def count_upload_engines(settings: Settings) -> int:
 
 def build_upload_loader(
     settings: Settings, metrics: PrometheusObserver, observer: Observer, closing: ExitStack
-) -> EngineLoader:
+) -> ModelLoader:
     """Returns the loader of models from callers. Its engines start when the first model comes."""
+    if settings.unsafe_uploads and sys.platform != "linux":
+        return Loader(settings.limits, settings.model_threads, settings.execution_provider)
     quarantine = Quarantine(settings.quarantine_seconds)
     limits = EngineLimits(
         sandboxed=True,

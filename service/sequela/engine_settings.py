@@ -12,7 +12,8 @@ class EngineSettings(BaseModel):
         None,
         ge=0,
         description="Number of processes that run the operator's models, each on a core of its own; 0 runs them in the "
-        "server's own process. Unset: one for each core that the process may use, or 0 if there is only one core.",
+        "server's own process. Unset: one for each core that the process may use; 0 if there is only one core, on a "
+        "GPU, and outside Linux.",
     )
     upload_engines: int | None = Field(
         None,
@@ -22,7 +23,8 @@ class EngineSettings(BaseModel):
     )
     unsafe_uploads: bool = Field(
         False,
-        description="Run models from callers even where the kernel has neither Landlock nor seccomp to contain them.",
+        description="Run models from callers even where the kernel has neither Landlock nor seccomp to contain them; "
+        "outside Linux in the server's own process.",
     )
     upload_engine_bytes: int = Field(
         2 << 30,

@@ -74,7 +74,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_the_lines_of_a_server(tmp_path: Path) -> None:
     """Who, what, about what, with what outcome: for good and refused calls of both doors, and none for probes."""
     tokens, path = tokens_by_role(tmp_path / "tokens.txt"), tmp_path / "audit.log"
-    with Serving(embedded(tokens=tmp_path / "tokens.txt", audit_log=path)) as server:
+    with Serving(embedded(tokens=tmp_path / "tokens.txt", audit_log=path, open_metrics=False)) as server:
         read = bearer(tokens["read"])
         server.models.ListModels(pb.ListModelsRequest(), metadata=(*read, ("x-request-id", "one")))
         name = pb.GetExplanationRequest(name="explanations/e")
@@ -85,6 +85,8 @@ def test_the_lines_of_a_server(tmp_path: Path) -> None:
         url = f"http://{server.bound.http}"
         httpx.get(f"{url}/v2/models/m/ready", headers={**dict(read), "x-request-id": "two"})
         httpx.get(f"{url}/v2/models/m/ready")
+        httpx.get(f"{url}/metrics")
+        httpx.get(f"{url}/metrics", headers=dict(read))
         httpx.get(f"{url}/healthz")
         httpx.get(f"{url}/v2/health/live")
     found = [tuple(each.values())[1:6] for each in lines(path)]
@@ -107,5 +109,6 @@ def test_the_lines_of_a_server(tmp_path: Path) -> None:
         ("", "sequela.v1.ExplanationService/Score", "", "UNAUTHENTICATED", "CREDENTIALS_MISSING"),
         ("client-read", "GET /v2/models/{name}/ready", "m", "404", "MODEL_NOT_FOUND"),
         ("", "GET /v2/models/{name}/ready", "", "401", "CREDENTIALS_MISSING"),
+        ("", "GET /metrics", "", "401", "CREDENTIALS_MISSING"),
     ]
     assert [lines(path)[at]["request_id"] for at in (0, 4)] == ["one", "two"]

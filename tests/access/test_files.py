@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,13 @@ def test_wrong_tokens(line: str, said: str) -> None:
         TokenFile.parse(f"# tokens\n{line}\n")
     assert str(caught.value).startswith(said)
     assert "secret-token" not in str(caught.value)
+
+
+@pytest.mark.parametrize("parse", [TokenFile.parse, IdentityFile.parse], ids=["tokens", "identities"])
+def test_an_empty_file_is_a_mistake(parse: Callable[[str], object]) -> None:
+    """Nobody could call. It may be that somebody is writing it, so the content before it stays."""
+    with pytest.raises(ValueError, match="holds no"):
+        parse("# nothing yet\n\n")
 
 
 def test_two_tokens_at_a_time_besides_expired_ones() -> None:

@@ -132,11 +132,11 @@ def test_no_story_of_numbered_features(told: Explanation) -> None:
 @pytest.mark.parametrize(
     ("score", "base", "said"),
     [
-        (0.93, 0.25, "0.93. An average history gets 0.25."),
-        (0.93, 0.001, "0.93. An average history gets less than 0.01."),
-        (15321.5, 15300.25, "15,322. An average history gets 15,300."),
-        (-1.5, 0.25, "-1.50. An average history gets 0.25."),
-        (0.00052, 0.00048, "0.000520. An average history gets 0.000480."),
+        (0.93, 0.25, "0.93. With nothing known about the history, it is 0.25."),
+        (0.93, 0.001, "0.93. With nothing known about the history, it is less than 0.01."),
+        (15321.5, 15300.25, "15,322. With nothing known about the history, it is 15,300."),
+        (-1.5, 0.25, "-1.50. With nothing known about the history, it is 0.25."),
+        (0.00052, 0.00048, "0.000520. With nothing known about the history, it is 0.000480."),
     ],
 )
 def test_scores_of_any_size(told: Explanation, score: float, base: float, said: str) -> None:

@@ -107,14 +107,14 @@ def test_a_view_of_one_target_has_its_own_largest_error(client: Sequela) -> None
 @pytest.mark.parametrize(
     ("base", "score", "said"),
     [
-        (0.1, 0.9, "fraud: 0.90. An average history gets 0.10."),
-        (0.00001, 0.9, "fraud: 0.90. An average history gets less than 0.01."),
-        (0.501, 0.503, "fraud: 0.5030. An average history gets 0.5010."),
-        (0.00003, 0.00001, "fraud: 0.000010. An average history gets 0.000030."),
-        (-0.0001, -0.9, "fraud: -0.90. An average history gets 0.00."),
-        (0.5, 0.5, "fraud: 0.50. An average history gets 0.50."),
-        (15300.25, 15321.5, "fraud: 15,322. An average history gets 15,300."),
-        (0.00048, 0.00052, "fraud: 0.000520. An average history gets 0.000480."),
+        (0.1, 0.9, "fraud: 0.90. With nothing known about the history, it is 0.10."),
+        (0.00001, 0.9, "fraud: 0.90. With nothing known about the history, it is less than 0.01."),
+        (0.501, 0.503, "fraud: 0.5030. With nothing known about the history, it is 0.5010."),
+        (0.00003, 0.00001, "fraud: 0.000010. With nothing known about the history, it is 0.000030."),
+        (-0.0001, -0.9, "fraud: -0.90. With nothing known about the history, it is 0.00."),
+        (0.5, 0.5, "fraud: 0.50. With nothing known about the history, it is 0.50."),
+        (15300.25, 15321.5, "fraud: 15,322. With nothing known about the history, it is 15,300."),
+        (0.00048, 0.00052, "fraud: 0.000520. With nothing known about the history, it is 0.000480."),
     ],
 )
 def test_scores_that_differ_read_differently(told: Explanation, base: float, score: float, said: str) -> None:

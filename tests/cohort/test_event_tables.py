@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from client import file_models
 from cohort import cohorts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sequela_client.cli.main import main
 from sequela_client.cohort import BulkQuestion, Memory
 from sequela_client.cohort.sources import events as event_tables
 from sequela_client.cohort.sources import open_source
@@ -90,3 +93,39 @@ def test_bad_events(events_question: BulkQuestion, real: str, tmp_path: Path) ->
     }
     assert "column 'amount', event 1: 'x1' is not a number" in failed["a001"]["message"]
     assert len(cohorts.rows(tmp_path / "out")) == 8
+
+
+def test_reasons_name_times_as_the_command_does(real: str, tmp_path: Path) -> None:
+    """The times of the events are sent, so that {time} reads the same."""
+    schema = {
+        **file_models.features("amount", "hour"),
+        "background": {"x": [0, 0]},
+        "reasons": {"version": 1, "templates": [{"feature": "*", "text": "{label} of {value} at {time}."}]},
+    }
+    model = file_models.written(tmp_path / "model", file_models.weighted(2), schema)
+    events = cohorts.accounts(6, seed=4)
+    events.to_csv(tmp_path / "events.csv", index=False)
+    question = BulkQuestion(
+        str(model), entity="account", time="when", options={"pruning_tolerance": 0.0, "cell_threshold": 0.0}
+    )
+    cohorts.explained(tmp_path / "events.csv", tmp_path / "out", real, question)
+    times = 0
+    for row in cohorts.rows(tmp_path / "out"):
+        command = [
+            "explain",
+            "--server",
+            real,
+            "--model",
+            str(model),
+            "--sequence",
+            str(tmp_path / "events.csv"),
+        ]
+        command += ["--entity", f"account={row['id']}", "--time", "when", "--columns", "amount,hour"]
+        done = CliRunner().invoke(
+            main, [*command, "--cell-threshold", "0", "--pruning-tolerance", "0", "--json", "-"]
+        )
+        assert done.exit_code == 0, done.output
+        told = [each["text"] for each in json.loads(done.stdout)["reasons"]]
+        assert [each["text"] for each in row["reasons"]] == told
+        times += sum(" at 2026-01-01 0" in text for text in told)
+    assert times >= 6

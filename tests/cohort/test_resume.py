@@ -10,14 +10,17 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from cohort import cohorts
 from sequela_client import CallerError, OperatorError, TryAgain
-from sequela_client.cohort import BulkQuestion
+from sequela_client.cohort import BulkQuestion, RunOptions
+from sequela_client.cohort import run as bulk_run
 from sequela_client.cohort.folder import keep_question, locked
+from sequela_client.cohort.run import Progress
 from serving import Serving, embedded
 
 COMMAND = [sys.executable, "-c", "from sequela_client.cli.main import main; main()", "explain-all"]
@@ -27,6 +30,39 @@ COMMAND = [sys.executable, "-c", "from sequela_client.cli.main import main; main
 def events(tmp_path: Path) -> Path:
     cohorts.accounts(60).sample(frac=1, random_state=1).to_parquet(tmp_path / "events.parquet")
     return tmp_path / "events.parquet"
+
+
+def test_a_run_with_nothing_left_starts_no_server(
+    events: Path, events_question: BulkQuestion, real: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the question is the same is known from the model's file; another question is refused as ever."""
+
+    def start(*_: object) -> NoReturn:
+        raise OperatorError("a server was started")
+
+    monkeypatch.setattr(bulk_run, "local_pool", start)
+    out = tmp_path / "out"
+    cohorts.explained(events, out, real, events_question)
+    seen: list[Progress] = []
+    done = bulk_run.run(events, out, events_question, RunOptions(), seen.append)
+    assert (done.added, done.explained) == (0, 60)
+    assert (seen[-1].total, seen[-1].there) == (60, 60)
+    retried = RunOptions(retry_failed=True)
+    assert bulk_run.run(events, out, events_question, retried, seen.append).added == 0
+    # Everything else needs a server: more sequences, another question, another model.
+    cohorts.accounts(61).to_parquet(tmp_path / "more.parquet")
+    model = Path(events_question.model)
+    changed = model.parent / "schema.json"
+    for data, question in (
+        (tmp_path / "more.parquet", events_question),
+        (events, replace(events_question, seeds=(1,))),
+        (events, replace(events_question, decimal=",")),
+        (events, events_question),
+    ):
+        if data == events and question == events_question:
+            changed.write_text(changed.read_text() + " ")
+        with pytest.raises(OperatorError, match="a server was started"):
+            bulk_run.run(data, out, question, RunOptions(), seen.append)
 
 
 def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import decimal
+import gzip
 from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +18,7 @@ from cohort import cohorts
 from sequela_client import CallerError
 from sequela_client.cohort import BulkQuestion
 from sequela_client.cohort.sources import Memory, open_source
+from sequela_client.model_inputs.timestamps import readings
 
 pytestmark = pytest.mark.slow
 
@@ -92,10 +96,112 @@ def test_a_cell_that_is_no_list_fails_its_row_only(
 
 
 def test_decimal_commas(events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    """Without the option a number with a comma is refused with the way out; with it, one with a point is."""
     text = (HEADER + LINE).replace(",", ";").replace("0.5", "0,5")
-    cohorts.explained(csv_file(tmp_path, text), tmp_path / "out", real, events_question)
+    file = csv_file(tmp_path, text)
+    cohorts.explained(file, tmp_path / "out", real, events_question)
     (row,) = cohorts.rows(tmp_path / "out")
-    assert row["message"].endswith("'0,5' has a decimal comma; write numbers with decimal points")
+    assert row["message"].endswith(
+        "'0,5' has a decimal comma, but the file was read with decimal points; use --decimal ,"
+    )
+    commas = replace(events_question, decimal=",")
+    cohorts.explained(file, tmp_path / "commas", real, commas)
+    right = csv_file(tmp_path, HEADER + LINE)
+    cohorts.explained(right, tmp_path / "points", real, events_question)
+    (row,), (other,) = cohorts.rows(tmp_path / "commas"), cohorts.rows(tmp_path / "points")
+    assert row["status"] == "explained"
+    assert (row["score"], row["features"]) == (other["score"], other["features"])
+    cohorts.explained(right, tmp_path / "refused", real, commas)
+    (row,) = cohorts.rows(tmp_path / "refused")
+    assert (
+        "'0.5' has a decimal point, but the file was read with decimal commas; use --decimal ."
+        in row["message"]
+    )
+
+
+def test_decimal_commas_in_lists(rows_question: BulkQuestion, tmp_path: Path) -> None:
+    """Commas separate the values of a list, so they cannot be decimal marks too."""
+    path = csv_file(tmp_path, 'account;amount;hour\na;"[1, 2]";"[3, 4]"\n')
+    question = replace(rows_question, time=None, labels=(), decimal=",")
+    with pytest.raises(CallerError, match="values are separated by commas"):
+        read(path, question)
+    with pytest.raises(CallerError, match=r"decimal: must be '\.' or ',', not ';'"):
+        replace(question, decimal=";")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "utf-16-le", "utf-8-sig", "shift_jis"])
+def test_encodings(events_question: BulkQuestion, tmp_path: Path, encoding: str) -> None:
+    """Labels come as they were written. Packed files are read, too, and copies are made where memory is sorted."""
+    word = "カード" if encoding == "shift_jis" else "Müller" if encoding == "cp1252" else "Müller カード"
+    text = (HEADER + LINE).replace("no", word)
+    path = tmp_path / "events.csv.gz"
+    path.write_bytes(gzip.compress(text.encode(encoding)))
+    question = replace(events_question, encoding=encoding)
+    (row,) = read(path, question)
+    assert row["fraud"] == [word]
+
+
+def test_wrong_encodings(events_question: BulkQuestion, tmp_path: Path) -> None:
+    """Each is named."""
+    path = csv_file(tmp_path, "")
+    path.write_bytes((HEADER + LINE).replace("no", "Müller").encode("cp1252"))
+    with pytest.raises(CallerError, match="is not encoded as utf-16"):
+        read(path, replace(events_question, encoding="utf-16"))
+    with pytest.raises(CallerError, match="encoding: must be the name of an encoding, such as utf-8"):
+        read(path, replace(events_question, encoding="nonsense"))
+
+
+@pytest.mark.parametrize(
+    ("written", "second"),
+    [
+        ("29.03.2026", "30.03.2026"),
+        ("29.03.2026 14:30", "30.03.2026 09:00"),
+        ("29.3.2026 14:30:05", "1.4.2026 00:00:00"),
+        ("2026/03/29", "2026/03/30 10:15"),
+        ("29/03/2026", "04/05/2026"),
+        ("03/29/2026 23:59", "04/05/2026 01:00"),
+        ("29-03-2026", "30-03-2026"),
+        ("05/05/2026", "06/06/2026"),
+    ],
+)
+def test_dates_of_many_countries(
+    events_question: BulkQuestion, tmp_path: Path, written: str, second: str
+) -> None:
+    """They order the events as `sequela explain` reads them; rows are in the wrong order here."""
+    lines = [LINE.replace("2026-01-01", second).replace("0.5", "2"), LINE.replace("2026-01-01", written)]
+    (row,) = read(csv_file(tmp_path, HEADER + "".join(lines)), events_question)
+    assert row["amount"] == ["0.5", "2"]
+    (way,) = readings([written, second], ".")
+    assert [time.astimezone(UTC) for time in row["when"]] == way
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (("03/04/2026", "05/06/2026"), "either number may be the day; write dates like 2026-03-29"),
+        (("29 mars", "30 mars"), "is not a time that can be read; write times like 2026-03-29T14:00:00"),
+    ],
+)
+def test_dates_that_cannot_be_read(
+    events_question: BulkQuestion, tmp_path: Path, times: tuple[str, str], said: str
+) -> None:
+    """Refused before anything is explained, with the way out."""
+    lines = "".join(LINE.replace("2026-01-01", time) for time in times)
+    with pytest.raises(CallerError, match=said):
+        read(csv_file(tmp_path, HEADER + lines), events_question)
+
+
+def test_dates_in_lists(rows_question: BulkQuestion, tmp_path: Path) -> None:
+    """Texts of a CSV file, and of Parquet."""
+    path = csv_file(
+        tmp_path, 'account,amount,hour,when,fraud\na,"[1, 2]","[3, 4]","[29.03.2026, 30.03.2026]",no\n'
+    )
+    frame = pd.DataFrame({"account": ["a"], "when": [["29.03.2026", "30.03.2026"]]})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    for file in (path, tmp_path / "rows.parquet"):
+        source = open_source(file, rows_question, Memory())
+        ((row,),) = (batch.to_pylist() for batch in source.batches(["when"], 10))
+        assert [f"{time:%Y-%m-%d}" for time in row["when"]] == ["2026-03-29", "2026-03-30"]
 
 
 def test_times_that_are_texts_are_in_order(events_question: BulkQuestion, tmp_path: Path) -> None:

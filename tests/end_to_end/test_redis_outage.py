@@ -20,7 +20,7 @@ from adapters.store.record_samples import listed, record
 from adapters.store.store_samples import Heard
 from end_to_end.test_redis import GRU, metric, serving
 from matrix import ROOT
-from redis_server import RedisServer, eventually, fragile_redis, running
+from redis_server import RedisServer, eventually, fragile_redis, redis_server, running
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
@@ -28,7 +28,7 @@ from sequela.explain.telemetry import ExplanationsOwed
 from sequela_client import Sequela
 from serving import PATIENCE
 
-__all__ = ["fragile_redis"]
+__all__ = ["fragile_redis", "redis_server"]
 
 PACKAGES = [str(Path(__file__).parents[2] / name) for name in ("service", "clients/python", "proto/python")]
 
@@ -173,22 +173,22 @@ def test_the_next_server_pays(fragile_redis: RedisServer, tmp_path: Path, number
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_ten_minutes_of_alerts_are_owed(
-    fragile_redis: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    redis_server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What 48 alerts a second make in ten minutes, as fast as it can be put into the outbox while Redis is down: all of
     it is in Redis afterwards, and nothing was dropped.
     """
     heard, count = Heard(), 28_800
-    redis = RedisConnection(fragile_redis.url, heard, probe_interval_seconds=0.1)
+    redis = RedisConnection(redis_server.url, heard, probe_interval_seconds=0.1)
     store = shared_store(redis, SharedStoreOptions(tmp_path, retry_seconds=0.1))
-    fragile_redis.stop()
+    redis_server.stop()
     body = os.urandom(1_200)  # the size of a compressed explanation
     start = time.monotonic()
     for number in range(count):
         store.records.add(record(number, body=body), body, f"key {number}")
     put = time.monotonic()
     size = sum(path.stat().st_size for path in tmp_path.glob("*.db*"))
-    fragile_redis.start()
+    redis_server.start()
     eventually(lambda: heard.of(ExplanationsOwed)[-1].count == 0, 400)
     sent = time.monotonic()
     assert sum(each.dropped for each in heard.of(ExplanationsOwed)) == 0

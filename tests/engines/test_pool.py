@@ -15,6 +15,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.engines import fork_client, places
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.frames import FrameTooLong
+from sequela.engines.limits import EngineLimits
 from sequela.engines.pool import EnginePool
 from sequela.errors import Cancelled, InvalidInput, OutOfTime, Unavailable
 
@@ -348,12 +349,19 @@ def test_engines_are_bound_to_cores() -> None:
         assert call(pool, "cores") == f"[{core}]"
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(1000, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("limits", [TRUSTED, SANDBOXED], ids=["trusted", "sandboxed"])
-def test_replacement_leaves_nothing_behind(count: int, limits: object) -> None:
+@pytest.mark.parametrize(
+    ("limits", "count"),
+    [
+        (TRUSTED, 10),
+        (SANDBOXED, 10),
+        pytest.param(TRUSTED, 1000, marks=pytest.mark.slow),
+        pytest.param(SANDBOXED, 300, marks=pytest.mark.slow),
+    ],
+)
+def test_replacement_leaves_nothing_behind(limits: EngineLimits, count: int) -> None:
     """No open files, no threads, no zombies."""
     listener = Listener()
-    with running(size=1, limits=limits, listener=listener) as pool:  # type: ignore[arg-type]
+    with running(size=1, limits=limits, listener=listener) as pool:
         call(pool, "echo x")
         server = fork_client.UNTRUSTED if limits is SANDBOXED else fork_client.TRUSTED
         assert server._process

@@ -16,10 +16,10 @@ import httpx
 import numpy as np
 import onnx
 import pytest
-from api.rpc_calls import background, explain_request, sequence
+from api.rpc_calls import background, explain_request, register, sequence
 from google.protobuf.message import Message
 from matrix import BY_NAME, ROOT
-from model_engines.engine_processes import trusted_engines
+from model_engines.engine_processes import trusted_engines, untrusted_engines
 from redis_server import eventually
 from sequela import engine_pools
 from sequela.adapters.onnx.loader import Loader
@@ -28,7 +28,6 @@ from serving import PATIENCE, Failure, Serving, embedded
 
 MODELS = ("gru", "transformer", "attention_weights")
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
-COUNTS = (0, 1, 2, 4)
 
 
 @pytest.fixture(scope="module")
@@ -105,16 +104,22 @@ def with_background(server: Serving) -> Serving:
     return server
 
 
-def test_engines_change_no_byte(repository: Path) -> None:
-    """By gRPC, streams and HTTP, computed or found in the store, with 0, 1, 2 and 4 engines."""
-    found = []
-    for count in COUNTS:
-        with Serving(embedded(engines=count, model_repository=repository)) as server:
-            found.append(answers(with_background(server)))
-    for count, each in zip(COUNTS[1:], found[1:], strict=True):
-        assert [
-            place for place, pair in enumerate(zip(found[0], each, strict=True)) if pair[0] != pair[1]
-        ] == [], count
+@pytest.fixture(scope="module")
+def in_one_process(repository: Path) -> list[bytes]:
+    """The answers of a server without engines."""
+    with Serving(embedded(model_repository=repository)) as server:
+        return answers(with_background(server))
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)]
+)
+def test_engines_change_no_byte(count: int, repository: Path, in_one_process: list[bytes]) -> None:
+    """By gRPC, streams and HTTP, computed or found in the store."""
+    with Serving(embedded(engines=count, model_repository=repository)) as server:
+        found = answers(with_background(server))
+    pairs = enumerate(zip(in_one_process, found, strict=True))
+    assert [place for place, (before, after) in pairs if before != after] == []
 
 
 def test_no_model_is_loaded_in_the_server(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,3 +290,33 @@ def test_traces_are_written_by_engines(repository: Path, tmp_path: Path) -> None
     with Serving(settings) as server:
         name = server.explanations.Explain(asked()).explanation.name.removeprefix("explanations/")
         eventually(lambda: any(name in str(path) for path in tmp_path.iterdir()))
+
+
+@pytest.mark.slow
+def test_an_engine_that_stands_still_is_replaced(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its caller hears DEADLINE_EXCEEDED, as of any request that is not done in time; then it is killed."""
+    monkeypatch.setattr(engine_pools, "LATE_SECONDS", 0.5)
+    others = set(trusted_engines())  # of servers that other tests share
+    request = asked(options=ENDLESS)
+    request.sequence.CopyFrom(sequence(7, 300))
+    with Serving(embedded(engines=1, model_repository=repository)) as server:
+        sample = server.wired.metrics.registry.get_sample_value
+        call = server.explanations.Explain.future(request, timeout=2)
+        eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 1)
+        (engine,) = set(trusted_engines()) - others
+        os.kill(engine, signal.SIGSTOP)
+        with pytest.raises(grpc.RpcError) as caught:
+            call.result()
+        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        labels = {"class": "trusted", "reason": "overran"}
+        eventually(lambda: sample("sequela_engine_exits_total", labels) == 1)
+        assert server.explanations.Explain(asked(), timeout=PATIENCE).explanation.explained
+
+
+def test_an_engine_ends_with_its_model(server: Serving) -> None:
+    """A deleted upload does not stay in memory."""
+    onnx_bytes = BY_NAME["classes"].path.read_bytes()
+    name = register(server, "short-lived", onnx_bytes).name
+    before = set(untrusted_engines())
+    server.models.DeleteModel(pb.DeleteModelRequest(name=name))
+    eventually(lambda: set(untrusted_engines()) < before)

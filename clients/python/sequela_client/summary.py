@@ -112,7 +112,7 @@ def _headline(explanation: Explanation) -> str:
         score = f"{target.label or target.name}: {_rounded(target.score, 2)}"
         return f"{score}. This is below the minimum score, so it is not explained."
     score, base = _scores(explanation)
-    return f"{_what(explanation)}: {score}. An average history gets {base}."
+    return f"{_what(explanation)}: {score}. With nothing known about the history, it is {base}."
 
 
 def _parts(explanation: Explanation) -> Iterator[Part]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from sequela.access.authenticator import Authenticator, NoAuthentication
 from sequela.access.deny_list import DenyList
 from sequela.access.identity_file import IdentityFile
-from sequela.access.known_callers import KnownCallers
+from sequela.access.known_callers import KnownCallers, SignedTokens
 from sequela.access.token_file import TokenFile
-from sequela.access.watched_files import Report, text_file
+from sequela.access.watched_files import Report, WatchedFiles, text_file
 from sequela.errors import InvalidInput, Unsupported
 
-if TYPE_CHECKING:
-    from sequela.access.key_sources import KeyFile, KeyUrl
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +58,23 @@ def authenticator(
     named = files.tokens or files.identities or files.signed
     if not (named or client_certificates):
         return NoAuthentication()
-    with _invalid_files():
-        return KnownCallers(
-            tokens=text_file("tokens", files.tokens, TokenFile.parse, report) if files.tokens else None,
-            identities=(
-                text_file("identities", files.identities, IdentityFile.parse, report)
-                if files.identities
-                else None
-            ),
-            signed=_signed(files.signed, report, closing) if files.signed else None,
-            revoked=text_file("revoked", files.revoked, DenyList.parse, report) if files.revoked else None,
-            any_certificate=not named,
-        )
+    return KnownCallers(
+        tokens=_watch("tokens", files.tokens, TokenFile.parse, report),
+        identities=_watch("identities", files.identities, IdentityFile.parse, report),
+        signed=_signed(files.signed, report, closing) if files.signed else None,
+        revoked=_watch("revoked", files.revoked, DenyList.parse, report),
+        any_certificate=not named,
+    )
 
 
-def _signed(settings: SignedTokenSettings, report: Report, closing: contextlib.ExitStack):  # type: ignore[no-untyped-def]
+def _watch(name: str, path: Path | None, parse: Callable[[str], T], report: Report) -> WatchedFiles[T] | None:
+    if path is None:
+        return None
+    with _invalid_files(name):
+        return text_file(name, path, parse, report)
+
+
+def _signed(settings: SignedTokenSettings, report: Report, closing: contextlib.ExitStack) -> SignedTokens:
     try:
         # PyJWT is an extra.
         from sequela.access.key_sources import KeyFile, KeyUrl  # noqa: PLC0415
@@ -81,15 +82,17 @@ def _signed(settings: SignedTokenSettings, report: Report, closing: contextlib.E
     except ImportError:
         text = "--jwt-issuer needs PyJWT: install the extra with pip install 'sequela[service,jwt]'"
         raise Unsupported("JWT_NOT_INSTALLED", text) from None
-    keys: KeyFile | KeyUrl
-    keys = KeyUrl(settings.keys, report) if "://" in settings.keys else KeyFile(Path(settings.keys), report)
+    with _invalid_files("jwt-keys"):
+        keys = (
+            KeyUrl(settings.keys, report) if "://" in settings.keys else KeyFile(Path(settings.keys), report)
+        )
     closing.callback(keys.close)
     return JsonWebTokens(TokenRules(settings.issuer, settings.audience, settings.roles_claim), keys)
 
 
 @contextlib.contextmanager
-def _invalid_files() -> Iterator[None]:
+def _invalid_files(option: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise InvalidInput("ACCESS_FILE_INVALID", str(error)) from None
+        raise InvalidInput("ACCESS_FILE_INVALID", f"--{option} {error}") from None

@@ -38,6 +38,9 @@ class IdentityFile:
                     f"line {number}: {identity} is in the file twice; put all of its roles on one line"
                 )
             roles[identity] = named
+        if not roles:
+            # A file that is being written is empty for a moment.
+            raise ValueError(f"holds no identity; {FORM}")
         return cls(roles)
 
     def caller(self, certificate: ClientCertificate) -> Caller:

@@ -47,6 +47,9 @@ class TokenFile:
                 entries.append(_entry(words))
             except ValueError as error:
                 raise ValueError(f"line {number}: {error}") from None
+        if not entries:
+            # A file that is being written is empty for a moment.
+            raise ValueError(f"holds no token; {FORM}")
         now = datetime.now(UTC)
         valid = Counter(each.caller.name for each in entries if each.expires > now)
         for name, count in valid.items():

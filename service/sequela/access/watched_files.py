@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -32,7 +33,8 @@ class WatchedFiles(Generic[T]):
 
     def __init__(self, source: str, paths: Iterable[Path], read: Callable[[], T], report: Report) -> None:
         self._source = source
-        self._paths = tuple(paths)
+        # As texts, because the files are looked up for each request, and paths take several times as long.
+        self._paths = tuple(map(str, paths))
         self._read = read
         self._report = report
         self._lock = threading.Lock()
@@ -78,10 +80,10 @@ def text_file(source: str, path: Path, parse: Callable[[str], T], report: Report
     return WatchedFiles(source, [path], read, report)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: str) -> tuple[int, int, int] | None:
     """Returns what changes when a file is written or replaced; None if it is not there."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

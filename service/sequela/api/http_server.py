@@ -63,11 +63,16 @@ def _pages(
     hosts: HostCheck,
 ) -> list[Route]:
     async def metrics(request: Request) -> Response:
+        record = AccessRecord(access.permissions)
         try:
             hosts.check(request.headers.get("host", ""))
-            access.admit(METRICS, request_credentials(request), AccessRecord(access.permissions))
+            access.admit(METRICS, request_credentials(request), record)
         except SequelaError as error:
-            return error_response(to_failure(error), request_id_of(request.headers.get(REQUEST_ID_KEY, "")))
+            failure, request_id = to_failure(error), request_id_of(request.headers.get(REQUEST_ID_KEY, ""))
+            refusal = error_response(failure, request_id)
+            access.report(record, METRICS, str(refusal.status_code), failure.reason, request_id)
+            return refusal
+        # Scrapes that are permitted are not in the audit log, since there is one every few seconds.
         return await run_in_threadpool(_metrics, request)
 
     def _metrics(request: Request) -> Response:
@@ -114,6 +119,7 @@ class HttpServer(uvicorn.Server):
                 # Requests are logged by the middleware, in the same form as gRPC calls.
                 log_config=None,
                 access_log=False,
+                server_header=False,
                 ws="none",
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )

@@ -17,7 +17,7 @@ from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.ports import Index, KeyValue, Store, StoreDown
 from sequela.adapters.store.sqlite.store import memory_store
-from sequela.explain.ports import Observers
+from sequela.explain.ports import Observer, Observers
 from small_onnx import FLOAT, scoring
 
 GRU = BY_NAME["gru"].path.read_bytes()
@@ -52,6 +52,7 @@ def repository(
     cache: ModelCache | None = None,
     loader: Loader | None = None,
     uploads_allowed: bool = True,
+    observer: Observer | None = None,
 ) -> ModelRepository:
     """Returns a replica whose configured models are loaded already."""
     loading = loader or Loader()
@@ -61,7 +62,7 @@ def repository(
     configured.wait()
     return ModelRepository(
         configured,
-        Uploads(store or memory_store()),
+        Uploads(store or memory_store(), observer or Observers([])),
         cache or ModelCache(Observers([])),
         loading,
         endpoint_registry,

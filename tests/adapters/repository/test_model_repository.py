@@ -22,6 +22,7 @@ from adapters.repository.replicas import (
     width,
 )
 from adapters.store.redis_stores import connected
+from adapters.store.store_samples import Heard
 from digests import digest_of
 from redis_server import RedisServer, redis_server
 from sequela.adapters.onnx.model import OnnxModel
@@ -39,7 +40,7 @@ from sequela.errors import (
 )
 from sequela.explain.ports import ModelSource, ModelState, Observers, PaddingRows
 from sequela.explain.request import DigestedModel, EndpointModel, InlineModel, NamedModel
-from sequela.explain.telemetry import CacheLookup, Record
+from sequela.explain.telemetry import CacheLookup, EntrySkipped, Record
 from sequela.names import ModelName
 from sequela.timeshap.cells import Cells
 
@@ -359,6 +360,21 @@ def test_unreadable_entries_are_passed_over() -> None:
     store.values.put(f"model-bytes:m/000000000000000001:{record.digest}", b"garbage" * 10)
     with pytest.raises(NotFound):
         repository(store=store).resolve(NamedModel("m"))
+
+
+def test_foreign_entries_are_passed_over() -> None:
+    """In the set of versions, and behind a digest: lists, names and registrations go on, and they are counted."""
+    store, heard = memory_store(), Heard()
+    for entry in ("x", "m/1/2", "m/one", "m/١", "a b/000000000000000001", "m/-00000000000000001", "m/1"):
+        store.index.add("models", entry)
+    models = repository(store=store, observer=heard)
+    record = models.register("m", small(3), b"")
+    store.values.put(f"model-digest:{'0' * 64}", b"\xff\xfe")
+    assert [each.name for each in models.list(50, "").items] == [record.name]
+    assert models.resolve(NamedModel("m")).info.digest == record.digest
+    with pytest.raises(NotFound):
+        models.resolve(DigestedModel("0" * 64))
+    assert {each.reason for each in heard.of(EntrySkipped)} == {"foreign"}
 
 
 def test_uploads_survive_in_a_real_redis(redis_server: RedisServer) -> None:

@@ -18,7 +18,7 @@ from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.sqlite.store import memory_store
 from sequela.errors import AlreadyExists, InvalidInput, NotFound
 from sequela.explain.ports import Backgrounds, Observers
-from sequela.explain.telemetry import CacheLookup
+from sequela.explain.telemetry import CacheLookup, EntrySkipped
 
 __all__ = ["redis_server"]
 
@@ -162,6 +162,51 @@ def test_a_token_is_good_for_its_own_filter_only(here: Backgrounds) -> None:
     token = here.list("models/a", 1, "").next_token
     with pytest.raises(InvalidInput):
         here.list("models/b", 1, token)
+
+
+FOREIGN = (
+    "",
+    "a",
+    "models/m/backgrounds/\udcff",
+    "models/m/backgrounds/b/c",
+    "\udcc3(",
+    "models/m/backgrounds/z\n",
+)
+
+
+def test_foreign_names_are_skipped_and_counted(shared: Store) -> None:
+    """Whatever another program wrote into the set, also what is not UTF-8: no page repeats or fails."""
+    heard = Heard()
+    backgrounds = BackgroundStore(shared, heard)
+    for entry in FOREIGN:
+        shared.index.add("backgrounds", entry.encode(errors="surrogateescape").decode(errors="replace"))
+    for name in "ab":
+        backgrounds.create(stored(f"models/m/backgrounds/{name}"))
+    for size in (1, 2, 100):
+        found, token = [], ""
+        while True:
+            page = backgrounds.list("", size, token)
+            found += [item.name for item in page.items]
+            token = page.next_token
+            if not token:
+                break
+        assert found == ["models/m/backgrounds/a", "models/m/backgrounds/b"]
+    assert {each.reason for each in heard.of(EntrySkipped)} == {"foreign"}
+
+
+def test_names_that_are_not_utf_8_do_not_loop(redis_server: RedisServer) -> None:
+    """As another program may write them to Redis."""
+    connection, heard = connected(redis_server), Heard()
+    shared = redis_store(connection)
+    BackgroundStore(shared, heard).create(stored("models/m/backgrounds/a"))
+    for number in range(250):
+        entry = b"models/m/backgrounds/\xff" + bytes([number % 251 or 1])
+        redis_server.client().zadd(f"{connection.namespace}backgrounds", {entry: 0})
+    page = BackgroundStore(shared, heard).list("models/m", 10, "")
+    assert [item.name for item in page.items] == ["models/m/backgrounds/a"]
+    assert page.next_token == ""
+    assert len(heard.of(EntrySkipped)) >= 249
+    connection.close()
 
 
 @pytest.mark.parametrize("part", ["background-name:", "background-named:"])

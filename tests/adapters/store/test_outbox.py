@@ -292,18 +292,16 @@ def test_a_spoilt_outbox_is_moved_aside(tmp_path: Path) -> None:
 
 
 def test_an_outbox_that_cannot_be_written_is_told(
-    open_replica: Callable[..., Store], fragile_redis: RedisServer, tmp_path: Path
+    open_replica: Callable[..., Store], fragile_redis: RedisServer
 ) -> None:
     """A full disk: the caller of `add` gets StoreDown, which is counted as not kept; reading goes on."""
     here = open_replica()
     fragile_redis.stop()
-    (name,) = files(tmp_path / "outbox")
-    blocker = sqlite3.connect(tmp_path / "outbox" / name, isolation_level=None)
-    blocker.execute("BEGIN IMMEDIATE")
+    database = here.records._shared._file._database  # the only way to a disk that is full
+    database.execute("PRAGMA query_only = ON")
     with pytest.raises(StoreDown, match="outbox"):
         here.records.add(record(1), BODY, None)
-    blocker.execute("ROLLBACK")
-    blocker.close()
+    database.execute("PRAGMA query_only = OFF")
     here.records.add(record(1), BODY, None)
     assert here.records.get("explanations/e1") is not None
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import trustme
+from adapters.store.record_samples import BODY, delete, listed, record
 from adapters.store.redis_stores import redis_cluster
 from adapters.store.store_samples import Heard
+from documents import ROOT
 from fault_proxy import FaultProxy
 from redis_server import RedisServer, eventually, fragile_redis, redis_server, running, valkey_server
 from sequela.adapters.store.ports import StoreDown
@@ -21,6 +23,7 @@ from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.redis.call_limit import call_limit, open_socket
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.url import RedisTimeouts
+from sequela.explain.explanation_query import CallerSelector, Filter
 from sequela.explain.telemetry import StoreState
 
 __all__ = ["fragile_redis", "redis_cluster", "redis_server", "valkey_server"]
@@ -160,23 +163,46 @@ def _connections(path: str) -> Iterator[socket.socket]:
         yield each
 
 
-@pytest.mark.parametrize("password", ["secret", "p@ss/wor?d#:%"])
-def test_a_user_of_an_access_list(redis_server: RedisServer, password: str) -> None:
-    """One who may use nothing but our keys, over TCP and a Unix socket, with any password."""
-    client = redis_server.client()
-    client.execute_command(
-        "ACL", "SETUSER", "sequela", "reset", "on", f">{password}", "~sequela:v1:*", "+@all"
+def rights() -> list[str]:
+    """What the user of an access list needs, as the page on operations says."""
+    (line,) = (
+        line for line in (ROOT / "docs" / "operations.md").read_text().splitlines() if "SETUSER" in line
     )
+    return line.split()[5:]
+
+
+@pytest.mark.parametrize("password", ["secret", "p@ss/wor?d#:%"])
+def test_a_user_of_an_access_list(
+    redis_server: RedisServer, redis_cluster: RedisServer, valkey_server: RedisServer, password: str
+) -> None:
+    """One who may do no more than the page on operations says can use the whole store: over TCP and a Unix socket, in a
+    cluster and in Valkey, with any password.
+    """
     escaped = "".join(f"%{byte:02X}" for byte in password.encode())
-    path = redis_server.unix_url.removeprefix("unix://").partition("?")[0]
-    for url in (
-        f"redis://sequela:{escaped}@127.0.0.1:{redis_server.port}",
-        f"unix://sequela:{escaped}@{path}",
-    ):
+    access = f"sequela:{escaped}"
+    urls = [
+        f"redis://{access}@127.0.0.1:{redis_server.port}",
+        f"unix://{access}@{redis_server.unix_url.removeprefix('unix://').partition('?')[0]}",
+        f"redis+cluster://{access}@127.0.0.1:{redis_cluster.port}",
+        f"redis://{access}@127.0.0.1:{valkey_server.port}",
+    ]
+    for server in (redis_server, redis_cluster, valkey_server):
+        server.client().execute_command("ACL", "SETUSER", "sequela", "reset", "on", f">{password}", *rights())
+    for url in urls:
         redis = opened(url)
         assert redis.check()
         assert works(redis)
-        redis.close()
+        store = redis_store(redis)
+        store.index.add("index", "entry")
+        assert store.index.page("index", "", 9) == ("entry",)
+        store.records.add(record(1, caller_id="a"), BODY, "key")
+        assert store.records.answer("key") is not None
+        assert listed(store.records, Filter(caller_id="a")) == ["e1"]
+        assert delete(store.records, CallerSelector("a")) == 1
+        token = store.leases.take("key", 60.0)
+        store.leases.release("key", token)
+        assert not store.leases.held("key")
+        store.close()
 
 
 def test_tls_is_checked(redis_server: RedisServer, tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from cohort.reports.cohort_files import metadata, write
+from cohort.reports.synthetic import FEATURES, rows
 from sequela_client.cohort.dataset import Cohort
+from sequela_client.cohort.summary import sentences
 
 pytestmark = pytest.mark.slow
 
@@ -38,6 +42,7 @@ def test_quality(cohort: Cohort, explained: pd.DataFrame) -> None:
     wanted: dict[str, Any] = {
         "level": "event",
         "n": len(mine),
+        "not_computed": 0,
         "exact": (mine["stop_reason"] == "exact").mean(),
         "target": (mine["stop_reason"] == "target").mean(),
         "budget": 0.0,
@@ -50,6 +55,31 @@ def test_quality(cohort: Cohort, explained: pd.DataFrame) -> None:
         "largest_residual": mine["additivity_residual"].max(),
     }
     assert found[0] == pytest.approx(wanted)
+
+
+def test_levels_that_were_not_computed(tmp_path: Path) -> None:
+    """They are counted, and their zeros count as nothing; a level that no explanation has is there, too."""
+    drawn = [row for row in rows(60, seed=3) if row["status"] == "explained"]
+    for place, row in enumerate(drawn):
+        missing = {**row["quality"]["event"], "stop_reason": "not_computed", "largest_standard_error": 0.0}
+        row["quality"] = {**row["quality"], "feature": missing}
+        if place < 5:
+            row["quality"]["event"] = {**missing, "players": 0, "coalitions": 0, "additivity_residual": 0.0}
+    cohort = Cohort.open(write(tmp_path / "cut", drawn, metadata(FEATURES)))
+    event, feature = cohort.quality().to_pylist()
+    left = [row["quality"]["event"] for row in drawn[5:]]
+    assert (event["n"], event["not_computed"]) == (len(left), 5)
+    assert event["median_standard_error"] == pytest.approx(
+        pd.Series([each["largest_standard_error"] for each in left]).median()
+    )
+    assert event["mean_players"] == pytest.approx(sum(each["players"] for each in left) / len(left))
+    shares = sum(event[stop] for stop in ("exact", "target", "budget", "deadline"))
+    assert shares == pytest.approx(1)
+    assert (feature["n"], feature["not_computed"]) == (0, len(drawn))
+    assert (feature["exact"], feature["largest_standard_error"]) == (None, None)
+    told = " ".join(sentences(cohort))
+    assert "Event level: 5 explanations lack it, since there was no time to compute it." in told
+    assert f"Feature level: {len(drawn)} explanations lack it" in told
 
 
 def test_warnings(cohort: Cohort, explained: pd.DataFrame) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from hashlib import sha256
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,10 @@ def test_command(run: Run, folder: Path, tmp_path: Path) -> None:
     assert found.exit_code == 0, found.output
     assert "400 sequences: 334 explained" in found.stdout
     assert "Features with the largest mean attribution: amount (+0.3" in found.stdout
+    assert "Attribution of amount by age" in found.stdout
+    assert "false positive rate" in " ".join(found.stdout.split())
+    assert "Changes from 2026-01 to 2026-02" in found.stdout
+    assert "Population stability index of the scores" in found.stdout
     assert {"Events", "Features", "Pruning", "Groups", "Drift", "Quality"} <= set(
         Page(page.read_text()).texts
     )
@@ -195,7 +200,28 @@ def test_command_with_variants(run: Run, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     found = run(folder, "--variant", "checkpoint=0", "--compare-variant", "checkpoint=1", "--html", page)
     assert found.exit_code == 0, found.output
-    assert "Agreement on the same sequences" in page.read_text()
+    for text in (page.read_text(), found.stdout):
+        assert "Agreement on the same sequences" in text
+        assert "Differences are checkpoint=1 minus checkpoint=0." in " ".join(text.split())
+        assert not re.search(r"(mean|only|score) (first|second)|>The (first|second)\b", text)
+    assert "Mean differences, checkpoint=1 minus checkpoint=0" in _decoded(page.read_text())
+
+
+def _decoded(page: str) -> str:
+    """The texts of the page's figures, which are images in it."""
+    found = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", page)
+    return " ".join(unescape(base64.b64decode(each).decode()) for each in found)
+
+
+@pytest.mark.slow
+def test_two_folders_are_called_by_their_names(run: Run, tmp_path: Path) -> None:
+    """Where there are no variants. Without --html, a table that cannot be shown is a note."""
+    for name, seed in (("old", 0), ("new", 1)):
+        write(tmp_path / name, rows(40, seed=seed), metadata(FEATURES))
+    found = run(tmp_path / "old", "--compare", tmp_path / "new", "--by", "nope")
+    assert found.exit_code == 0, found.output
+    assert "Differences are new minus old." in found.stdout
+    assert "Note: Groups cannot be shown: " in found.stderr
 
 
 @pytest.mark.slow

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sequela_client.cli.cohort_tables import print_tables
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.terminal import print_wrapped, terminal, waiting
 from sequela_client.printable_text import printable
 
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
+    from sequela_client.cohort.report_tables import ReportChoices
 
 ROWS, OUTPUT, SECTIONS = "Rows", "Output", "Sections"
 
@@ -114,20 +116,23 @@ def cohort_report(folders: tuple[Path, ...], html: Path | None, **values: Any) -
     """Reports on the sequences that `sequela explain-all` explained: which events and features matter over all of them,
     what pruning did, and how far the numbers can be relied on.
 
-    A short summary is printed; --html writes the whole report, with figures and tables. docs/cohorts.md explains them.
+    A short summary is printed, and after it tables of groups, drift and comparison, if options ask for them. --html
+    writes the whole report, with figures and all tables. docs/cohorts.md explains them.
     """
     from sequela_client.cohort.summary import sentences  # noqa: PLC0415
 
     whole = _opened(folders)
     cohort = _chosen(whole, values["variant"], values["where"])
+    choices = _choices(_other(whole, values), values)
     console = terminal()
     with waiting("reading"):
         lines = sentences(cohort)
     for line in lines:
         print_wrapped(console, printable(line), "  ")
+    for note in print_tables(console, cohort, choices):
+        click.echo(printable(f"Note: {note}"), err=True)
     if html is not None:
-        page = _page(cohort, _other(whole, values), values)
-        _write(html, page)
+        _write(html, _page(cohort, choices))
         click.echo(printable(f"The report is in {html}."), err=True)
 
 
@@ -152,29 +157,33 @@ def _other(whole: Cohort, values: dict[str, Any]) -> Cohort | None:
     return _chosen(other, values["compare_variant"], values["where"])
 
 
-def _page(cohort: Cohort, other: Cohort | None, values: dict[str, Any]) -> str:
-    from sequela_client.cohort.report_page import ReportChoices, report_html  # noqa: PLC0415
+def _choices(other: Cohort | None, values: dict[str, Any]) -> ReportChoices:
+    from sequela_client.cohort.report_tables import ReportChoices, check  # noqa: PLC0415
 
     before, after = values["periods"] or (None, None)
-    notes: list[str] = []
+    choices = ReportChoices(
+        title=values["title"],
+        compare=other,
+        by=values["by"],
+        feature=values["feature"],
+        outcome=values["outcome"],
+        threshold=values["threshold"],
+        before=before,
+        after=after,
+        period_label=values["period_label"],
+        tolerances=values["tolerances"] or None,
+        coalitions=values["coalitions"],
+    )
+    check(choices)
+    return choices
+
+
+def _page(cohort: Cohort, choices: ReportChoices) -> str:
+    from sequela_client.cohort.report_page import report_html  # noqa: PLC0415
+
     with waiting("drawing"):
-        choices = ReportChoices(
-            title=values["title"],
-            compare=other,
-            by=values["by"],
-            feature=values["feature"],
-            outcome=values["outcome"],
-            threshold=values["threshold"],
-            before=before,
-            after=after,
-            period_label=values["period_label"],
-            tolerances=values["tolerances"] or None,
-            coalitions=values["coalitions"],
-        )
-        page = report_html(cohort, choices, notes.append)
-    for each in notes:
-        click.echo(printable(f"Note: {each}"), err=True)
-    return page
+        # What cannot be shown was said when the tables were printed.
+        return report_html(cohort, choices)
 
 
 def _write(path: Path, page: str) -> None:

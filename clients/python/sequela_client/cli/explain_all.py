@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from sequela_client.cohort import BulkQuestion, RunOptions
     from sequela_client.cohort.run import RunSummary
 
-VARIANTS, OUTPUT, RUN = (
+FORMAT, VARIANTS, OUTPUT, RUN = (
+    "Format of CSV files",
     "Variants (each sequence is explained with all of them)",
     "Output",
     "Run",
@@ -105,6 +106,13 @@ If it is ended, the same command goes on where it was. Exit codes:
     type=float,
     metavar="SCORE",
     help="Explain each sequence at its first prediction above this score, and leave out those without one.",
+)
+@option(FORMAT, "--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers. [default: .]")
+@option(
+    FORMAT,
+    "--encoding",
+    metavar="NAME",
+    help="The encoding of CSV files, for example cp1252. [default: UTF-8]",
 )
 @option(
     VARIANTS, "--checkpoint", "checkpoints", multiple=True, metavar="NAME", help="A checkpoint; repeatable."
@@ -232,6 +240,8 @@ def _question(values: Mapping[str, Any]) -> BulkQuestion:
         first_positive=values["first_positive"],
         timeout=values["timeout"],
         schema=str(values["schema"]) if values["schema"] else None,
+        decimal=values["decimal"],
+        encoding=values["encoding"],
     )
 
 

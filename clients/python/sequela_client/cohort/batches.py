@@ -141,7 +141,7 @@ def sequences(batch: Any, question: BulkQuestion, layout: Layout, first_row: int
     keys = batch_keys(batch, question, first_row)
     apart = (question.id_column, question.time, question.checkpoint_column, *question.labels, *OWN)
     used = input_columns(batch.schema.names, layout, question.columns, apart)
-    reader = InputReader(batch, layout, used, dict(keys.flaws))
+    reader = InputReader(batch, layout, used, dict(keys.flaws), question.decimal or ".")
     arrays = reader.arrays()
     times = _times(batch, question, reader.flaws)
     checkpoints = _checkpoints(batch, question, reader.flaws)

@@ -12,6 +12,7 @@ from sequela_client.cohort.database import Database
 from sequela_client.cohort.errors import NotInCohort
 from sequela_client.cohort.figures import CohortPlots
 from sequela_client.cohort.report_page import report_html
+from sequela_client.cohort.report_tables import ReportChoices
 from sequela_client.cohort.reports import (
     comparison,
     drift,
@@ -25,7 +26,6 @@ from sequela_client.cohort.reports import (
 )
 from sequela_client.cohort.reports.comparison import Comparison
 from sequela_client.cohort.reports.drift import ScoreDrift
-from sequela_client.cohort.sections import ReportChoices
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
 

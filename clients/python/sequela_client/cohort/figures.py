@@ -63,7 +63,8 @@ class CohortPlots:
 
     def comparison(self, other: Cohort) -> Figure:
         """Mean differences of attributions on the same sequences."""
-        return intervals.comparison(self.cohort.compare(other).features, self.labels)
+        found = self.cohort.compare(other)
+        return intervals.comparison(found.features, self.labels, found.names)
 
     @property
     def labels(self) -> dict[str, str]:

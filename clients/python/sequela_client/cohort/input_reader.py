@@ -21,8 +21,11 @@ from sequela_client.resources import ModelInput
 class InputReader:
     """Reads the inputs of a batch, and notes the flaws of its rows by their places."""
 
-    def __init__(self, batch: Any, layout: Layout, used: InputColumns, flaws: dict[int, Flaw]) -> None:
+    def __init__(
+        self, batch: Any, layout: Layout, used: InputColumns, flaws: dict[int, Flaw], decimal: str = "."
+    ) -> None:
         self.flaws = flaws
+        self._decimal = decimal
         self._layout, self._used = layout, used
         events = [item.name for item in layout.events]
         of_events = {name for place, (name, _) in used.sources.items() if place[0] in events}
@@ -99,11 +102,11 @@ class InputReader:
                 )
             good = pa.array(widths == item.width)
             kept = flat_values(column.filter(good))
-            found = numbers(name, kept)
+            found = numbers(name, kept, self._decimal)
             values = np.zeros((len(column), item.width), found.values.dtype)
             values[widths == item.width] = found.values.reshape(-1, item.width)
             return values.astype(np.float64)
-        found = numbers(name, flat_values(column))
+        found = numbers(name, flat_values(column), self._decimal)
         self._note(found, np.repeat(owners, item.width), name, item, item.width)
         return found.values.reshape(len(column), item.width)
 
@@ -126,7 +129,11 @@ class InputReader:
         named = feature.categories and (
             source.words or (feature.kind == "categorical" and is_text(flat.type))
         )
-        found = categories(flat, feature.categories, source.words) if named else numbers(name, flat)
+        found = (
+            categories(flat, feature.categories, source.words)
+            if named
+            else numbers(name, flat, self._decimal)
+        )
         owners = np.repeat(np.arange(len(column)), lengths_of(column)) if nested else np.arange(len(column))
         self._note(found, owners, name, item)
         self._read[key] = found

@@ -67,6 +67,8 @@ class BulkQuestion:
             have none.
         timeout: seconds for each sequence. When they are up, the best answer so far is taken.
         schema: the path of the schema.json of a model behind an endpoint.
+        decimal: the decimal mark of numbers that are texts, "." or ","; None: ".".
+        encoding: the encoding of CSV files, such as "cp1252"; None: UTF-8.
     """
 
     model: str
@@ -85,6 +87,8 @@ class BulkQuestion:
     first_positive: float | None = None
     timeout: float = 60.0
     schema: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         """Raises CallerError if arguments do not go together."""
@@ -110,6 +114,9 @@ class BulkQuestion:
             if self.entity and self.id
             else "",
             self._repeated(),
+            f"decimal: must be '.' or ',', not {self.decimal!r}"
+            if self.decimal not in (None, ".", ",")
+            else "",
             f"timeout: {self.timeout:g} is not a positive number of seconds" if self.timeout <= 0 else "",
         )
 

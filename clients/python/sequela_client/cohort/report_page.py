@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
 from sequela_client.cohort.cells import upright
-from sequela_client.cohort.sections import ASKED, ReportChoices, check, sections
+from sequela_client.cohort.report_tables import ReportChoices, check
+from sequela_client.cohort.sections import ASKED, sections
 from sequela_client.cohort.summary import sentences
 from sequela_client.pages.page import render
 from sequela_client.plots.style import data_uri, svg

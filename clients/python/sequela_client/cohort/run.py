@@ -17,6 +17,7 @@ from sequela_client.cohort.background import with_background_values
 from sequela_client.cohort.backlog import pending_batches
 from sequela_client.cohort.batches import OWN
 from sequela_client.cohort.columns import check_columns, input_columns
+from sequela_client.cohort.completion import rows_there
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.description import Description
 from sequela_client.cohort.explain import Describer, explain_batches
@@ -154,13 +155,18 @@ def run(
     check_columns(source.names, named_columns(question))
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
+        there = rows_there(folder, question, options.part_rows, options.retry_failed)
+        total = source.count() * len(question.variants)
+        if there is not None and there >= total:
+            report(Progress(total, there))
+            return run_summary(folder, 0, time.monotonic() - started)
         pool = stack.enter_context(_pool(options))
         describer = Describer(pool, question)
         description = describer.of(_checkpoint(source, question))
         question = with_background_values(question, description.layout)
         keep_question(folder, {**question_record(question, describer), "part_rows": options.part_rows})
         parts = Parts(folder, file_schema(question, describer, description), options.part_rows)
-        added = _carry_out(source, question, description, pool, parts, options, report)
+        added = _carry_out(source, total, question, description, pool, parts, options, report)
     return run_summary(folder, added, time.monotonic() - started)
 
 
@@ -183,6 +189,7 @@ def _checkpoint(source: SequenceSource, question: BulkQuestion) -> str | None:
 
 def _carry_out(
     source: SequenceSource,
+    total: int,
     question: BulkQuestion,
     description: Description,
     pool: ServerPool,
@@ -191,7 +198,6 @@ def _carry_out(
     report: Report,
 ) -> int:
     """Explains what is left, and returns how many rows were added."""
-    total = source.count() * len(question.variants)
     used = input_columns(source.names, description.layout, question.columns, (*named_columns(question), *OWN))
     wanted = list(dict.fromkeys([*used.names, *filter(None, named_columns(question))]))
     added = 0

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sequela_client.cohort import texts
 from sequela_client.cohort.cells import TextTable, sideways, text_table, upright
 from sequela_client.cohort.errors import NotInCohort
+from sequela_client.cohort.report_tables import (
+    ATTRIBUTIONS,
+    COMPARISON,
+    DRIFT,
+    RATES,
+    ReportChoices,
+    comparison_tables,
+    drift_tables,
+    group_tables,
+    labels,
+    readable_table,
+)
 from sequela_client.cohort.reports.event_weights import has_event_weights
 from sequela_client.cohort.reports.events import event_density
 from sequela_client.cohort.reports.features import feature_density
 from sequela_client.cohort.reports.first_positive import first_positive_summary
-from sequela_client.errors import CallerError
-from sequela_client.extras import require
 from sequela_client.plots import cohort as distributions
 from sequela_client.plots import event_weights as weights
 from sequela_client.plots import intervals
@@ -23,39 +33,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from sequela_client.cohort.dataset import Cohort
-
-
-@dataclass(frozen=True, slots=True)
-class ReportChoices:
-    """What a report shows beside what it always shows.
-
-    Args:
-        title: of the page.
-        compare: another cohort, explained on the same sequences.
-        by: the label or feature by which sequences are grouped.
-        feature: the feature whose attribution is compared between the groups; None: the strongest one.
-        outcome: what really happened, "LABEL=VALUE" with the positive value.
-        threshold: the score from which a prediction is positive.
-        before: the first period of the drift, or a value of `period_label`.
-        after: the second one.
-        period_label: a label that says the period; None: the time.
-        tolerances: the pruning tolerances of the table; None: the paper's.
-        coalitions: how many coalitions may be evaluated, for the share that is exactly computable.
-        limit: how many events back the events are shown.
-    """
-
-    title: str = "Report on a cohort"
-    compare: Cohort | None = None
-    by: str | None = None
-    feature: str | None = None
-    outcome: str | None = None
-    threshold: float = 0.5
-    before: str | None = None
-    after: str | None = None
-    period_label: str | None = None
-    tolerances: tuple[float, ...] | None = None
-    coalitions: int = 32_768
-    limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +57,6 @@ class ReportSection:
     tables: tuple[TextTable, ...] = ()
     missing: str = ""
 
-
-# Columns of wide tables, few enough for a printed page.
-ATTRIBUTIONS = ("group", "n_explained", "mean", "low", "high", "standard_error", "spread", "sampling_error")
-RATES = (
-    *("group", "n", "positives", "positive_rate", "positive_rate_low", "positive_rate_high"),
-    *("negatives", "false_positives"),
-    *("false_positive_rate", "false_positive_rate_low", "false_positive_rate_high"),
-)
-DRIFT = (
-    *("feature", "n_before", "n_after", "mean_before", "mean_after"),
-    *("change", "low", "high", "statistic", "p_value", "p_adjusted"),
-)
-COMPARISON = (
-    *("feature", "n", "mean_first", "mean_second", "change", "low", "high"),
-    *("p_adjusted", "mean_absolute_difference", "sampling_error", "correlation"),
-)
 
 # Sections that are there only if somebody asked for them.
 ASKED = ("groups", "drift", "comparison")
@@ -126,22 +87,6 @@ def _wanted(cohort: Cohort, choices: ReportChoices) -> Iterator[tuple[str, str, 
     if choices.compare is not None:
         yield "comparison", texts.COMPARISON_TITLE, _comparison, texts.COMPARISON
     yield "quality", texts.QUALITY_TITLE, _quality, texts.QUALITY
-
-
-def _readable(cohort: Cohort, table: Any, caption: str, columns: Sequence[str] = ()) -> TextTable:
-    """A table whose features are named as people know them, with their names in brackets."""
-    labels = _labels(cohort)
-    names = table["feature"].to_pylist()
-    shown = [f"{labels[name]} ({name})" if labels.get(name, name) != name else name for name in names]
-    place = table.column_names.index("feature")
-    arrow = require("pyarrow", extra="cohort")
-    return text_table(
-        table.set_column(place, "feature", arrow.array(shown, arrow.string())), caption, columns
-    )
-
-
-def _labels(cohort: Cohort) -> dict[str, str]:
-    return {each.name: each.label for each in cohort.database.features}
 
 
 def _events(cohort: Cohort, choices: ReportChoices) -> ReportSection:
@@ -177,10 +122,10 @@ def _features(cohort: Cohort, _: ReportChoices) -> ReportSection:
         "spread",
     )
     constant = cohort.constant_features()
-    tables = [_readable(cohort, table, "Attributions by feature", (*columns, "sampling_error"))]
+    tables = [readable_table(cohort, table, "Attributions by feature", (*columns, "sampling_error"))]
     if constant.num_rows:
-        tables.append(_readable(cohort, constant, "Features that contribute nothing"))
-    figure = distributions.feature_distribution(table, feature_density(cohort), _labels(cohort))
+        tables.append(readable_table(cohort, constant, "Features that contribute nothing"))
+    figure = distributions.feature_distribution(table, feature_density(cohort), labels(cohort))
     return ReportSection(
         "features", texts.FEATURES_TITLE, texts.FEATURES, figure, texts.FEATURES_ALT, tuple(tables)
     )
@@ -252,67 +197,43 @@ def _event_weights(cohort: Cohort, choices: ReportChoices) -> ReportSection:
 
 
 def _groups(cohort: Cohort, choices: ReportChoices) -> ReportSection:
-    assert choices.by is not None
-    feature = choices.feature or _strongest(cohort)
-    table = cohort.fairness(feature, choices.by, choices.threshold, choices.outcome)
-    rates = RATES if choices.outcome else RATES[:6]
-    caption = f"by {choices.by}"
+    found = group_tables(cohort, choices)
     note = () if choices.outcome else (texts.NO_OUTCOME,)
+    names = labels(cohort)
     return ReportSection(
         "groups",
         texts.GROUPS_TITLE,
         (*texts.GROUPS, *note),
         intervals.fairness(
-            table, _labels(cohort).get(feature, feature), _labels(cohort).get(choices.by, choices.by)
+            found.rows, names.get(found.feature, found.feature), names.get(choices.by or "", choices.by or "")
         ),
         texts.GROUPS_ALT,
-        (
-            text_table(table, f"Attribution of {feature} {caption}", ATTRIBUTIONS),
-            text_table(table, f"Rates {caption}; positive from a score of {choices.threshold:g}", rates),
-        ),
+        found.tables(ATTRIBUTIONS, RATES),
     )
-
-
-def _strongest(cohort: Cohort) -> str:
-    names = cohort.features()["feature"].to_pylist()
-    if not names:
-        raise NotInCohort("no sequence was explained, so that there is no feature to compare")
-    return str(names[0])
 
 
 def _drift(cohort: Cohort, choices: ReportChoices) -> ReportSection:
-    question = (choices.period_label, choices.before, choices.after)
-    table, scores = cohort.drift(*question), cohort.score_drift(*question)
-    caption = f"Population stability index of the scores: {scores.index:.3f} (by chance about {scores.by_chance:.3f})"
-    tables = (
-        _readable(
-            cohort, table, f"Changes from {choices.before or 'before'} to {choices.after or 'after'}", DRIFT
-        ),
-        text_table(scores.bins, caption),
-    )
-    figure = intervals.drift(table, _labels(cohort))
+    found = drift_tables(cohort, choices)
+    figure = intervals.drift(found.rows, labels(cohort))
+    tables = (found.features(DRIFT), found.scores)
     return ReportSection("drift", texts.DRIFT_TITLE, texts.DRIFT, figure, texts.DRIFT_ALT, tables)
 
 
 def _comparison(cohort: Cohort, choices: ReportChoices) -> ReportSection:
     assert choices.compare is not None
-    found = cohort.compare(choices.compare)
-    figure = intervals.comparison(found.features, _labels(cohort))
-    notes = [
-        f"Only {which} has the features {', '.join(names)}; they are left out."
-        for which, names in (("the first", found.only_first), ("the second", found.only_second))
-        if names
-    ]
+    found = comparison_tables(cohort, choices)
+    first, second = found.names
+    figure = intervals.comparison(found.rows, labels(cohort), found.names)
     tables = (
-        *upright(cohort.provenance(), "The first"),
-        *upright(choices.compare.provenance(), "The second"),
-        sideways(found.summary, "Agreement on the same sequences"),
-        _readable(cohort, found.features, "Mean differences by feature", COMPARISON),
+        *upright(cohort.provenance(), first),
+        *upright(choices.compare.provenance(), second),
+        found.summary,
+        found.features(COMPARISON),
     )
     return ReportSection(
         "comparison",
         texts.COMPARISON_TITLE,
-        (*texts.COMPARISON, *notes),
+        (*texts.COMPARISON, *found.notes),
         figure,
         texts.COMPARISON_ALT,
         tables,
@@ -328,13 +249,3 @@ def _quality(cohort: Cohort, _: ReportChoices) -> ReportSection:
     )
     tables = tuple(text_table(table, caption) for table, caption in candidates if table.num_rows)
     return ReportSection("quality", texts.QUALITY_TITLE, texts.QUALITY, tables=tables)
-
-
-def check(choices: ReportChoices) -> None:
-    """Raises CallerError for choices that do not go together."""
-    if choices.outcome is not None and choices.by is None:
-        raise CallerError("outcome: false positive rates are by group; say by what with by")
-    if choices.feature is not None and choices.by is None:
-        raise CallerError("feature: it is compared between groups; say by what with by")
-    if (choices.before is None) != (choices.after is None):
-        raise CallerError("before and after: drift needs both periods")

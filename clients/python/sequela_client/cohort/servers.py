@@ -37,7 +37,7 @@ _STARTS = 3
 
 # A local server lies behind this process alone: one thread runs models, and nobody reads an answer again.
 _LOCAL_SETTINGS = (
-    *("--workers", "1", "--max-concurrent", "2", "--explanation-ttl", "1"),
+    *("--workers", "1", "--max-concurrent", "2", "--upload-engines", "2", "--explanation-ttl", "1"),
     *("--log-level", "warning", "--default-timeout", "86400", "--no-http-inference"),
 )
 

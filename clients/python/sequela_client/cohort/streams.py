@@ -24,12 +24,16 @@ from sequela_client.cohort.rows import (
 )
 from sequela_client.errors import (
     OPERATORS_REASONS,
+    AuthenticationError,
     NotFound,
     NotImplementedByServer,
     OperatorError,
+    PermissionDenied,
     SequelaError,
+    TlsError,
     TryAgain,
 )
+from sequela_client.inputs import EventInfo
 from sequela_client.inputs import Sequence as EventSequence
 from sequela_client.resources import Outcome
 
@@ -46,6 +50,13 @@ class _Item:
     sequence: SequenceRow
     head: RowHead
     inputs: Mapping[str, NDArray[Any]]
+    length: int
+
+    def sent(self) -> EventSequence:
+        """What is sent. Times make reasons that name them read as those of `sequela explain`."""
+        times = [] if self.sequence.times is None else self.sequence.times.slice(0, self.length).to_pylist()
+        events = tuple(EventInfo(time=time) for time in times)
+        return EventSequence(self.inputs, events, self.head.id, self.head.labels)
 
 
 class SequenceWork:
@@ -103,7 +114,8 @@ class SequenceWork:
             return None
         length = sequence.length or 0
         if self._question.first_positive is None:
-            return _Item(place, sequence, replace(head, time=_time(sequence, length)), sequence.inputs)
+            timed = replace(head, time=_time(sequence, length))
+            return _Item(place, sequence, timed, sequence.inputs, length)
         return self._at_first_positive(client, place, head, checkpoint)
 
     def _at_first_positive(
@@ -121,7 +133,7 @@ class SequenceWork:
             self._rows[place] = below_minimum_row(head, self._target)
             return None
         cut = replace(head, time=_time(sequence, found), first_positive=found - (sequence.length or 0))
-        return _Item(place, sequence, cut, sequence.until(found))
+        return _Item(place, sequence, cut, sequence.until(found), found)
 
     def _first_positive(
         self, client: Sequela, sequence: SequenceRow, checkpoint: str | None
@@ -157,7 +169,7 @@ class SequenceWork:
         background = self._question.background
         assert not isinstance(background, Path)
         outcomes: Iterable[Outcome] = client.explain_many(
-            [EventSequence(item.inputs, (), item.head.id, item.head.labels) for item in items],
+            [item.sent() for item in items],
             model=self._question.model_of(checkpoint),
             background=background,
             timeout=self._question.timeout,
@@ -180,8 +192,8 @@ class SequenceWork:
 
 
 def _is_everyones(error: SequelaError) -> bool:
-    """Whether an error would meet every sequence: a wrong option, an unknown model, a server that refuses."""
-    if isinstance(error, TryAgain):
+    """Whether an error would meet every sequence: a wrong option, an unknown model, refused credentials."""
+    if isinstance(error, TryAgain | TlsError | AuthenticationError | PermissionDenied):
         return True
     if isinstance(error, OperatorError):
         # Others are bugs or failures of the model, and may concern one sequence only.

@@ -103,11 +103,14 @@ def _first_positive(cohort: Cohort) -> Iterator[str]:
 
 def _accuracy(cohort: Cohort) -> Iterator[str]:
     for row in cohort.quality().to_pylist():
-        yield (
-            f"{row['level'].capitalize()} level: {row['exact']:.1%} of the explanations are exact; "
-            f"the largest standard "
-            f"error of any attribution is {row['largest_standard_error']:.2g}."
-        )
+        level = f"{row['level'].capitalize()} level"
+        if row["n"]:
+            yield (
+                f"{level}: {row['exact']:.1%} of the explanations are exact; the largest standard error of any "
+                f"attribution is {row['largest_standard_error']:.2g}."
+            )
+        if row["not_computed"]:
+            yield f"{level}: {row['not_computed']:,} explanations lack it, since there was no time to compute it."
 
 
 def _verdicts(cohort: Cohort) -> Iterator[str]:

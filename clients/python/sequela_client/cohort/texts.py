@@ -112,7 +112,7 @@ DRIFT_ALT = (
 
 COMPARISON_TITLE = "Comparison"
 COMPARISON = (
-    "The same sequences explained twice. Differences are taken within each sequence, second minus first, so that "
+    "The same sequences explained twice. Differences are taken within each sequence, so that "
     "differences between sequences cancel. The rank correlation says how far both order the features alike in a "
     "sequence: 1 means the same order, 0 none in common.",
 )

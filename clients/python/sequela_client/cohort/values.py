@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
-from sequela_client.files.cells import has_decimal_comma, has_thousands, number
+from sequela_client.files.cells import number
 from sequela_client.model_inputs.categories import category_id
 
 NOT_A_NUMBER, VALUE_MISSING, UNKNOWN_CATEGORY = "NOT_A_NUMBER", "VALUE_MISSING", "UNKNOWN_CATEGORY"
@@ -55,7 +55,7 @@ def is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def numbers(name: str, column: Any) -> Numbers:
+def numbers(name: str, column: Any, decimal: str = ".") -> Numbers:
     """The numbers of a flat column.
 
     Raises:
@@ -63,7 +63,7 @@ def numbers(name: str, column: Any) -> Numbers:
     """
     kind = column.type
     if is_text(kind):
-        return _of_text(column)
+        return _of_text(column, decimal)
     if pa.types.is_null(kind):
         return _plain(np.full(len(column), np.nan))
     if pa.types.is_boolean(kind):
@@ -95,25 +95,36 @@ def _plain(values: NDArray[Any]) -> Numbers:
     return Numbers(values, faulty, lambda place: f"{values[place]} is not a finite number")
 
 
-def _of_text(column: Any) -> Numbers:
+def _of_text(column: Any, decimal: str) -> Numbers:
     """Parses all texts at once if every one is a plain number, else each different text by the rules of files."""
     for kind in (pa.int64(), pa.float64()):
         try:
-            plain = _array(_decoded(column).cast(kind))
+            plain = _array(_with_points(_decoded(column), decimal).cast(kind))
         except pa.ArrowInvalid:
             continue
         # Arrow reads "inf" and "nan", which mean something else in files; they go the other way.
         if plain.dtype.kind != "f" or np.isfinite(plain).all():
             return _plain(plain)
-    return _by_word(column, _parsed)
+    return _by_word(column, lambda text: _parsed(text, decimal))
 
 
-def _parsed(text: str | None) -> float | int | str:
+def _with_points(texts: Any, decimal: str) -> Any:
+    """Texts with decimal points, as Arrow reads them.
+
+    Raises:
+        ArrowInvalid: a text has a point already, which may separate thousands.
+    """
+    if decimal == ".":
+        return texts
+    if pc.any(pc.match_substring(texts, ".")).as_py():
+        raise pa.ArrowInvalid("a text with decimal commas has a point")
+    return pc.replace_substring(texts, decimal, ".")
+
+
+def _parsed(text: str | None, decimal: str = ".") -> float | int | str:
     try:
-        return number(text)
+        return number(text, decimal)
     except ValueError as error:
-        if text and has_decimal_comma(text) and not has_thousands(text):
-            return f"{text.strip()!r} has a decimal comma; write numbers with decimal points"
         return str(error)
 
 

@@ -121,16 +121,18 @@ def drift(table: Any, labels: dict[str, str] | None = None) -> Figure:
         return figure
 
 
-def comparison(table: Any, labels: dict[str, str] | None = None) -> Figure:
-    """Mean differences of attributions between two cohorts on the same sequences."""
+def comparison(
+    table: Any, labels: dict[str, str] | None = None, names: tuple[str, str] = ("first", "second")
+) -> Figure:
+    """Mean differences of attributions between two cohorts on the same sequences. `names` are those of the cohorts."""
     if not table.num_rows:
         return nothing("There are no common features.")
     with styled():
-        names = _names(table, labels)
-        axes = empty_axes(WIDTH, 1.3 + _height(names))
-        _draw_changes(axes, table, names)
+        rows = _names(table, labels)
+        axes = empty_axes(WIDTH, 1.3 + _height(rows))
+        _draw_changes(axes, table, rows)
         axes.set_xlabel(CHANGE_LABEL)
-        axes.set_title(f"Mean differences, second minus first{_more(table)}")
+        axes.set_title(f"Mean differences, {names[1]} minus {names[0]}{_more(table)}")
         return figure_of(axes)
 
 

@@ -44,6 +44,9 @@ class OnnxModel:
         """Returns the same model under another name; the session is shared."""
         return replace(self, info=replace(self.info, name=name))
 
+    def unload(self) -> None:
+        """Does nothing: it holds nothing outside this process."""
+
     @property
     def endpoint(self) -> None:
         """None, since it runs in this process."""

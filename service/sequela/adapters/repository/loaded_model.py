@@ -23,6 +23,9 @@ class LoadedModel(LocalModel, Protocol):
     def with_name(self, name: str) -> Self:
         """Returns the same model under another name."""
 
+    def unload(self) -> None:
+        """Frees what it holds outside this process. It may be called while requests still run the model."""
+
 
 class ModelLoader(Protocol):
     """Loads models."""

@@ -52,7 +52,9 @@ class ModelCache:
     def drop(self, digest: str) -> None:
         """Removes the model. Requests that are running it are not affected."""
         with self._lock:
-            self._models.pop(digest, None)
+            model = self._models.pop(digest, None)
+        if model:
+            model.unload()
 
     def _load(self, digest: str, load: Callable[[], LoadedModel]) -> LoadedModel:
         with self._flight.lead(digest, Deadline()):

@@ -102,6 +102,10 @@ class EngineModel:
         """Returns the same model under another name."""
         return replace(self, info=replace(self.info, name=name))
 
+    def unload(self) -> None:
+        """Ends the idle engines that have loaded it."""
+        self.calls.client.pool.retire(self.info.digest)
+
     @property
     def endpoint(self) -> None:
         """None, since it runs on this machine."""

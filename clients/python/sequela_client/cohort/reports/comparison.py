@@ -33,12 +33,14 @@ class Comparison:
             sequences).
         only_first: features that only the first has.
         only_second: features that only the second has.
+        names: what the two are called: their variants, or else their folders, and otherwise "first" and "second".
     """
 
     summary: Any
     features: Any
     only_first: tuple[str, ...]
     only_second: tuple[str, ...]
+    names: tuple[str, str] = ("first", "second")
 
 
 def compare(first: Cohort, second: Cohort) -> Comparison:
@@ -61,7 +63,26 @@ def compare(first: Cohort, second: Cohort) -> Comparison:
         features=_features(first, both),
         only_first=tuple(sorted(names[0] - names[1])),
         only_second=tuple(sorted(names[1] - names[0])),
+        names=names_of(first, second),
     )
+
+
+def names_of(first: Cohort, second: Cohort) -> tuple[str, str]:
+    """What two cohorts are called: their variants, or else their folders, and otherwise "first" and "second"."""
+    for name in (_variant_name, _folder_name):
+        one, two = name(first), name(second)
+        if one and two and one != two:
+            return one, two
+    return "first", "second"
+
+
+def _variant_name(cohort: Cohort) -> str:
+    found = cohort.variants()
+    return str(found[0]) if len(found) == 1 else ""
+
+
+def _folder_name(cohort: Cohort) -> str:
+    return ", ".join(sorted({file.parent.name for file in cohort.database.files}))
 
 
 def _features(cohort: Cohort, both: sql.Relation) -> Any:

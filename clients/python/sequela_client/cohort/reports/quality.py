@@ -36,8 +36,9 @@ def quality(cohort: Cohort) -> Any:
     seed. They say nothing of how attributions differ between sequences.
 
     Returns:
-        One row for each level that was computed: level; n; exact, target, budget, deadline: the shares of explanations
-        whose sampling ended so (exact means that all coalitions were evaluated); median_standard_error,
+        One row for each level that was asked for: level; n, the explanations that have it; not_computed, those that
+        lack it, since there was no time; exact, target, budget, deadline: the shares among n of explanations whose
+        sampling ended so (exact means that all coalitions were evaluated); median_standard_error,
         p95_standard_error and largest_standard_error of each explanation's largest standard error; mean_players;
         mean_coalitions; largest_residual, the largest |Σφ − (f(X) − f(B))|.
     """
@@ -49,17 +50,22 @@ def quality(cohort: Cohort) -> Any:
 
 def _level(cohort: Cohort, level: str, place: int) -> str:
     shares = ", ".join(
-        f"count_if(stop_reason = '{stop}') / count(*) AS {stop}"
+        f"count_if(stop_reason = '{stop}') / nullif(count(*) FILTER (WHERE computed), 0) AS {stop}"
         for stop in ("exact", "target", "budget", "deadline")
     )
-    error = "largest_standard_error"
+    # A level that was not computed has zeros.
+    error, players, coalitions, residual = (
+        f"CASE WHEN computed THEN {name} END"
+        for name in ("largest_standard_error", "players", "coalitions", "additivity_residual")
+    )
     return (
-        f"(SELECT {place} AS place, '{level}' AS level, count(*) AS n, {shares}, "
+        f"(SELECT {place} AS place, '{level}' AS level, count(*) FILTER (WHERE computed) AS n, "
+        f"count(*) FILTER (WHERE NOT computed) AS not_computed, {shares}, "
         f"median({error}) AS median_standard_error, quantile_cont({error}, 0.95::DOUBLE) AS p95_standard_error, "
-        f"max({error}) AS largest_standard_error, avg(players) AS mean_players, avg(coalitions) AS mean_coalitions, "
-        f"max(additivity_residual) AS largest_residual "
-        f"FROM (SELECT unnest(quality.{level}) FROM {cohort.explained} WHERE quality.{level} IS NOT NULL "
-        f"AND quality.{level}.stop_reason <> 'not_computed') HAVING count(*) > 0)"
+        f"max({error}) AS largest_standard_error, avg({players}) AS mean_players, "
+        f"avg({coalitions}) AS mean_coalitions, max({residual}) AS largest_residual "
+        f"FROM (SELECT *, stop_reason <> 'not_computed' AS computed FROM (SELECT unnest(quality.{level}) "
+        f"FROM {cohort.explained} WHERE quality.{level} IS NOT NULL)) HAVING count(*) > 0)"
     )
 
 

@@ -60,7 +60,7 @@ def open_source(
             text = f"{paths[0]}: arrays come in one file, with one row for each sequence (without --entity)"
             raise CallerError(text, reason="ARGUMENT_INVALID")
         return open_arrays(paths[0], question.id)
-    scan = open_scan(paths, memory)
+    scan = open_scan(paths, memory, question.encoding)
     if question.entity:
         return EventTable(scan, question.entity, question.time)
-    return SequenceTable(scan, question.id)
+    return SequenceTable(scan, question.id, question.time, question.decimal or ".")

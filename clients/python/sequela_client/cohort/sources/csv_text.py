@@ -54,7 +54,9 @@ def _first_lines(path: str) -> list[str]:
     except (OSError, pa.ArrowException) as error:
         raise CallerError(f"{Path(path).name}: {error}", reason="FILE_NOT_READABLE") from error
     if head.startswith(_UTF16):
-        text = f"{Path(path).name}: is encoded as UTF-16; save it as UTF-8"
+        text = (
+            f"{Path(path).name}: is encoded as UTF-16; name that with --encoding utf-16 (encoding= in Python)"
+        )
         raise CallerError(text, reason="FILE_NOT_READABLE")
     return re.split("\r\n|\n|\r", head.decode("utf-8-sig", "replace"))
 

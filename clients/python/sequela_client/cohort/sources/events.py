@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from sequela_client.cohort.batches import ROW
 from sequela_client.cohort.ids import check_ids
 from sequela_client.cohort.sources.scan import Scan, name_literal
+from sequela_client.cohort.sources.time_text import time_form
 
 # Rows of one batch of the sorted table.
 _EVENTS = 1 << 16
@@ -82,14 +83,11 @@ class EventTable:
         )
 
     def _value(self, name: str) -> str:
-        """A column; of times that are texts, what most of them are. The order of texts is not that of times."""
+        """A column; of times that are texts, what most of them are."""
         if name != self.time or self.scan.columns()[name] != "VARCHAR":
             return name_literal(name)
-        kinds = ("BIGINT", "DOUBLE", "TIMESTAMPTZ")
-        counts = ", ".join(f"count(try_cast({name_literal(name)} AS {kind}))" for kind in kinds)
-        sample = f"(SELECT {name_literal(name)} FROM {self.scan.sql} LIMIT {_SAMPLE})"
-        found = self.scan.query(f"SELECT {counts} FROM {sample}")[0]
-        return f"try_cast(trim({name_literal(name)}) AS {kinds[found.index(max(found))]})"
+        texts = f"SELECT {name_literal(name)} AS text FROM {self.scan.sql}"
+        return time_form(name, self.scan.query, texts, _SAMPLE).value(name_literal(name))
 
 
 def _starts(entity: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from sequela_client.cohort.sources.csv_copies import utf8_copies
 from sequela_client.cohort.sources.csv_text import csv_fault, csv_options
 from sequela_client.errors import CallerError
 
@@ -114,15 +115,16 @@ class Scan:
         return str(found[0][0]) if found else None
 
 
-def open_scan(paths: Sequence[str], memory: Memory) -> Scan:
+def open_scan(paths: Sequence[str], memory: Memory, encoding: str | None = None) -> Scan:
     """The files at these paths.
 
     Args:
         paths: files, folders of Parquet files, or patterns with *.
         memory: the limits of memory.
+        encoding: that of CSV files; None: UTF-8. Files in another one are copied.
 
     Raises:
-        CallerError: there are none, or they are of different kinds.
+        CallerError: there are none, they are of different kinds, or not in this encoding.
     """
     found = [each for path in paths for each in _files(path)]
     kinds = {kind_of(each) for each in found}
@@ -133,7 +135,11 @@ def open_scan(paths: Sequence[str], memory: Memory) -> Scan:
             reason="FILE_NOT_READABLE",
         )
     kind = str(kinds.pop())
-    return Scan(tuple(found), kind, memory, csv_options(found[0]) if kind == "csv" else "")
+    if kind != "csv":
+        return Scan(tuple(found), kind, memory)
+    if encoding is not None:
+        found = utf8_copies(found, encoding, memory.folder)
+    return Scan(tuple(found), kind, memory, csv_options(found[0]))
 
 
 def kind_of(path: str) -> str | None:

@@ -12,9 +12,13 @@ import pyarrow as pa
 from sequela_client.cohort.batches import REPEATED, ROW
 from sequela_client.cohort.ids import id_texts
 from sequela_client.cohort.sources.scan import Scan, name_literal
+from sequela_client.cohort.sources.time_text import time_form
+from sequela_client.errors import CallerError
 
 # Ids that are read at a time.
 _IDS = 1 << 16
+# Times that are read to find out how they are written.
+_SAMPLE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +28,14 @@ class SequenceTable:
     Args:
         scan: the files. Lists in CSV are written as [1, 2, 3].
         id: the column of the ids; None: rows are numbered.
+        time: the column with the times of the events; None: there is none.
+        decimal: the decimal mark of numbers in CSV files.
     """
 
     scan: Scan
     id: str | None
+    time: str | None = None
+    decimal: str = "."
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,10 +90,27 @@ class SequenceTable:
         return found
 
     def _value(self, name: str) -> str:
-        """A column; of a CSV file, a list of texts if its first cell is one."""
-        if self.scan.kind != "csv" or name == self.id:
+        """A column; of a CSV file, a list of texts if its first cell is one. Times that are texts are read."""
+        if name == self.id:
             return name_literal(name)
+        kind, value = self._typed(name)
+        if name != self.time or kind != "VARCHAR[]":
+            return value
+        texts = f"SELECT unnest({value}) AS text FROM {self.scan.sql}"
+        form = time_form(name, self.scan.query, texts, _SAMPLE)
+        return f"[{form.value('each_time')} FOR each_time IN {value}]"
+
+    def _typed(self, name: str) -> tuple[str, str]:
+        """DuckDB's type of a column, and the column as SQL."""
+        if self.scan.kind != "csv":
+            return self.scan.columns()[name], name_literal(name)
         text = (self.first(name) or "").replace(" ", "")
         kind = "VARCHAR[][]" if text.startswith("[[") else "VARCHAR[]" if text.startswith("[") else "VARCHAR"
+        if kind != "VARCHAR" and self.decimal != "." and name != self.time:
+            raise CallerError(
+                f"column {name!r}: has lists, whose values are separated by commas, so that numbers in them have "
+                "decimal points; write them so, and leave out --decimal (decimal= in Python)",
+                reason="DECIMAL_IN_LIST",
+            )
         # Without trim, DuckDB casts while it reads the file, and ends at the first cell that is no list.
-        return f"try_cast(trim({name_literal(name)}) AS {kind})"
+        return kind, f"try_cast(trim({name_literal(name)}) AS {kind})"

@@ -145,9 +145,10 @@ class OutboxFile:
 
     def _prepare(self) -> None:
         execute = self._database.execute
-        # A commit need not reach the disk to survive the process. What is deleted is overwritten. Only this connection
-        # uses the file, so that the error of many versions with several connections to a write-ahead log cannot happen.
+        # A commit need not reach the disk to survive the process. What is deleted is overwritten. Others are locked
+        # out, since many versions lose commits if several connections use a write-ahead log.
         for pragma in (
+            "locking_mode = EXCLUSIVE",
             "secure_delete = ON",
             "foreign_keys = ON",
             "journal_mode = WAL",

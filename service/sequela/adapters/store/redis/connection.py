@@ -202,11 +202,16 @@ class RedisConnection:
             with call_limit(self._probe_seconds):
                 client = self._connected()
                 self._ping(client)
-        except _OUTAGES:
+        except RedisError as error:
+            if isinstance(error, _OUTAGES) or _READ_ONLY in str(error):
+                self._discard(client)
+                return False
+            return True
+        except (
+            Exception
+        ):  # the thread must go on, whatever redis-py raises: without it the store would stay down
             self._discard(client)
             return False
-        except RedisError:
-            return True
         return True
 
     def _ping(self, client: Client) -> None:

@@ -42,12 +42,14 @@ def model(message: pb.ModelReference, path: str, violations: Violations, limits:
 
 
 def unchecked_model(message: pb.ModelReference) -> ModelChoice:
-    """Returns the model's name or address without checking it, to choose an executor before decoding the request.
+    """Returns the model's name, digest or address without checking it, to choose where to do the work.
 
-    An inline model is not copied from the message. It runs in this process, as does a model without a name.
+    An inline model is not copied from the message; it counts as a model without a name.
     """
     if message.HasField("endpoint"):
         return EndpointModel(message.endpoint.uri)
+    if message.HasField("digest"):
+        return DigestedModel(message.digest.lower())
     return NamedModel(message.name)
 
 

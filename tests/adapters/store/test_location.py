@@ -1,0 +1,83 @@
+"""What `--store` may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sequela.adapters.store.location import (
+    InFile,
+    InMemory,
+    InRedis,
+    StoreLocation,
+    default_path,
+    parse_location,
+)
+from sequela.command_line import read_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEQUELA_STORE")
+
+
+@pytest.mark.parametrize(
+    ("text", "location"),
+    [
+        ("memory:", InMemory()),
+        ("memory", InMemory()),
+        ("store.db", InFile(Path("store.db"))),
+        ("/var/lib/store.db", InFile(Path("/var/lib/store.db"))),
+        ("sqlite:/var/lib/store.db", InFile(Path("/var/lib/store.db"))),
+        ("sqlite:a:b.db", InFile(Path("a:b.db"))),
+        ("~/store.db", InFile(Path.home() / "store.db")),
+        *(
+            (url, InRedis(url))
+            for url in (
+                "redis://localhost:6379/0",
+                "rediss://u:p@h",
+                "unix:///run/redis.sock",
+                "redis+sentinel://a,b/s",
+                "rediss+cluster://a",
+                "CLUSTER://a",
+            )
+        ),
+    ],
+)
+def test_each_form_is_known(text: str, location: StoreLocation) -> None:
+    """By the option and by the variable."""
+    assert parse_location(text) == location
+    assert read_settings(["--store", text]).store_location == location
+
+
+def test_the_default_is_in_the_folder_for_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of the user, or where the environment says."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert read_settings([]).store_location == InFile(tmp_path / "sequela" / "store.db")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_path().is_relative_to(tmp_path)
+
+
+def test_the_earlier_name_is_still_read() -> None:
+    """If the new one is not set."""
+    assert read_settings(["--redis-url", "redis://a"]).store_location == InRedis("redis://a")
+    both = read_settings(["--redis-url", "redis://a", "--store", "memory:"])
+    assert both.store_location == InMemory()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--store", "http://user:secret@host"], "must be memory:, a path, sqlite:PATH, or a URL of Redis"),
+        (["--store", "sqlite:"], "must be memory:, a path, sqlite:PATH, or a URL of Redis"),
+        (["--redis-url", "store.db"], "must be a URL of Redis; use --store for a file"),
+    ],
+)
+def test_other_forms_are_refused(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each option by its own message."""
+    with pytest.raises(SystemExit) as error:
+        read_settings(arguments)
+    assert error.value.code == 2
+    printed = capsys.readouterr().err
+    assert f"{arguments[0]} (SEQUELA_{arguments[0][2:].upper().replace('-', '_')}): {said}" in printed
