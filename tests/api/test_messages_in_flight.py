@@ -223,9 +223,10 @@ def test_a_caller_that_leaves_passes_its_place_on() -> None:
         leaving, waiting = (asyncio.create_task(call(shared, ready)) for _ in range(2))
         await asyncio.sleep(0.01)
         first.set()
-        while not holding.done():
+        while len(shared._waiting) == 2:
             await asyncio.sleep(0)
         leaving.cancel()
+        await holding
         return await asyncio.wait_for(waiting, 5.0)
 
     assert asyncio.run(run()) == b"x"
