@@ -320,3 +320,17 @@ def test_an_engine_ends_with_its_model(server: Serving) -> None:
     before = set(untrusted_engines())
     server.models.DeleteModel(pb.DeleteModelRequest(name=name))
     eventually(lambda: set(untrusted_engines()) < before)
+
+
+def test_a_forced_execution_is_forced_in_engines(repository: Path) -> None:
+    """The same answer as in one process, and computed again each time."""
+    found = []
+    for engines in (0, 1):
+        settings = embedded(engines=engines, model_repository=repository, execution="whole")
+        with Serving(settings) as server:
+            answered = [server.explanations.Explain(asked()).explanation for _ in range(2)]
+            assert not any(each.cost.cached for each in answered)
+            for each in answered:
+                each.name = ""  # random, because the answer may not be reused
+            found.append(without_times(answered[0]))
+    assert found[0] == found[1]
