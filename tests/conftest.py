@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 # There is no deadline, because machines may be busy. A failing example is printed, so that it can be repeated.
 settings.register_profile("untimed", deadline=None, print_blob=True)
-# `make test` tries fewer examples; `make test-all` tries as many as Hypothesis does by itself.
-settings.register_profile("few", settings.get_profile("untimed"), max_examples=20)
+# `make test` tries fewer examples; `make test-all` tries as many as Hypothesis does by itself (`sweeps.examples`).
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)
 settings.load_profile("untimed")
 # Garbage collection would take a third of the time in which pytest collects the tests, and find nothing.
 gc.disable()

@@ -1,4 +1,4 @@
-"""Sweeps over the models of the matrix: the fast tests take one of each kind, `make test-all` takes all."""
+"""Sweeps over models and random examples: the fast tests take one of each kind or a few, `make test-all` takes all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from matrix import BY_NAME, Case
 
 ONE_OF_A_KIND = frozenset(
@@ -25,6 +26,11 @@ ONE_OF_A_KIND = frozenset(
         *("targets64", "static64"),
     }
 )
+
+
+def examples(count: int) -> int:
+    """Returns how many random examples a test tries: `count` in `make test-all`, and a tenth of it in `make test`."""
+    return max(5, count * settings().max_examples // 100)
 
 
 def one_of_a_kind(cases: Iterable[Case]) -> list[Any]:

@@ -11,6 +11,7 @@ from api.test_kserve import get, post
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from serving import Serving
+from sweeps import examples
 
 TEXT = st.text(st.characters(), max_size=5)  # halves of surrogate pairs too, which JSON can write
 SCALARS = (
@@ -49,7 +50,7 @@ TENSORS = st.fixed_dictionaries(
     },
 )
 TOLD = (200, 400, 404, 422)
-QUICK = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @QUICK

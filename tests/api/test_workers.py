@@ -44,6 +44,7 @@ def answers(workers: int) -> list[bytes]:
         return list(callers.map(ask, range(ALERTS)))
 
 
+@pytest.mark.slow
 def test_answers_do_not_depend_on_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone or beside others, with one worker or several, the same question gives the same bits."""
     for module in (model_caller, execution):

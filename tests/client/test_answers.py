@@ -235,6 +235,7 @@ def test_help_has_examples(run: Run, command: tuple[str, ...]) -> None:
     assert "Exit codes" in run("--help").stdout
 
 
+@pytest.mark.slow
 def test_an_endpoints_columns_by_the_schemas_names(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sequela_client import BackgroundValues, CallerError, Sequence
 from sequela_client.files import is_data_file, read_background, read_sequence
+from sweeps import examples
 
 ROWS = np.array([[1.5, 2], [3, 4], [5, 6]])
 
@@ -117,7 +118,7 @@ ALERTS = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
 @given(ending=st.sampled_from([".json", ".jsonl", ".csv", ".npy", ".npz"]), content=st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, ending: str, content: bytes
@@ -130,7 +131,7 @@ def test_any_bytes_are_read_or_refused(
             read_sequence(path)
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(50), suppress_health_check=[HealthCheck.too_slow])
 @given(alert=ALERTS)
 def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, alert: object) -> None:
     """So with JSON of any shape, for sequences and for backgrounds."""

@@ -30,7 +30,10 @@ def test_a_broken_installation_keeps_its_own_error(tmp_path, monkeypatch):
 
 def test_the_plain_client_and_the_command_import_no_package_of_an_extra():
     extras = "duckdb", "jinja2", "matplotlib", "pandas", "pyarrow", "pyspark", "ray"
-    modules = "sequela_client", "sequela_client.cli.main", "sequela_client.model_inputs.file_inputs"
+    modules = (
+        *("sequela_client", "sequela_client.cli.main", "sequela_client.model_inputs.file_inputs"),
+        "sequela_client.plots.alert",
+    )
     code = f"import sys, {', '.join(modules)}; print([each for each in {extras} if each in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"

@@ -327,7 +327,7 @@ def test_wrong_arguments(
     assert words in str(failed.value)
 
 
-MIXED = [ROWS, FRAME.assign(note="x"), FRAME[["amount"]], np.ma.masked_greater(ROWS, 1), FRAME]
+MIXED = [ROWS, FRAME.assign(amount="x"), FRAME[["amount"]], np.ma.masked_greater(ROWS, 1), FRAME]
 OUTCOMES = [None, "NOT_AN_ARRAY", "COLUMNS_DIFFER", "NOT_AN_ARRAY", None]
 
 

@@ -19,6 +19,7 @@ COMMAND = Path(sys.executable).with_name("sequela")
 GRU = BY_NAME["gru"]
 
 
+@pytest.mark.slow
 def test_a_terminal_of_ascii_alone(arguments: list[object]) -> None:
     """As by LANG=C on old systems: what the encoding lacks is written plainly, and the JSON is the same."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONIOENCODING": "ascii"}

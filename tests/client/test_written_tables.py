@@ -16,6 +16,7 @@ from sequela_client.model_inputs.layout import Layout
 from sequela_client.model_inputs.rows import RowOptions
 from sequela_client.resources import ModelFeature, ModelInput
 from sequela_client.tables import Table as NamedColumns
+from sweeps import examples
 
 NAMES = ("amount", "hour", "shop", "age")
 
@@ -40,7 +41,7 @@ def layout(width: int, named: bool) -> Layout:
     return Layout((ModelInput("x", "events", "float32", width),), features)
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(150), suppress_health_check=[HealthCheck.too_slow])
 @given(
     table=tables(),
     named=st.booleans(),

@@ -19,6 +19,7 @@ from sequela_client.cli.main import main
 from sequela_client.cohort import BulkQuestion, Memory
 from sequela_client.cohort.sources import events as event_tables
 from sequela_client.cohort.sources import open_source
+from sweeps import examples
 
 
 def read(path: Path, rows: int = 7) -> list[dict[str, Any]]:
@@ -30,7 +31,7 @@ def read(path: Path, rows: int = 7) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(seed=st.integers(0, 10**6), count=st.integers(1, 30), batch=st.integers(1, 40))
 def test_any_order_of_rows(seed: int, count: int, batch: int) -> None:
     """The sequences are those of a groupby; equal times keep their order, wherever batches begin."""

@@ -97,6 +97,7 @@ def test_explain(place: Place, tmp_path: Path) -> None:
     place.check()
 
 
+@pytest.mark.slow
 def test_kserve(place: Place) -> None:
     """KServe's explainer, whose place the server takes."""
     words = ("--model_name", "m", "--predictor_host", "127.0.0.1:1", "--http_port", "0")

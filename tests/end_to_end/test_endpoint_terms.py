@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from endpoint_faults import OPTIONS, ROWS, SCHEMA, SOON, Code, asked
 from endpoint_folders import (
     eventually,
@@ -77,6 +78,7 @@ def test_a_cancelled_request_sends_no_more(server: Serving, endpoint: InferenceS
     assert model.at_once == 0
 
 
+@pytest.mark.slow
 def test_two_files_of_one_endpoint(root: Path, endpoint: InferenceServer, proxy: FaultProxy) -> None:
     """One of them is enough to switch it off, for both names; other terms hold once both files say them, and until then
     what was agreed on holds.

@@ -26,6 +26,7 @@ from sequela.explain.schema import (
     TargetSchema,
 )
 from sequela.timeshap.cells import Cells
+from sweeps import examples
 
 # Columns of `x`: 0 amount, 1-3 kind (one-hot), 4-5 place (group). `device` holds ids, `client` is static.
 SCHEMA = ModelSchema(
@@ -228,7 +229,7 @@ def test_limits_name_themselves() -> None:
         many.finish()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(data=st.data(), how=st.sampled_from(Average), shape=st.sampled_from(BackgroundShape))
 def test_order_does_not_matter_and_constants_stay(
     data: st.DataObject, how: Average, shape: BackgroundShape

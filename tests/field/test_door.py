@@ -134,7 +134,6 @@ def test_more_than_four_megabytes_go_through(door: Serving) -> None:
 HTTP_TAKEN = {
     "instances": (PREDICT, BODY),
     "a byte order mark": (PREDICT, b"\xef\xbb\xbf" + BODY),
-    "another encoding": (PREDICT, BODY.decode().encode("utf-16")),
     "a tensor": (INFER, infer()),
     "nested data": (INFER, infer(data=[SEQUENCE.tolist()])),
     "doubles": (INFER, infer(datatype="FP64")),

@@ -162,6 +162,28 @@ def refused(call: Future[Any]) -> Failure:
     return Failure(caught.value)
 
 
+@pytest.mark.parametrize("engines", [0, 1])
+def test_what_waited_while_it_was_deleted_is_not_stored(repository: Path, engines: int) -> None:
+    """Its caller gets an answer. What is asked after the deletion is stored."""
+    settings = embedded(engines=engines, workers=1, max_concurrent=1, model_repository=repository)
+    with Serving(settings) as server:
+        server.explanations.Explain(asked())  # so that the engine has loaded everything
+        busy = server.explanations.Explain.future(asked(options=ENDLESS), timeout=1.5)
+        waiting = server.explanations.Explain.future(asked(seed=1, caller_id="person"), timeout=PATIENCE)
+        eventually(
+            lambda: server.wired.metrics.registry.get_sample_value(
+                "sequela_queue_depth", {"executor": "explain"}
+            )
+        )
+        server.explanations.DeleteExplanation(pb.DeleteExplanationRequest(caller_id="person"))
+        assert waiting.result().explanation.explained
+        busy.result()
+        wanted = pb.ListExplanationsRequest(caller_id="person")
+        assert not server.explanations.ListExplanations(wanted).explanations
+        server.explanations.Explain(asked(seed=1, caller_id="person"))
+        assert len(server.explanations.ListExplanations(wanted).explanations) == 1
+
+
 def test_an_engine_that_is_killed_takes_only_its_own_request_along(repository: Path) -> None:
     """UNAVAILABLE for that one; the other goes on; the engine is replaced; the server stays ready."""
     others = set(trusted_engines())  # of servers that other tests share
@@ -176,7 +198,7 @@ def test_an_engine_that_is_killed_takes_only_its_own_request_along(repository: P
             each.sequence.CopyFrom(sequence(5, 300))
             each.caller_id = str(id(each))
         requests[1].sequence.CopyFrom(sequence(6, 300))
-        calls = [callers.submit(server.explanations.Explain, each, timeout=20) for each in requests]
+        calls = [callers.submit(server.explanations.Explain, each, timeout=5) for each in requests]
         eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 2)
         victim = next(iter(busy(own)))
         os.kill(victim, signal.SIGKILL)

@@ -24,6 +24,7 @@ from sequela.timeshap.control_variate.solver import (
 )
 from sequela.timeshap.pair_order import PairSampler
 from sequela.timeshap.regression import JobRunner, Solution, in_turn
+from sweeps import examples
 
 
 def varied(game: Game, players: int, budget: int, seed: int = 0, share: JobRunner = in_turn) -> Solution:
@@ -48,7 +49,7 @@ def test_all_coalitions_give_the_shapley_values(players: int) -> None:
     assert not solution.errors.any()
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12))
 @given(sparse_games(), st.integers(0, 2**63), st.sampled_from([128, 300, 700]))
 def test_attributions_are_efficient(game, seed: int, budget: int) -> None:
     """They add up to v(N) - v(∅) in every sample."""
@@ -56,7 +57,7 @@ def test_attributions_are_efficient(game, seed: int, budget: int) -> None:
     np.testing.assert_allclose(solution.values.sum(axis=0), gain(game, game.players), atol=1e-9)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.integers(0, 2**32))
 def test_an_additive_game_is_solved_exactly_by_any_sample(seed: int) -> None:
     """Nothing but the weights can come out of a game without interactions: the dummy axiom at its purest."""

@@ -12,6 +12,7 @@ from sequela.timeshap.control_variate.gaussian_process import OddProcess
 from sequela.timeshap.control_variate.kernel_choice import KERNELS, likeliest_kernel, tune
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.regression import in_turn
+from sweeps import examples
 
 PLAYERS = 10
 
@@ -27,7 +28,7 @@ def process(known: tuple[NDArray[np.float64], NDArray[np.float64]], kernel: OddK
     return OddProcess(kernel, *known)
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(st.integers(0, 2**32))
 def test_tuning_finds_a_likelier_kernel(seed: int) -> None:
     """Never one less likely than it started from."""

@@ -68,9 +68,14 @@ def only_numbers(where: str, name: str, cells: Items) -> Columns:
             f"holds text, such as {words[0]!r}, and the model has no categories with a name for it; send the numbers "
             "that the model takes, or leave the column out"
         )
-        times = "; times go in as datetimes (pandas.to_datetime)" if _DATE.match(words[0]) else ""
+        times = "; times go in as datetimes (pandas.to_datetime)" if is_date(words[0]) else ""
         raise not_an_array(place, text + times)
     return {name: from_items(place, cells)}
+
+
+def is_date(text: str) -> bool:
+    """Returns whether a text begins with a date, such as 2026-01-31 or 31.1.2026."""
+    return _DATE.match(text) is not None
 
 
 def as_table(where: str, given: Any, read_text: ReadText = only_numbers) -> Table:

@@ -81,15 +81,21 @@ def _without_texts(transform: Callable[[Any], list[dict[str, Any]]], error: Any)
 class LogObserver:
     """Logs when the shared store or an endpoint goes down, and when it comes back, and when credentials change.
 
-    Other records are ignored.
+    Other records are ignored. A store that is up from the start is nothing to log.
     """
+
+    def __init__(self) -> None:
+        self._store_down = False
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
             case StoreState(True):
-                log.info("store up")
+                if self._store_down:
+                    log.info("store up")
+                self._store_down = False
             case StoreState(False, detail):
+                self._store_down = True
                 log.warning("store down", detail=detail)
             case CircuitState(target, True):
                 log.info("endpoint up", target=target)
@@ -98,9 +104,9 @@ class LogObserver:
             case EngineEnded(trust, reason, detail, True, digest):
                 log.debug("engine ended", trust=trust, reason=reason, detail=detail, digest=digest)
             case EngineEnded(trust, reason, detail, False, digest, output):
-                log.warning(
-                    "engine lost", trust=trust, reason=reason, detail=detail, digest=digest, output=output
-                )
+                log.warning("engine lost", trust=trust, reason=reason, detail=detail, digest=digest)
+                # What an engine wrote may quote values of a request, which the log does not hold.
+                log.debug("engine output", trust=trust, output=output)
             case CircuitState(target, False, detail):
                 log.warning("endpoint down", target=target, detail=detail)
             case CredentialsReloaded(source, True):

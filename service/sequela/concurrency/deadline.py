@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 from sequela.errors import Cancelled
 
@@ -44,6 +45,11 @@ class Deadline:
     def now() -> float:
         """Returns the time of the monotonic clock, in seconds."""
         return time.monotonic()
+
+    @property
+    def accepted(self) -> datetime:
+        """When the request was accepted, in UTC."""
+        return datetime.now(UTC) - timedelta(seconds=self.now() - self.start)
 
     @property
     def remaining(self) -> float:

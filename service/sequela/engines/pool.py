@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -138,7 +139,9 @@ class EnginePool:
         for engine in self._places.all():
             engine.kill(ExitReason.CLOSED, "was ended, because the server stops")
         for thread in tuple(self._starters):
-            thread.join()
+            # One that is just being started finds the pool closed, and ends by itself.
+            with contextlib.suppress(RuntimeError):
+                thread.join()
         for engine in self._places.all():
             engine.wait()
         self._watcher.close()

@@ -7,7 +7,7 @@ none (pipeline.py).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,8 +173,7 @@ class Explainer:
 
     def _keep(self, key: str | None, explanation: Explanation, task: Task, deadline: Deadline) -> None:
         sequence = KeptSequence.of(task.request.sequence)
-        accepted = datetime.now(UTC) - timedelta(seconds=deadline.now() - deadline.start)
-        self._explanations.keep(key, explanation, sequence, accepted)
+        self._explanations.keep(key, explanation, sequence, deadline.accepted)
 
     def _run(self, task: Task, name: str, deadline: Deadline) -> Explanation:
         return self._pipeline.run(task, name, ModelCaller(deadline, self._workers, self._observer))

@@ -6,7 +6,8 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -160,7 +161,7 @@ class ModelEngines:
                 content = pool.call(task, deadline, answers.reply)
                 outcome = _read(content)
                 if not outcome.busy:
-                    _settle(parts, outcome, digest)
+                    _settle(parts, outcome, digest, deadline.accepted)
                     return outcome
             try:
                 with parts.flights.lead(outcome.busy, deadline):
@@ -215,7 +216,7 @@ def _read(content: bytes) -> TaskOutcome:
         raise Unavailable("ENGINE_ANSWER_INVALID", text) from None
 
 
-def _settle(parts: StoredParts, outcome: TaskOutcome, digest: str) -> None:
+def _settle(parts: StoredParts, outcome: TaskOutcome, digest: str, accepted: datetime) -> None:
     """Stores what an engine made, and tells the observers."""
     outcome.telemetry.tell(parts.observer)
     for background in outcome.backgrounds:
@@ -225,7 +226,9 @@ def _settle(parts: StoredParts, outcome: TaskOutcome, digest: str) -> None:
             _log.error("engine answer refused", detail="an explanation of another model")
             continue
         try:
-            parts.records.add(kept.record, kept.body, kept.answer_key)
+            # The engine does not know how long the request waited for it.
+            record = replace(kept.record, accepted=accepted)
+            parts.records.add(record, kept.body, kept.answer_key)
         except StoreDown:
             parts.observer.notice(ExplanationNotKept())
 

@@ -1,4 +1,4 @@
-"""Graphs whose strings, tensors, batches or outputs take far more memory than their file: refused before they take it."""
+"""Graphs whose strings, tensors, batches or outputs take far more memory than their file are refused before that."""
 
 from __future__ import annotations
 

@@ -113,7 +113,9 @@ FITTING = {
 """Bounds that a graph for 8 events never meets."""
 
 
-@pytest.mark.parametrize("bound", [2, 7, 50, 98, 5000])
+@pytest.mark.parametrize(
+    "bound", [7, 5000, *(pytest.param(each, marks=pytest.mark.slow) for each in (2, 50, 98))]
+)
 @pytest.mark.parametrize("name", BOUNDED)
 def test_a_bound_is_met_by_sequences_that_are_long_enough(name: str, bound: int) -> None:
     """Among the lengths that a graph is tried at and beyond: it is left whole."""

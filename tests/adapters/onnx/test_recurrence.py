@@ -18,6 +18,7 @@ from sequela.errors import DoesNotFit
 from sequela.explain.ports import PaddingRows, Recurrence
 from sequela.timeshap.cells import Cells
 from structlog.testing import capture_logs
+from sweeps import one_of_a_kind
 
 ROWS = 300  # more than one batch of the service
 REASONS = {
@@ -84,7 +85,7 @@ def test_exactly_these_models_run_from_states_and_the_others_say_why(case: Case)
         assert model.execution.startswith(f"whole graph: {reason}; ")
 
 
-@pytest.mark.parametrize("case", FROM_STATES, ids=str)
+@pytest.mark.parametrize("case", one_of_a_kind(FROM_STATES), ids=str)
 def test_from_states_is_the_whole_model(case: Case) -> None:
     """Cut at random places, and event by event, in many rows: the same to float32 noise."""
     model = loaded(case.name)
@@ -98,7 +99,7 @@ def test_from_states_is_the_whole_model(case: Case) -> None:
         np.testing.assert_allclose(found, expected, rtol=0, atol=FLOAT32 * max(1.0, abs(expected).max()))
 
 
-@pytest.mark.parametrize("case", FROM_STATES, ids=str)
+@pytest.mark.parametrize("case", one_of_a_kind(FROM_STATES), ids=str)
 def test_states_matter(case: Case) -> None:
     """Without the states of the events before, the outputs are others: the test above tests something."""
     model = loaded(case.name)

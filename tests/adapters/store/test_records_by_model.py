@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from adapters.store.backends import BACKENDS, opened, redis_server
+from adapters.store.backends import BACKENDS, opened, redis_server, three_nodes, valkey_server
 from adapters.store.record_samples import EVER, record
 from adapters.store.store_samples import NOON
 from hypothesis import given, settings
@@ -19,7 +19,7 @@ from sequela.adapters.store.ports import Record, Store
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
 
-__all__ = ["redis_server"]
+__all__ = ["redis_server", "three_nodes", "valkey_server"]
 
 IDS = st.sampled_from(["", "a", "ab", "b|", "é\N{SNOWMAN}"])
 KEYS = st.sampled_from(["k", "", "team|x"])

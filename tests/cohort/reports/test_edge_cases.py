@@ -58,7 +58,7 @@ def test_all_failed(made: Make) -> None:
     assert answers(cohort) == dict.fromkeys(answers(cohort), 0) | {"latest": 1, "pruning": 6, "failed": 2}
     page = cohort.to_html(by="segment", period_label="period")
     assert f"0 below the minimum score or without a positive prediction, {len(drawn)} failed" in page
-    assert "no sequence was explained, so that there is no feature to compare" in page
+    assert "no sequence was explained, so there is no feature to compare" in page
 
 
 @pytest.mark.slow

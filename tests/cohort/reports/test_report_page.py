@@ -131,8 +131,8 @@ def test_names_in_any_script(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("choice", "message"),
     [
-        ({"outcome": "fraud=1"}, "say by what with by"),
-        ({"feature": "amount"}, "say by what with by"),
+        ({"outcome": "fraud=1"}, "name a label or a feature with by"),
+        ({"feature": "amount"}, "name a label or a feature with by"),
         ({"before": "2026-01"}, "drift needs both periods"),
     ],
 )

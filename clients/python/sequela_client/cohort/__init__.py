@@ -1,6 +1,6 @@
-"""Many explanations at once: from files of sequences to files of explanations, and reports over them.
+"""Explains many sequences at once: reads them from files, writes the explanations to files, and reports on them.
 
-It needs the extra `cohort`.
+This package needs the extra `cohort`.
 """
 
 from sequela_client.extras import require

@@ -1,4 +1,4 @@
-"""The background of a bulk explanation, if it is in a file."""
+"""Reads the background of a bulk explanation from a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sequela_client.model_inputs.rows import RowOptions
 
 
 def with_background_values(question: BulkQuestion, layout: Layout) -> BulkQuestion:
-    """The question with the values of its background, if a Path names a file.
+    """Returns the question with the values of its background. It is read if the question names a file by a Path.
 
     Raises:
         CallerError: the file cannot be read, or does not fit the model.

@@ -1,4 +1,4 @@
-"""Leaves out what an earlier run has explained."""
+"""Finds the sequences and variants that an earlier run has not explained yet."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from sequela_client.cohort.question import BulkQuestion
 
 
 def pending_batches(batches: Iterable[Any], question: BulkQuestion, done: DoneRows) -> Iterator[Any]:
-    """The sequences that are left, each with the variants that are left."""
+    """Yields the sequences that still have to be explained, each with the variants that are missing."""
     names = tuple(variant.name for variant in question.variants)
     for batch in batches:
         left = done.pending(batch_keys(batch, question).ids, names)
         if left is None:
+            # Nothing is done yet, so the batch is complete as it is.
             yield batch
             continue
         column = pa.array(left, pa.list_(pa.string()))

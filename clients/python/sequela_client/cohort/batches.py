@@ -1,7 +1,7 @@
-"""The sequences of a RecordBatch that has one row for each of them.
+"""Reads sequences from a RecordBatch with one row for each sequence.
 
-All values of a batch are converted at once; only the arrays of the sequences are cut one by one. A row that cannot be
-explained is set aside with its reason, and the others go on.
+All values of a batch are converted at once, and then cut into one array for each sequence. A row that cannot be
+explained gets a reason instead of arrays, so that it does not stop the others.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from sequela_client.cohort.lists import check_list, flat_values, latest_texts, l
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.model_inputs.layout import Layout
 
-# Columns that sources add: the position in the input, whether the id was there before, and the variants that are wanted
-# (null: all).
+# Columns that sources add: the position in the input, whether an earlier row has the same id, and the variants that are
+# wanted (null: all).
 ROW, REPEATED, VARIANTS = "sequela.row", "sequela.repeated", "sequela.variants"
 OWN = (ROW, REPEATED, VARIANTS)
 
@@ -41,12 +41,12 @@ NUMBERED = "row:"
 
 @dataclass(frozen=True, slots=True)
 class BatchKeys:
-    """What identifies the rows of a batch.
+    """The ids of the rows of a batch.
 
     Args:
         rows: the positions in the input.
         ids: the ids; "row:17" for a row without a usable id of its own.
-        flaws: what is wrong with ids, by place in the batch.
+        flaws: why a row has no usable id, by its place in the batch.
     """
 
     rows: list[int]
@@ -56,17 +56,18 @@ class BatchKeys:
 
 @dataclass(frozen=True, slots=True)
 class SequenceRow:
-    """One row of a batch.
+    """A sequence in a row of a batch.
 
     Args:
         id: its id.
         row: its position in the input.
-        inputs: arrays by input name; empty if it has a flaw.
+        inputs: arrays by input name; empty if the sequence cannot be explained.
         times: when its events happened, as an array of Arrow; None if that is not known.
         labels: its labels.
         checkpoint: its own checkpoint.
         variants: the variants that are wanted; None: all.
-        flaw: why it cannot be explained.
+        flaw: why it cannot be explained; None if it can.
+        static: the names of the inputs that are not events.
     """
 
     id: str
@@ -81,12 +82,12 @@ class SequenceRow:
 
     @property
     def length(self) -> int | None:
-        """How many events it has; None if it has a flaw."""
+        """How many events it has; None if it cannot be explained."""
         held = [len(array) for name, array in self.inputs.items() if name not in self.static]
         return held[0] if held else None
 
     def until(self, count: int) -> Mapping[str, NDArray[Any]]:
-        """The arrays of its first events."""
+        """Returns the arrays of its first `count` events; static inputs are whole."""
         return {name: array if name in self.static else array[:count] for name, array in self.inputs.items()}
 
 
@@ -117,17 +118,20 @@ def _id_flaw(id: str | None, again: bool | None, column: str) -> Flaw | None:
     if not id:
         return ID_MISSING, f"column {column!r}: the id is missing"
     if again:
-        return ID_REPEATED, f"column {column!r}: the id {id!r} was there before, and its first row counts"
+        return (
+            ID_REPEATED,
+            f"column {column!r}: the id {id!r} occurs more than once; only its first row is explained",
+        )
     if id.startswith(NUMBERED):
         return (
             ID_RESERVED,
-            f"column {column!r}: {id!r}: ids that begin with {NUMBERED!r} are for rows without id",
+            f"column {column!r}: the id {id!r} begins with {NUMBERED!r}, which is reserved for rows without an id",
         )
     return None
 
 
 def sequences(batch: Any, question: BulkQuestion, layout: Layout, first_row: int = 0) -> list[SequenceRow]:
-    """The sequences of a batch, in its order.
+    """Reads the sequences of a batch, in its order.
 
     Args:
         batch: a RecordBatch with one row for each sequence; docs/bulk.md says which columns it may have.
@@ -141,6 +145,7 @@ def sequences(batch: Any, question: BulkQuestion, layout: Layout, first_row: int
     keys = batch_keys(batch, question, first_row)
     apart = (question.id_column, question.time, question.checkpoint_column, *question.labels, *OWN)
     used = input_columns(batch.schema.names, layout, question.columns, apart)
+    # The reader adds the flaws of values to those of the ids; a row keeps its first one.
     reader = InputReader(batch, layout, used, dict(keys.flaws), question.decimal or ".")
     arrays = reader.arrays()
     times = _times(batch, question, reader.flaws)
@@ -165,7 +170,7 @@ def sequences(batch: Any, question: BulkQuestion, layout: Layout, first_row: int
 
 
 def _times(batch: Any, question: BulkQuestion, flaws: dict[int, Flaw]) -> Any:
-    """The times as lists of timestamps in UTC; None if there are none, or if they are plain numbers."""
+    """Returns the times as lists of timestamps in UTC; None if there are none, or if they are plain numbers."""
     if question.time is None:
         return None
     column = batch.column(question.time)
@@ -185,7 +190,8 @@ def _times(batch: Any, question: BulkQuestion, flaws: dict[int, Flaw]) -> Any:
         kind = column.type.value_type
     if not pa.types.is_timestamp(kind):
         return None
-    # A time without a zone is taken as UTC, so that the answer does not depend on the machine.
+    # A time without a zone is taken as UTC, so that the answer does not depend on the machine. Files have microseconds,
+    # so nanoseconds are cut off.
     return column.cast(pa.list_(pa.timestamp("us")), safe=False).cast(pa.list_(pa.timestamp("us", tz="UTC")))
 
 

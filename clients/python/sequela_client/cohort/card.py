@@ -1,4 +1,4 @@
-"""A cohort in a terminal, in one line, and in a notebook, in a few lines of HTML without scripts."""
+"""Summarises a cohort: in one line for a terminal, and in a few lines of HTML for a notebook."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from sequela_client.errors import CallerError
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# Variants that the line names; of more, it gives the number.
+# The line names at most this many variants. If there are more, it only says how many.
 _NAMED = 3
 
 
 def card(cohort: Cohort) -> str:
-    """What the cohort says, or which variants there are to choose from."""
+    """Returns the HTML for a notebook. If no variant was chosen, it lists those that there are."""
     items = "".join(f"<li>{escape(line)}</li>" for line in _lines(cohort))
     target = escape(cohort.database.target)
     return f"<div><strong>Cohort</strong>{f', target {target}' if target else ''}<ul>{items}</ul></div>"
 
 
 def line(cohort: Cohort) -> str:
-    """How many rows there are, of which model, and which variants; folders are left out."""
+    """Returns the line for a terminal: numbers of rows, the model and the variants, without the folders."""
     counts = {row["status"]: row["n"] for row in cohort.statuses().to_pylist()}
     told = [f"{sum(counts.values()):,} rows", f"{counts.get('explained', 0):,} explained"]
     if below := counts.get("below_minimum", 0):

@@ -1,4 +1,4 @@
-"""Tables of reports as text: headings, and numbers as people read them."""
+"""Turns the tables of reports into text, with readable headings and numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import floor, isfinite, log10
 from typing import Any
 
-# Columns of shares, of numbers of events or sequences, and of attributions, by their names.
+# How numbers are written depends on the name of their column: as a percentage, with one digit, or with a sign.
 PERCENT = re.compile(
     r"(.*_)?share(_before|_after|_positive)?|.*(_rate|_rate_low|_rate_high)|beyond|exact|target|budget|deadline"
 )
@@ -71,12 +71,12 @@ class TextTable:
 
 
 def text_table(table: Any, caption: str, columns: Sequence[str] = ()) -> TextTable:
-    """A pyarrow Table as text.
+    """Turns a pyarrow Table into text.
 
     Args:
         table: the Table.
         caption: what it shows.
-        columns: those to take; all if empty.
+        columns: the columns to show; empty: all of them.
     """
     chosen = table.select(list(columns)) if columns else table
     names = chosen.column_names
@@ -86,14 +86,14 @@ def text_table(table: Any, caption: str, columns: Sequence[str] = ()) -> TextTab
 
 
 def sideways(table: Any, caption: str) -> TextTable:
-    """A pyarrow Table of one row as a column of names and values."""
+    """Turns a pyarrow Table of one row into a table of two columns, names and values."""
     single = text_table(table, caption)
     rows = tuple(zip(single.headings, single.rows[0], strict=True)) if single.rows else ()
     return TextTable(caption, ("quantity", "value"), rows, (False, True))
 
 
 def upright(table: Any, caption: str) -> tuple[TextTable, ...]:
-    """Each row of a pyarrow Table as a column of names and values, for rows of long texts."""
+    """Turns each row of a pyarrow Table into a table of names and values. It suits rows of long texts."""
     return tuple(
         replace(sideways(table.slice(place, 1), caption), numeric=(False, False))
         for place in range(table.num_rows)
@@ -101,7 +101,7 @@ def upright(table: Any, caption: str) -> tuple[TextTable, ...]:
 
 
 def heading(name: str) -> str:
-    """A column's name as people read it."""
+    """Returns the heading of a column with this name."""
     if name in HEADINGS:
         return HEADINGS[name]
     words = name.removeprefix("paper_").replace("_", " ")
@@ -110,7 +110,7 @@ def heading(name: str) -> str:
 
 def _column(name: str, values: list[Any]) -> list[str]:
     finite = [abs(each) for each in values if isinstance(each, float) and isfinite(each)]
-    # Numbers of a column have the same digits after the point: four in the largest.
+    # All numbers of a column have as many decimals as give the largest one four digits.
     digits = int(min(max(3 - floor(log10(max(finite))), 0), 8)) if finite and max(finite) > 0 else 0
     return [_cell(name, each, digits) for each in values]
 

@@ -1,4 +1,4 @@
-"""Which columns of the input the model takes: by the names of its features, of its inputs, or in order."""
+"""Finds the columns of the input that the model takes: by the names of its features or inputs, or in order."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sequela_client.model_inputs.layout import Layout
 
 @dataclass(frozen=True, slots=True)
 class InputColumns:
-    """The columns of the input that the model takes. One of the two is empty.
+    """The columns of the input that the model takes. Either `sources` or `matrices` is empty.
 
     Args:
-        sources: the column's name, and what it holds, by the name of an input and a column of it.
-        matrices: the column that holds all of an input, by the input's name.
+        sources: the name of a column and what it holds, for each input of the model and each column of that input.
+        matrices: the name of the column that holds a whole input, by the name of the input.
     """
 
     sources: Mapping[tuple[str, int], tuple[str, Source]]
@@ -26,7 +26,7 @@ class InputColumns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns that are used."""
+        """The names of the columns that are used."""
         found = (*(name for name, _ in self.sources.values()), *self.matrices.values())
         return tuple(dict.fromkeys(found))
 
@@ -40,7 +40,7 @@ def input_columns(
         names: the names of the columns.
         layout: the inputs and features of the model.
         wanted: the columns to take, in the model's order; empty: by their names.
-        apart: columns that are known to be something else, if the model has no feature of that name.
+        apart: columns of ids, times and labels. They are left aside unless the model has a feature of that name.
 
     Raises:
         CallerError: COLUMNS_DIFFER, features are missing.

@@ -1,4 +1,4 @@
-"""The parts of a cohort, read by DuckDB."""
+"""Reads the files of a cohort with DuckDB."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sequela_client.cohort import schema, sql
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
 
-# The memory that DuckDB may use before it writes intermediate results to the folder for temporary files.
+# How much memory DuckDB may use before it writes intermediate results to the folder for temporary files.
 MEMORY_LIMIT = "2GB"
 
 
@@ -24,7 +24,7 @@ class CohortFeature:
 
     Args:
         name: the feature's name.
-        label: what people call it.
+        label: its name for people.
         unit: the unit of its values; empty if unknown.
     """
 
@@ -38,9 +38,9 @@ class Database:
     """The files of a cohort and the connection that reads them.
 
     Args:
-        connection: an in-memory DuckDB. It loads no extensions and keeps nothing.
+        connection: an in-memory DuckDB, which loads no extensions and stores nothing.
         files: the parts, in order.
-        question: what `explain-all` was asked.
+        question: what `explain-all` was asked, as it stands in the metadata of the files.
         features: the model's features, in the order of `event_values`.
         target: the name of the explained output.
         version: the version of Sequela that wrote the files.
@@ -78,36 +78,37 @@ class Database:
     @property
     def rows(self) -> sql.Relation:
         """All rows of all parts."""
-        # Characters of glob patterns in the names of folders are no patterns.
+        # A folder may have * or [ in its name, which DuckDB would take as a pattern.
         files = sql.texts(escape(str(file)) for file in self.files)
         return f"(SELECT * FROM read_parquet({files}, hive_partitioning = false))"
 
     def table(self, query: str) -> Any:
         """The result of a query as a pyarrow Table."""
-        # A cursor of its own makes a cohort safe to use from several threads.
+        # With a cursor for each query, several threads can use the same cohort.
         with self.connection.cursor() as cursor:
             return cursor.sql(query).to_arrow_table()
 
     def position(self, feature: str) -> int | None:
-        """Where a feature stands in the lists of displayed values, counted from 1; None if it is not there."""
+        """Returns the place of a feature in the lists of displayed values, counted from 1; None if it has none."""
         names = [each.name for each in self.features]
         return names.index(feature) + 1 if feature in names else None
 
 
 def _connected(duckdb: Any) -> Any:
     connection = duckdb.connect(":memory:", config=_settings())
-    # Times in a caller's condition mean the same on every machine.
+    # Otherwise a time in a caller's condition would mean something else in each time zone.
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
     return connection
 
 
 def _settings() -> dict[str, str]:
-    """Settings of DuckDB under which a report sends no request and stays within its memory."""
+    """Returns settings with which DuckDB makes no network requests and keeps to its memory limit."""
     return {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "memory_limit": MEMORY_LIMIT,
         "temp_directory": str(Path(tempfile.gettempdir(), "sequela-duckdb")),
+        # Reports sort their rows, so DuckDB need not keep the order of the files, which takes memory.
         "preserve_insertion_order": "false",
     }
 
@@ -123,7 +124,7 @@ def _parts(path: Path) -> list[Path]:
 
 
 def _metadata(file: Path) -> dict[str, str]:
-    """The entries of a file's metadata that are Sequela's."""
+    """Returns Sequela's own entries in the metadata of a file."""
     parquet, arrow = require("pyarrow.parquet", extra="cohort"), require("pyarrow", extra="cohort")
     try:
         found = schema.metadata(parquet.read_schema(file))
@@ -144,7 +145,7 @@ def _target(metadata: Mapping[str, str]) -> str:
 
 
 def _check_same_target(files: tuple[Path, ...], metadata: list[dict[str, str]]) -> None:
-    """Attributions of different outputs have different units, and are never averaged."""
+    """Raises CallerError if the files explain different outputs, whose attributions cannot be averaged."""
     first = _target(metadata[0])
     for file, each in zip(files, metadata, strict=True):
         if _target(each) != first:
@@ -155,7 +156,7 @@ def _check_same_target(files: tuple[Path, ...], metadata: list[dict[str, str]]) 
 
 
 def _features(metadata: list[dict[str, str]]) -> tuple[CohortFeature, ...]:
-    """The features of the first file; those of the others have to be the same."""
+    """Returns the features, which must be the same in all files."""
     lists = {each.get(schema.FEATURES_KEY, "[]") for each in metadata}
     if len(lists) > 1:
         raise CallerError(

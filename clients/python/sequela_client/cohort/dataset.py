@@ -29,7 +29,7 @@ from sequela_client.cohort.reports.drift import ScoreDrift
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
 
-# Variants that an error names at most.
+# An error names at most this many variants.
 _MOST_NAMED = 12
 
 
@@ -37,12 +37,12 @@ _MOST_NAMED = 12
 class Cohort:
     """Explanations of many sequences. `Cohort.open` reads what `sequela explain-all` wrote.
 
-    Reports return pyarrow Tables. They are computed by DuckDB from the files, so that memory stays bounded; `to_pandas`
-    of a Table makes a DataFrame. docs/cohorts.md describes the reports and the files.
+    Reports return pyarrow Tables, whose `to_pandas` gives a DataFrame. DuckDB computes them from the files, so a cohort
+    may be larger than memory. docs/cohorts.md describes the reports and the files.
 
     Args:
         database: the files.
-        conditions: SQL conditions that rows have to meet.
+        conditions: SQL conditions that all rows of this cohort meet.
         variant_parts: the parts of a variant's name that were chosen, such as "checkpoint=200".
     """
 
@@ -52,10 +52,10 @@ class Cohort:
 
     @classmethod
     def open(cls, *paths: str | Path) -> Self:
-        """Opens the folders of one or several runs over the same features and target.
+        """Opens the folders of one or more runs, which must have the same features and target.
 
         Raises:
-            CallerError: a path has no cohort, or the cohorts do not go together.
+            CallerError: a path has no cohort, or the cohorts have different features or targets.
         """
         if not paths:
             raise CallerError("Cohort.open needs the folder of a cohort")
@@ -70,7 +70,7 @@ class Cohort:
         chosen = [
             f"list_contains(string_split(variant, ','), {sql.text(each)})" for each in self.variant_parts
         ]
-        # The line break ends a comment at the end of a caller's condition.
+        # If a caller's condition ends with a comment, the line break ends that comment before the bracket.
         conditions = "".join(f" AND ({each}\n)" for each in (*chosen, *self.conditions))
         return f"(SELECT * FROM {self.database.rows} WHERE true{conditions})"
 
@@ -81,28 +81,28 @@ class Cohort:
 
     @property
     def table(self) -> Any:
-        """All rows, as a pyarrow Table; they have to fit into memory."""
+        """All rows as a pyarrow Table. They must fit into memory."""
         return self.query(f"SELECT * FROM {self.rows} ORDER BY row, variant")
 
     def __len__(self) -> int:
-        """How many rows there are, failed ones included."""
+        """The number of rows, including failed ones."""
         return int(self.value(f"SELECT count(*) FROM {self.rows}"))
 
     def query(self, query: str) -> Any:
-        """The result of a query as a pyarrow Table."""
+        """Returns the result of a query as a pyarrow Table."""
         return self.database.table(query)
 
     def value(self, query: str) -> Any:
-        """The one value that a query returns."""
+        """Returns the result of a query for one row and one column."""
         return self.query(query)[0][0].as_py()
 
     def values(self, query: str) -> list[Any]:
-        """The one column that a query returns."""
+        """Returns the first column of the result of a query."""
         values: list[Any] = self.query(query)[0].to_pylist()
         return values
 
     def where(self, condition: str) -> Self:
-        """The rows that meet a condition in DuckDB's SQL, such as `score > 0.5 AND length > 10`.
+        """Returns the rows that meet a condition in DuckDB's SQL, such as `score > 0.5 AND length > 10`.
 
         Raises:
             CallerError: the condition is not valid SQL, or names a column that cohorts do not have.
@@ -110,7 +110,7 @@ class Cohort:
         duckdb = require("duckdb", extra="cohort")
         chosen = replace(self, conditions=(*self.conditions, condition))
         try:
-            # As an argument it has to be one whole expression, so that it cannot end the brackets around it.
+            # An argument of coalesce is one complete expression, so a condition cannot close the brackets around it.
             chosen.query(f"SELECT coalesce({condition}\n, false) FROM {chosen.rows} LIMIT 0")
         except duckdb.Error as error:
             raise CallerError(
@@ -119,7 +119,7 @@ class Cohort:
         return chosen
 
     def labelled(self, key: str, value: object) -> Self:
-        """The rows whose label has this value. Labels are texts: 1 means "1".
+        """Returns the rows whose label has this value. Labels are texts, so 1 stands for "1".
 
         Raises:
             NotInCohort: no row has a label of this name.
@@ -128,7 +128,7 @@ class Cohort:
         return replace(self, conditions=(*self.conditions, f"{sql.label(key)} = {sql.text(str(value))}"))
 
     def variant(self, name: str) -> Self:
-        """The rows of a variant: "checkpoint=200,seed=3" or a part of it, such as "checkpoint=200".
+        """Returns the rows of a variant, named in full, as "checkpoint=200,seed=3", or in part, as "checkpoint=200".
 
         Raises:
             NotInCohort: there is no such variant.
@@ -139,11 +139,11 @@ class Cohort:
         return chosen
 
     def variants(self) -> list[str]:
-        """The names of all variants."""
+        """Returns the names of all variants."""
         return self.values(f"SELECT DISTINCT variant FROM {self.rows} ORDER BY variant")
 
     def label_names(self) -> list[str]:
-        """The names of all labels."""
+        """Returns the names of all labels."""
         return self.values(f"SELECT DISTINCT unnest(map_keys(labels)) AS name FROM {self.rows} ORDER BY name")
 
     def check_label(self, name: str) -> None:
@@ -158,14 +158,14 @@ class Cohort:
         found = self.variants()
         if len(found) > 1:
             raise CallerError(
-                f"the cohort has {len(found)} variants, and a report is about one: choose it with "
-                f"cohort.variant(name), or --variant; they are {_named(found)}",
+                f"the cohort has {len(found)} variants, and a report is about one of them; choose it with "
+                f"cohort.variant(name) or --variant: {_named(found)}",
                 reason="VARIANT_NOT_CHOSEN",
             )
 
     def check_one_model(self) -> None:
         """Raises CallerError if the rows of a variant are of several models or backgrounds."""
-        # Checkpoints are variants, and have models of their own.
+        # Each checkpoint is a variant and has its own model, so models are counted within a variant.
         found = self.query(
             "SELECT variant, count(DISTINCT model_digest) AS models, count(DISTINCT background_digest) AS backgrounds "
             f"FROM {self.explained} GROUP BY variant HAVING models > 1 OR backgrounds > 1 ORDER BY variant LIMIT 1"
@@ -173,12 +173,12 @@ class Cohort:
         if found:
             raise CallerError(
                 f"the rows are about {found[0]['models']} models and {found[0]['backgrounds']} backgrounds; choose one "
-                "with cohort.where(\"model_digest = '…'\"), and see cohort.provenance()",
+                "with cohort.where(\"model_digest = '…'\"); cohort.provenance() lists them",
                 reason="VARIANT_NOT_CHOSEN",
             )
 
     def _check_keys(self) -> None:
-        """Several runs must not have the same sequence: it would count twice."""
+        """Raises CallerError if two runs have the same sequence, which reports would count twice."""
         twice = self.query(
             f"SELECT id, variant FROM {self.rows} GROUP BY id, variant HAVING count(*) > 1 ORDER BY id LIMIT 1"
         ).to_pylist()
@@ -305,6 +305,6 @@ class Cohort:
 
 
 def _named(variants: list[str]) -> str:
-    """Names for an error, not too many of them."""
+    """Returns the names for an error message. If there are many, only the first are named."""
     more = len(variants) - _MOST_NAMED
     return ", ".join(map(repr, variants[:_MOST_NAMED])) + (f" and {more} more" if more > 0 else "")

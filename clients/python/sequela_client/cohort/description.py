@@ -1,4 +1,4 @@
-"""What has to be known of a model before its sequences can be read: inputs, features, and the target."""
+"""Describes the model of a bulk explanation: the inputs and features by which sequences are read, and the target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sequela_client.resources import Model, ModelFeature, Target
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A model as far as a bulk explanation needs it.
+    """What a bulk explanation needs to know about a model.
 
     Args:
         layout: its inputs and features.
@@ -29,7 +29,7 @@ class Description:
     digest: str
 
     def features(self) -> list[dict[str, Any]]:
-        """The features as the metadata of a cohort file has them."""
+        """Returns the features for the metadata of a cohort file."""
         return [_feature(feature) for feature in self.layout.features]
 
 

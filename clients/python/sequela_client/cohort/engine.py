@@ -1,4 +1,4 @@
-"""What Ray and Spark have in common: what their workers need to know, and the folder that they write to."""
+"""What Ray and Spark share: the explainer of their workers, and the folder that they write to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sequela_client.errors import CallerError
 PART_ROWS = 1_000
 
 _PART_NAME = "part-{:05d}-{:05d}-{:05d}.parquet"
-# The position of a sequence whose position nobody knows.
+# The position of a sequence if the engine does not keep the order of rows.
 _UNKNOWN_ROW = -1
 
 
@@ -38,10 +38,10 @@ class EngineExplainer:
     """Explains batches in a worker of an engine. It can be pickled.
 
     Args:
-        question: what is asked.
+        question: what is asked about each sequence.
         servers: addresses of running servers; empty: a local server for each process.
         credentials: how to reach them safely; files are read in the worker.
-        done: the rows that are there already; None: none are.
+        done: the rows that an earlier run has written; None: there was no earlier run.
     """
 
     question: BulkQuestion
@@ -50,7 +50,7 @@ class EngineExplainer:
     done: DoneRows | None = None
 
     def __call__(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """The rows of the batches that are not there yet, as RecordBatches of the schema."""
+        """Explains what is not done yet, and yields the rows as RecordBatches of the schema."""
         read: Iterable[Any] = (_with_rows(batch, self.question) for batch in batches if batch.num_rows)
         if self.done is not None:
             read = pending_batches(read, self.question, self.done)
@@ -58,7 +58,7 @@ class EngineExplainer:
 
 
 def _with_rows(batch: Any, question: BulkQuestion) -> Any:
-    """The batch with a column of positions. Where rows have no order, ids are needed to tell them apart."""
+    """Returns the batch with a column of positions. If rows have no order, their ids must tell them apart."""
     if ROW in batch.schema.names:
         return batch
     column = question.id_column
@@ -130,17 +130,17 @@ def engine_run(
     credentials: Credentials | None,
     first_checkpoint: Callable[[str], str | None],
 ) -> Iterator[tuple[EngineExplainer, EngineFolder]]:
-    """Prepares a folder, and holds it for this process alone.
+    """Prepares a folder, and locks it for this process.
 
     Args:
-        question: what is asked.
+        question: what is asked about each sequence.
         out: the folder.
         servers: addresses of running servers; empty: local ones.
         credentials: how to reach them safely.
         first_checkpoint: returns a value of the column of checkpoints, if there is one.
 
     Raises:
-        CallerError: the model or the question is wrong, or the folder has something else.
+        CallerError: the model or the question is wrong, or the folder holds something else.
     """
     folder = Path(out).absolute()
     with locked(folder):

@@ -6,4 +6,4 @@ from sequela_client.errors import CallerError
 
 
 class NotInCohort(CallerError):
-    """A report needs something that the cohort's rows do not have; the message says how to get it."""
+    """A report needs something that the rows do not have. The message says how to get it."""

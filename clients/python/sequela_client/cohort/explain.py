@@ -19,9 +19,9 @@ from sequela_client.cohort.streams import SequenceWork
 from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 
-# How many sequences one piece of work has: enough to outweigh the start of a stream, few enough to share them fairly.
+# The sequences of one piece of work: enough to outweigh the start of a stream, few enough to share work evenly.
 _SEQUENCES = 16
-# Pieces that wait for each runner, so that none has to wait for the next batch to be read.
+# Pieces that are prepared ahead for each runner, so that none waits for the next batch to be read.
 _AHEAD = 2
 
 
@@ -32,10 +32,10 @@ def explain_batches(
     servers: Sequence[str] | ServerPool | None = None,
     credentials: Credentials | None = None,
 ) -> Iterator[Any]:
-    """Explains the sequences of batches. What a row says does not depend on the batch that it is in.
+    """Explains the sequences of batches. The row of a sequence does not depend on the batch that it comes in.
 
     Args:
-        question: what is asked; it can be pickled.
+        question: what is asked about each sequence.
         batches: RecordBatches with one row for each sequence. Its values are lists: of a feature's values, oldest event
             first, in a column with the name of the feature, or of events in a column with the name of an input.
         servers: the addresses of running servers, or a pool of servers. None: local servers, one for each core, which
@@ -60,12 +60,14 @@ def explain_batches(
                     continue
                 for piece in _pieces(batch, question, describer, first_row):
                     pieces.append(pool.submit(piece))
+                    # Taking the oldest piece keeps the order of the input, and bounds how many pieces wait.
                     while len(pieces) > pool.runners * _AHEAD:
                         yield record_batch(pieces.popleft().result())
                 first_row += batch.num_rows
             while pieces:
                 yield record_batch(pieces.popleft().result())
         finally:
+            # The caller may stop early, and then nobody reads the other results.
             for future in pieces:
                 future.cancel()
 
@@ -79,17 +81,17 @@ def _pool(
 
 
 class Describer:
-    """Asks a server once what a model is like."""
+    """Describes the model of each checkpoint, and asks a server only once for each."""
 
     def __init__(self, pool: ServerPool, question: BulkQuestion) -> None:
         self._pool, self._question = pool, question
         self._known: dict[str | None, Description] = {}
 
     def of(self, checkpoint: str | None) -> Description:
-        """The description of the model of a checkpoint.
+        """Returns the description of the model of a checkpoint.
 
         Raises:
-            CallerError: CHECKPOINTS_DIFFER, it has other features than the checkpoints before.
+            CallerError: CHECKPOINTS_DIFFER, its features or target differ from those of the first checkpoint.
         """
         if checkpoint not in self._known:
             asked = self._pool.submit(lambda client: describe(client, self._question, checkpoint))
@@ -98,15 +100,15 @@ class Describer:
             if (first.layout, first.target) != (found.layout, found.target):
                 name = self._question.model_name(checkpoint)
                 raise CallerError(
-                    f"model {name} has other features or targets than the checkpoint before; explain it into a "
-                    "folder of its own",
+                    f"model {name} has other features or another target than the first checkpoint; explain it into "
+                    "another folder",
                     reason="CHECKPOINTS_DIFFER",
                 )
             self._known[checkpoint] = found
         return self._known[checkpoint]
 
     def common(self, checkpoints: Sequence[str | None]) -> Description:
-        """The description of all checkpoints of a batch; of earlier ones, if it has none."""
+        """Returns the description that all checkpoints of a batch share, or that of earlier ones if it has none."""
         for checkpoint in checkpoints:
             self.of(checkpoint)
         if not self._known:
@@ -123,6 +125,7 @@ def _pieces(
     description = describer.common(_checkpoints(batch, question))
     question = with_background_values(question, description.layout)
     rows: list[SequenceRow] = sequences(batch, question, description.layout, first_row)
+    # All variants of a sequence are in one piece of work, which should not grow with their number.
     size = max(1, _SEQUENCES // len(question.variants))
     for start in range(0, len(rows), size):
         yield SequenceWork(question, rows[start : start + size], description.target.name)

@@ -1,4 +1,4 @@
-"""The figures of a cohort's reports, each in one call."""
+"""Draws the reports of a cohort, each with one call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CohortPlots:
-    """Figures of a cohort, as matplotlib Figures; a notebook shows them. Each has a report of the same name."""
+    """Draws reports as matplotlib Figures, which a notebook shows. Each method has the name of its report."""
 
     cohort: Cohort
 
@@ -28,7 +28,7 @@ class CohortPlots:
         return distributions.event_distribution(self.cohort.events(limit), event_density(self.cohort, limit))
 
     def event_weights(self, limit: int = 50) -> Figure:
-        """The model's own weights by index of the event, and how they go with attributions, for each variant."""
+        """The model's own weights by index of the event, and their correlation with attributions, for each variant."""
         return weights.event_weights(self.cohort.event_weights(limit), self.cohort.event_weight_agreement())
 
     def features(self, threshold: float = 0.01) -> Figure:
@@ -68,5 +68,5 @@ class CohortPlots:
 
     @property
     def labels(self) -> dict[str, str]:
-        """What people call the features."""
+        """The labels of the features, by their names."""
         return {each.name: each.label for each in self.cohort.database.features}

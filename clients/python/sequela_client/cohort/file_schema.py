@@ -1,4 +1,4 @@
-"""What the files of a run say about it: the question, the features and the target."""
+"""The metadata of the files of a run: the question, the features and the target."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sequela_client.cohort.question import BulkQuestion
 
 
 def question_record(question: BulkQuestion, describer: Describer) -> dict[str, Any]:
-    """The question with the digests of its models, so that a model that was trained again is another question."""
+    """Returns the question with the digests of its models, so that a retrained model makes it another question."""
     checkpoints = question.checkpoints or ((None,) if question.checkpoint_column is None else ())
     digests = {str(each or ""): describer.of(each).digest for each in checkpoints}
     return {**question.record(), "model_digests": digests}
 
 
 def file_schema(question: BulkQuestion, describer: Describer, description: Description) -> Any:
-    """The schema of the files of a run, with its metadata."""
+    """Returns the schema of the files of a run, with its metadata."""
     return schema.with_metadata(
         {
             schema.QUESTION_KEY: question_record(question, describer),

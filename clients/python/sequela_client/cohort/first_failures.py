@@ -1,4 +1,4 @@
-"""Ends a run whose first rows all fail for the same reason: the data or the model are wrong then, not a sequence."""
+"""Ends a run if its first rows all fail for the same reason, since then the data or the model must be wrong."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ FIRST_FAILURES = 100
 
 
 def checked(batches: Iterable[Any], first_failures: int) -> Iterator[Any]:
-    """Rows as they come, once it is known that the first ones did not all fail for the same reason.
+    """Yields rows as they come, but holds the first ones back until one of them differs.
 
     Args:
         batches: RecordBatches of rows.
         first_failures: how many rows are the first ones; 0: nothing is checked.
 
     Raises:
-        CallerError: they all failed for the same reason. None of them was yielded, so none is written.
+        CallerError: the first rows all failed for the same reason. They were not yielded, so they are not written.
     """
     remaining = iter(batches)
     held: list[Any] = []
     for batch in remaining if first_failures else ():
         held.append(batch)
+        # One explained row, or another reason, shows that the fault is not in all of the data.
         if not _same_failure(held):
             break
         if sum(map(len, held)) >= first_failures:
@@ -46,7 +47,7 @@ def _error(batch: Any, first_failures: int) -> CallerError:
     first = batch.slice(0, 1).to_pylist()[0]
     return CallerError(
         f"the first {first_failures:,} rows all failed with {first['reason']}, so the run was stopped and none of them "
-        f"was written; of sequence {first['id']}: {first['message']}. If other sequences are fine, "
-        "stop_after_failures=0 (--stop-after-failures 0) writes failed rows and goes on",
+        f"was written. The first is sequence {first['id']}: {first['message']}. To write failed rows and continue, use "
+        "stop_after_failures=0 (--stop-after-failures 0)",
         reason=first["reason"],
     )

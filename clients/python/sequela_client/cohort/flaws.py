@@ -1,4 +1,4 @@
-"""Why a sequence cannot be explained, as the input shows it."""
+"""Reasons why a sequence cannot be explained that the input itself shows."""
 
 from __future__ import annotations
 

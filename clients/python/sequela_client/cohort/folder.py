@@ -1,4 +1,4 @@
-"""The folder that a bulk explanation writes to: one run at a time, and one question."""
+"""The folder that a bulk explanation writes to. It has one question, and one run writes to it at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCK_NAME = "_lock"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Holds a folder for this process alone. The lock ends with the process, even if it is killed.
+    """Locks a folder for this process. The lock ends with the process, even if that is killed.
 
     Raises:
         CallerError: FOLDER_IN_USE, FOLDER_NOT_OURS or FOLDER_NOT_WRITABLE.
@@ -33,9 +33,11 @@ def locked(folder: Path) -> Iterator[None]:
     with lock:
         if not _lock(lock.fileno()):
             raise CallerError(
-                f"{folder}: another process is writing to this folder; wait for its end, or name another with --out",
+                f"{folder}: another process is writing to this folder; wait until it ends, or name another folder "
+                "with --out",
                 reason="FOLDER_IN_USE",
             )
+        # Nobody else writes here now, so these are left from a run that was killed.
         for left in folder.glob(f"*{TEMPORARY}"):
             left.unlink()
         yield
@@ -57,7 +59,7 @@ def _lock(descriptor: int) -> bool:
 
 
 def _check_ours(folder: Path) -> None:
-    """Raises CallerError if there are files that no bulk explanation wrote."""
+    """Raises CallerError if the folder has files that are not those of a bulk explanation."""
     ours = (QUESTION_NAME, LOCK_NAME)
     foreign = sorted(
         path.name
@@ -76,12 +78,12 @@ def _check_ours(folder: Path) -> None:
 
 
 def keep_question(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes down the question of a folder, or compares it with the one that its parts answer.
+    """Stores the question of a folder, or compares it with the stored one if the folder has parts.
 
-    A run that was refused before its first part leaves a question that nothing was made with; it is replaced.
+    A run that ended before its first part leaves a question without any rows, which is replaced.
 
     Raises:
-        CallerError: QUESTION_DIFFERS, which says in what.
+        CallerError: QUESTION_DIFFERS. The message says in what.
     """
     path = folder / QUESTION_NAME
     text = json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True)
@@ -92,6 +94,7 @@ def keep_question(folder: Path, record: Mapping[str, Any]) -> None:
     with writing.open("w", encoding="utf-8") as file:
         file.write(text + "\n")
         file.flush()
+        # The question must be on disk before the first rows that answer it.
         os.fsync(file.fileno())
     replace_file(writing, path)
 
@@ -103,8 +106,8 @@ def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) ->
             f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}" for name in names
         )
         raise CallerError(
-            f"{folder}: was made with another question: {told}. Ask the same question to continue, or name "
-            "another folder with --out",
+            f"{folder}: its rows answer another question: {told}. Ask the same question to continue, or name another "
+            "folder with --out",
             reason="QUESTION_DIFFERS",
         )
 

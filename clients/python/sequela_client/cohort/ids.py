@@ -1,4 +1,4 @@
-"""The ids of sequences as texts, by which rows are known."""
+"""Reads the ids of sequences as texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sequela_client.errors import CallerError
 
 
 def id_texts(name: str, column: Any) -> list[str | None]:
-    """The ids in a column; None where one is missing. Equal values have the same text, and others another.
+    """Returns the ids in a column as texts; None where one is missing. Different values have different texts.
 
     Raises:
         CallerError: COLUMNS_DIFFER, the column does not hold ids.

@@ -1,4 +1,4 @@
-"""Reads the inputs of a model from a batch: all of its sequences at once."""
+"""Reads the inputs of a model from all sequences of a batch at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sequela_client.resources import ModelInput
 
 
 class InputReader:
-    """Reads the inputs of a batch, and notes the flaws of its rows by their places."""
+    """Reads the inputs of a batch, and adds to `flaws` why a row cannot be explained, by its place."""
 
     def __init__(
         self, batch: Any, layout: Layout, used: InputColumns, flaws: dict[int, Flaw], decimal: str = "."
@@ -31,14 +31,14 @@ class InputReader:
         of_events = {name for place, (name, _) in used.sources.items() if place[0] in events}
         of_events |= {used.matrices[name] for name in events if name in used.matrices}
         self._note_lengths(batch, sorted(of_events))
-        # Flaws so far: rows whose columns have no common length cannot be flattened.
+        # Rows whose columns differ in length are left out here, since the columns are flattened together below.
         self._places = np.array([at for at in range(len(batch)) if at not in flaws], np.int64)
         self._batch = batch.take(pa.array(self._places))
         self._offsets = self._offsets_of(sorted(of_events))
         self._read: dict[tuple[str, tuple[str, ...], bool], Numbers] = {}
 
     def arrays(self) -> dict[int, Mapping[str, NDArray[Any]]]:
-        """The arrays of each row by its place; those of rows with a flaw mean nothing."""
+        """Returns the arrays of each row by its place. Those of rows in `flaws` have no meaning."""
         whole = {item.name: self._input(item) for item in self._layout.inputs}
         static = {item.name for item in self._layout.inputs if item.role == "static"}
         starts = self._offsets.tolist()
@@ -74,7 +74,7 @@ class InputReader:
         return offsets
 
     def _input(self, item: ModelInput) -> NDArray[Any]:
-        """All rows of an input one below the other: (events, width), or (rows, width) of a static one."""
+        """Returns an input of all rows, one below the other: (events, width), or (rows, width) for a static input."""
         if item.name in self._used.matrices:
             return self._matrix(item)
         columns = [self._column(item, at) for at in range(item.width)]
@@ -118,9 +118,10 @@ class InputReader:
         return np.asarray(values) if item.role != "static" else self._constant(name, values)
 
     def _numbers(self, name: str, source: Source, item: ModelInput) -> Numbers:
-        """The numbers of a column, which several columns of the model may share."""
+        """Returns the numbers of a column. It is read once, even if several columns of the model come from it."""
         feature = source.feature
         key = (name, feature.categories, source.words)
+        # The columns of a one-hot feature that is given by names all come from one column of the input.
         if key in self._read:
             return self._read[key]
         column = self._batch.column(name)
@@ -140,7 +141,7 @@ class InputReader:
         return found
 
     def _constant(self, name: str, values: NDArray[Any]) -> NDArray[Any]:
-        """The one value of each sequence, which every event may repeat."""
+        """Returns the value of each sequence for a static input. The values of a list must all be the same."""
         column = self._batch.column(name)
         if not is_list(column.type):
             return values
@@ -159,7 +160,7 @@ class InputReader:
     def _note(
         self, found: Numbers, owners: NDArray[np.int64], name: str, item: ModelInput, width: int = 1
     ) -> None:
-        """Notes the first fault of each row; an event has `width` values."""
+        """Adds the first faulty or missing value of each row to the flaws. An event has `width` values."""
         absent = np.empty(0, np.int64) if item.allow_nan else found.missing
         for places, tell in ((found.faulty, found.text), (absent, _missing_text)):
             reason = found.reason if places is found.faulty else VALUE_MISSING
@@ -167,7 +168,7 @@ class InputReader:
                 continue
             for first in places[np.unique(owners[places], return_index=True)[1]].tolist():
                 owner = int(owners[first])
-                # An event has several values where a column holds all of an input.
+                # A column that holds a whole input has several values for each event.
                 event = (first - int(np.searchsorted(owners, owner))) // width + 1
                 self._flaw(owner, (reason, f"column {name!r}, event {event}: {tell(first)}"))
 

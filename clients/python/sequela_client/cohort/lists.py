@@ -1,4 +1,4 @@
-"""Columns of Arrow whose values are lists, of whichever kind."""
+"""Handles columns of Arrow whose values are lists. Arrow has five types of lists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sequela_client.errors import CallerError
 
 
 def is_list(kind: Any) -> bool:
-    """Whether a type is one of lists."""
+    """Returns whether a type of Arrow is one of its list types."""
     types = pa.types
     return bool(
         types.is_list(kind)
@@ -25,7 +25,7 @@ def is_list(kind: Any) -> bool:
 
 
 def flat_values(column: Any) -> Any:
-    """All values of a column of lists; a column of values as it is."""
+    """Returns all values of a column of lists, one after the other; a column of plain values as it is."""
     return column.flatten() if is_list(column.type) else column
 
 
@@ -41,14 +41,14 @@ def check_list(batch: Any, name: str) -> None:
 
 
 def lengths_of(column: Any) -> NDArray[np.int64]:
-    """The length of each list; -1 where it is null, 1 for plain values."""
+    """Returns the length of each list; -1 for null, and 1 for plain values."""
     if not is_list(column.type):
         return np.ones(len(column), np.int64)
     return np.asarray(pc.fill_null(pc.list_value_length(column).cast(pa.int64()), -1))
 
 
 def latest_texts(column: Any) -> list[str | None]:
-    """The value of each row as text; of a list, its last one."""
+    """Returns the value of each row as text; of a list, its last value."""
     if is_list(column.type):
         lengths = np.maximum(lengths_of(column), 0)
         ends = np.cumsum(lengths) - 1

@@ -1,4 +1,4 @@
-"""The files of a cohort: numbered parts, each written under another name first, and renamed when it is whole."""
+"""Writes the files of a cohort: numbered parts. Each has a temporary name until it is complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sequela_client.cohort import schema
 from sequela_client.errors import CallerError, OperatorError
 
 TEMPORARY = ".writing"
-"""What the names of files that are being written end in."""
+"""The ending of the names of files that are not complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Parts:
     Args:
         folder: the folder.
         schema: the schema with the metadata of the run.
-        rows: how many rows each part has, but for the last.
+        rows: how many rows each part has; the last one may have fewer.
     """
 
     folder: Path
@@ -37,11 +37,11 @@ class Parts:
     rows: int
 
     def path(self, number: int) -> Path:
-        """The path of a part."""
+        """Returns the path of a part."""
         return self.folder / schema.PART_NAME.format(number)
 
     def present(self) -> list[int]:
-        """The numbers of the parts that are whole."""
+        """Returns the numbers of the parts that are complete."""
         return part_numbers(self.folder)
 
     def write(self, number: int, batches: Iterable[Any]) -> None:
@@ -50,7 +50,7 @@ class Parts:
         write_part(self.path(number), table, self.schema, self.rows)
 
     def write_all(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """Writes batches into the parts that are missing, in order, and yields them once they are held."""
+        """Fills the missing parts with batches, in order, and yields each batch before it is written."""
         numbers = _missing(self.present())
         held: list[Any] = []
         count = 0
@@ -67,17 +67,17 @@ class Parts:
 
 
 def write_part(path: Path, table: Any, described: Any, rows: int) -> None:
-    """Writes a file of a cohort under another name, and renames it when it is whole.
+    """Writes a file of a cohort under a temporary name, and renames it when it is complete.
 
     Args:
-        path: where it will be.
+        path: its final path.
         table: its rows.
         described: the schema with the metadata of the run.
-        rows: how many rows are held together in the file.
+        rows: the largest number of rows in a row group.
 
     Raises OperatorError if it cannot be written.
     """
-    # Another attempt at the same file, on another machine, has a name of its own until it is whole.
+    # The name is unique, since two machines may write the same file at the same time if an engine repeats a task.
     writing = path.with_name(f"{path.name}.{uuid4().hex}{TEMPORARY}")
     try:
         with writing.open("wb") as file:
@@ -85,22 +85,23 @@ def write_part(path: Path, table: Any, described: Any, rows: int) -> None:
                 table.combine_chunks().cast(described), file, compression="zstd", row_group_size=max(1, rows)
             )
             file.flush()
+            # Otherwise the new name could reach the disk before the content.
             os.fsync(file.fileno())
         replace_file(writing, path)
     except OSError as error:
         raise OperatorError(
-            f"{path}: cannot be written: {error.strerror or error}; what is done is kept, and the same command goes on "
-            "there"
+            f"{path}: cannot be written: {error.strerror or error}; complete files are kept, and the same command "
+            "continues with the others"
         ) from error
 
 
 def part_numbers(folder: Path) -> list[int]:
-    """The numbers of the parts in a folder."""
+    """Returns the numbers of the parts in a folder."""
     return sorted(int(path.stem.removeprefix("part-")) for path in folder.glob(schema.PART_PATTERN))
 
 
 def _missing(present: Iterable[int]) -> Iterator[int]:
-    """The numbers without a part, without end."""
+    """Yields the numbers that no part has. There is no last one."""
     held, number = set(present), 0
     while True:
         if number not in held:
@@ -109,7 +110,7 @@ def _missing(present: Iterable[int]) -> Iterator[int]:
 
 
 def _split(batches: list[Any], rows: int) -> tuple[list[Any], list[Any]]:
-    """The first rows, and the rest."""
+    """Splits batches after this many rows."""
     first: list[Any] = []
     for at, batch in enumerate(batches):
         if len(batch) > rows:
@@ -122,7 +123,7 @@ def _split(batches: list[Any], rows: int) -> tuple[list[Any], list[Any]]:
 
 
 def replace_file(writing: Path, path: Path) -> None:
-    """Gives a file that is whole its name. It is then there even if the machine stops."""
+    """Renames a complete file, and makes sure that the new name survives a crash of the machine."""
     writing.replace(path)
     if hasattr(os, "O_DIRECTORY"):
         folder = os.open(path.parent, os.O_DIRECTORY)
@@ -133,10 +134,9 @@ def replace_file(writing: Path, path: Path) -> None:
 
 
 class DoneRows:
-    """The keys of the rows that are there, by which those that are left are found.
+    """The keys (id and variant) of the rows that have been written.
 
-    Only the columns of the key are read. Ids are held as Arrow holds them, about as many bytes as in the file, and
-    eight more bytes for each.
+    Only the columns of the key are read. An id takes as much memory as its text, and eight bytes more.
 
     Args:
         folder: the folder with the parts.
@@ -149,7 +149,7 @@ class DoneRows:
         self._hold(pa.concat_tables([pa.Table.from_batches([], _KEYS), *tables]))
 
     def _hold(self, table: Any) -> None:
-        # Sorted hashes find the rows of an id without a pass over all of them; the ids themselves are compared, too.
+        # The rows of an id are found by bisection among sorted hashes. Ids with equal hashes are compared afterwards.
         hashes = [_hashes(chunk.to_pylist()) for chunk in table["id"].chunks]
         unsorted = np.concatenate([np.empty(0, np.int64), *hashes])
         self._order = np.argsort(unsorted, kind="stable")
@@ -160,14 +160,14 @@ class DoneRows:
         return self._table
 
     def __setstate__(self, table: Any) -> None:
-        # Hashes of texts differ from process to process.
+        # Python salts the hashes of texts anew in each process.
         self._hold(table)
 
     def __len__(self) -> int:
         return len(self._table)
 
     def pending(self, ids: list[str], variants: tuple[str, ...]) -> list[list[str]] | None:
-        """The variants of each sequence that are not there yet; None if all are left.
+        """Returns the variants of each sequence that are not written yet; None if nothing is written.
 
         Args:
             ids: the ids of the sequences.
@@ -198,7 +198,7 @@ def _keys(path: Path, count_failed: bool) -> Any:
         table = pq.read_table(path, columns=[*schema.KEY, "status"])
     except (pa.ArrowException, OSError) as error:
         raise CallerError(
-            f"{path}: not a part of a cohort: {error}; delete it, and its rows are explained again",
+            f"{path}: is not a part of a cohort: {error}; if you delete it, its rows are explained again",
             reason="FILE_NOT_READABLE",
         ) from error
     if not count_failed:
@@ -207,7 +207,7 @@ def _keys(path: Path, count_failed: bool) -> Any:
 
 
 def retried(parts: Parts, batches: Iterable[Any]) -> Iterator[Any]:
-    """Replaces failed rows by new ones, part by part, and yields the new ones.
+    """Replaces failed rows by new rows, part by part, and yields the new ones.
 
     Args:
         parts: the parts.
@@ -241,7 +241,7 @@ def _replace_failed(parts: Parts, number: int, new: Any) -> None:
 
 
 def summary_counts(folder: Path) -> Mapping[tuple[str, str], int]:
-    """How many rows the parts have by status and reason; the reason is empty for rows that did not fail."""
+    """Counts the rows by status and reason. The reason is empty for rows that did not fail."""
     counts: dict[tuple[str, str], int] = {}
     for path in sorted(folder.glob(schema.PART_PATTERN)):
         table = pq.read_table(path, columns=["status", "reason"])

@@ -1,4 +1,4 @@
-"""Shows how far a bulk explanation is: a bar in a terminal, a line that changes in a notebook, or lines in a log."""
+"""Shows the progress of a bulk explanation: as a bar in a terminal, a line in a notebook, or lines in a log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTEBOOK_SECONDS = 0.5
 
 @contextmanager
 def shown_in_command(line_seconds: float = _LINE_SECONDS) -> Iterator[Callable[[Progress], None]]:
-    """A function that takes how far a run is, and shows it on standard error.
+    """Yields a function that shows the progress on standard error.
 
     Args:
         line_seconds: seconds between two lines, if standard error is not a terminal.
@@ -36,7 +36,7 @@ def shown_in_command(line_seconds: float = _LINE_SECONDS) -> Iterator[Callable[[
 
 @contextmanager
 def shown_in_session() -> Iterator[Callable[[Progress], None]]:
-    """A function that takes how far a run is, and shows it in a notebook or a terminal; elsewhere it shows nothing."""
+    """Yields a function that shows the progress in a notebook or a terminal, and nothing elsewhere."""
     console = Console(stderr=True)
     if _in_notebook():
         lines = Lines(_NOTEBOOK_SECONDS, _notebook_line())
@@ -50,13 +50,13 @@ def shown_in_session() -> Iterator[Callable[[Progress], None]]:
 
 
 def _in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook. A terminal with IPython has no kernel."""
+    """Returns whether this process is the kernel of a notebook. IPython in a terminal has no kernel."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and getattr(ipython.get_ipython(), "kernel", None) is not None
 
 
 def _notebook_line() -> Callable[[str], None]:
-    """A function that writes a text in place of the one before. It needs no widgets, which are an extra of Jupyter."""
+    """Returns a function that replaces the line in a notebook. It needs no widgets, which Jupyter may not have."""
     display = sys.modules["IPython"].display
     place = display.display(display.Pretty("explaining"), display_id=True)
 
@@ -101,12 +101,12 @@ def _in_bar(bar: Bar) -> Callable[[Progress], None]:
 
 
 class Lines:
-    """Writes a line every few seconds.
+    """Writes a line of text every few seconds.
 
     Args:
         seconds: the time between two lines.
         write: takes a line.
-        clock: tells the time in seconds.
+        clock: returns the time in seconds.
     """
 
     def __init__(
@@ -117,14 +117,14 @@ class Lines:
         self._left_out: Progress | None = None
 
     def show(self, progress: Progress) -> None:
-        """Writes a line, unless the last one is too new."""
+        """Writes a line, unless it is too soon after the last one."""
         now = self._clock()
         self._left_out = progress
         if progress.done and now - self._written >= self._seconds:
             self._write_line(progress, now)
 
     def end(self) -> None:
-        """Writes how far it came, unless the last line says so."""
+        """Writes the final progress, unless the last line shows it."""
         if self._left_out is not None:
             self._write_line(self._left_out, self._clock())
 
@@ -140,7 +140,7 @@ class Lines:
 
 
 def duration(seconds: float) -> str:
-    """A time for people: 45 s, 3 min 20 s, 2 h 5 min."""
+    """Returns a duration as text: 45 s, 3 min 20 s, 2 h 5 min."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

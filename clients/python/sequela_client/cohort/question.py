@@ -1,4 +1,4 @@
-"""What is asked about every sequence. It can be pickled, so that other processes and machines can work on it."""
+"""The question of a bulk explanation. It can be pickled, so that other processes and machines can work on it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from sequela_client.option_messages import options_message
 from sequela_client.requests import background_reference
 
 PLACEHOLDER = "{checkpoint}"
-"""What stands for the checkpoint in the name of a model."""
+"""The part of a model's name that is replaced by the name of a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One of several explanations of the same sequence. None: not varied, so the option or the default counts."""
+    """One of several explanations of the same sequence. None stands for what is not varied."""
 
     checkpoint: str | None = None
     tolerance: float | None = None
@@ -31,7 +31,7 @@ class Variant:
 
     @property
     def name(self) -> str:
-        """What is varied, such as "checkpoint=200,seed=3"; empty if nothing is."""
+        """The name, such as "checkpoint=200,seed=3"; empty if nothing is varied."""
         parts = {"checkpoint": self.checkpoint, "pruning_tolerance": self.tolerance, "seed": self.seed}
         return ",".join(f"{key}={_text(value)}" for key, value in parts.items() if value is not None)
 
@@ -45,27 +45,27 @@ def _text(value: str | float) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BulkQuestion:
-    """Everything about a bulk explanation but the data and the servers.
+    """Everything that a bulk explanation depends on, except the data and the servers.
 
     Args:
         model: a model as in `Sequela.explain`; "{checkpoint}" in it is replaced by each checkpoint.
         background: the background as in `Sequela.explain`, or the Path of a file with its values.
         target: the output to explain, by name or column number; needed if the model has several.
-        options: options of `Sequela.explain`, but for targets; `pruning_tolerance` and `seed` are those of all
-            variants, unless `tolerances` or `seeds` vary them.
+        options: options of `Sequela.explain` except `targets`. `pruning_tolerance` and `seed` hold for all variants,
+            unless `tolerances` or `seeds` are given.
         entity: the column whose value is the same for all events of a sequence: the input has one row for each event.
             None: the input has one row for each sequence.
         time: the column with the times of the events.
-        id: the column with the ids, where there is one row for each sequence; None: rows are numbered from 0.
-        labels: columns that become labels; of a column of the events, the latest event's value.
-        columns: the columns that the model takes, in its order; empty: by the names of its features.
+        id: the column with the ids, if there is one row for each sequence; None: rows are numbered from 0.
+        labels: columns that become labels. If a column has a value for each event, the latest one is taken.
+        columns: the columns that the model takes, in its order; empty: they are found by the names of its features.
         checkpoints: checkpoints of the model; every sequence is explained with each of them.
         checkpoint_column: the column with each sequence's own checkpoint.
         seeds: seeds of the sampling; every sequence is explained with each of them.
         tolerances: pruning tolerances; every sequence is explained with each of them.
         first_positive: explain each sequence at its first prediction above this raw score, and leave out those that
             have none.
-        timeout: seconds for each sequence. When they are up, the best answer so far is taken.
+        timeout: how long each sequence may take, in seconds. After that, its best answer so far is taken.
         schema: the path of the schema.json of a model behind an endpoint.
         decimal: the decimal mark of numbers that are texts, "." or ","; None: ".".
         encoding: the encoding of CSV files, such as "cp1252"; None: UTF-8.
@@ -91,7 +91,7 @@ class BulkQuestion:
     encoding: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises CallerError if arguments do not go together."""
+        """Raises CallerError if the arguments contradict each other."""
         if problem := next(filter(None, self._problems()), None):
             raise CallerError(problem, reason="ARGUMENT_INVALID")
         options_message(self.options)
@@ -99,18 +99,19 @@ class BulkQuestion:
     def _problems(self) -> tuple[str, ...]:
         varied = bool(self.checkpoints or self.checkpoint_column)
         return (
-            "options: targets has an argument of its own, target" if "targets" in self.options else "",
-            "checkpoints and checkpoint_column: only one of them can say what the checkpoints are"
+            "options: must not contain targets; use the argument target" if "targets" in self.options else "",
+            "checkpoints and checkpoint_column: only one of them can be given"
             if self.checkpoints and self.checkpoint_column
             else "",
-            f"model: {self.model} has no {PLACEHOLDER}, which stands for the checkpoint"
+            f"model: {self.model} must contain {PLACEHOLDER}, which is replaced by each checkpoint"
             if varied and PLACEHOLDER not in str(self.model)
             else "",
-            f"model: {self.model} has {PLACEHOLDER}; checkpoints (--checkpoint) or a column of them is needed"
+            f"model: {self.model} contains {PLACEHOLDER}; name checkpoints (--checkpoint) or their column "
+            "(--checkpoint-column)"
             if not varied and PLACEHOLDER in str(self.model)
             else "",
             "seed and seeds: only one of them can be given" if self.seeds and "seed" in self.options else "",
-            "entity and id: the entity is the id where each event has a row"
+            "entity and id: only one of them can be given; the entity is the id of a sequence"
             if self.entity and self.id
             else "",
             self._repeated(),
@@ -129,7 +130,7 @@ class BulkQuestion:
 
     @property
     def variants(self) -> tuple[Variant, ...]:
-        """What every sequence is explained with, in the order of the rows."""
+        """All variants of a sequence, in the order of their rows."""
         grid = product(self.checkpoints or (None,), self.tolerances or (None,), self.seeds or (None,))
         return tuple(Variant(*each) for each in grid)
 
@@ -139,22 +140,22 @@ class BulkQuestion:
         return self.entity or self.id
 
     def model_name(self, checkpoint: str | None) -> str:
-        """The path, name or URI of the model of a checkpoint."""
+        """Returns the path, name or URI of the model of a checkpoint."""
         return self.model if checkpoint is None else self.model.replace(PLACEHOLDER, checkpoint)
 
     def model_of(self, checkpoint: str | None) -> ModelLike:
-        """The model of a checkpoint, as the client takes it."""
+        """Returns the model of a checkpoint as an argument of the client."""
         name = self.model_name(checkpoint)
         return Endpoint(name, schema=self.schema) if self.schema else name
 
     def options_of(self, variant: Variant) -> dict[str, Any]:
-        """The options of `Sequela.explain` for a variant."""
+        """Returns the options of `Sequela.explain` for a variant."""
         varied = {"pruning_tolerance": variant.tolerance, "seed": variant.seed}
         given = {**self.options, **{name: value for name, value in varied.items() if value is not None}}
         return given if self.target is None else {**given, "targets": (self.target,)}
 
     def record(self) -> dict[str, Any]:
-        """The question as values that JSON has. Two questions with the same record have the same answers."""
+        """Returns the question as JSON values. Questions with the same record have the same answers."""
         fields = {**asdict(self.without_background), "options": dict(sorted(self.options.items()))}
         return {**_plain(fields), "background": _background(self.background)}
 
@@ -165,7 +166,7 @@ class BulkQuestion:
 
 
 def _background(given: BackgroundLike | Path) -> str | None:
-    """The name of a background, or the digest of its values."""
+    """Returns the name of a background, or the digest of its values."""
     if isinstance(given, Path):
         return str(given)
     reference = background_reference(given)

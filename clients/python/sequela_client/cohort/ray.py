@@ -1,6 +1,6 @@
 """Explains sequences on Ray Data. It needs the extra `ray`.
 
-Importing this module switches Ray's statistics of its use off, unless RAY_USAGE_STATS_ENABLED says otherwise.
+Importing this module switches off Ray's usage statistics, unless RAY_USAGE_STATS_ENABLED says otherwise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
 
-# It counts when Ray starts, and nobody is asked.
+# Ray reads the variable when it starts, and sends statistics by default.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 ray = require("ray", extra="ray")
 require("ray.data", extra="ray")
@@ -39,11 +39,11 @@ from sequela_client.cohort.ray_checkpoints import (  # noqa: E402 only after the
     require_checkpoints,
 )
 
-# Ids that are looked at together while repeated ones are searched.
+# How many ids are read at a time when repeated ones are searched.
 _IDS = 1 << 16
-# Reading and writing take little time beside explaining, and must not wait for actors that hold all CPUs.
+# Reading and writing must not wait for a CPU: the actors may hold all of them until the end.
 _LITTLE = {"num_cpus": 0}
-# Tasks that take no CPU would otherwise start a process each.
+# Otherwise Ray would start a process for each of the tasks, since they need no CPU.
 _MOST_READERS = 4
 
 
@@ -56,7 +56,7 @@ def explain_dataset(
     concurrency: int | tuple[int, int] | None = None,
     num_cpus: float = 1.0,
 ) -> Any:
-    """Explains the rows of a dataset. Nothing is computed before the result is read or written.
+    """Explains the rows of a dataset. The work is done when the result is read or written.
 
     Args:
         question: what is asked, with the column of the ids. Each row of the dataset is a sequence.
@@ -89,7 +89,7 @@ def explain_files(
     num_cpus: float = 1.0,
     part_rows: int = PART_ROWS,
 ) -> RunSummary:
-    """Explains Parquet files into the folder of a cohort. If an earlier run was ended, this one goes on.
+    """Explains Parquet files into the folder of a cohort, and continues an earlier run that ended too soon.
 
     Args:
         data: Parquet files with one row for each sequence: a path, several, or a pattern with *.
@@ -139,7 +139,7 @@ def _explained(
 
 
 class _Explainer:
-    """What an actor holds: the question, and the server that its process starts."""
+    """An actor, which holds the question and the server of its process."""
 
     def __init__(self, explainer: EngineExplainer) -> None:
         self._explainer = explainer
@@ -149,13 +149,13 @@ class _Explainer:
         for batch in self._explainer(_without_tensors(table).to_batches()):
             empty = False
             yield pa.Table.from_batches([batch])
-        # A block without rows has the schema, too.
+        # Even an empty block must have the columns of the result.
         if empty:
             yield schema.SCHEMA.empty_table()
 
 
 def _without_tensors(table: Any) -> Any:
-    """The table with lists in place of Ray's type for arrays of numpy."""
+    """Returns the table with lists in place of Ray's own type for numpy arrays."""
     for at, field in enumerate(table.schema):
         if isinstance(field.type, pa.BaseExtensionType):
             values = [np.asarray(each).tolist() for each in table.column(at).to_pylist()]
@@ -170,7 +170,7 @@ def _sequence_table(
     scan = open_scan([os.path.abspath(path) for path in paths], Memory())
     if question.entity or scan.kind != "parquet":
         raise CallerError(
-            "data: on Ray, files are Parquet with one row for each sequence; for events use Spark or "
+            "data: on Ray, files must be Parquet with one row for each sequence; for rows of events use Spark or "
             "`explain_all`, or group them and use `explain_dataset`",
             reason="ARGUMENT_INVALID",
         )
@@ -185,13 +185,13 @@ def _check_alike(scan: Scan) -> None:
     for path in scan.paths[1:]:
         if not pq.read_schema(path).equals(first):
             raise CallerError(
-                f"{path}: has other columns or types than {scan.paths[0]}; explain it into a folder of its own",
+                f"{path}: has other columns or types than {scan.paths[0]}; explain it into another folder",
                 reason="COLUMNS_DIFFER",
             )
 
 
 def _read(table: SequenceTable) -> Any:
-    """The sequences with their positions, read by Ray: a task for each row group of the files."""
+    """Returns a dataset of the sequences with their positions. Ray reads each row group in a task."""
     groups = list(_row_groups(table.scan))
     return ray.data.from_items(groups, override_num_blocks=max(1, len(groups))).map_batches(
         _read_groups,
@@ -213,7 +213,7 @@ def _row_groups(scan: Scan) -> Iterator[dict[str, Any]]:
 
 
 def _repeated(table: SequenceTable) -> Any:
-    """The positions of the rows whose id was there before."""
+    """Returns the positions of the rows whose id an earlier row has."""
     found = [np.empty(0, np.int64)]
     if table.id is not None:
         batches = table.batches((), _IDS)
@@ -236,7 +236,7 @@ def _read_groups(groups: Any, repeated: Any) -> Iterator[Any]:
 
 
 class CohortSink(Datasink):  # type: ignore[misc]  # Ray has no types for mypy
-    """Writes blocks into the folder of a cohort, a file for each."""
+    """Writes the blocks of each task into a file in the folder of a cohort."""
 
     def __init__(self, folder: EngineFolder) -> None:
         self._folder = folder

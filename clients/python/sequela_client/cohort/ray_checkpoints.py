@@ -1,4 +1,4 @@
-"""Ray's own checkpoints: where they would lose or repeat rows there is an error, before anything is computed."""
+"""Refuses Ray's own checkpoints if they would lose or repeat rows, before anything is computed."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _REASON = "CHECKPOINTING_NOT_SUPPORTED"
 
 
 class CheckpointGuard(ExecutionCallback):  # type: ignore[misc]  # Ray has no types for mypy
-    """Ends a plan before it starts if Ray has switched its checkpoints off, of which Ray only warns."""
+    """Ends a plan before it starts if Ray has switched off its checkpoints. Ray itself would only log a warning."""
 
     def before_execution_starts(self, executor: Any) -> None:
         """Raises CallerError if checkpoints are asked for, and the plan does not write any."""
         wanted = executor._data_context.checkpoint_config is not None
         if wanted and not any(isinstance(each, LoadCheckpointCallback) for each in executor._callbacks):
             raise CallerError(
-                "checkpoint_config: Ray does not support checkpoints for this plan, and would go on without them; "
+                "checkpoint_config: Ray does not support checkpoints for this plan, and would run it without them; "
                 "read files and write the result with a sink, or set checkpoint_config to None",
                 reason=_REASON,
             )
 
 
 def require_checkpoints(question: BulkQuestion, dataset: Any) -> None:
-    """Makes it an error if the dataset has checkpoints that Ray would not keep, or not rightly."""
+    """Raises CallerError if the dataset has checkpoints that Ray would ignore or apply wrongly."""
     config = dataset.context.checkpoint_config
     if config is None:
         return
@@ -46,7 +46,7 @@ def require_checkpoints(question: BulkQuestion, dataset: Any) -> None:
             reason=_REASON,
         )
     if not _reads_files(dataset._logical_plan.dag):
-        # Ray takes such a plan for one that supports checkpoints, and explains all of its rows again.
+        # Ray believes that such a plan supports checkpoints, but explains all of its rows again.
         raise CallerError(
             "checkpoint_config: the rows of this dataset do not come from files, so Ray cannot leave out those that "
             "are done; read them from files, or set checkpoint_config to None",
@@ -58,7 +58,7 @@ def require_checkpoints(question: BulkQuestion, dataset: Any) -> None:
 
 
 def _reads_files(operator: Any) -> bool:
-    """Whether every source of a plan is a reader of files, where Ray leaves out the rows that are done."""
+    """Returns whether all rows of a plan are read from files. Only then Ray leaves out rows that are done."""
     if type(operator).__name__ in ("Read", "ReadFiles"):
         return True
     below = operator.input_dependencies
@@ -69,7 +69,7 @@ def check_no_checkpoints() -> None:
     """Raises CallerError if Ray's checkpoints are on."""
     if DataContext.get_current().checkpoint_config is not None:
         raise CallerError(
-            "checkpoint_config: `explain_files` goes on by the rows that are in the folder, and checkpoints of Ray "
-            "could leave out rows that are not; set DataContext.get_current().checkpoint_config to None",
+            "checkpoint_config: `explain_files` finds out from the folder which rows are done, and checkpoints of Ray "
+            "could leave out others; set DataContext.get_current().checkpoint_config to None",
             reason=_REASON,
         )

@@ -1,4 +1,4 @@
-"""The report on a cohort as one HTML file: no scripts, no outside requests, everything escaped."""
+"""Writes the report on a cohort as one HTML file, without scripts and network requests; all text is escaped."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ __all__ = ["ReportChoices", "report_html"]
 
 
 def report_html(cohort: Cohort, choices: ReportChoices, note: Callable[[str], None] = lambda _: None) -> str:
-    """The page.
+    """Returns the page.
 
     Args:
-        cohort: the rows, of one variant.
-        choices: what it shows.
-        note: is called with a sentence about each section that was asked for and cannot be shown.
+        cohort: the rows of one variant.
+        choices: what the report shows.
+        note: called with a sentence about each section that was asked for but cannot be shown.
 
     Raises:
         CallerError: the cohort has several variants and none was chosen, or the choices do not fit it.
         OperatorError: jinja2 or matplotlib is not installed.
     """
     check(choices)
+    # All sections are made before the page, so that an error leaves no half-written file.
     found = list(sections(cohort, choices))
     for each in found:
         if each.missing and each.name in ASKED:
@@ -56,7 +57,7 @@ def _facts(cohort: Cohort) -> list[tuple[str, str]]:
         ("written by Sequela", database.version),
         ("files", ", ".join(sorted({str(file.parent) for file in database.files}))),
         ("rows chosen by", "; ".join((*cohort.variant_parts, *cohort.conditions)) or "nothing: all rows"),
-        # What was not asked for is left out.
+        # Options that were not given would only take up room.
         *((name, value) for name, value in database.question.items() if value not in (None, [], {}, "")),
     ]
     return [

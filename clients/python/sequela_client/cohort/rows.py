@@ -1,4 +1,4 @@
-"""Turns an explanation, or the error in its place, into a row of a cohort file."""
+"""Turns an explanation, or the error of a sequence, into a row of a cohort file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class RowHead:
         seed: the seed of the sampling; None: the server's default.
         time: when the latest explained event happened.
         full_length: how many events the sequence has, before it is cut.
-        first_positive: the t of the first positive prediction, if it was looked for.
+        first_positive: the t of the first positive prediction, if the run searched for it.
         labels: the labels of the sequence.
     """
 
@@ -48,7 +48,7 @@ class RowHead:
     labels: Mapping[str, str] = field(default_factory=dict)
 
     def as_row(self, status: str) -> Row:
-        """The columns that every row has."""
+        """Returns the columns that rows of every status have."""
         return {
             "id": self.id,
             "variant": self.variant,
@@ -64,22 +64,22 @@ class RowHead:
 
 
 def failed_row(head: RowHead, reason: str, message: str) -> Row:
-    """The row of a sequence that cannot be explained."""
+    """Returns the row of a sequence that cannot be explained."""
     return {**head.as_row(schema.FAILED), "reason": reason, "message": message}
 
 
 def error_row(head: RowHead, error: SequelaError) -> Row:
-    """The row of a sequence whose explanation failed for good."""
+    """Returns the row of a sequence whose explanation failed."""
     return failed_row(head, error.reason or type(error).__name__, str(error))
 
 
 def below_minimum_row(head: RowHead, target: str | None) -> Row:
-    """The row of a sequence that is left out because none of its predictions is high enough."""
+    """Returns the row of a sequence that is not explained because its predictions are too low."""
     return {**head.as_row(schema.BELOW_MINIMUM), "target": target}
 
 
 def explained_row(head: RowHead, answer: Explanation) -> Row:
-    """The row of an explanation. Its first target counts."""
+    """Returns the row of an explanation of its first target."""
     target = answer.targets[0]
     level = answer.event_level
     return {
@@ -115,12 +115,12 @@ def explained_row(head: RowHead, answer: Explanation) -> Row:
 
 
 def record_batch(rows: Iterable[Row]) -> Any:
-    """Rows as a RecordBatch of the schema."""
+    """Converts rows to a RecordBatch of the schema."""
     return pa.RecordBatch.from_pylist(list(rows), schema.SCHEMA)
 
 
 def _known(value: float) -> float | None:
-    """Scores that were not computed are NaN in an explanation, and null in a file."""
+    """Returns a score; None for NaN, which stands for a score that was not computed."""
     return None if isnan(value) else value
 
 
@@ -184,7 +184,7 @@ def _reason(item: Any) -> Row:
 
 
 def _event_values(answer: Explanation) -> Iterable[Row]:
-    """The displayed values of the unpruned events, one for each feature."""
+    """Yields the displayed values of each unpruned event, one for each feature."""
     names = [feature.name for feature in answer.feature_info]
     oldest = 1 - answer.length + answer.pruning.pruned_events
     for event in answer.event_values:

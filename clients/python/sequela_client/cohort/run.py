@@ -1,4 +1,4 @@
-"""Explains all sequences of files into a folder of Parquet files, and goes on where an earlier run was ended."""
+"""Explains all sequences of files into a folder of Parquet files, and continues earlier runs."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 
 PART_ROWS = 1_000
-# Sequences that are read at a time. It changes no row.
+# How many sequences are read at a time. The rows do not depend on it.
 _BATCH_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """How a bulk explanation is carried out. None of it changes a row.
+    """How a bulk explanation is carried out. The rows do not depend on it.
 
     Args:
         servers: addresses of running servers; empty: local servers.
@@ -47,11 +47,11 @@ class RunOptions:
         workers: how many local servers; None: one for each core.
         settings: further arguments of the local servers.
         part_rows: how many rows each file has.
-        memory: limits of sorting.
+        memory: the limits of memory for sorting.
         retry_failed: explain failed rows again.
-        stop_after_failures: end the run with an error if its first rows, this many, all fail for the same reason; 0:
-            never.
-        patience_seconds: how long, in seconds, work is tried again while servers are busy or gone.
+        stop_after_failures: how many rows have to fail for the same reason at the beginning to end the run with an
+            error; 0: it never ends for that.
+        patience_seconds: how long a piece of work is retried while servers are busy or gone, in seconds.
     """
 
     servers: tuple[str, ...] = ()
@@ -67,13 +67,13 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """The progress of a run.
 
     Args:
-        total: rows of the whole cohort.
-        there: rows that were there at the start.
-        done: rows that were added since.
-        failed: how many of these failed.
+        total: the rows of the whole cohort.
+        there: the rows that the folder had at the start.
+        done: the rows that were added since.
+        failed: how many of the added rows failed.
     """
 
     total: int
@@ -82,7 +82,7 @@ class Progress:
     failed: int = 0
 
     def after(self, batch: Any) -> Progress:
-        """The progress after a batch of rows."""
+        """Returns the progress after another batch of rows."""
         failed = int(pc.sum(pc.equal(batch.column("status"), schema.FAILED)).as_py() or 0)
         return replace(self, done=self.done + len(batch), failed=self.failed + failed)
 
@@ -95,8 +95,8 @@ class RunSummary:
     """What a run did.
 
     Args:
-        added: rows that this run wrote.
-        seconds: how long it took, with reading and the start of servers.
+        added: the rows that this run wrote.
+        seconds: how long it took, including reading and starting servers.
         explained: explained rows of the cohort.
         below_minimum: rows of the cohort whose score was too low to be explained.
         failed: failed rows of the cohort by reason.
@@ -120,17 +120,17 @@ def explain_all(
 
     Args:
         data: a path, several, or a pattern with *: Parquet, CSV, .npy or .npz.
-        out: the folder for the results. If an earlier run with the same question was ended, this one goes on.
+        out: the folder for the results. An earlier run with the same question is continued.
         question: what is asked.
         options: how it is carried out.
-        report: called after every few rows. None shows the progress in a notebook or a terminal, and nothing elsewhere.
+        report: called with the progress after every few rows. None shows it in a notebook or a terminal.
 
     Returns:
         The cohort: `Cohort.open(out)`.
 
     Raises:
         CallerError: the files, the model or the options are wrong, or the first rows all failed for the same reason.
-        TryAgain: the servers were busy or gone for longer than a minute. What is done is kept.
+        TryAgain: the servers were busy or gone for longer than a minute. Rows that are done are kept.
     """
     with nullcontext(report) if report is not None else shown_in_session() as show:
         run(data, out, question, options or RunOptions(), show)
@@ -171,7 +171,7 @@ def run(
 
 
 def named_columns(question: BulkQuestion) -> list[str | None]:
-    """The columns that the question names, besides those that the model takes."""
+    """Returns the columns of ids, times, checkpoints and labels that the question names."""
     return [question.id_column, question.time, question.checkpoint_column, *question.labels]
 
 
@@ -197,7 +197,7 @@ def _carry_out(
     options: RunOptions,
     report: Report,
 ) -> int:
-    """Explains what is left, and returns how many rows were added."""
+    """Explains what is not done yet, and returns how many rows were added."""
     used = input_columns(source.names, description.layout, question.columns, (*named_columns(question), *OWN))
     wanted = list(dict.fromkeys([*used.names, *filter(None, named_columns(question))]))
     added = 0
@@ -205,11 +205,12 @@ def _carry_out(
         done = DoneRows(parts.folder, count_failed)
         progress = Progress(total, len(done))
         report(progress)
+        # A complete folder need not read its input again, which may be large.
         if progress.there >= total:
             continue
         read = source.batches(wanted, _BATCH_ROWS)
         explained = explain_batches(question, pending_batches(read, question, done), servers=pool)
-        # Rows that failed before may well fail again.
+        # Rows that failed before are likely to fail again, which must not end the run.
         first_failures = options.stop_after_failures if count_failed else 0
         for batch in write(parts, checked(explained, first_failures)):
             progress = progress.after(batch)
@@ -218,7 +219,7 @@ def _carry_out(
     return added
 
 
-# Rows that are missing are written first, so that failed rows are the only ones that are left to be explained again.
+# Missing rows are written first. The second pass then has only failed rows to replace.
 _PASSES: tuple[tuple[Callable[[Parts, Iterable[Any]], Iterator[Any]], bool], ...] = (
     (Parts.write_all, True),
     (retried, False),
@@ -226,7 +227,7 @@ _PASSES: tuple[tuple[Callable[[Parts, Iterable[Any]], Iterator[Any]], bool], ...
 
 
 def run_summary(folder: Path, added: int, seconds: float) -> RunSummary:
-    """What the files of a folder have, after rows were added."""
+    """Counts the rows of a folder after a run."""
     counts = summary_counts(folder)
     failed = {reason: count for (status, reason), count in counts.items() if status == schema.FAILED}
     by_status = {status: count for (status, reason), count in counts.items() if not reason}

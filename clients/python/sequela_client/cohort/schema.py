@@ -1,6 +1,6 @@
 """The columns of a cohort file: one row for each sequence and variant. docs/bulk.md explains every column.
 
-A change that a reader of older files has to know raises `VERSION`. A new column at the end does not.
+`VERSION` is raised by changes that programs for older files would misread. A new column at the end is not one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sections of a cohort's report: each has an explanation, a figure, and the figure's numbers as a table."""
+"""Makes the sections of a cohort's report. Each has an explanation, a figure, and its numbers as a table."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ReportSection:
         figure: the figure; None if there is none.
         alt: the figure in words.
         tables: the numbers.
-        missing: why there is nothing to show; empty if there is.
+        missing: why there is nothing to show; empty if there is something.
     """
 
     name: str
@@ -58,14 +58,14 @@ class ReportSection:
     missing: str = ""
 
 
-# Sections that are there only if somebody asked for them.
+# Sections that a report has only on request. If one is empty, whoever asked for it is told.
 ASKED = ("groups", "drift", "comparison")
 
 Maker = Callable[["Cohort", ReportChoices], ReportSection]
 
 
 def sections(cohort: Cohort, choices: ReportChoices) -> Iterator[ReportSection]:
-    """The sections, in order. One whose rows are missing says what to do."""
+    """Yields the sections in order. If the rows lack what a section needs, it says how to get it."""
     for name, title, make, explanation in _wanted(cohort, choices):
         try:
             yield make(cohort, choices)
@@ -78,6 +78,7 @@ def _wanted(cohort: Cohort, choices: ReportChoices) -> Iterator[tuple[str, str, 
     yield "features", texts.FEATURES_TITLE, _features, texts.FEATURES
     yield "first-positive", texts.FIRST_POSITIVE_TITLE, _first_positive, texts.FIRST_POSITIVE
     yield "pruning", texts.PRUNING_TITLE, _pruning, texts.PRUNING
+    # Most models have no weights of events, and a section that says so would only be in the way.
     if has_event_weights(cohort):
         yield "event-weights", texts.EVENT_WEIGHTS_TITLE, _event_weights, texts.EVENT_WEIGHTS
     if choices.by is not None:

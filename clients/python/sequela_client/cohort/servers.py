@@ -1,8 +1,8 @@
-"""The servers that explain in bulk: local ones, one a core, or running ones. Work is shared between them.
+"""Shares the work of a bulk explanation between servers: local ones, one for each core, or running ones.
 
-A pool has runners, two or more for each server, so that a server always has a sequence to explain while the answers to
-the last ones are read. A runner takes a piece of work, carries it out with its server's client, and puts it back if
-the server fails; the piece is then carried out later, perhaps by another server.
+A pool has at least two runners for each server, so that the server explains one sequence while the answer to another is
+read. A runner takes a piece of work and carries it out with the client of its server. If the server fails, the runner
+puts the piece back, and it is carried out later, perhaps by another server.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sequela_client.local_server import embedded_server
 Work = Callable[[Sequela], Any]
 
 PATIENCE_SECONDS = 60.0
-"""How long one piece of work is tried again while its servers fail."""
+"""How long a piece of work is retried while servers fail, in seconds."""
 
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 5.0
@@ -35,7 +35,8 @@ _LOCAL_RUNNERS = 2
 _NAMED_RUNNERS = 4
 _STARTS = 3
 
-# A local server lies behind this process alone: one thread runs models, and nobody reads an answer again.
+# A local server has one caller and one core. One thread runs models, and answers are forgotten after a second, since
+# they go into files.
 _LOCAL_SETTINGS = (
     *("--workers", "1", "--max-concurrent", "2", "--upload-engines", "2", "--explanation-ttl", "1"),
     *("--log-level", "warning", "--default-timeout", "86400", "--no-http-inference"),
@@ -48,20 +49,20 @@ class Host(Protocol):
     runners: int
 
     def open(self) -> None:
-        """Starts what has to be started. It returns at once."""
+        """Starts the server if that is needed, without waiting for it."""
 
     def client(self) -> Sequela:
-        """A client of the server. Raises SequelaError if the server cannot be started."""
+        """Returns a client of the server. Raises SequelaError if the server cannot be started."""
 
     def failed(self, client: Sequela) -> None:
-        """Told that the server did not answer this client."""
+        """Is called if the server did not answer this client."""
 
     def close(self) -> None:
         """Stops what `open` started."""
 
 
 class NamedServer:
-    """A server that somebody else runs.
+    """A running server, which this process neither starts nor stops.
 
     Args:
         address: its address.
@@ -74,14 +75,14 @@ class NamedServer:
         self._client = Sequela(address, credentials=credentials)
 
     def open(self) -> None:
-        """Nothing: the client connects when it is used."""
+        """Does nothing: the client connects when it is used."""
 
     def client(self) -> Sequela:
-        """The one client of the server; gRPC connects it again."""
+        """Returns the client of the server. It is always the same one, since gRPC reconnects by itself."""
         return self._client
 
     def failed(self, client: Sequela) -> None:
-        """Nothing: its operator has to mend it."""
+        """Does nothing: only the operator can repair the server."""
 
     def close(self) -> None:
         """Closes the connection."""
@@ -89,9 +90,9 @@ class NamedServer:
 
 
 class CoreServer:
-    """A server in a process of its own on one core, which is started again when it dies.
+    """A server in a process of its own on one core. It is restarted if it dies.
 
-    A thread starts it and holds it as long as it is wanted.
+    A thread starts it and keeps it until it is stopped.
 
     Args:
         core: the core that it is bound to; None: it may use any.
@@ -113,7 +114,7 @@ class CoreServer:
         self._thread.start()
 
     def client(self) -> Sequela:
-        """A client of the running server; waits for its start."""
+        """Waits until the server has started, and returns a client of it."""
         with self._changed:
             self._changed.wait_for(lambda: self._client or self._error or not self._wanted)
             if self._client is None:
@@ -121,14 +122,14 @@ class CoreServer:
             return self._client
 
     def failed(self, client: Sequela) -> None:
-        """Starts another server in place of this one, unless that was done already."""
+        """Replaces the server by a new one, unless another client has already led to that."""
         with self._changed:
             if self._client is client:
                 self._client = None
                 self._changed.notify_all()
 
     def close(self) -> None:
-        """Stops the server and waits for its end."""
+        """Stops the server and waits until it has ended."""
         with self._changed:
             self._wanted, self._client = False, None
             self._changed.notify_all()
@@ -161,7 +162,7 @@ class CoreServer:
 
 @contextmanager
 def _on_core(core: int | None) -> Iterator[None]:
-    """Binds this thread to a core. A process that it starts meanwhile keeps to that core."""
+    """Binds this thread, and the processes that it starts meanwhile, to a core."""
     if core is None:
         yield
         return
@@ -182,16 +183,16 @@ class _Task:
     failures: int = field(default=0, compare=False)
 
     def starts(self) -> bool:
-        """Whether it is still wanted. It can be cancelled until it is first carried out."""
+        """Returns whether the work is still wanted. It can be cancelled until it is first carried out."""
         return self.failures > 0 or self.future.set_running_or_notify_cancel()
 
 
 class ServerPool:
-    """Servers that share work. It is safe to use from several threads, and a context that opens and closes it.
+    """Servers that share work. Several threads may use a pool; as a context manager it opens and closes the servers.
 
     Args:
         hosts: the servers.
-        patience_seconds: how long one piece of work is tried again.
+        patience_seconds: how long a piece of work is retried, in seconds.
     """
 
     def __init__(self, hosts: Sequence[Host], patience_seconds: float = PATIENCE_SECONDS) -> None:
@@ -225,17 +226,17 @@ class ServerPool:
         """Carries out a piece of work with one of the servers.
 
         Args:
-            work: is passed a client. If it raises TryAgain it is called again later, perhaps with another client.
+            work: called with a client. If it raises TryAgain, it is called again later, perhaps with another client.
 
         Returns:
-            Its result, or the error that remains.
+            A future with the result of the work, or with its last error.
         """
         task = _Task(next(self._numbers), work, Future())
         self._add(task)
         return task.future
 
     def close(self) -> None:
-        """Stops the runners and the servers. Work that is left is cancelled."""
+        """Stops the runners and the servers, and cancels the remaining work."""
         self._closed.set()
         with self._changed:
             for task in self._tasks:
@@ -243,7 +244,7 @@ class ServerPool:
                     task.future.set_exception(TryAgain("the servers were stopped"))
             self._tasks.clear()
             self._changed.notify_all()
-        # A closed connection cancels the calls that runners wait for.
+        # This cancels the calls that runners wait for.
         with ExitStack() as stack:
             for host in self._hosts:
                 stack.callback(host.close)
@@ -276,7 +277,7 @@ class ServerPool:
                 task.future.set_exception(error)
 
     def _try_again(self, task: _Task, error: SequelaError) -> None:
-        """Puts a piece of work back after a pause, or gives it up."""
+        """Puts a piece of work back after a pause, or gives up if its time is over."""
         now = time.monotonic()
         task.first_failure = task.first_failure or now
         task.failures += 1
@@ -305,7 +306,7 @@ def local_pool(
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     number = workers or len(cores) or os.cpu_count() or 1
-    # More servers than cores share all of them.
+    # If there are more servers than cores, they share all cores.
     bound: list[int | None] = [*cores[:number]] if number <= len(cores) else [None] * number
     return ServerPool([CoreServer(core, settings) for core in bound], patience_seconds)
 
@@ -324,12 +325,12 @@ _shared_lock = threading.Lock()
 
 
 def shared_pool() -> ServerPool:
-    """The local servers of this process, which are started when they are first asked for, and stopped at its end."""
+    """Returns the local servers of this process. They start with the first call, and stop when the process ends."""
     return _once("shared", local_pool)
 
 
 def worker_pool(addresses: Sequence[str] = (), credentials: Credentials | None = None) -> ServerPool:
-    """The servers of a process of Ray or Spark, which runs several of them on a machine.
+    """Returns the servers for a worker process of Ray or Spark. A machine has several such processes.
 
     Args:
         addresses: running servers; empty: one local server for this process, which may use any core.
@@ -342,7 +343,7 @@ def worker_pool(addresses: Sequence[str] = (), credentials: Credentials | None =
 
 def _once(key: object, make: Callable[[], ServerPool]) -> ServerPool:
     with _shared_lock:
-        # A process that was forked has a copy of the pool, but not its threads.
+        # A forked process has a copy of the pool but not its threads, so the copy would never do any work.
         pool = _shared.get((os.getpid(), key))
         if pool is None:
             pool = _shared[os.getpid(), key] = make().__enter__()

@@ -49,7 +49,7 @@ def explain_frame(
         A DataFrame of the columns of a cohort, in no order.
 
     Raises:
-        CallerError: the question names a column that is not there, or events have no time.
+        CallerError: the question names a column that the frame lacks, or events have no time.
     """
     found = _sequences(question, frame)
     function = _Explain(EngineExplainer(question, tuple(servers), credentials))
@@ -66,7 +66,7 @@ def explain_into(
     partitions: int | None = None,
     part_rows: int = PART_ROWS,
 ) -> RunSummary:
-    """Explains the sequences of a DataFrame into the folder of a cohort. If an earlier run was ended, this one goes on.
+    """Explains the sequences of a DataFrame into the folder of a cohort, and continues an earlier run.
 
     Args:
         question: what is asked, with the column of the entities or of the ids.
@@ -87,7 +87,7 @@ def explain_into(
     found = _sequences(question, frame)
     with engine_run(question, out, servers, credentials, _first(frame)) as (explainer, folder):
         number = partitions or int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-        # Rows of a task are always in the same order, so that a second attempt writes the same files.
+        # Sorted, the rows of a task have the same order in a second attempt, which then writes the same files.
         spread = found.repartition(number, _column(ROW)).sortWithinPartitions(_column(ROW))
         written = _mapped(spread, _Write(explainer, folder, max(1, part_rows)), "part string, rows long")
         added = sum(row["rows"] for row in written.collect())
@@ -98,14 +98,14 @@ Function = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 def _mapped(frame: Any, function: Function, result: Any) -> Any:
-    """`mapInArrow`, which refuses names of columns with dots, for any names."""
+    """Calls `mapInArrow`, which refuses column names with dots, with other names for the columns."""
     plain = frame.toDF(*(f"column{number}" for number in range(len(frame.columns))))
     return plain.mapInArrow(_Named(tuple(frame.columns), function), result)
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """Gives the columns their names back."""
+    """Gives the columns their own names again."""
 
     names: tuple[str, ...]
     function: Function
@@ -116,7 +116,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class _Explain:
-    """The function of `mapInArrow`."""
+    """The function for `mapInArrow` that explains batches."""
 
     explainer: EngineExplainer
 
@@ -126,7 +126,7 @@ class _Explain:
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """The function of `mapInArrow` that writes what it explains, and returns the names of files."""
+    """The function for `mapInArrow` that explains batches, writes the rows, and returns the names of the files."""
 
     explainer: EngineExplainer
     folder: EngineFolder
@@ -140,25 +140,25 @@ class _Write:
 
 
 def _sequences(question: BulkQuestion, frame: Any) -> Any:
-    """One row for each sequence, with its position among the sorted ids."""
+    """Returns one row for each sequence, with its position among the sorted ids."""
     check_columns(frame.columns, named_columns(question))
     if question.id_column is None:
         raise CallerError(
-            "id: rows of Spark have no order; name the column of the ids, or that of the entities",
+            "id: Spark does not keep the order of rows; name the column of the ids or of the entities",
             reason="ARGUMENT_INVALID",
         )
     if question.entity is None:
         return frame if ROW in frame.columns else _numbered(frame, question.id_column, unique=True)
     if question.time is None:
         raise CallerError(
-            "time: rows of Spark have no order; name the column with the times of the events",
+            "time: Spark does not keep the order of rows; name the column with the times of the events",
             reason="ARGUMENT_INVALID",
         )
     return _numbered(_grouped(frame, question.entity, question.time), question.entity, unique=False)
 
 
 def _grouped(frame: Any, entity: str, time: str) -> Any:
-    """The events of each entity as lists, sorted by time. Events of the same time are in the order of their values."""
+    """Returns the events of each entity as lists, sorted by time, and by their values if the time is the same."""
     names = [time, *(name for name in frame.columns if name not in (time, entity))]
     event = F.struct(*(_column(name) for name in names))
     grouped = frame.groupBy(_column(entity)).agg(F.array_sort(F.collect_list(event)).alias(_EVENTS))
@@ -168,7 +168,7 @@ def _grouped(frame: Any, entity: str, time: str) -> Any:
 
 def _numbered(frame: Any, id: str, unique: bool) -> Any:
     keys = frame.groupBy(_column(id).alias(_KEY)).agg(F.count(F.lit(1)).alias(_COUNT))
-    # Only the ids are sorted in one place.
+    # One task sorts the ids of all sequences. They are small beside the events.
     order = Window.orderBy(F.col(_KEY).asc_nulls_last())
     position = (F.row_number().over(order) - 1).cast("long")
     if unique:
@@ -179,7 +179,7 @@ def _numbered(frame: Any, id: str, unique: bool) -> Any:
 
 
 def _column(name: str) -> Any:
-    """A column whose name may have dots."""
+    """Returns a column whose name may have dots."""
     return F.col("`" + name.replace("`", "``") + "`")
 
 

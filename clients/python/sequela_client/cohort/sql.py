@@ -1,4 +1,4 @@
-"""Pieces of SQL, and values that are written into SQL safely."""
+"""Writes values into SQL safely, and holds expressions that several reports use."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ Relation = str
 
 
 def text(value: str) -> str:
-    """A string as a SQL literal. DuckDB has no escapes in such literals but the doubled quote."""
-    # A zero byte ends a statement for the parser, and is in no name that Parquet files hold.
+    """Returns a string as a SQL literal. A doubled quote is the only escape in DuckDB's literals."""
+    # A zero byte would end the statement. No name in a Parquet file has one.
     return "'" + value.replace("\0", "").replace("'", "''") + "'"
 
 
 def texts(values: Iterable[str]) -> str:
-    """A list of strings as a SQL literal."""
+    """Returns a list of strings as a SQL literal."""
     return f"[{', '.join(map(text, values))}]::VARCHAR[]"
 
 
 def label(name: str) -> str:
-    """The value of a label of a row; NULL if the row has none."""
+    """Returns SQL for the value of a label of a row; NULL if the row has none."""
     return f"labels[{text(name)}]"
 
 
-# A row's score; NULL instead of NaN, since SQL orders NaN above all numbers and would call it an alert.
+# The score of a row. NaN becomes NULL, since DuckDB orders NaN above all numbers and would count it as positive.
 SCORE = "CASE WHEN isfinite(score) THEN score END"
 
 
 def distribution(value: str) -> str:
-    """Columns that describe how a value is distributed over sequences."""
+    """Returns SQL for the columns that describe the distribution of a value over sequences."""
     quantiles = {"p05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "p95": 0.95}
     columns = [f"quantile_cont({value}, {share}::DOUBLE) AS {name}" for name, share in quantiles.items()]
     return ", ".join(
@@ -45,5 +45,5 @@ def distribution(value: str) -> str:
 
 
 def sampling_error(standard_error: str) -> str:
-    """The root mean square of the standard errors of single explanations."""
+    """Returns SQL for the root mean square of the standard errors of single explanations."""
     return f"sqrt(avg(pow({standard_error}, 2)))"

@@ -1,4 +1,4 @@
-"""Explains the sequences of one piece of work: one stream of requests for each variant."""
+"""Explains the sequences of one piece of work, with one stream of requests for each variant."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from sequela_client.inputs import EventInfo
 from sequela_client.inputs import Sequence as EventSequence
 from sequela_client.resources import Outcome
 
-# The largest request for scores: prefixes of a long sequence grow with its square.
+# The largest request for scores. All prefixes of a sequence together grow with the square of its length.
 _SCORED_SEQUENCES = 64
 _SCORED_VALUES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A sequence and a variant that are explained together, and their place among the rows of the work."""
+    """A sequence to explain as a variant, and its place among the rows of the piece of work."""
 
     place: int
     sequence: SequenceRow
@@ -60,10 +60,10 @@ class _Item:
 
 
 class SequenceWork:
-    """Explains sequences with all of their variants. Calling it again goes on where it failed.
+    """Explains sequences with all of their variants. If it failed, another call continues where it ended.
 
     Args:
-        question: what is asked.
+        question: what is asked about each sequence.
         sequences: the sequences.
         target: the name of the target.
     """
@@ -80,11 +80,11 @@ class SequenceWork:
         self._firsts: dict[tuple[int, str | None], int | SequelaError | None] = {}
 
     def __call__(self, client: Sequela) -> list[Row]:
-        """The rows, in the order of sequences and variants.
+        """Returns the rows, in the order of sequences and variants.
 
         Raises:
-            TryAgain: the server is busy or gone; what is done is kept.
-            SequelaError: an error that would meet every sequence.
+            TryAgain: the server is busy or gone; rows that are done are kept.
+            SequelaError: an error that every sequence would have.
         """
         groups: dict[tuple[str | None, Variant], list[int]] = {}
         for place, (sequence, variant) in enumerate(self._pairs):
@@ -98,7 +98,7 @@ class SequenceWork:
         return [self._rows[place] for place in range(len(self._pairs))]
 
     def _item(self, client: Sequela, place: int, checkpoint: str | None) -> _Item | None:
-        """What is sent; None if the row is settled without an explanation."""
+        """Returns the sequence to send; None if its row needs no explanation."""
         sequence, variant = self._pairs[place]
         head = RowHead(
             sequence.id,
@@ -138,7 +138,7 @@ class SequenceWork:
     def _first_positive(
         self, client: Sequela, sequence: SequenceRow, checkpoint: str | None
     ) -> int | SequelaError | None:
-        """How many events the shortest prefix has whose score is above the threshold; None if there is none."""
+        """Returns the length of the shortest prefix whose score is above the threshold; None if there is none."""
         length, start = sequence.length or 0, 1
         while start <= length:
             count = max(1, min(_SCORED_SEQUENCES, _SCORED_VALUES // (length * _width(sequence))))
@@ -164,7 +164,7 @@ class SequenceWork:
     def _explain(
         self, client: Sequela, items: Sequence[_Item], checkpoint: str | None, variant: Variant
     ) -> None:
-        """Explains over one stream, and keeps the rows that are final."""
+        """Explains sequences over one stream, and keeps the rows that are final."""
         later: SequelaError | None = None
         background = self._question.background
         assert not isinstance(background, Path)
@@ -196,7 +196,7 @@ def _is_everyones(error: SequelaError) -> bool:
     if isinstance(error, TryAgain | TlsError | AuthenticationError | PermissionDenied):
         return True
     if isinstance(error, OperatorError):
-        # Others are bugs or failures of the model, and may concern one sequence only.
+        # Others are bugs or failures of the model, which may concern a single sequence.
         return isinstance(error, NotImplementedByServer) or error.reason in OPERATORS_REASONS
     if isinstance(error, NotFound):
         return True
@@ -209,7 +209,7 @@ def _width(sequence: SequenceRow) -> int:
 
 
 def _time(sequence: SequenceRow, length: int) -> datetime | None:
-    """When the last of the first events happened."""
+    """Returns the time of the last event of a prefix."""
     if sequence.times is None:
         return None
     time: datetime | None = sequence.times[length - 1].as_py()

@@ -1,4 +1,4 @@
-"""What a cohort says, in a few sentences: for the terminal, the notebook and the report's first page."""
+"""Summarises a cohort in a few sentences, for the terminal, notebooks and the beginning of the report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sequela_client.cohort.reports.first_positive import first_positive_summary
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# Features that a sentence names.
+# A sentence names at most this many features.
 MOST_NAMED = 5
 
 
 def sentences(cohort: Cohort) -> list[str]:
-    """The sentences; what the rows do not have is left out.
+    """Yields the sentences. Those for which the rows have no numbers are left out.
 
     Raises:
         CallerError: the cohort has several variants, and none was chosen.

@@ -9,7 +9,7 @@ from sequela_client.model_inputs.categories import category_id
 from sequela_client.model_inputs.columns import name_list
 from sequela_client.model_inputs.layout import Layout
 from sequela_client.resources import ModelFeature
-from sequela_client.tables import Columns, Items, only_numbers
+from sequela_client.tables import Columns, Items, is_date, only_numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class CategoryColumns:
         matches.
         """
         feature = next((each for each in self.layout.features if _belongs(name, each)), None)
-        if feature is None and not self.layout.unnamed:
+        if feature is None and not self.layout.unnamed and not _has_dates(cells):
             # The server leaves the column out, and warns of it. If it were left out here, nobody would be told.
             return {name: [0] * len(cells)}
         if feature is None or not feature.categories or feature.name != name:
@@ -40,6 +40,11 @@ class CategoryColumns:
             f"{name}_{category}": [int(each == at) for each in ids]
             for at, category in enumerate(feature.categories)
         }
+
+
+def _has_dates(cells: Items) -> bool:
+    """Returns whether a column holds dates as text. They may be the times of the events, which must not be lost."""
+    return any(isinstance(cell, str) and is_date(cell) for cell in cells)
 
 
 def _belongs(name: str, feature: ModelFeature) -> bool:

@@ -1,4 +1,4 @@
-"""One explanation as one HTML file, which needs no network and no script, and which prints well."""
+"""Writes one explanation as one HTML file, which needs no network and no scripts, and which prints well."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DIGITS = 3
 
 @dataclass(frozen=True, slots=True)
 class AlertPage:
-    """What the template shows, in its order."""
+    """The contents of the page, in the order of the template."""
 
     title: str
     opening: str
@@ -54,7 +54,7 @@ class AlertPage:
 
 
 def alert_html(explanation: Explanation, target: str | None = None) -> str:
-    """The page of one target; None takes the first one.
+    """Returns the page of one target; None takes the first one.
 
     Raises:
         KeyError: the target was not explained.
@@ -73,7 +73,7 @@ def check_installed() -> None:
 
 
 def alert_page(shown: Explanation, whole: Explanation) -> AlertPage:
-    """The contents of the page.
+    """Collects the contents of the page.
 
     Args:
         shown: the explanation of the target that the page is about.
@@ -112,5 +112,5 @@ def _title(explanation: Explanation) -> str:
 
 
 def _warnings(explanation: Explanation) -> tuple[str, ...]:
-    cut = ("The deadline ended the computation: the numbers are what was known by then.",)
+    cut = ("The deadline ended the computation. The numbers are those that were known by then.",)
     return (*(cut if explanation.cut_short else ()), *(each.message for each in explanation.warnings))

@@ -1,4 +1,4 @@
-"""Bars of a table, as positions in a small drawing of SVG. All bars of a table have one scale."""
+"""Computes the bars of a table as positions in small SVG drawings. All bars of a table have the same scale."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sequela_client.attributions import Attribution
 
-# The drawing is 200 wide; the outermost 4 on each side are for the strokes.
+# The drawing is 200 wide. The outermost 4 on each side leave room for the width of strokes.
 _WIDTH, _EDGE = 200.0, 4.0
 
 
@@ -36,19 +36,19 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarScale:
-    """A scale from the smallest to the largest end of any bar or error bar; it holds 0."""
+    """A scale that holds 0 and the ends of all bars and error bars."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, items: Iterable[Attribution]) -> BarScale:
-        """The scale on which all these attributions can be drawn."""
+        """Returns the scale on which all these attributions can be drawn."""
         ends = [end for item in items for end in _ends(item)]
         return cls(min([0.0, *ends]), max([0.0, *ends]))
 
     def draw(self, item: Attribution) -> Bar:
-        """The bar of an attribution."""
+        """Returns the bar of an attribution."""
         zero, end = self._place(0.0), self._place(item.value)
         low, high = map(self._place, _ends(item))
         side = "lowers" if item.value < 0 else "raises"

@@ -1,4 +1,4 @@
-"""What a page says about an explanation as a whole: its head, its quality, and the record of how it was made."""
+"""Writes what a page says about the explanation as a whole: head, quality, and how it was made."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ READING = (
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something with a name."""
+    """A name and a value."""
 
     name: str
     text: str
 
 
 def head_facts(explanation: Explanation, words: Phrases) -> tuple[Fact, ...]:
-    """The facts below the headline."""
+    """Returns the facts below the headline."""
     target = explanation.targets[0]
     facts = [Fact("Score", words.number(target.score))]
     if explanation.explained:
@@ -63,7 +63,7 @@ def head_facts(explanation: Explanation, words: Phrases) -> tuple[Fact, ...]:
 
 
 def accuracy(explanation: Explanation) -> str:
-    """How accurate the weakest level is, in a few words."""
+    """Says how accurate the least accurate level is, in a few words."""
     computed = [level.quality for level in explanation.levels.values() if level.attributions]
     errors = [level.largest_standard_error for level in computed]
     if not computed:
@@ -75,7 +75,7 @@ def accuracy(explanation: Explanation) -> str:
 
 
 def decision(explanation: Explanation) -> str:
-    """How the raw score compares with the threshold, if a label says what that is; else empty."""
+    """Says how the raw score compares with the threshold. It is empty if no label has a threshold."""
     try:
         threshold = float(explanation.labels.get("threshold", ""))
     except ValueError:
@@ -88,10 +88,10 @@ def decision(explanation: Explanation) -> str:
 
 
 def quality_rows(explanation: Explanation) -> tuple[tuple[str, ...], ...]:
-    """One row for each level, and one for the pruned events if they were played on their own."""
+    """Returns one row for each level, and one for the pruned events if their attribution was computed separately."""
     rows = [_quality_row(name, level) for name, level in explanation.levels.items()]
     pruned = explanation.pruning.quality
-    # They often come from the event level, whose row says the same.
+    # Often it comes from the event level, whose row says the same.
     if pruned is not None and all(pruned != level.quality for level in explanation.levels.values()):
         rows.append(("pruned events", sureness(pruned), str(pruned.players), "", "", pruned.estimator or "–"))
     return tuple(rows)
@@ -112,7 +112,7 @@ def _quality_row(name: str, level: LevelAttributions) -> tuple[str, ...]:
 
 
 def audit_facts(explanation: Explanation) -> Iterator[Fact]:
-    """Everything that is needed to ask the same question again, and to recognise the answer."""
+    """Returns everything that is needed to repeat the request and to recognise the answer."""
     yield Fact("Explanation", explanation.name)
     yield Fact("Your id", explanation.caller_id or "–")
     for key, text in sorted(explanation.labels.items()):

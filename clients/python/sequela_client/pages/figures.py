@@ -1,4 +1,4 @@
-"""The figures of a page, each with a text that says the same, and with its numbers as a table."""
+"""Makes the figures of a page. Each has an alternative text and a table with its numbers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
     from sequela_client.explanation import Explanation
 
-# How many rows an alternative text names.
+# An alternative text names this many rows. The table has all.
 _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A figure. `source` is the picture itself as an address, `alternative` what to read instead of it."""
+    """A figure. `source` is the picture as a data URI, and `alternative` its alternative text."""
 
     source: str
     alternative: str
@@ -30,7 +30,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page with one figure.
+    """A section of a page with one figure.
 
     Args:
         anchor: its id.
@@ -52,12 +52,12 @@ class Section:
 
 
 def sections(explanation: Explanation, words: Phrases, events: tuple[Row, ...]) -> Iterator[Section]:
-    """A section for each figure that can be drawn of the first target.
+    """Returns a section for each figure of the first target that can be drawn.
 
     Args:
         explanation: the explanation.
-        words: its numbers and names as text.
-        events: the rows of the table of events, which stands elsewhere on the page.
+        words: turns its numbers and names into text.
+        events: the rows of the table of events, which the page shows elsewhere.
     """
     plot = explanation.plot
     if explanation.pruning.curve:

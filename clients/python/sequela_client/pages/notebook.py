@@ -1,6 +1,6 @@
-"""What a notebook shows of an answer: small tables with bars, in light and dark, without scripts and other packages.
+"""Shows answers in a notebook as small tables with bars, without scripts and other packages.
 
-All texts are escaped, and colours fit both kinds of backgrounds: texts and lines have the notebook's own colour.
+All text is escaped. Text and lines have the notebook's own colour, and bars can be seen in light and dark themes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from sequela_client.resources import Model, Scores
 
 _DIGITS = 3
-# Rows of each table, and characters of the values of an event.
+# The number of rows of each table, and of characters for the values of an event.
 _ROWS = 8
 _VALUE_LENGTH = 160
-# Colours that can be read on white and on black.
+# These colours can be seen on white and on black.
 _STYLE = """<style>
 .sequela{font-size:13px;line-height:1.4;max-width:60em}
 .sequela table{border-collapse:collapse;margin:.4em 0 .8em;font-size:inherit}
@@ -39,7 +39,7 @@ _STYLE = """<style>
 
 
 def explanation_html(explanation: Explanation) -> str:
-    """The first target: its score, warnings, the strongest events and features, and how accurate they are."""
+    """Shows the first target: its score, warnings, the strongest events and features, and their accuracy."""
     shown: Explanation = printable(explanation)
     words, told = Phrases(shown, _DIGITS), summary(shown)
     parts = [_title(told.headline), _paragraph(_about(shown))]
@@ -63,7 +63,7 @@ def explanation_html(explanation: Explanation) -> str:
 
 
 def model_html(model: Model) -> str:
-    """A model: its state, its features and its outputs."""
+    """Shows a model: its state, features and outputs."""
     shown: Model = printable(model)
     state = f"{shown.state} {shown.state_detail}".strip()
     features = [feature.label or feature.name for feature in shown.features]
@@ -84,7 +84,7 @@ def model_html(model: Model) -> str:
 
 
 def scores_html(scores: Scores) -> str:
-    """The first rows of the scores."""
+    """Shows the first rows of the scores."""
     targets = [printable(name) for name in scores.targets]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("sequence", *targets))
     rows = [
@@ -104,7 +104,7 @@ def _about(explanation: Explanation) -> str:
 
 
 def _event_text(row: Row) -> str:
-    """The time of an event and its values, those with an attribution of their own first."""
+    """Returns the time of an event and its values. Those with an attribution of their own come first."""
     values = sorted(row.values, key=lambda value: not value.number)
     told = [*row.details[:1], row.text, *(f"{value.name} {value.text}" for value in values)]
     text = " · ".join(filter(None, told))
@@ -112,7 +112,7 @@ def _event_text(row: Row) -> str:
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Row], texts: Sequence[str]) -> str:
-    """The strongest rows, in their order."""
+    """Returns the strongest rows, in their original order."""
     kept = sorted(sorted(range(len(rows)), key=lambda at: -rows[at].bar.width)[:_ROWS])
     head = "".join(
         f'<th scope="col">{escape(each)}</th>' for each in (*heads, "attribution", "lowers | raises")

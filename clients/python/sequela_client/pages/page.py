@@ -1,4 +1,4 @@
-"""A page in one HTML file: its style is in it, and it has no script and sends no request."""
+"""Renders a page as one HTML file that contains its style, and has no scripts and network requests."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PACKAGE = "sequela_client.pages"
 
 
 def render(name: str, **values: Any) -> str:
-    """A template of this package as a page, with the style of the same name and a strict policy.
+    """Renders a template of this package with the style of the same name and a strict Content-Security-Policy.
 
     Args:
         name: the name of the template and of its style, without their endings.
-        values: what the template shows. It is escaped.
+        values: the values for the template, which are escaped.
 
     Raises:
         OperatorError: the extra `report` is not installed.
@@ -26,13 +26,13 @@ def render(name: str, **values: Any) -> str:
     jinja2 = require("jinja2", EXTRA)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader(_PACKAGE),
-        # Jinja's own escaping is off by default.
+        # Jinja does not escape by default.
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # The policy names the hash of the element's content, so the style must not be changed in any way.
+    # The policy has the hash of the style element, so any change of its text would disable the style.
     style = (files(_PACKAGE) / "templates" / f"{name}.css").read_text(encoding="utf-8")
     page: str = environment.get_template(f"{name}.html").render(
         style=jinja2.utils.markupsafe.Markup(style), policy=policy(style), **values
@@ -41,7 +41,7 @@ def render(name: str, **values: Any) -> str:
 
 
 def policy(style: str) -> str:
-    """The Content-Security-Policy of a page with this text in its style element, and images in it."""
+    """Returns the Content-Security-Policy of a page with this style, which allows images in the page itself."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return (
         f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

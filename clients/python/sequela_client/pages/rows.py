@@ -1,4 +1,4 @@
-"""The rows of the tables of a page: events with their values, features, cells."""
+"""Makes the rows of the tables of a page: events with their values, features and cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLOCKS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
 
 @dataclass(frozen=True, slots=True)
 class FeatureValue:
-    """A value of an event. `number`: the attribution of this single cell; empty if it has none of its own."""
+    """A value of an event. `number` is the attribution of this cell; it is empty if the cell has none of its own."""
 
     name: str
     text: str
@@ -32,11 +32,11 @@ class Row:
     Args:
         name: the player.
         number: its attribution and standard error.
-        bar: both as a bar.
-        text: what else there is to say.
+        bar: attribution and standard error as a bar.
+        text: a remark.
         details: more about the player, line by line.
         values: the values of an event.
-        block: whether it stands for several events.
+        block: whether the row stands for several events.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Row:
 
 
 def event_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
-    """The unpruned events, newest first, with their values, then the pruned ones and static inputs."""
+    """Returns the unpruned events, latest first, with their values, then the pruned ones and static inputs."""
     level = explanation.event_level
     if level is None:
         return ()
@@ -74,7 +74,7 @@ def _event_row(explanation: Explanation, words: Phrases, item: Attribution, scal
 
 
 def _values(explanation: Explanation, words: Phrases, t: int) -> Iterator[FeatureValue]:
-    """The values of an event in the model's order, then what else the caller sent about it."""
+    """Returns the values of an event in the model's order, then the caller's other texts about it."""
     cells = {
         item.feature: words.signed(item.value)
         for item in explanation.cells
@@ -91,7 +91,7 @@ def _values(explanation: Explanation, words: Phrases, t: int) -> Iterator[Featur
 
 
 def feature_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
-    """The features by strength, with their values, then the other players of the level."""
+    """Returns the features by strength, with their values, then the other players of the level."""
     level = explanation.feature_level
     items = level.attributions if level else ()
     features = by_strength(item for item in items if item.kind is PlayerKind.FEATURE)
@@ -104,7 +104,7 @@ def feature_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
 
 
 def cell_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
-    """All players of the cell level by strength, with the values of single cells."""
+    """Returns all players of the cell level by strength, with the values of single cells."""
 
     def value(item: Attribution) -> str:
         known = words.value(item.t, item.feature) if item.t is not None and item.feature else ""
@@ -114,7 +114,7 @@ def cell_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
 
 
 def curve_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
-    """The points of the pruning curve, latest split first."""
+    """Returns the points of the pruning curve, latest split first."""
     items = [
         Attribution(PlayerKind.PRUNED, point.importances[:1], (0.0,), last_t=point.t)
         for point in explanation.pruning.curve
@@ -124,7 +124,7 @@ def curve_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
 
 
 def block_name(words: Phrases, item: Attribution) -> str:
-    """The name of a player that is no single event; of pruned events with their number."""
+    """Returns the name of a player that is no single event. Pruned events are named with their number."""
     if item.kind not in _BLOCKS or item.first_t is None or item.last_t is None:
         return words.player(item)
     count = item.last_t - item.first_t + 1
@@ -132,7 +132,7 @@ def block_name(words: Phrases, item: Attribution) -> str:
 
 
 def by_strength(items: Iterable[Attribution]) -> list[Attribution]:
-    """The attributions, the strongest first."""
+    """Returns the attributions, strongest first."""
     return sorted(items, key=lambda item: -abs(item.value))
 
 

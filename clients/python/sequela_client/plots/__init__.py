@@ -1,1 +1,1 @@
-"""Figures of explanations, drawn with matplotlib. Nothing here is imported before a figure is asked for."""
+"""Draws figures of explanations with matplotlib, which is imported when the first figure is drawn."""

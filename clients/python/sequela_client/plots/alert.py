@@ -1,4 +1,4 @@
-"""The figures of one explanation, after Fig. 5 of the TimeSHAP paper. `Explanation.plot` makes them."""
+"""Draws the figures of one explanation, after Fig. 5 of the TimeSHAP paper, for `Explanation.plot`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
 _DIGITS = 3
-# The largest number of events for which each gets a line of text.
+# If there are more events than this, they get no line of text, since it could not be read.
 _MOST_CAPTIONED = 20
 
 
@@ -30,19 +30,19 @@ class AlertFigures:
 
     Each method draws one target into a new figure with a title, or into `ax` without one, and returns the figure.
     `target` is the name of an explained target; None takes the first one. Warm colours raise the score, cool ones lower
-    it; error bars are one standard error long on each side. Nothing is left out: axes follow the values.
+    it, and error bars are one standard error long on each side. Axes are as long as the values need.
     """
 
     def __init__(self, explanation: Explanation) -> None:
         self._explanation = explanation
 
     def pruning(self, *, target: str | None = None, limit: int | None = 50, ax: Axes | None = None) -> Figure:
-        """How much the older and the recent events contribute, split at every t, with the cut (Fig. 5a, 5d).
+        """Draws the pruning curve: what the older and the recent events contribute for a split at each t (Fig. 5a, 5d).
 
         Args:
             target: the target.
-            limit: how many of the latest splits are drawn; None: all that were scanned. `full_pruning_curve` of
-                `explain` scans all.
+            limit: how many of the latest splits are drawn; None: all that were scanned. With `full_pruning_curve`,
+                `explain` scans all of them.
             ax: axes of matplotlib to draw into.
         """
         shown = self._of(target)
@@ -52,7 +52,7 @@ class AlertFigures:
         )
 
     def events(self, *, target: str | None = None, ax: Axes | None = None) -> Figure:
-        """The unpruned events, latest first, then the pruned ones together or in blocks (Fig. 5b, 5e)."""
+        """Draws the unpruned events, latest first, then the pruned ones together or in blocks (Fig. 5b, 5e)."""
         shown = self._of(target)
         level = _level(shown, "event")
         words = Phrases(shown, _DIGITS)
@@ -66,7 +66,7 @@ class AlertFigures:
         return _bars(ax, rows, _title("Events", shown), shown, level)
 
     def features(self, *, target: str | None = None, ax: Axes | None = None) -> Figure:
-        """The features by strength, with their values, then the pruned events (Fig. 5c, 5f)."""
+        """Draws the features by strength, with their values, then the pruned events (Fig. 5c, 5f)."""
         shown = self._of(target)
         level = _level(shown, "feature")
         words = Phrases(shown, _DIGITS)
@@ -76,7 +76,7 @@ class AlertFigures:
         return _bars(ax, rows, _title("Features", shown), shown, level)
 
     def cells(self, *, target: str | None = None, ax: Axes | None = None) -> Figure:
-        """Single cells and the groups of the others as a heat map, with numbers in the cells (Fig. 5g, 5h)."""
+        """Draws the cells, and groups of weaker ones, as a heat map with numbers (Fig. 5g, 5h)."""
         shown = self._of(target)
         level = _level(shown, "cell")
         words = Phrases(shown, _DIGITS)
@@ -92,7 +92,7 @@ class AlertFigures:
         return _drawn(ax, max(width, style.WIDTH * 0.7), height, _title("Cells", shown), draw)
 
     def _of(self, target: str | None) -> Explanation:
-        """The explanation of one target. Raises CallerError if it was not explained."""
+        """Returns the explanation of one target. Raises CallerError if it was not explained."""
         names = [each.name for each in self._explanation.targets]
         if target is not None and target not in names:
             text = f"target: {target!r} is not one of the explained targets: {', '.join(names)}"
@@ -136,7 +136,7 @@ def _level(explanation: Explanation, name: str) -> LevelAttributions:
 
 
 def _replaced(item: Attribution, explanation: Explanation) -> bool:
-    """Whether the blocks of history stand for this block of pruned events."""
+    """Returns whether blocks of history are drawn in place of this block of pruned events."""
     return item.kind is PlayerKind.PRUNED and bool(explanation.history)
 
 
@@ -158,7 +158,7 @@ def _unit(explanation: Explanation) -> str:
 
 
 def _captions(explanation: Explanation, words: Phrases) -> dict[int, str]:
-    """What the caller says about each event, in one short line. Model inputs are no words, so they are not shown."""
+    """Returns the caller's words about each event in one short line. The model's numbers would not help a reader."""
     told = [event.t for event in explanation.event_values if event.info.display]
     return {t: textwrap.shorten(words.event(t), style.LABEL_WIDTH + 4, placeholder=" …") for t in told}
 
@@ -181,7 +181,7 @@ def _feature_row(words: Phrases, item: Attribution, explanation: Explanation) ->
         and item.feature not in explanation.static_values
         and explanation.peak(item.feature or "") is None
     ):
-        # It differs between events, and nothing says at which of them it mattered.
+        # A feature has another value at each event, and its attribution is about all of them.
         value = f"latest: {value}"
     label = style.wrapped(words.feature(item.feature or ""))
     return _row(words, item, f"{label}\n{style.wrapped(value)}" if value else label)

@@ -11,7 +11,7 @@ from sequela_client.plots import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Rows from which on they are drawn closer, with a smaller font.
+# From this many rows on, they are closer to each other and have a smaller font.
 _MANY = 60
 _LINE_HEIGHT = 0.16
 _MANY_LINE_HEIGHT = 0.12
@@ -23,7 +23,7 @@ class BarRow:
     """One bar.
 
     Args:
-        label: what it stands for; it may have several lines.
+        label: its label, which may have several lines.
         value: its length.
         standard_error: half the length of its error bar.
         number: value and error as text.
@@ -38,13 +38,13 @@ class BarRow:
 
 
 def bars_height(rows: Sequence[BarRow]) -> float:
-    """The height of a figure in inches in which every row is legible."""
+    """Returns the height, in inches, that a figure needs for its rows to be legible."""
     line = _LINE_HEIGHT if len(rows) <= _MANY else _MANY_LINE_HEIGHT
     return 1.1 + sum(line * (style.line_count(row.label) + 0.8) for row in rows)
 
 
 def draw_bars(axes: Axes, rows: Sequence[BarRow], unit: str) -> None:
-    """Draws all rows from top to bottom. `unit`: what the attributions are, for the axis."""
+    """Draws all rows from top to bottom. `unit` says on the axis what the attributions are."""
     size = style.FONT_SIZE if len(rows) <= _MANY else style.FONT_SIZE - 2
     places = _places(rows)
     heights = [_BAR_HEIGHT * min(style.line_count(row.label), 2) for row in rows]
@@ -57,7 +57,7 @@ def draw_bars(axes: Axes, rows: Sequence[BarRow], unit: str) -> None:
         linewidth=0.0,
     )
     for patch, row in zip(drawn.patches, rows, strict=True):
-        # Without colour, the pattern tells lowering bars and blocks of events from the others.
+        # Without colours, lowering bars and blocks of events can be recognised by their pattern.
         patch.set_hatch(style.BLOCK_HATCH if row.block else style.HATCH if row.value < 0 else "")
     sampled = [(row, place) for row, place in zip(rows, places, strict=True) if row.standard_error]
     axes.errorbar(
@@ -80,7 +80,7 @@ def draw_bars(axes: Axes, rows: Sequence[BarRow], unit: str) -> None:
 
 
 def _places(rows: Sequence[BarRow]) -> list[float]:
-    """The middle of each row, whose height follows from its lines."""
+    """Returns the middle of each row. A row is as high as its lines of text."""
     places, top = [], 0.0
     for row in rows:
         height = 0.5 + 0.5 * style.line_count(row.label)
@@ -90,7 +90,7 @@ def _places(rows: Sequence[BarRow]) -> list[float]:
 
 
 def _numbers(axes: Axes, rows: Sequence[BarRow], places: Sequence[float], size: float) -> None:
-    """Value and error of each row, in a column on the right, where they cover no bar."""
+    """Writes the value and error of each row into a column on the right, where they cover no bar."""
     for place, row in zip(places, rows, strict=True):
         axes.text(
             1.02,
@@ -104,7 +104,7 @@ def _numbers(axes: Axes, rows: Sequence[BarRow], places: Sequence[float], size: 
 
 
 def _scale(axes: Axes, rows: Sequence[BarRow], unit: str) -> None:
-    """An axis that shows 0 and every bar with its error bar."""
+    """Makes the axis long enough for 0 and for every bar with its error bar."""
     ends = [end for row in rows for end in (row.value - row.standard_error, row.value + row.standard_error)]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     span = (high - low) or 1.0

@@ -1,4 +1,4 @@
-"""Cells as a heat map: features in rows, events in columns, the groups beside them, and the numbers in the cells."""
+"""Draws cells as a heat map: features in rows, events in columns, groups of others beside them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
 CELL_WIDTH, CELL_HEIGHT = 0.78, 0.46
-# Characters of an axis label before it is wrapped; columns are narrower.
+# Labels are wrapped after this many characters. Columns are narrower than rows.
 _COLUMN_LABEL, _ROW_LABEL = 11, 24
-# The share of the scale from which on text is white.
+# From this share of the scale on, the colour is so dark that text on it is white.
 _DARK = 0.55
-# Columns and rows have a key: a tuple that sorts them, groups first or last.
+# Columns and rows are sorted by a key, a tuple whose first number puts groups first or last.
 OTHER_ROW = "other features"
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where each attribution stands.
+    """The place of each attribution in the heat map.
 
     Args:
         columns: the labels of the columns, the groups of events first, then the events, the latest last.
@@ -44,12 +44,12 @@ class Grid:
 
     @property
     def size(self) -> tuple[float, float]:
-        """The width and the height of a figure in inches in which every number is legible."""
+        """Returns the width and height, in inches, that a figure needs for its numbers to be legible."""
         return 3.2 + CELL_WIDTH * len(self.columns), 1.5 + CELL_HEIGHT * max(len(self.rows), 2)
 
 
 def cell_grid(explanation: Explanation, words: Phrases) -> Grid:
-    """Arranges all attributions of the cell level; each gets a place of its own."""
+    """Gives each attribution of the cell level a place."""
     items = explanation.cells
     columns = sorted({_column(item) for item in items})
     rows = _rows(items, words)
@@ -60,7 +60,7 @@ def cell_grid(explanation: Explanation, words: Phrases) -> Grid:
 
 
 def _column(item: Attribution) -> tuple[int, int, str]:
-    """Sorts the columns: pruned events, blocks of them, other events, single events, and what is no event."""
+    """Returns the key of a column: pruned events, blocks of them, other events, single events, then all else."""
     match item.kind:
         case PlayerKind.PRUNED | PlayerKind.HISTORY:
             return 0, item.first_t or 0, ""
@@ -86,7 +86,7 @@ def _column_label(key: tuple[int, int, str], items: Iterable[Attribution], words
 
 
 def _rows(items: Sequence[Attribution], words: Phrases) -> list[str]:
-    """The features of the rows, strongest first, and an empty name for the other features."""
+    """Returns the features of the rows, strongest first, with an empty name for the other features."""
     strength: dict[str, float] = {}
     for item in items:
         if item.kind in (PlayerKind.CELL, PlayerKind.FEATURE_REST):
@@ -97,7 +97,7 @@ def _rows(items: Sequence[Attribution], words: Phrases) -> list[str]:
 
 
 def _extent(item: Attribution, rows: Sequence[str]) -> tuple[int, int]:
-    """The first row of an attribution, and how many rows it covers: all, if it belongs to no feature."""
+    """Returns the first row of an attribution, and the number of its rows: all, if it belongs to no feature."""
     match item.kind:
         case PlayerKind.CELL | PlayerKind.FEATURE_REST:
             return rows.index(item.feature or ""), 1
@@ -154,6 +154,6 @@ def _number(words: Phrases, item: Attribution) -> str:
 
 
 def _ink(colour: style.Colour) -> str:
-    """Black or white, whichever can be read on the colour."""
+    """Returns black or white, whichever is legible on the colour."""
     red, green, blue, _ = colour
     return style.INK if 0.2126 * red + 0.7152 * green + 0.0722 * blue > _DARK else "white"

@@ -1,4 +1,4 @@
-"""Figures of a cohort: attributions by event and by feature, pruning, first positive predictions.
+"""Draws the reports on events, features, pruning and first positive predictions.
 
 Each function takes the Tables of the report of the same name, and returns a matplotlib Figure.
 """
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Features of the figure; the table beside it has all.
+# The figure shows at most this many features. The table beside it has all.
 MOST_FEATURES = 25
-# Up to this many indices, each has its mean printed.
+# If there are more indices than this, only the means of the latest ones and of every fifth are printed.
 MOST_PRINTED = 22
-# Up to this many indices, texts stand upright.
+# If there are more indices than this, the texts above them are turned by 90 degrees.
 MOST_UPRIGHT = 12
-# Bars of the figure of first positive predictions.
+# The largest number of bars in the figure of first positive predictions.
 MOST_BARS = 60
 Z = 1.96
 
 
 def nothing(text: str) -> Figure:
-    """A figure that says why there is nothing to draw."""
+    """Returns a figure with a sentence that says why there is nothing to draw."""
     with styled():
         axes = empty_axes(WIDTH, 1.2)
         message(axes, text)
@@ -52,7 +52,7 @@ def nothing(text: str) -> Figure:
 
 
 def event_distribution(table: Any, density: Any) -> Figure:
-    """Attributions by index of the event, with means; below, the share of sequences with a value of their own there."""
+    """Draws attributions by index of the event with means, and below the share of sequences with a value there."""
     if not table.num_rows:
         return nothing("No sequence was explained.")
     t = column(table, "t").astype(int)
@@ -76,7 +76,7 @@ def event_distribution(table: Any, density: Any) -> Figure:
 
 
 def _with_margin(strips: Strips) -> tuple[float, float]:
-    """The ends of an axis that shows the outermost bins apart from the frame."""
+    """Returns the ends of an axis, with some room between the outermost bins and the frame."""
     margin = 0.02 * (strips.high - strips.low)
     return strips.low - margin, strips.high + margin
 
@@ -109,7 +109,7 @@ def _draw_means(axes: Axes, t: Any, table: Any) -> None:
                 fontsize=FONT_SIZE - 1,
             )
     axes.annotate("mean ", (0, 1), xycoords="axes fraction", ha="right", va="bottom", fontsize=FONT_SIZE - 1)
-    # Above the means, where it covers no strip.
+    # Above the axes, where it covers no strip.
     axes.legend(
         loc="lower right", bbox_to_anchor=(1, 1.1 if few else 1.18), handlelength=1.2, borderaxespad=0
     )
@@ -137,12 +137,12 @@ def _draw_shares(axes: Axes, t: Any, table: Any) -> None:
 
 
 def feature_distribution(table: Any, density: Any, labels: dict[str, str] | None = None) -> Figure:
-    """Attributions by feature with means, the largest |mean| first.
+    """Draws attributions by feature with means, the largest |mean| first.
 
     Args:
         table: of the report.
         density: of the report.
-        labels: what people call the features; names stand in for those that are not in it.
+        labels: the labels of the features by name. A feature without one is shown by its name.
     """
     if not table.num_rows:
         return nothing("No sequence was explained.")
@@ -153,7 +153,7 @@ def feature_distribution(table: Any, density: Any, labels: dict[str, str] | None
         texts = [short((labels or {}).get(name, name)) for name in names]
         axes = empty_axes(WIDTH, 1.4 + sum(0.16 + 0.18 * len(each.split("\n")) for each in texts))
         extent = (strips.low, strips.high, len(names) - 0.5, -0.5)
-        # Strips of features lie on their sides, the first on top.
+        # The image has strips as columns. Features are rows, with the first on top.
         image = np.swapaxes(with_gaps(strips.image), 0, 1)
         axes.imshow(image, extent=extent, origin="upper", aspect="auto", interpolation="none", zorder=2)
         axes.set_xlim(*_with_margin(strips))
@@ -172,7 +172,7 @@ def _features_title(table: Any) -> str:
 
 
 def _number(table: Any) -> str:
-    """How many sequences there are: at the latest event, or with the feature that most have."""
+    """Returns the number of sequences: that of the index or feature that most of them have."""
     return f"{max(table['n'].to_pylist()):,}"
 
 
@@ -213,7 +213,7 @@ def _draw_feature_means(axes: Axes, table: Any) -> None:
 
 
 def pruning_table(table: Any) -> Figure:
-    """Lengths, the share that is exactly computable, and the RSD by tolerance, beside the paper's Table 1."""
+    """Draws lengths, the share that can be computed exactly, and the RSD by tolerance, beside the paper's Table 1."""
     names = ["none" if each is None else f"{each:g}" for each in table["tolerance"].to_pylist()]
     places = np.arange(len(names))
     with styled():
@@ -273,7 +273,7 @@ def _draw_key(figure: Figure) -> None:
 
 
 def first_positive(table: Any) -> Figure:
-    """How many sequences have their first positive prediction at which index of the full sequence."""
+    """Draws the number of sequences by the index of their first positive prediction in the full sequence."""
     rows = [row for row in table.select(["t", "n"]).to_pylist() if row["t"] is not None]
     none = sum(row["n"] for row in table.select(["t", "n"]).to_pylist() if row["t"] is None)
     if not rows:
@@ -282,7 +282,7 @@ def first_positive(table: Any) -> Figure:
     width = -(-(1 - int(t.min())) // MOST_BARS)
     with styled():
         figure = empty_figure(WIDTH, 3.0)
-        # Wide bins hide where among the latest events the predictions are, so these have a panel of their own.
+        # Wide bins would hide differences between the latest events, so those have a panel of their own.
         ratios = [3, 2] if width > 1 else [1]
         all_axes, *zoom = figure.subplots(1, len(ratios), squeeze=False, width_ratios=ratios)[0]
         _draw_bins(all_axes, t, n, width)
@@ -293,7 +293,7 @@ def first_positive(table: Any) -> Figure:
 
 
 def _draw_bins(axes: Axes, t: Any, n: Any, width: int) -> None:
-    """Bins of the same width, from the latest event back."""
+    """Draws bins of equal width, from the latest event back."""
     sums = np.bincount(-t // width, weights=n)
     places = -width * np.arange(len(sums)) - (width - 1) / 2
     axes.bar(places, sums, width=0.9 * width, color=NEUTRAL)
@@ -303,7 +303,7 @@ def _draw_bins(axes: Axes, t: Any, n: Any, width: int) -> None:
 
 
 def _draw_latest(axes: Axes, t: Any, n: Any) -> None:
-    """The latest indices alone, which share a bin or two beside them."""
+    """Draws the latest indices one by one. In the panel beside, they share one or two bins."""
     chosen = t > -MOST_UPRIGHT
     axes.bar(t[chosen], n[chosen], width=0.9, color=NEUTRAL)
     for place, number in zip(t[chosen], n[chosen], strict=True):

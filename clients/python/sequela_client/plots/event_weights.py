@@ -1,4 +1,4 @@
-"""The figure of a model's own weights of events, beside the attributions."""
+"""Draws a model's own weights of events beside their correlation with the attributions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Variants of a figure; the table has all.
+# The figure shows at most this many variants. The table has all.
 MOST_VARIANTS = 6
-# Variants differ by mark and line as well as by colour.
+# Variants have different markers and lines, so that they can be told apart without colours.
 _LOOKS: tuple[dict[str, Any], ...] = (
     {"color": NEUTRAL, "marker": "o", "linestyle": ":"},
     {"color": COOL, "marker": "s", "linestyle": "--"},
@@ -38,7 +38,7 @@ _LOOKS: tuple[dict[str, Any], ...] = (
 
 
 def event_weights(table: Any, agreement: Any) -> Figure:
-    """Mean weights by index of the event for each variant; below, their correlation with the sizes of attributions.
+    """Draws mean weights by index of the event for each variant, and below their correlation with |attribution|.
 
     Args:
         table: of the report `event_weights`.
@@ -85,5 +85,5 @@ def _finish(top: Axes, below: Axes, names: Sequence[str], shown: Sequence[str]) 
     below.set_ylabel("correlation with\n|attribution|")
     below.set_xlabel("index of the event t (0 is the explained event, −1 the one before)")
     event_axis(below.xaxis)
-    # Below all axes, where it covers nothing.
+    # The legend is below the axes, where it covers nothing.
     top.get_figure(root=True).legend(loc="outside lower left", fontsize=FONT_SIZE - 1)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Figures of means and rates by group or feature, each with its 95 % interval."""
+"""Draws means and rates by group or feature, each with its 95 % interval."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Rows of a figure; the table beside it has all.
+# A figure shows at most this many rows. The table beside it has all.
 MOST_ROWS = 25
 CHANGE_LABEL = "change of the mean, with its 95 % interval\nfilled: beyond chance after correction (p < 0.05)"
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Estimates with intervals, one for each row: what is drawn, and the texts on its right."""
+    """Estimates with their intervals, one for each row, and the texts on their right."""
 
     value: NDArray[np.float64]
     low: NDArray[np.float64]
@@ -48,7 +48,7 @@ class Rows:
 
 
 def fairness(table: Any, feature: str, by: str) -> Figure:
-    """The attribution of a feature by group, the rate of positive predictions, and that of false positives."""
+    """Draws, by group, the attribution of a feature and the rates of positive predictions and false positives."""
     if not table.num_rows:
         return nothing("There are no rows.")
     names = [f"{short(each)}\n(n = {n:,})" for each, n in zip(*_columns(table, "group", "n"), strict=True)]
@@ -94,7 +94,7 @@ def _draw_rate(axes: Axes, table: Any, name: str) -> None:
     _draw(
         axes, Rows(rate, column(table, f"{name}_low"), column(table, f"{name}_high"), _all(rate), texts), INK
     )
-    # From 0, and as far as the intervals: rates of false positives are often a few per cent.
+    # The axis ends with the intervals, not at 100 %: rates of false positives are often a few per cent.
     highest = np.nanmax(np.append(column(table, f"{name}_high"), 0.01))
     axes.set_xlim(-0.02 * highest, min(1.05 * highest, 1.02))
     ticker = require("matplotlib.ticker", EXTRA)
@@ -103,7 +103,7 @@ def _draw_rate(axes: Axes, table: Any, name: str) -> None:
 
 
 def drift(table: Any, labels: dict[str, str] | None = None) -> Figure:
-    """Changes of the mean score and of the mean attributions between two periods, each on a scale of its own."""
+    """Draws the changes of the mean score and of mean attributions between two periods, on a scale for each."""
     kinds = table["kind"].to_pylist()
     if not kinds:
         return nothing("There are no rows.")
@@ -161,7 +161,7 @@ def _draw_changes(axes: Axes, table: Any, names: Sequence[str]) -> None:
 
 
 def _draw(axes: Axes, rows: Rows, colour: str = "") -> None:
-    """Draws the rows; without a colour, the sign chooses it."""
+    """Draws the rows. If no colour is given, it follows from the sign."""
     for place, (value, low, high) in enumerate(zip(rows.value, rows.low, rows.high, strict=True)):
         own = colour or (WARM if value > 0 else COOL if value < 0 else NEUTRAL)
         if np.isfinite(value):

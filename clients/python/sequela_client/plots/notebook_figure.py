@@ -1,4 +1,4 @@
-"""A figure that a notebook shows as a picture. Needs matplotlib, so only `style.empty_figure` imports it."""
+"""A figure that a notebook shows as a picture. It needs matplotlib, so only `style.empty_figure` imports it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sequela_client.plots.style import any_letters
 
 
 class NotebookFigure(Figure):
-    """A matplotlib Figure that is a picture where it is the last expression of a notebook's cell.
+    """A matplotlib Figure that a notebook shows as a picture if it is the last expression of a cell.
 
     Jupyter shows other figures as pictures only after `%matplotlib inline`, which imports pyplot.
     """

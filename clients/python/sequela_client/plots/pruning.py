@@ -1,4 +1,4 @@
-"""The pruning curve: how much the older and the recent events contribute, for every split of the sequence in two."""
+"""Draws the pruning curve: what the older and the recent events contribute, for each split of the sequence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sequela_client.explanation import Explanation
 
-# The largest number of points for which each gets a marker.
+# With more points than this, the line has no markers, which would cover it.
 _MARKED = 80
 
 
@@ -22,10 +22,10 @@ def draw_pruning(axes: Axes, explanation: Explanation, limit: int | None, unit: 
     """Draws both curves of the first target, the tolerance and the cut (TimeSHAP, Fig. 5a and 5d).
 
     Args:
-        axes: where to.
+        axes: the axes to draw into.
         explanation: the explanation.
         limit: how many of the latest splits are drawn; None: all that were scanned.
-        unit: what the attributions are, for the axis.
+        unit: what the attributions are, for the label of the axis.
     """
     points = explanation.pruning.curve[:limit]
     if not points:
@@ -81,7 +81,7 @@ def _tolerance(axes: Axes, explanation: Explanation) -> None:
 
 
 def _cut(axes: Axes, explanation: Explanation, points: Sequence[PruningPoint]) -> None:
-    """A line between the pruned events and the others, with the number of both."""
+    """Draws a line between the pruned events and the others, with the numbers of both."""
     pruned = explanation.pruning.pruned_events
     if not pruned:
         return
@@ -104,7 +104,7 @@ def _cut(axes: Axes, explanation: Explanation, points: Sequence[PruningPoint]) -
 
 
 def _left_out(explanation: Explanation, drawn: int) -> str:
-    """What the axis does not show: splits beyond the limit, and events that were not scanned."""
+    """Says what the axis does not show: splits beyond the limit, and events that were not scanned."""
     scanned = len(explanation.pruning.curve)
     if drawn < scanned:
         return f"\nthe latest {drawn} of {scanned} splits; limit=None shows all"

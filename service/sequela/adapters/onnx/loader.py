@@ -141,13 +141,22 @@ class Loader:
             return self._load(name, source)
         except (SequelaError, DeadlinePassed):
             raise
-        except (
-            Exception
-        ) as error:  # the file is the caller's, so what it reveals must not count as our failure
+        except Exception as error:  # the caller's file is the cause, so it must not count as our failure
+            self._refuse_what_does_not_open(source)
             _log.exception("model not understood", model=name, digest=source.digest)
             text = f"the server cannot read this model ({type(error).__name__}); its log has the details under the "
             text += f"digest {source.digest}"
             raise InvalidInput.at(source.onnx_path, "MODEL_NOT_UNDERSTOOD", text) from None
+
+    def _refuse_what_does_not_open(self, source: ModelBytes) -> None:
+        """Raises InvalidInput if onnxruntime refuses the file too: it says best what is wrong with a graph."""
+        try:
+            content = read_onnx(source.onnx, self.limits, source.onnx_path).content
+            open_session(content, "", None, self.threads, self.limits, source.onnx_path, self.provider)
+        except SequelaError:
+            raise
+        except Exception:  # the same failure as before
+            return
 
     def _load(self, name: str, source: ModelBytes) -> OnnxModel:
         graph = self._read_graph(source)

@@ -39,7 +39,7 @@ for number in range(first, first + 100_000):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_killed_writer_loses_nothing_that_it_acknowledged(tmp_path: Path, seed: int) -> None:
     """Killed three times at random moments, each time opened again by the next."""
     path, chance = tmp_path / "store.db", random.Random(seed)

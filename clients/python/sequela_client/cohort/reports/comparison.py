@@ -1,4 +1,4 @@
-"""The same sequences explained twice: by two models, two checkpoints, or against two backgrounds."""
+"""Compares two explanations of the same sequences: by two models or checkpoints, or against two backgrounds."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _features(cohort: Cohort, both: sql.Relation) -> Any:
         "avg(second - first) AS mean, var_samp(second - first) AS variance, "
         "avg(abs(second - first)) AS mean_absolute_difference, "
         f"{sql.sampling_error('sqrt(pow(first_error, 2) + pow(second_error, 2))')} AS sampling_error, "
-        # Without spread on one side the correlation is NaN.
+        # If one side does not vary, the correlation would be NaN.
         "CASE WHEN var_pop(first) > 0 AND var_pop(second) > 0 THEN corr(first, second) END AS correlation "
         f"FROM {both} GROUP BY feature ORDER BY abs(mean) DESC, feature"
     )
@@ -118,7 +118,7 @@ def _summary(first: Cohort, second: Cohort, both: sql.Relation) -> Any:
     scores = (
         f"(SELECT one.score AS first, two.score AS second FROM {one} AS one JOIN {two} AS two USING (id))"
     )
-    # Equal attributions share the mean of their ranks.
+    # Spearman's correlation with ties: equal attributions share the mean of their ranks.
     ranks = ", ".join(
         f"rank() OVER (PARTITION BY id ORDER BY {side}) + "
         f"(count(*) OVER (PARTITION BY id, {side}) - 1) / 2 AS {side}_rank"

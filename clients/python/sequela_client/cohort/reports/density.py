@@ -1,4 +1,4 @@
-"""Two-dimensional histograms, from which figures draw where attributions lie."""
+"""Counts attributions in two-dimensional histograms, from which figures are drawn."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from sequela_client.cohort import sql
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# Bins over the whole range of values: fine enough for a figure, whatever the number of sequences.
+# The number of bins over the whole range of values. A figure cannot show more.
 BINS = 81
 
 
 def density(cohort: Cohort, values: sql.Relation, group: str) -> Any:
     """Counts of values in bins of equal width, by group.
 
-    The bins span all values that there are, so that none is left out. 0 lies on the edge of two bins: a bin has
-    attributions of one sign.
+    The bins cover all values. 0 is the edge between two bins, so no bin has attributions of both signs.
 
     Args:
-        cohort: whose connection counts.
+        cohort: the cohort whose database counts.
         values: rows with `group` and `value`.
         group: the column by which values are grouped.
 
@@ -28,7 +27,7 @@ def density(cohort: Cohort, values: sql.Relation, group: str) -> Any:
         One row for each bin that is not empty: the group; bin, its number counted from 0, which is the first at or
         above 0; lower and upper, its edges; n, its values.
     """
-    # A value of exactly 0 falls in the bin above; one that is all there is makes a width of 0, hence the NULLIF.
+    # If all values are 0, the width of a bin is 0 too, and NULLIF keeps the division from failing.
     return cohort.query(
         f"WITH chosen AS MATERIALIZED (SELECT {group}, value FROM {values} WHERE isfinite(value)), "
         f"width AS (SELECT coalesce(nullif((greatest(max(value), 0) - least(min(value), 0)) / {BINS - 1}, 0), 1) "

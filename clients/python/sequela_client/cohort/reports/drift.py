@@ -1,4 +1,4 @@
-"""What has changed between two periods: attributions and scores."""
+"""Compares attributions and scores between two periods."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from sequela_client.extras import require
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# Bins of the population stability index, by the deciles of the scores before.
+# The population stability index has ten bins, whose edges are deciles of the scores before.
 PSI_BINS = 10
-# Added to each count, so that an empty bin has a logarithm.
+# Added to each count, since an empty bin would have no logarithm.
 PSI_PSEUDOCOUNT = 0.5
 
 
@@ -33,8 +33,8 @@ class ScoreDrift:
         bins: one row for each bin: lower, upper (its edges), n_before, n_after, share_before, share_after,
             contribution. Half a sequence is added to each count for the shares.
         index: the PSI.
-        by_chance: about what the PSI is if nothing has changed, (bins − 1) · (1/n_before + 1/n_after): less than
-            twice that says nothing.
+        by_chance: about what the PSI would be if nothing had changed, (bins − 1) · (1/n_before + 1/n_after). An index
+            below twice this number may be chance.
     """
 
     bins: Any
@@ -45,14 +45,14 @@ class ScoreDrift:
 def periods(
     cohort: Cohort, by: str | None, before: str | None, after: str | None, later: Cohort | None = None
 ) -> tuple[Cohort, Cohort]:
-    """The rows before and the rows after.
+    """Returns the rows before and the rows after.
 
     Args:
         cohort: the rows.
         by: a label; None for the time of the latest event.
         before: the label's value, or the period of time; see `Period.parse`.
         after: likewise. A label of exactly two values needs neither.
-        later: the rows after, if they are another cohort; then the rest is None.
+        later: the rows after, if they are in another cohort. The other arguments are then None.
 
     Raises:
         NotInCohort: there are no times, or no rows in a period.
@@ -72,7 +72,7 @@ def periods(
 
 def _check_nothing_else(*given: str | None) -> None:
     if any(each is not None for each in given):
-        raise CallerError("by, before and after choose rows of one cohort; leave them out with later")
+        raise CallerError("by, before and after choose rows of one cohort, and cannot be combined with later")
 
 
 def _by_time(cohort: Cohort, before: str | None, after: str | None) -> tuple[Cohort, Cohort]:
@@ -201,7 +201,7 @@ def _moments(table: Any, side: str) -> Moments:
 
 
 def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
-    """How far the distribution of the scores has moved: the population stability index over deciles of `before`."""
+    """Computes the population stability index of the scores over the deciles of `before`."""
     shares = ", ".join(f"{place / PSI_BINS!r}::DOUBLE" for place in range(1, PSI_BINS))
     edges = before.value(f"SELECT quantile_cont(value, [{shares}]) FROM {_scores(before)}") or []
     inner = np.unique(np.array(edges, dtype=np.float64))
@@ -229,7 +229,7 @@ def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
 
 
 def _counts(cohort: Cohort, edges: Numbers) -> Numbers:
-    """How many scores are in each bin; one on an edge is in the bin above it."""
+    """Returns the number of scores in each bin. A score on an edge belongs to the bin above it."""
     above = " + ".join(f"CAST(value >= {edge!r}::DOUBLE AS INTEGER)" for edge in edges.tolist()) or "0"
     found = cohort.query(
         f"SELECT bin, count(*) AS n FROM (SELECT {above} AS bin FROM {_scores(cohort)} WHERE value IS NOT NULL) "

@@ -1,4 +1,4 @@
-"""The model's own weights of events, such as its attention, beside the attributions of the events."""
+"""Compares the model's own weights of events, such as attention, with the attributions of the events."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sequela_client.cohort.reports.levels import check_column, check_level
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# A correlation of two points is always 1 or -1.
+# Two points always lie on a line, so their correlation would be 1 or -1 and mean nothing.
 LEAST_EVENTS = 3
-# Weights or attributions that differ by less are the same up to rounding, and correlate with nothing.
+# Numbers that differ by less are equal but for rounding. A correlation of rounding errors would mean nothing.
 _SAME = 1e-12
 
 
@@ -76,7 +76,7 @@ def _weighted(cohort: Cohort) -> sql.Relation:
         "schema.json"
     )
     check_column(cohort, cohort.explained, "event_weights", text, "EVENT_WEIGHTS_MISSING")
-    # Weights and events both begin with the latest event, and events end where the pruned ones begin.
+    # Both lists begin with the latest event. `events` is shorter, since it ends where the pruned events begin.
     return (
         "(SELECT variant, id, 1 - place AS t, event_weights[place] AS weight, abs(events[place].value) AS size "
         "FROM (SELECT variant, id, event_weights, events, unnest(range(1, len(event_weights) + 1)) AS place "

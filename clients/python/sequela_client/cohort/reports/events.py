@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def event_distribution(cohort: Cohort, limit: int = 50) -> Any:
     """The distribution of the attributions at each index, from t = 0 back.
 
-    A pruned event has no value of its own, so that n falls towards older indices, and an average there is one over the
-    sequences that kept the event.
+    A pruned event has no value of its own. So n falls towards older indices, and an average there is over the sequences
+    in which that event was not pruned.
 
     Args:
         cohort: the rows.
@@ -46,9 +46,9 @@ def event_density(cohort: Cohort, limit: int = 50) -> Any:
 def latest_share(cohort: Cohort, minimum_difference: float = 0.01) -> Any:
     """The share of the latest event (t = 0) in the score, that is φ₀ / (f(X) − f(B)).
 
-    TimeSHAP §4.2 reports 41 % and does not say how it was averaged. Here are both readings. The ratio of means weighs a
-    sequence by its difference. The mean of ratios weighs all alike; it leaves out sequences whose difference is near 0,
-    where the ratio says nothing, and the median depends on them least.
+    TimeSHAP §4.2 reports 41 % and does not say how it was averaged, so both ways are given. The ratio of means gives a
+    sequence the weight of its difference. The mean of ratios gives all sequences the same weight, and leaves out those
+    whose difference is near 0, where a ratio means nothing. The median of the ratios depends least on them.
 
     Args:
         cohort: the rows.
@@ -66,7 +66,7 @@ def latest_share(cohort: Cohort, minimum_difference: float = 0.01) -> Any:
         "- 2 * avg(value) / avg(difference) * covar_samp(value, difference)"
     )
     ratio = f"CASE WHEN abs(difference) >= {float(minimum_difference)!r}::DOUBLE THEN value / difference END"
-    # Dividing by 0 is NULL.
+    # A ratio to a mean difference of 0 is NULL.
     return cohort.query(
         "SELECT count(*) AS n, avg(value) AS mean_latest, avg(difference) AS mean_difference, "
         "avg(value) / nullif(avg(difference), 0) AS ratio_of_means, "

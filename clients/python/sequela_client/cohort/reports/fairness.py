@@ -1,4 +1,4 @@
-"""What a feature contributes in each group of sequences, and how often the model is wrong there (TimeSHAP §4.2)."""
+"""Compares groups of sequences: a feature's attribution, and how often the model is wrong (TimeSHAP §4.2)."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def fairness(
     """The attribution of a feature by group, with the rates of positive predictions and of false positives.
 
     A prediction is positive if the score is at least the threshold. A sequence below the minimum score counts as
-    negative, even if its score is unknown. Rates are those of the rows in this cohort: if it was drawn among alerts,
-    they are not the rates of the model in use.
+    negative, even if its score is unknown. Rates are about the rows of this cohort. If these are alerts, the rates are
+    not those of the model in production.
 
     Args:
         cohort: the rows.
@@ -97,12 +97,14 @@ def _check_feature(cohort: Cohort, players: sql.Relation, feature: str) -> None:
 
 
 def _actual(cohort: Cohort, outcome: str | None) -> str:
-    """Whether the outcome is positive; NULL if it is unknown."""
+    """Returns SQL for whether the outcome is positive; NULL if it is unknown."""
     if outcome is None:
         return "NULL::BOOLEAN"
     name, separator, positive = outcome.partition("=")
     if not separator:
-        raise CallerError(f"outcome: {outcome!r} is not of the form LABEL=VALUE; VALUE is the positive one")
+        raise CallerError(
+            f"outcome: {outcome!r} is not of the form LABEL=VALUE, where VALUE is the positive one"
+        )
     cohort.check_label(name)
     known = cohort.values(
         f"SELECT DISTINCT {sql.label(name)} AS value FROM {cohort.rows} ORDER BY value LIMIT 21"

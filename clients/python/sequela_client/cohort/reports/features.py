@@ -12,10 +12,10 @@ from sequela_client.extras import require
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# Attributions up to this are 0 but for rounding: games are solved in double precision.
+# Attributions up to this size are 0 except for rounding, since games are solved in double precision.
 ZERO = 1e-9
 
-# The share of sequences in which an attribution of 0 is farther from 0 than two standard errors, by chance alone.
+# By chance alone, an attribution of 0 is more than two standard errors away from 0 in this share of sequences.
 BY_CHANCE = 0.05
 
 
@@ -42,14 +42,14 @@ def feature_distribution(cohort: Cohort, threshold: float = 0.01) -> Any:
 
 
 def feature_density(cohort: Cohort) -> Any:
-    """How many sequences have which attribution of each feature: feature, bin, lower, upper, n (see `density`)."""
+    """Counts the attributions of each feature in bins: feature, bin, lower, upper, n (see `density`)."""
     return density(cohort, feature_values(cohort), "feature")
 
 
 def constant_features(cohort: Cohort) -> Any:
-    """Features that contribute nothing, as TimeSHAP §4.2 found two.
+    """Features that contribute nothing. TimeSHAP §4.2 found two of them.
 
-    Such a feature may be unused by the model, or have the same value everywhere, or equal the background.
+    The model may not use such a feature, or its value may be the same everywhere or equal that of the background.
 
     Returns:
         One row for each such feature: feature; n; largest, the largest |attribution|; beyond, the share of sequences in
@@ -74,7 +74,7 @@ def constant_features(cohort: Cohort) -> Any:
 
 
 def distinct_values(cohort: Cohort, feature: str) -> int | None:
-    """How many different displayed values a feature has over all unpruned events; None if rows show none."""
+    """Returns how many different displayed values a feature has; None if the rows have no displayed values."""
     position = cohort.database.position(feature)
     if position is None:
         return None

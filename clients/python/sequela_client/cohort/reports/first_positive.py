@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def first_positive(cohort: Cohort) -> Any:
-    """How many sequences have their first positive prediction at which index of the full sequence.
+    """Counts the sequences by the index of their first positive prediction in the full sequence.
 
-    Failed rows are left out, since nothing is known of them.
+    Failed rows are left out, since their predictions are unknown.
 
     Returns:
         One row for each index that occurs, the latest first: t (0 is the last event of the full sequence; null if no

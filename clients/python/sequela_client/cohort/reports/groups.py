@@ -12,29 +12,29 @@ from sequela_client.errors import CallerError
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# Groups of a grouping that is not numeric; the rest is put together.
+# The largest number of groups by texts. The least frequent ones are put together.
 MOST_GROUPS = 20
 OTHERS = "(other values)"
 
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """How rows are grouped: SQL for the group's number, in order, and for its name, which is an aggregate."""
+    """How rows are grouped: SQL for the order of a group, and for its name, which is an aggregate."""
 
     order: str
     name: str
 
 
 def group_value(cohort: Cohort, by: str) -> str:
-    """SQL for the value by which rows are grouped.
+    """Returns SQL for the value by which rows are grouped.
 
     Args:
         cohort: the rows.
-        by: the name of a label or of a feature; "label:NAME" or "feature:NAME" if there are both.
+        by: the name of a label or of a feature; "label:NAME" or "feature:NAME" if both have this name.
 
     Raises:
-        NotInCohort: there is neither, or no displayed values.
-        CallerError: there are both.
+        NotInCohort: there is no such label or feature, or there are no displayed values.
+        CallerError: a label and a feature have this name.
     """
     kind, _, rest = by.partition(":")
     if kind == "label" and rest:
@@ -44,7 +44,7 @@ def group_value(cohort: Cohort, by: str) -> str:
         return _displayed(cohort, rest)
     labels, position = cohort.label_names(), cohort.database.position(by)
     if by in labels and position is not None:
-        raise CallerError(f"by: {by!r} is a label and a feature; say 'label:{by}' or 'feature:{by}'")
+        raise CallerError(f"by: {by!r} is a label and a feature; write 'label:{by}' or 'feature:{by}'")
     if by in labels:
         return sql.label(by)
     if position is not None:
@@ -61,7 +61,7 @@ def _displayed(cohort: Cohort, feature: str) -> str:
     shown = cohort.value(f"SELECT count(event_values) FROM {cohort.explained}")
     if position is None or not shown:
         raise NotInCohort(f"by: the rows have no displayed values of a feature {feature!r}; group by a label")
-    # The lists have the latest event first or last.
+    # Lists of events may begin or end with the latest event.
     first, last = "event_values[1]", "event_values[-1]"
     return (
         f"CASE WHEN {first}.t = 0 THEN {first}.values[{position}] "
@@ -70,10 +70,10 @@ def _displayed(cohort: Cohort, feature: str) -> str:
 
 
 def grouping(cohort: Cohort, value: str, groups: int) -> Grouping:
-    """Groups for these values.
+    """Returns groups for these values.
 
-    Numbers with more than `groups` different values become `groups` bins of about equal size. Other values are groups
-    of their own: the most frequent ones, and one for all the rest.
+    Numbers with more than `groups` different values are put into `groups` bins of about equal size. Otherwise each
+    value is a group; of many, the rarest are one group together.
     """
     values = f"(SELECT {value} AS value FROM {cohort.rows} WHERE status <> 'failed')"
     found = cohort.value(
@@ -92,7 +92,7 @@ def grouping(cohort: Cohort, value: str, groups: int) -> Grouping:
         f"LIMIT {MOST_GROUPS - 1}"
     )
     kept = f"list_contains({sql.texts(frequent)}, {value})"
-    # A NULL stays one: rows without a value are a group of their own. The rest sorts after all others.
+    # Rows without a value (NULL) are a group of their own. The group of rare values comes after the others.
     order = f"CASE WHEN {value} IS NOT NULL THEN if({kept}, '0' || {value}, '1') END"
     named = f"if(any_value(group_order) = '1', '{OTHERS}', any_value(group_value))"
     return Grouping(order, named)

@@ -1,4 +1,4 @@
-"""The levels that rows of a cohort may have, one attribution in a row."""
+"""Returns the attributions of a level as SQL, with one attribution in a row."""
 
 from __future__ import annotations
 

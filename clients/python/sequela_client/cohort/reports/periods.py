@@ -1,4 +1,4 @@
-"""Periods of time as people write them: "2026-01", "2026-01-15", or "2026-01-01/2026-02-01"."""
+"""Parses periods of time, such as "2026-01", "2026-01-15" or "2026-01-01/2026-02-01"."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _SECONDS_OF_A_DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A period: from `first` up to but without `end`, in microseconds since 1970 (UTC)."""
+    """A period from `first` to `end`, which is not part of it, in microseconds since 1970 (UTC)."""
 
     first: int
     end: int
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """A year, a month, a day, or two times with a slash between; the end is not part of the period.
+        """Parses a year, a month, a day, or two times with a slash between, of which the end is not part of the period.
 
         Raises:
             CallerError: the text is none of these.
@@ -41,7 +41,7 @@ class Period:
 
     @property
     def condition(self) -> str:
-        """The rows of the period, as SQL."""
+        """A condition in SQL for the rows of the period."""
         return f"epoch_us(time) >= {self.first} AND epoch_us(time) < {self.end}"
 
 

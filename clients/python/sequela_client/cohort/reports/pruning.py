@@ -14,8 +14,8 @@ from sequela_client.errors import CallerError
 if TYPE_CHECKING:
     from sequela_client.cohort.dataset import Cohort
 
-# Players whose mean attribution over the seeds is below this are left out of the RSD: σ/|μ| grows without bound
-# towards μ = 0.
+# The RSD leaves out players whose mean attribution over the seeds is smaller, since σ/|μ| grows without bound as μ
+# approaches 0.
 SMALLEST_MEAN = 0.01
 
 
@@ -45,7 +45,7 @@ PAPER_TOLERANCES = tuple(tolerance for tolerance in PAPER if tolerance)
 def pruning_table(
     cohort: Cohort, tolerances: Sequence[float] = PAPER_TOLERANCES, coalitions: int = 32_768
 ) -> Any:
-    """How long sequences are to the event level at each pruning tolerance η, and how far its numbers vary.
+    """Returns how many players the event level has at each pruning tolerance η, and how much its numbers vary.
 
     Lengths follow from the pruning curve by Algorithm 1: from the recent end, the first split with |w1| < η is the cut.
     The pruned block counts as one event. They do not depend on the tolerance and the seed of the rows.
@@ -101,7 +101,7 @@ def pruning_table(
 
 
 def _family(cohort: Cohort) -> Cohort:
-    """The variants of the chosen one's checkpoint, with all seeds and tolerances."""
+    """Returns all variants that share the checkpoint of the chosen one, whatever their seeds and tolerances are."""
     parts = tuple(part for part in cohort.variant_parts if part.startswith("checkpoint="))
     family = replace(cohort, variant_parts=parts)
     found = family.values(f"SELECT DISTINCT checkpoint FROM {family.explained} ORDER BY checkpoint")
@@ -124,7 +124,7 @@ def _lengths(family: Cohort, wanted: list[float]) -> sql.Relation:
     Cut and length are NULL for all tolerances if the curve ends too soon for one of them. The point of the curve at t
     is the split after the event t, so that `explained events + t` events are older or at t.
     """
-    # A curve depends neither on the seed nor on η: what one variant of a sequence has not scanned another may have.
+    # A curve does not depend on the seed or on η, so the longest curve of any variant of a sequence can be used.
     sequences = (
         "(SELECT id, max(length) AS events, max(coalesce(len(pruning.curve), 0)) AS points "
         f"FROM {family.explained} GROUP BY id)"
@@ -181,7 +181,7 @@ def _rsd(family: Cohort) -> sql.Relation:
         f"(SELECT pruning.tolerance AS tolerance, count(DISTINCT seed) AS seeds FROM {family.explained} "
         "WHERE events IS NOT NULL GROUP BY ALL HAVING count(DISTINCT seed) > 1)"
     )
-    # A sequence that failed with some seed is left out.
+    # A sequence that failed with one of the seeds is left out.
     players = (
         "(SELECT tolerance, any_value(seeds) AS seeds, stddev_samp(value) AS sigma, abs(avg(value)) AS mean "
         f"FROM (SELECT id, seed, tolerance, player.t AS t, player.value AS value FROM ({events}) UNION ALL {block}) "

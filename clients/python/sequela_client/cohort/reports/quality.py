@@ -1,4 +1,4 @@
-"""How far a cohort's numbers can be relied on: failures, accuracy, warnings, verdicts, and where they come from."""
+"""Reports how reliable a cohort is: failures, accuracy, warnings and verdicts, and the models behind its rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def quality(cohort: Cohort) -> Any:
     """How accurate the explanations are, level by level.
 
     Standard errors here are sampling errors of single explanations: how much an attribution would change with another
-    seed. They say nothing of how attributions differ between sequences.
+    seed. They do not say how attributions differ between sequences.
 
     Returns:
         One row for each level that was asked for: level; n, the explanations that have it; not_computed, those that
@@ -44,7 +44,7 @@ def quality(cohort: Cohort) -> Any:
     """
     cohort.check_one_variant()
     levels = " UNION ALL ".join(_level(cohort, level, place) for place, level in enumerate(LEVELS))
-    # Rows of a UNION come in any order.
+    # The rows of a UNION have no order of their own.
     return cohort.query(f"SELECT * EXCLUDE (place) FROM ({levels}) ORDER BY place")
 
 
@@ -80,7 +80,7 @@ def warnings_by_code(cohort: Cohort) -> Any:
 
 
 def verdicts(cohort: Cohort) -> Any:
-    """What became of the pruned events of the explained rows.
+    """Counts the verdicts on the pruned events of the explained rows.
 
     Returns:
         One row for each verdict (docs/pruning.md), null where nothing was pruned: verdict, n, share, mean_value and

@@ -1,4 +1,4 @@
-"""Intervals and tests for means and shares. Inputs are one number, or one number a group; never one a sequence."""
+"""Intervals and tests for means and shares. They take the sizes, means and variances of groups, not single values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NORMAL_DEGREES = 10_000.0
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What a sample of each group amounts to, arrays of equal length: sizes, means, sample variances."""
+    """The sizes, means and sample variances of groups, as arrays of equal length."""
 
     n: Numbers
     mean: Numbers
@@ -29,7 +29,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class MeanTest:
-    """Differences of means, after minus before, one for each group; NaN where a sample is too small for them.
+    """Differences of means, after minus before, one for each group. They are NaN if a sample is too small.
 
     Args:
         change: the difference.
@@ -58,7 +58,7 @@ def wilson(successes: Numbers, n: Numbers) -> tuple[Numbers, Numbers]:
         share = successes / n
         centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
         half = Z / (1 + Z**2 / n) * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    # Rounding must not put the end of an interval a hair beyond 0 or 1.
+    # Rounding errors could otherwise move an end of the interval beyond 0 or 1.
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
@@ -71,8 +71,8 @@ def mean_interval(n: Numbers, mean: Numbers, standard_error: Numbers) -> tuple[N
 def welch(before: Moments, after: Moments) -> MeanTest:
     """Welch's test of equal means: it does not assume equal variances or equal sizes.
 
-    The means of many sequences are close to normal by the central limit theorem, whatever the shape of the attributions
-    themselves. That holds least for small samples with a few large values.
+    By the central limit theorem, means of many sequences are close to normal, whatever the distribution of the single
+    attributions is. The test is least reliable for small samples with a few large values.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         first, second = before.variance / before.n, after.variance / after.n
@@ -90,7 +90,7 @@ def paired(differences: Moments) -> MeanTest:
 
 def _tested(change: Numbers, error: Numbers, degrees: Numbers) -> MeanTest:
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Without any spread there is nothing to test against.
+        # If all differences are equal, there is no standard error to test them against.
         statistic = np.where(error > 0, change / error, nan)
     p_value = np.array([student_p(t, df) for t, df in zip(statistic, degrees, strict=True)])
     half = np.array([student_quantile(each) for each in degrees]) * error
@@ -98,7 +98,7 @@ def _tested(change: Numbers, error: Numbers, degrees: Numbers) -> MeanTest:
 
 
 def holm(p_values: Numbers) -> Numbers:
-    """p-values after Holm's correction, which holds whether or not the tests depend on each other; NaN stays NaN."""
+    """Returns p-values after Holm's correction, which does not assume independent tests. NaN stays NaN."""
     adjusted = np.full(len(p_values), nan)
     order = [int(each) for each in np.argsort(p_values) if isfinite(p_values[each])]
     if order:
@@ -108,7 +108,7 @@ def holm(p_values: Numbers) -> Numbers:
 
 
 def student_p(statistic: float, degrees: float) -> float:
-    """The two-sided p-value of Student's t; NaN if it cannot be said."""
+    """Returns the two-sided p-value of Student's t; NaN if t or the degrees of freedom are unknown."""
     if not (isfinite(statistic) and degrees > 0):
         return nan
     if degrees > NORMAL_DEGREES:
@@ -117,12 +117,12 @@ def student_p(statistic: float, degrees: float) -> float:
 
 
 def student_quantile(degrees: float) -> float:
-    """The t beyond which 2.5 % lie on each side; NaN for no degrees of freedom."""
+    """Returns the t beyond which 2.5 % of the distribution lie on each side; NaN without degrees of freedom."""
     if not degrees > 0:
         return nan
     if degrees > NORMAL_DEGREES:
         return Z
-    # By bisection; at a tenth of a degree t is still below 1e13.
+    # The upper end of the bisection suffices down to a tenth of a degree of freedom, where t is below 1e13.
     low, high = 0.0, 1e13
     for _ in range(200):
         middle = (low + high) / 2 if high - low < 1e3 else sqrt(max(low, 1.0) * high)
@@ -134,7 +134,7 @@ def _incomplete_beta(a: float, b: float, x: float) -> float:
     """The regularised incomplete beta function, by its continued fraction (modified Lentz)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
-    if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side only
+    if x > (a + 1) / (a + b + 2):  # On the other side of the mean, the continued fraction converges slowly.
         return 1 - _incomplete_beta(b, a, 1 - x)
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
     tiny = 1e-300

@@ -1,4 +1,4 @@
-"""Where sequences come from: files, read in batches of one row for each sequence."""
+"""Reads sequences from files, in batches with one row for each sequence."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ __all__ = ["Memory", "SequenceSource", "open_source"]
 
 
 class SequenceSource(Protocol):
-    """Sequences in files."""
+    """Sequences that are read from files."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The columns."""
+        """The names of the columns."""
 
     def count(self) -> int:
-        """How many sequences there are."""
+        """Returns the number of sequences."""
 
     def first(self, column: str) -> str | None:
-        """A value of a column that is not missing."""
+        """Returns a value of a column that is not missing; None if there is none."""
 
     def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
-        """RecordBatches of `rows` sequences at most, with these columns and some of `batches.OWN`."""
+        """Yields RecordBatches of at most `rows` sequences, with the wanted columns and some of `batches.OWN`."""
 
 
 def open_source(
@@ -42,8 +42,8 @@ def open_source(
     Args:
         data: a path, several, or a pattern with *: Parquet or CSV files, a folder of Parquet files, an .npy or .npz
             file.
-        question: says whether there is one row for each event, and which columns are which.
-        memory: limits of sorting.
+        question: says whether there is one row for each event, and what the columns are.
+        memory: the limits of memory for sorting.
 
     Raises:
         CallerError: FILE_NOT_READABLE, ARGUMENT_INVALID.
@@ -57,7 +57,9 @@ def open_source(
     paths = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(each) for each in data]
     if Path(paths[0]).suffix.lower() in (".npy", ".npz"):
         if len(paths) > 1 or question.entity:
-            text = f"{paths[0]}: arrays come in one file, with one row for each sequence (without --entity)"
+            text = (
+                f"{paths[0]}: arrays must be in one file, with one row for each sequence (without --entity)"
+            )
             raise CallerError(text, reason="ARGUMENT_INVALID")
         return open_arrays(paths[0], question.id)
     scan = open_scan(paths, memory, question.encoding)

@@ -1,4 +1,4 @@
-"""Files of numpy: sequences of one length as an array (n, l, d), or of any lengths one below the other."""
+"""Reads files of numpy: sequences of one length in an array (n, l, d), or of any lengths one below the other."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ LENGTHS = "lengths"
 """The array of an npz file with the lengths of the sequences; arrays of events are then (all events, d)."""
 
 VALUES = "values"
-"""What the only array of an npy file is called."""
+"""The name of the only array of an .npy file."""
 
 
-# Booleans, integers, numbers, texts, times.
+# The kinds of element types: booleans, integers, floats, texts, times.
 _KINDS = "biufUSM"
 
 
@@ -53,11 +53,11 @@ class ArrayFile:
         return len(next(iter(self.arrays.values())))
 
     def first(self, column: str) -> str | None:
-        """The first value of an array."""
+        """Returns the first value of an array."""
         return str(self.arrays[column][0]) if len(self.arrays[column]) else None
 
     def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
-        """RecordBatches of these arrays, as lists of events.
+        """Yields RecordBatches of these arrays, as lists of events.
 
         Args:
             wanted: the names of the arrays.
@@ -74,7 +74,7 @@ class ArrayFile:
             )
 
     def _repeated(self) -> NDArray[np.bool_]:
-        """Whether the id of a row was there before."""
+        """Returns whether each row has the id of an earlier row."""
         again = np.ones(self.count(), bool)
         ids = self.arrays[self.id] if self.id else np.arange(self.count())
         again[np.unique(ids, return_index=True)[1]] = False
@@ -92,16 +92,16 @@ class ArrayFile:
 
 
 def _rows(array: NDArray[Any]) -> Any:
-    """An array as a column; further axes become lists of a fixed size."""
+    """Returns an array as a column of Arrow. Axes after the first become lists of a fixed size."""
     if array.ndim == 1:
-        # Arrow takes the byte order of this machine only.
+        # Arrow accepts only the byte order of this machine.
         return pa.array(array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))
     flat = _rows(array.reshape(-1, *array.shape[2:]))
     return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
 
 
 def open_arrays(path: str, id: str | None) -> ArrayFile:
-    """Opens a file; one of .npy is not read into memory as a whole.
+    """Opens a file. An .npy file is mapped, and not read into memory as a whole.
 
     Raises:
         CallerError: it cannot be read, or its arrays do not have one row for each sequence.
@@ -123,7 +123,7 @@ def _check(where: Path, held: Mapping[str, NDArray[Any]], lengths: NDArray[Any] 
     for name, array in held.items():
         if not array.ndim or array.dtype.kind not in _KINDS or 0 in array.shape[1:]:
             raise CallerError(
-                f"{where.name}: array {name!r} of shape {array.shape} and type {array.dtype} is none of sequences; an "
+                f"{where.name}: array {name!r} of shape {array.shape} and type {array.dtype} holds no sequences; an "
                 "array of sequences is (sequences, events, columns), of numbers or texts",
                 reason="FILE_NOT_READABLE",
             )

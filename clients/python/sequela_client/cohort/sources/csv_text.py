@@ -1,7 +1,7 @@
-"""How a CSV file is written: what stands between its columns, and which lines come before the header.
+"""Finds out how a CSV file is written: its delimiter, and how many lines come before the header.
 
-DuckDB would guess both, and the quotes too, from the first 20,480 lines. It then takes a quote that comes later as a
-part of the text, and leaves out the lines before one that has more columns.
+DuckDB could guess this, but it looks at the first 20,480 lines only: a quote that comes later would become a part of
+the text, and lines before one with more columns would be skipped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def csv_options(path: str) -> str:
-    """The arguments of DuckDB's read_csv for a file, and all that are written like it. Cells are texts.
+    """Returns the arguments of DuckDB's read_csv for this file and others of the same format. Cells are texts.
 
     Raises:
         CallerError: the file cannot be read, or is not UTF-8.
@@ -38,7 +38,7 @@ def csv_options(path: str) -> str:
 
 
 def csv_fault(error: Exception) -> str:
-    """What DuckDB says about a CSV file, on one line."""
+    """Returns DuckDB's error about a CSV file in one line."""
     text = str(error)
     if "Error when sniffing" in text:
         return "not all of its lines have as many columns as its header"
@@ -48,7 +48,7 @@ def csv_fault(error: Exception) -> str:
 
 def _first_lines(path: str) -> list[str]:
     try:
-        # By the name, a file may be packed.
+        # The ending of the name says whether the file is compressed.
         with pa.input_stream(path, compression="detect") as file:
             head = bytes(file.read(_HEAD_BYTES))
     except (OSError, pa.ArrowException) as error:
@@ -62,9 +62,9 @@ def _first_lines(path: str) -> list[str]:
 
 
 def _before_header(lines: list[str]) -> tuple[int, str]:
-    """How many lines come before the header, and the delimiter.
+    """Returns how many lines come before the header, and the delimiter.
 
-    Blank lines and comments do. A line with # that has as many columns as the next line is the header.
+    Blank lines and comments may come before it. A line with # is the header if it has as many columns as the next line.
     """
     said, place = "", 0
     for place, line in enumerate(lines):
@@ -83,7 +83,7 @@ def _is_comment(lines: list[str], place: int) -> bool:
 
 
 def _delimiter(header: str) -> str:
-    """The delimiter that gives the most columns."""
+    """Returns the delimiter that gives the most columns."""
     return max(_DELIMITERS, key=lambda each: _columns(header, each))
 
 

@@ -1,4 +1,4 @@
-"""Files with one row for each event, in any order. DuckDB sorts them, and Arrow cuts them into sequences."""
+"""Reads files with one row for each event, in any order. DuckDB sorts the rows, and Arrow cuts them into sequences."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class EventTable:
     Args:
         scan: the files.
         entity: the column that says which events are one sequence.
-        time: the column that orders the events of a sequence; None: they are in order. Events of the same time keep
-            the order of the file.
+        time: the column by which the events of a sequence are sorted; None: they are in order. Events with the same
+            time stay in the order of the file.
     """
 
     scan: Scan
@@ -41,7 +41,7 @@ class EventTable:
         return tuple(self.scan.columns())
 
     def count(self) -> int:
-        """How many sequences there are. All events without an entity are one."""
+        """Returns the number of sequences. All events without an entity are one sequence."""
         entity = name_literal(self.entity)
         sql = f"SELECT count(DISTINCT {entity}) + coalesce(max(({entity} IS NULL)::INT), 0) FROM {self.scan.sql}"
         return int(self.scan.query(sql)[0][0])
@@ -51,7 +51,7 @@ class EventTable:
         return self.scan.first(column)
 
     def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
-        """RecordBatches with one row for each sequence, sorted by entity, with lists of these columns.
+        """Yields RecordBatches with one row for each sequence, sorted by entity, with lists of these columns.
 
         Args:
             wanted: the columns, besides those of entity and time.
@@ -64,7 +64,7 @@ class EventTable:
             table = batch if left is None else pa.concat_batches([left, batch])
             check_ids(self.entity, table.schema.field(self.entity).type)
             starts = _starts(table.column(self.entity))
-            # The last sequence may go on in the next batch.
+            # The last sequence may continue in the next batch.
             left = table.slice(int(starts[-1]))
             if len(starts) > 1:
                 yield from _cut(table, starts, self.entity, row, rows)
@@ -83,7 +83,7 @@ class EventTable:
         )
 
     def _value(self, name: str) -> str:
-        """A column; of times that are texts, what most of them are."""
+        """Returns the SQL for a column. Times that are texts are parsed, since texts do not sort as times do."""
         if name != self.time or self.scan.columns()[name] != "VARCHAR":
             return name_literal(name)
         texts = f"SELECT {name_literal(name)} AS text FROM {self.scan.sql}"
@@ -91,14 +91,14 @@ class EventTable:
 
 
 def _starts(entity: Any) -> Any:
-    """Where sequences begin in a sorted column of entities; a place for each of them."""
+    """Returns where each sequence begins in a sorted column of entities."""
     codes = entity if pa.types.is_dictionary(entity.type) else entity.dictionary_encode()
     ids = np.asarray(pc.fill_null(codes.indices.cast(pa.int64()), -1))
     return np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])) if len(ids) else np.zeros(1, int)
 
 
 def _cut(table: Any, starts: Any, entity: str, row: int, rows: int) -> Iterator[Any]:
-    """The sequences between these places, in batches. Each column becomes one of lists, which share its values."""
+    """Yields the sequences between these places. Each column becomes a column of lists without copying its values."""
     first = row
     for at in range(0, len(starts) - 1, rows):
         bounds = starts[at : at + rows + 1]

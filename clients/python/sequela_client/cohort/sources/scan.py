@@ -1,4 +1,4 @@
-"""Reads Parquet and CSV files with DuckDB, which keeps within a limit of memory and sorts on disk beyond it."""
+"""Reads Parquet and CSV files with DuckDB, which sorts on disk if the memory limit is reached."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Memory:
 
     Args:
         limit: as DuckDB writes it, such as "512MB".
-        folder: where it writes what does not fit; None: a folder of the system that is removed afterwards.
+        folder: where it writes what does not fit; None: a temporary folder, which is removed afterwards.
     """
 
     limit: str = "512MB"
@@ -51,7 +51,7 @@ class Scan:
 
     @property
     def sql(self) -> str:
-        """The table, for the FROM of a query. Cells of a CSV file are texts."""
+        """The table as SQL for the FROM of a query. Cells of a CSV file are texts."""
         files = ", ".join(map(text_literal, self.paths))
         if self.kind == "parquet":
             return f"read_parquet([{files}], union_by_name = true)"
@@ -59,7 +59,7 @@ class Scan:
 
     @contextmanager
     def connect(self) -> Iterator[Any]:
-        """A database in memory with the limits."""
+        """Opens a database in memory with the limits."""
         with tempfile.TemporaryDirectory(prefix="sequela-", dir=self.memory.folder) as folder:
             connection = duckdb.connect(":memory:")
             try:
@@ -75,40 +75,40 @@ class Scan:
             raise CallerError(f"memory: {self.memory.limit!r}: {error}", reason="ARGUMENT_INVALID") from error
         connection.execute(f"SET temp_directory = {text_literal(folder)}")
         connection.execute("SET TimeZone = 'UTC'")
-        # In a notebook without widgets DuckDB has no progress bar, and refuses even to switch it off.
+        # In a notebook without widgets, DuckDB has no progress bar, and raises an error if it is switched off.
         with suppress(duckdb.InvalidInputException):
             connection.execute("SET enable_progress_bar = false")
         connection.execute("SET preserve_insertion_order = true")
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of a small result."""
+        """Returns the rows of a small result."""
         with self.connect() as connection, self.refusing():
             rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
             return rows
 
     def batches(self, sql: str, rows: int) -> Iterator[Any]:
-        """A result as RecordBatches, read as it is asked for."""
+        """Yields a result as RecordBatches. They are read one by one."""
         with self.connect() as connection, self.refusing():
             yield from connection.sql(sql).to_arrow_reader(rows)
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
-        """Turns errors of DuckDB about the files into those of the client."""
+        """Turns DuckDB's errors about the files into errors of the client."""
         try:
             yield
         except duckdb.OutOfMemoryException as error:
-            text = f"{self.memory.limit} of memory are not enough to sort: {_first_line(error)}; allow more (--memory)"
-            raise CallerError(text, reason="MEMORY_LIMIT") from error
+            text = f"{self.memory.limit} of memory are not enough for sorting: {_first_line(error)}"
+            raise CallerError(f"{text}; allow more (--memory)", reason="MEMORY_LIMIT") from error
         except duckdb.Error as error:
             text = csv_fault(error) if self.kind == "csv" else _first_line(error)
             raise CallerError(f"{Path(self.paths[0]).name}: {text}", reason="FILE_NOT_READABLE") from error
 
     def columns(self) -> dict[str, str]:
-        """The names of the columns, and DuckDB's names of their types."""
+        """The names of the columns, with DuckDB's names of their types."""
         return {row[0]: row[1] for row in self.query(f"DESCRIBE SELECT * FROM {self.sql}")}
 
     def first(self, column: str) -> str | None:
-        """A value of a column that is not missing, as text."""
+        """Returns a value of a column that is not missing, as text; None if there is none."""
         name = name_literal(column)
         sql = f"SELECT CAST({name} AS VARCHAR) FROM {self.sql} WHERE {name} IS NOT NULL LIMIT 1"
         found = self.query(sql)
@@ -116,7 +116,7 @@ class Scan:
 
 
 def open_scan(paths: Sequence[str], memory: Memory, encoding: str | None = None) -> Scan:
-    """The files at these paths.
+    """Finds the files at these paths.
 
     Args:
         paths: files, folders of Parquet files, or patterns with *.
@@ -143,7 +143,7 @@ def open_scan(paths: Sequence[str], memory: Memory, encoding: str | None = None)
 
 
 def kind_of(path: str) -> str | None:
-    """The kind of a file by its name; None if it is none of ours."""
+    """Returns the kind of a file by the ending of its name; None if it is of no known kind."""
     name = Path(path)
     suffix = name.with_suffix("").suffix if name.suffix in _PACKED else name.suffix
     return _FORMATS.get(suffix.lower())
@@ -160,10 +160,10 @@ def _first_line(error: Exception) -> str:
 
 
 def name_literal(name: str) -> str:
-    """A column's name in SQL."""
+    """Returns the name of a column in SQL."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def text_literal(text: str) -> str:
-    """A text in SQL."""
+    """Returns a text in SQL."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,4 +1,4 @@
-"""Files with one row for each sequence, whose columns are lists."""
+"""Reads files with one row for each sequence, whose columns are lists."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sequela_client.cohort.sources.scan import Scan, name_literal
 from sequela_client.cohort.sources.time_text import time_form
 from sequela_client.errors import CallerError
 
-# Ids that are read at a time.
+# How many ids are read at a time.
 _IDS = 1 << 16
 # Times that are read to find out how they are written.
 _SAMPLE = 10_000
@@ -43,7 +43,7 @@ class SequenceTable:
         return tuple(self.scan.columns())
 
     def count(self) -> int:
-        """How many sequences there are."""
+        """Returns the number of sequences."""
         return int(self.scan.query(f"SELECT count(*) FROM {self.scan.sql}")[0][0])
 
     def first(self, column: str) -> str | None:
@@ -51,7 +51,7 @@ class SequenceTable:
         return self.scan.first(column)
 
     def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
-        """RecordBatches of these columns, in the order of the files.
+        """Yields RecordBatches of these columns, in the order of the files.
 
         Args:
             wanted: the columns.
@@ -70,12 +70,12 @@ class SequenceTable:
             row += len(batch)
 
     def _repeated(self) -> frozenset[str]:
-        """The ids that occur more than once, which are few."""
+        """Returns the ids that occur more than once. There are usually few."""
         if self.id is None:
             return frozenset()
         id = name_literal(self.id)
         sql = f"SELECT {id} FROM {self.scan.sql} WHERE {id} IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
-        # Arrow writes numbers and times otherwise than DuckDB does, so that both lists of ids have to be Arrow's.
+        # Arrow and DuckDB write numbers and times differently as text, so both lists of ids must be made by Arrow.
         found = (id_texts(self.id, batch.column(0)) for batch in self.scan.batches(sql, _IDS))
         return frozenset(each for texts in found for each in texts if each is not None)
 
@@ -90,7 +90,9 @@ class SequenceTable:
         return found
 
     def _value(self, name: str) -> str:
-        """A column; of a CSV file, a list of texts if its first cell is one. Times that are texts are read."""
+        """Returns the SQL for a column. A column of a CSV file becomes lists of texts if its first cell is a list, and
+        times that are texts are parsed.
+        """
         if name == self.id:
             return name_literal(name)
         kind, value = self._typed(name)
