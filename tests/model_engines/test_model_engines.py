@@ -356,3 +356,13 @@ def test_a_forced_execution_is_forced_in_engines(repository: Path) -> None:
                 each.name = ""  # random, because the answer may not be reused
             found.append(without_times(answered[0]))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_sequences_are_kept_as_the_operator_says(repository: Path, kept: bool) -> None:
+    """By engines as by the server itself."""
+    settings = embedded(engines=1, model_repository=repository, keep_sequences=kept)
+    with Serving(settings) as server:
+        name = server.explanations.Explain(asked()).explanation.name
+        found = server.explanations.GetExplanation(pb.GetExplanationRequest(name=name))
+    assert found.HasField("sequence") is kept
