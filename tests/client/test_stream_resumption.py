@@ -17,6 +17,7 @@ from client.scripted import Script, serving
 from matrix import BY_NAME
 from sequela_client import AsyncSequela, CallerError, Sequela, Sequence, TokenExpired, TryAgain, Unavailable
 from sequela_client.resumptions import Resumptions
+from sequela_client.statuses import from_rpc
 from serving import Serving, embedded
 
 SEQUENCE = np.ones((3, 2))
@@ -266,3 +267,20 @@ class SlowAnswers(Script):
         for answer in super().ExplainStream(requests, context):
             time.sleep(0.002)
             yield answer
+
+
+def test_a_message_that_came_too_late_for_its_stream() -> None:
+    """grpc.aio then hides why the stream ended; it is opened again, and the server says so once more if it has to."""
+
+    class Late(grpc.RpcError):  # type: ignore[misc]  # gRPC has no types for it
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.INTERNAL
+
+        def details(self) -> str:
+            return "Internal error from Core"
+
+        def trailing_metadata(self) -> tuple[tuple[str, bytes], ...]:
+            return ()
+
+    found = from_rpc(Late(), lambda _: None)
+    assert (type(found), found.reason) == (Unavailable, "STREAM_ENDED")
