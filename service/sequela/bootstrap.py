@@ -58,8 +58,9 @@ from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
 from sequela.api.tls import ReloadingContext, TlsContent, TlsFiles
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
+from sequela.concurrency.replica_flights import ReplicaFlights
 from sequela.concurrency.serial_workers import SerialWorkers
-from sequela.concurrency.single_flight import SingleFlight
+from sequela.concurrency.single_flight import Flights, SingleFlight
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.engine_pools import (
     build_model_engines,
@@ -148,7 +149,7 @@ def build(
         store.records, observer, settings.explanation_ttl, settings.keep_sequences
     )
     # Both explainers share the store, so equal requests must not be answered twice at the same time.
-    flights = SingleFlight()
+    flights = _flights(settings, store)
     make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=flights)
     upload_workers = SerialWorkers(count_upload_engines(settings))
     closing.callback(upload_workers.close)
@@ -224,6 +225,11 @@ def _store(settings: Settings, observer: Observer) -> Store:
             return file_store(path, observer, _store_limits(settings, FILE_BYTES))
         case InRedis(url):
             return _redis(url, settings, observer)
+
+
+def _flights(settings: Settings, store: Store) -> Flights:
+    """Returns what lets one request at a time work on an answer: of this server, or of all that share a Redis."""
+    return ReplicaFlights(store.leases) if isinstance(settings.store_location, InRedis) else SingleFlight()
 
 
 def _store_limits(settings: Settings, max_bytes: int) -> StoreLimits:

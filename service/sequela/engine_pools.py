@@ -133,6 +133,7 @@ def _open_pool(
         model_threads=settings.model_threads,
         provider=settings.execution_provider,
         explanation_ttl=settings.explanation_ttl,
+        keep_sequences=settings.keep_sequences,
         trace_dir=settings.trace_dir,
         trace_bytes=settings.trace_bytes,
         execution=settings.execution,

@@ -9,10 +9,11 @@ import structlog
 from adapters.repository.replicas import SlowLoader, put
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from matrix import BY_NAME
+from redis_server import eventually
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.api.readiness import Readiness
-from sequela.explain.ports import Observers
+from sequela.explain.ports import ModelRecord, Observers
 from sequela_client import Sequela
 from serving import PATIENCE, Serving, embedded
 
@@ -81,3 +82,36 @@ def test_ready_with_notes(tmp_path: Path) -> None:
     assert endpoint.startswith("note: models/away/versions/1 LOADING")
     assert endpoint.endswith("(the server is ready without endpoints)")
     assert schema.startswith("note: model repository: gru/1/Schema.json is ignored")
+
+
+class SwitchedStates:
+    """Models that can be run, or cannot at present, because no engine is up."""
+
+    def __init__(self) -> None:
+        self.up = True
+
+    def ready(self) -> bool:
+        return self.up
+
+    def unready(self) -> list[ModelRecord]:
+        return []
+
+    def notes(self) -> list[str]:
+        return []
+
+
+def test_health_follows_the_engines() -> None:
+    """NOT_SERVING while none is up, with the reason on the page, and SERVING again afterwards."""
+    states = SwitchedStates()
+    with Serving(configured_states=states) as server:
+        stub = health_pb2_grpc.HealthStub(server.channel)
+
+        def status() -> int:
+            return int(stub.Check(health_pb2.HealthCheckRequest()).status)
+
+        assert status() == health_pb2.HealthCheckResponse.SERVING
+        states.up = False
+        eventually(lambda: status() == health_pb2.HealthCheckResponse.NOT_SERVING)
+        assert readyz(server).text.startswith("no process that runs models is up")
+        states.up = True
+        eventually(lambda: status() == health_pb2.HealthCheckResponse.SERVING)

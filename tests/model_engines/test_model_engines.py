@@ -198,7 +198,7 @@ def test_an_engine_that_is_killed_takes_only_its_own_request_along(repository: P
             each.sequence.CopyFrom(sequence(5, 300))
             each.caller_id = str(id(each))
         requests[1].sequence.CopyFrom(sequence(6, 300))
-        calls = [callers.submit(server.explanations.Explain, each, timeout=20) for each in requests]
+        calls = [callers.submit(server.explanations.Explain, each, timeout=5) for each in requests]
         eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 2)
         victim = next(iter(busy(own)))
         os.kill(victim, signal.SIGKILL)
@@ -342,3 +342,27 @@ def test_an_engine_ends_with_its_model(server: Serving) -> None:
     before = set(untrusted_engines())
     server.models.DeleteModel(pb.DeleteModelRequest(name=name))
     eventually(lambda: set(untrusted_engines()) < before)
+
+
+def test_a_forced_execution_is_forced_in_engines(repository: Path) -> None:
+    """The same answer as in one process, and computed again each time."""
+    found = []
+    for engines in (0, 1):
+        settings = embedded(engines=engines, model_repository=repository, execution="whole")
+        with Serving(settings) as server:
+            answered = [server.explanations.Explain(asked()).explanation for _ in range(2)]
+            assert not any(each.cost.cached for each in answered)
+            for each in answered:
+                each.name = ""  # random, because the answer may not be reused
+            found.append(without_times(answered[0]))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_sequences_are_kept_as_the_operator_says(repository: Path, kept: bool) -> None:
+    """By engines as by the server itself."""
+    settings = embedded(engines=1, model_repository=repository, keep_sequences=kept)
+    with Serving(settings) as server:
+        name = server.explanations.Explain(asked()).explanation.name
+        found = server.explanations.GetExplanation(pb.GetExplanationRequest(name=name))
+    assert found.HasField("sequence") is kept

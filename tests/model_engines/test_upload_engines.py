@@ -73,7 +73,7 @@ def fail_while_at_work(server: Serving, number: signal.Signals) -> Failure:
 
 def test_a_model_that_ends_its_engine_is_put_into_quarantine() -> None:
     """Its caller hears UNAVAILABLE, the next one that the model is in quarantine, which ends; others notice nothing."""
-    with Serving(embedded(quarantine_seconds=3.0)) as server:
+    with Serving(embedded(quarantine_seconds=2.0)) as server:
         failed = fail_while_at_work(server, signal.SIGSEGV)
         # The engine may have waited for the next batch just then.
         assert failed.reason in ("ENGINE_CRASHED", "MODEL_QUARANTINED")

@@ -151,24 +151,19 @@ class ModelEngines:
         return outcome.answer
 
     def _until_led(self, task: bytes, digest: str, deadline: Deadline) -> TaskOutcome:
-        """Sends the task, and again whenever another request that works on the same answer has ended."""
+        """Sends the task. If another request works on the same answer, sends it again when that request has ended."""
         pool, parts = self._pool, self._parts
         if pool is None or parts is None:
             raise RuntimeError("engines were not started")
-        while True:
-            with ExitStack() as flights:
-                answers = QuestionAnswers(parts, flights)
-                content = pool.call(task, deadline, answers.reply)
-                outcome = _read(content)
-                if not outcome.busy:
-                    _settle(parts, outcome, digest, deadline.accepted)
-                    return outcome
-            try:
-                with parts.flights.lead(outcome.busy, deadline):
-                    pass
-            except DeadlinePassed:
-                text = "the deadline passed while another request worked on the same answer"
-                raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+        with ExitStack() as flights:
+            answers = QuestionAnswers(parts, flights)
+            outcome = _read(pool.call(task, deadline, answers.reply))
+            if outcome.busy:
+                # No engine waits meanwhile. From here on, others wait for this request.
+                answers.wait_for(outcome.busy, deadline)
+                outcome = _read(pool.call(task, deadline, answers.reply))
+            _settle(parts, outcome, digest, deadline.accepted)
+            return outcome
 
 
 class QuestionAnswers:
@@ -176,6 +171,16 @@ class QuestionAnswers:
 
     def __init__(self, parts: StoredParts, flights: ExitStack) -> None:
         self._parts, self._flights = parts, flights
+        self._led: set[str] = set()
+
+    def wait_for(self, key: str, deadline: Deadline) -> None:
+        """Waits until nobody else works on an answer, and then leads. Raises OutOfTime and Cancelled."""
+        try:
+            self._flights.enter_context(self._parts.flights.lead(key, deadline))
+        except DeadlinePassed:
+            text = "the deadline passed while another request worked on the same answer"
+            raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+        self._led.add(key)
 
     def reply(self, content: bytes) -> bytes:
         """Returns the reply to a question. Raises FormInvalid."""
@@ -197,10 +202,11 @@ class QuestionAnswers:
                 return _background(self._parts.backgrounds.by_digest(argument))
 
     def _lead(self, key: str) -> bytes:
-        try:
-            self._flights.enter_context(self._parts.flights.lead(key, Deadline(0.0)))
-        except DeadlinePassed:
-            return Reply.BUSY.value
+        if key not in self._led:
+            try:
+                self._flights.enter_context(self._parts.flights.lead(key, Deadline(0.0)))
+            except DeadlinePassed:
+                return Reply.BUSY.value
         try:
             return record_reply(self._parts.records.answer(key))
         except StoreDown:

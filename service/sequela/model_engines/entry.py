@@ -61,7 +61,7 @@ class ModelEngine:
         self._explainer = Explainer(
             models,
             EngineBackgrounds(self._task),
-            ExplanationStore(records, observer, config.explanation_ttl),
+            ExplanationStore(records, observer, config.explanation_ttl, config.keep_sequences),
             observer,
             config.limits,
             WorkerPool(1),

@@ -34,6 +34,7 @@ class ModelEngineConfig:
         model_threads: The threads that one call of a model may use.
         provider: What models run on.
         explanation_ttl: How long an explanation is kept, in seconds.
+        keep_sequences: Whether sequences are kept with their explanations.
         trace_dir: Where to record explanations; None to record none.
         trace_bytes: The largest size of the arrays of one record.
         execution: The execution to use; None to choose automatically.
@@ -45,6 +46,7 @@ class ModelEngineConfig:
     model_threads: int = 1
     provider: ExecutionProvider = ExecutionProvider.CPU
     explanation_ttl: float = 0.0
+    keep_sequences: bool = True
     trace_dir: Path | None = None
     trace_bytes: int = 0
     execution: ExecutionKind | None = None
