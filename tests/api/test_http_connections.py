@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 from api.test_http_limits import connect, head, received, small
 from api.test_kserve import get
+from credential_files import Pki
 from redis_server import eventually
-from sequela.api import http_protocol
+from sequela.api import http_protocol, http_server
 from sequela.api.rest.host_check import HostCheck
 from serving import PATIENCE, Serving, embedded
 
@@ -100,3 +102,18 @@ def test_an_address_on_the_network_is_asked_by_any_name() -> None:
     assert HostCheck.of("0.0.0.0", ()).any_name
     assert not HostCheck.of("0.0.0.0", ("a.example",)).any_name
     assert not HostCheck.of("::1", ()).any_name
+
+
+def test_unfinished_handshakes_make_room_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many connections that never begin TLS: the oldest ones end, and whoever comes next is answered."""
+    monkeypatch.setattr(http_server, "PROBE_CONNECTIONS", 2)
+    monkeypatch.setattr(http_server, "HANDSHAKE_SECONDS", PATIENCE)
+    pki = Pki(tmp_path)
+    with Serving(embedded(max_http_connections=4, **pki.settings())) as server, ExitStack() as stack:
+        silent = [stack.enter_context(connect(server)) for _ in range(30)]
+        for each in silent[:20]:
+            assert received(each) == b""
+        found = httpx.get(
+            f"https://{server.bound.http}/healthz", verify=pki.client("a").https(), timeout=PATIENCE
+        )
+        assert found.status_code == 200

@@ -204,6 +204,34 @@ def test_a_message_that_never_comes_ends_in_time() -> None:
     assert left == 0
 
 
+def test_a_caller_that_leaves_passes_its_place_on() -> None:
+    """It is cancelled in the moment in which it gets its place: the one behind it is read nevertheless."""
+
+    async def call(shared: MessageBudget, reading: asyncio.Event) -> bytes:
+        async def message() -> bytes:
+            await reading.wait()
+            return b"x"
+
+        with shared.share() as share:
+            return await shared.read(share, message, asyncio.get_running_loop().time() + PATIENCE)
+
+    async def run() -> bytes:
+        shared, first, ready = budget(1), asyncio.Event(), asyncio.Event()
+        ready.set()
+        holding = asyncio.create_task(call(shared, first))
+        await asyncio.sleep(0)
+        leaving, waiting = (asyncio.create_task(call(shared, ready)) for _ in range(2))
+        await asyncio.sleep(0.01)
+        first.set()
+        while len(shared._waiting) == 2:
+            await asyncio.sleep(0)
+        leaving.cancel()
+        await holding
+        return await asyncio.wait_for(waiting, 5.0)
+
+    assert asyncio.run(run()) == b"x"
+
+
 def test_a_message_larger_than_the_budget_is_read_if_it_is_alone() -> None:
     """A budget below one message does not stop the server."""
 

@@ -213,6 +213,9 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     def CreateBackground(
         self, requests: Iterable[pb.CreateBackgroundRequest], context: Any
     ) -> pb.CreateBackgroundResponse:
+        if self.upload_failures:
+            self.upload_failures -= 1
+            refuse(context, grpc.StatusCode.UNAVAILABLE, "DRAINING", "draining")
         messages = list(requests)
         self.calls.append(("CreateBackground", messages))
         sequences = sum(message.HasField("sequence") for message in messages)

@@ -116,6 +116,17 @@ def test_an_upload_is_retried(script: Script, model_file: Path) -> None:
         sequela.register_model(model_file)
 
 
+def test_an_average_is_retried_if_its_sequences_can_be_read_again(script: Script) -> None:
+    """A list can; of a generator, some sequences would be missing."""
+    script.models.add("m")
+    with serving(script) as where, Sequela(where) as sequela:
+        script.upload_failures = 2
+        assert sequela.average_background("b", [SEQUENCE] * 5, model="m").sequences == 5
+        script.upload_failures = 1
+        with pytest.raises(Unavailable):
+            sequela.average_background("b", (each for each in [SEQUENCE] * 5), model="m")
+
+
 def test_nothing_else_is_retried(client: Sequela, script: Script) -> None:
     """A full queue is the caller's to wait for."""
     script.failures = [(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL")]

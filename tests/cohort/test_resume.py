@@ -49,6 +49,10 @@ def test_a_run_with_nothing_left_starts_no_server(
     assert (seen[-1].total, seen[-1].there) == (60, 60)
     retried = RunOptions(retry_failed=True)
     assert bulk_run.run(events, out, events_question, retried, seen.append).added == 0
+    np.save(tmp_path / "background.npy", np.zeros(2))
+    from_file = replace(events_question, background=tmp_path / "background.npy")
+    cohorts.explained(events, tmp_path / "file", real, from_file)
+    assert bulk_run.run(events, tmp_path / "file", from_file, RunOptions(), seen.append).added == 0
     # Everything else needs a server: more sequences, another question, another model.
     cohorts.accounts(61).to_parquet(tmp_path / "more.parquet")
     model = Path(events_question.model)

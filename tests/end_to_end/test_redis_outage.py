@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from adapters.store.record_samples import listed, record
+from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
 from end_to_end.test_redis import GRU, metric, serving
 from matrix import ROOT
@@ -129,7 +130,7 @@ def explain(address: str, count: int) -> list[str]:
 
 def kept(server: RedisServer) -> list[str]:
     """The names in Redis."""
-    redis = RedisConnection(server.url, Heard())
+    redis = RedisConnection(server.url, Heard(), PATIENT)
     try:
         return [f"explanations/{name}" for name in listed(RedisRecords(redis))]
     finally:
@@ -179,7 +180,7 @@ def test_ten_minutes_of_alerts_are_owed(
     it is in Redis afterwards, and nothing was dropped.
     """
     heard, count = Heard(), 28_800
-    redis = RedisConnection(redis_server.url, heard, probe_interval_seconds=0.1)
+    redis = RedisConnection(redis_server.url, heard, PATIENT, probe_interval_seconds=0.1)
     store = shared_store(redis, SharedStoreOptions(tmp_path, retry_seconds=0.1))
     redis_server.stop()
     body = os.urandom(1_200)  # the size of a compressed explanation
@@ -231,7 +232,7 @@ def test_sentinels_lead_to_the_next_master(tmp_path: Path) -> None:
             eventually(lambda: metric(here, "sequela_store_up") == 1, PATIENCE)
             eventually(lambda: metric(here, "sequela_store_owed ") == 0, PATIENCE)
         assert callers.failures == []
-        redis = RedisConnection(replica.url, Heard())
+        redis = RedisConnection(replica.url, Heard(), PATIENT)
         found = {f"explanations/{name}" for name in listed(RedisRecords(redis), limit=1000)}
         redis.close()
         assert set(callers.names[before + 8 :]) <= found

@@ -148,6 +148,14 @@ def test_whatever_it_does_its_caller_gets_a_named_error_in_time(pool: EnginePool
     assert call(pool, "echo hi", affinity="attacker") == "hi"
 
 
+def test_the_last_words_of_a_crash_are_known(pool: EnginePool) -> None:
+    """The signal, and where it happened: for the operator's log."""
+    with pytest.raises(EngineLost) as lost:
+        call(pool, "crash")
+    assert lost.value.exit.log.startswith("Fatal Python error: Segmentation fault")
+    assert "attacks.py" in lost.value.exit.log
+
+
 def test_an_unexpected_exception_does_not_end_it(pool: EnginePool) -> None:
     """The front can log the traceback."""
     with pytest.raises(EngineTaskFailed, match="KeyError: 'x'"):

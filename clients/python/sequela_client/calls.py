@@ -38,6 +38,8 @@ class Call:
     @property
     def is_repeatable(self) -> bool:
         """Whether it is a stream of messages that can be sent again. gRPC itself repeats calls with one message."""
+        if isinstance(self.request, MessageStream):
+            return self.request.is_repeatable
         return isinstance(self.request, list)
 
     @property

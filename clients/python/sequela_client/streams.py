@@ -32,6 +32,11 @@ class MessageStream(Generic[T]):
         self._head = head
         self.failure: Exception | None = None
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the items can be read again: a list can, and a generator cannot."""
+        return not isinstance(self._items, Iterator | AsyncIterator)
+
     def __iter__(self) -> Iterator[Any]:
         """The messages, for the blocking client."""
         try:

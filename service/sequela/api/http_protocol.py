@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sequela.access.credentials import ClientCertificate
 from sequela.api.errors import to_failure
+from sequela.api.listener_socket import ListenerSocket
 from sequela.api.rest.credentials import CERTIFICATE_EXTENSION
 from sequela.api.rest.responses import error_response
 from sequela.errors import Unavailable
@@ -49,8 +50,15 @@ class ConnectionProtocol(H11Protocol):
     _made = 0.0
     _is_extra = False
 
-    def __init__(self, *given: Any, max_age_seconds: float = 0.0, max_connections: int = sys.maxsize) -> None:
+    def __init__(
+        self,
+        *given: Any,
+        max_age_seconds: float = 0.0,
+        max_connections: int = sys.maxsize,
+        listener: ListenerSocket | None = None,
+    ) -> None:
         super().__init__(*given)
+        self._listener = listener
         self.max_connections = max_connections
         jitter = random.uniform(1 - AGE_JITTER, 1 + AGE_JITTER)  # noqa: S311  # no secret
         self._end = self.loop.time() + max_age_seconds * jitter if max_age_seconds else math.inf
@@ -59,6 +67,8 @@ class ConnectionProtocol(H11Protocol):
         """Starts the timer of the first request."""
         super().connection_made(transport)  # type: ignore[arg-type]  # wider than its base, as in asyncio
         self._made = self.loop.time()
+        if self._listener:
+            self._listener.finish(transport.get_extra_info("socket").fileno())
         self._is_extra = len(self.connections) > self.max_connections
         if len(self.connections) > self.max_connections + PROBE_CONNECTIONS:
             self._make_room()

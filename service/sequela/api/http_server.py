@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -21,7 +22,8 @@ from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.access_record import AccessRecord
 from sequela.api.errors import to_failure
 from sequela.api.grpc.listener import address
-from sequela.api.http_protocol import ConnectionProtocol
+from sequela.api.http_protocol import PROBE_CONNECTIONS, ConnectionProtocol
+from sequela.api.listener_socket import ListenerSocket
 from sequela.api.permissions import METRICS
 from sequela.api.readiness import ReadinessReport
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
@@ -141,22 +143,25 @@ class HttpServer(uvicorn.Server):
         await super().startup(sockets=[])
         loop = asyncio.get_running_loop()
         for each in sockets or ():
+            most = self._max_connections + PROBE_CONNECTIONS
+            listener = ListenerSocket(each, self.server_state.connections, most)
             server = await loop.create_server(
-                self._protocol,
-                sock=each,
+                partial(self._protocol, listener),
+                sock=listener,
                 ssl=self.config.ssl,
                 backlog=self.config.backlog,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS if self.config.ssl else None,
             )
             self.servers.append(server)
 
-    def _protocol(self) -> ConnectionProtocol:
+    def _protocol(self, listener: ListenerSocket) -> ConnectionProtocol:
         return ConnectionProtocol(
             self.config,
             self.server_state,
             self.lifespan.state,
             max_age_seconds=self._max_connection_age,
             max_connections=self._max_connections,
+            listener=listener,
         )
 
     async def open(self) -> str:

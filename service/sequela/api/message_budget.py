@@ -146,11 +146,14 @@ class MessageBudget:
             try:
                 async with asyncio.timeout_at(end):
                     await place
-            except TimeoutError:
-                raise self._refusal(self._full()) from None
-            finally:
+            except BaseException as error:
                 with contextlib.suppress(ValueError):
                     self._waiting.remove((share, place))
+                # It may have got its place just now, which is then for the next one.
+                self._wake()
+                if isinstance(error, TimeoutError):
+                    raise self._refusal(self._full()) from None
+                raise
 
     def _has_room(self, share: MessageShare) -> bool:
         # A call that is alone is never refused, however small the budget is.

@@ -259,7 +259,7 @@ class Engine:
 
     def _note_end(self, end: ProcessEnd) -> None:
         reason, detail = explain_exit(end, self._cause, count_oom_kills() - self._oom_kills)
-        self._finish(EngineExit(reason, detail, self.affinity, end.log[-MAX_LOG_CHARACTERS:], self._working))
+        self._finish(EngineExit(reason, detail, self.affinity, end.log[:MAX_LOG_CHARACTERS], self._working))
 
     def _finish(self, ending: EngineExit) -> None:
         with self._lock:

@@ -50,7 +50,7 @@ class EngineExit:
         reason: Why it ended.
         detail: The same as a sentence without a subject, such as "was ended by SIGSEGV".
         affinity: The affinity of the engine, or "".
-        log: The last characters that a sandboxed engine wrote to its standard error. Not to be trusted.
+        log: The beginning of what a sandboxed engine wrote to its standard error last. Not to be trusted.
         busy: Whether it was at work on a task.
     """
 

@@ -21,7 +21,7 @@ from sequela.engines import orders, process
 from sequela.engines.channel import Channel
 from sequela.engines.orders import Ended, Forked, ForkOrder, Import
 
-MAX_LOG_BYTES = 4000
+MAX_LOG_BYTES = 8000  # what Python says about a crash and its stack
 Entry = Callable[[bytes, Channel], None]
 
 

@@ -12,15 +12,18 @@ from redis_server import RedisServer, eventually, running
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.redis.connection import RedisConnection
+from sequela.adapters.store.redis.url import RedisTimeouts
 from sequela.explain.ports import Observer, Observers
+
+PATIENT = RedisTimeouts(connect_seconds=5.0, answer_seconds=10.0)
 
 
 def connected(
     server: RedisServer, observer: Observer | None = None, namespace: str = "", url: str = ""
 ) -> RedisConnection:
-    """Returns a connection, by default with a namespace that no other test uses."""
+    """Returns a connection, by default with a namespace that no other test uses, and with time for a busy machine."""
     return RedisConnection(
-        url or server.url, observer or Observers([]), namespace=namespace or f"{uuid.uuid4()}:"
+        url or server.url, observer or Observers([]), PATIENT, namespace=namespace or f"{uuid.uuid4()}:"
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from adapters.store.record_samples import BODY, delete, listed, record, stored
+from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela.adapters.store.outbox.folder import OutboxFolder
@@ -34,7 +35,9 @@ NAMESPACE = "owed:"
 
 def replica(server: RedisServer, folder: Path, observer: Observer | None = None, **changed: object) -> Store:
     """The store of one server, which probes Redis often, and keeps no copies."""
-    redis = RedisConnection(server.url, observer or Heard(), probe_interval_seconds=0.05, namespace=NAMESPACE)
+    redis = RedisConnection(
+        server.url, observer or Heard(), PATIENT, probe_interval_seconds=0.05, namespace=NAMESPACE
+    )
     options = SharedStoreOptions(folder, retry_seconds=0.05, copy_seconds=1e-9, close_seconds=0.2)
     return shared_store(redis, dataclasses.replace(options, **changed))
 
@@ -116,7 +119,9 @@ def test_what_is_owed_outlives_its_server(
 
 
 def _owe_and_wait(url: str, folder: Path, count: int, ready: object) -> None:
-    store = shared_store(RedisConnection(url, Heard(), namespace=NAMESPACE), SharedStoreOptions(folder))
+    store = shared_store(
+        RedisConnection(url, Heard(), PATIENT, namespace=NAMESPACE), SharedStoreOptions(folder)
+    )
     for number in range(count):
         store.records.add(record(number), BODY, None)
     ready.set()

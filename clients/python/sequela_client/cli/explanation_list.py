@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sequela_client.cli.grouped_help import GroupedCommand, option
-from sequela_client.cli.model_names import short
+from sequela_client.cli.model_names import readable
 from sequela_client.cli.server_options import server_options
 from sequela_client.cli.stored_options import LOCAL, connect, parse_labels, parse_time, timeout_option
 from sequela_client.cli.terminal import terminal
@@ -102,14 +102,16 @@ def explanation_list(limit: int, as_json: bool, **values: Any) -> None:
 def _table(console: Console, found: Iterable[ExplanationSummary]) -> Table:
     unicode = console.encoding.startswith("utf")
     table = Table(box=box.SIMPLE_HEAD if unicode else box.ASCII, pad_edge=False)
-    for head in ("name", "made", "caller id", "model", "score", "events", "labels"):
+    # A name that is broken in two cannot be copied.
+    table.add_column("name", no_wrap=True)
+    for head in ("made", "caller id", "model", "score", "events", "labels"):
         table.add_column(head, overflow="fold", justify="right" if head in {"score", "events"} else "left")
     for each in found:
         table.add_row(
             each.name.removeprefix("explanations/"),
-            f"{each.create_time.astimezone():%Y-%m-%d %H:%M:%S}",
+            f"{each.create_time.astimezone():%Y-%m-%d %H:%M}",
             each.caller_id,
-            short(each.model),
+            readable(each.model),
             f"{each.targets[0].raw_score:.4f}" if each.targets else "",
             str(each.length),
             ", ".join(f"{key}={value}" for key, value in each.labels.items()),

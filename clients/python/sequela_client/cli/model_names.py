@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -13,6 +14,7 @@ from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, Sequel
 from sequela_client.models import ModelFile, choose, is_endpoint
 
 _SHOWN = 12
+_DIGEST = re.compile("[0-9a-f]{64}")
 _COMPARED = 1_000  # the largest number of names to list; more would delay the message
 
 
@@ -70,6 +72,12 @@ def _known_names(sequela: Sequela, wanted: str) -> str:
     similar = get_close_matches(short(wanted), listed, 3, 0.3)
     names = [*similar, *(name for name in listed if name not in similar)]
     return f"the server has {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
+
+
+def readable(name: str) -> str:
+    """Returns a model's name as people type it, or the beginning of the digest of a model without a name."""
+    typed = short(name)
+    return f"{typed[:12]}…" if _DIGEST.fullmatch(typed) else typed
 
 
 def short(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sequela_client.cli.grouped_help import GroupedCommand, option
-from sequela_client.cli.model_names import short
+from sequela_client.cli.model_names import readable
 from sequela_client.cli.option_flags import with_flags
 from sequela_client.cli.server_options import ServerOptions, server_options
 from sequela_client.cli.terminal import print_wrapped, terminal
@@ -21,7 +20,6 @@ from sequela_client.resources import Model
 
 _LOCAL = "localhost:50051"
 _SHOWN = 8
-_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @click.command(
@@ -68,7 +66,7 @@ def _table(console: Console, found: Iterable[Model]) -> Table:
         inputs = ", ".join(f"{item.name} ({item.role}, {item.width})" for item in model.inputs)
         features = _some([feature.name for feature in model.features])
         targets = _some([target.name for target in model.targets])
-        table.add_row(_name(model.name), model.state, inputs, features, targets)
+        table.add_row(readable(model.name), model.state, inputs, features, targets)
     return table
 
 
@@ -77,16 +75,10 @@ def _notes(found: Iterable[Model]) -> dict[str, list[str]]:
     notes: dict[str, list[str]] = {}
     for model in found:
         if model.state_detail:
-            notes.setdefault(f"{model.state}: {model.state_detail}", []).append(_name(model.name))
+            notes.setdefault(f"{model.state}: {model.state_detail}", []).append(readable(model.name))
         for warning in model.warnings:
-            notes.setdefault(warning.message, []).append(_name(model.name))
+            notes.setdefault(warning.message, []).append(readable(model.name))
     return notes
-
-
-def _name(name: str) -> str:
-    """Returns the name as people type it, or the beginning of the digest for a model without a name."""
-    typed = short(name)
-    return f"{typed[:12]}…" if _DIGEST.fullmatch(typed) else typed
 
 
 def _some(names: list[str]) -> str:

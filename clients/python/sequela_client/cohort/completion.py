@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from sequela_client.cohort.folder import QUESTION_NAME
+from sequela_client.cohort.folder import BACKGROUND_FILE, QUESTION_NAME
 from sequela_client.cohort.parts import DoneRows
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.errors import CallerError
@@ -23,22 +24,43 @@ def rows_there(folder: Path, question: BulkQuestion, part_rows: int, retry_faile
         retry_failed: whether failed rows count as missing.
 
     Returns:
-        None if only a server can say that the question is the same: the model is not a file, or the background is one.
+        None if only a server can say that the question is the same: the model is not a file.
     """
     record = _record(question, part_rows)
     path = folder / QUESTION_NAME
-    if record is None or not path.exists() or json.loads(path.read_text("utf-8")) != record:
+    if record is None or not path.exists():
         return None
-    return len(DoneRows(folder, not retry_failed))
+    known = json.loads(path.read_text("utf-8"))
+    if BACKGROUND_FILE in record:
+        # Only a server can say which values the file has for a model. The same file has the same ones.
+        known, record = ({**each, "background": None} for each in (known, record))
+    return len(DoneRows(folder, not retry_failed)) if known == record else None
+
+
+def background_file_record(question: BulkQuestion) -> dict[str, str]:
+    """The digest of the file of a background; empty if the background is none.
+
+    Raises:
+        CallerError: the file cannot be read.
+    """
+    if not isinstance(question.background, Path):
+        return {}
+    try:
+        content = question.background.read_bytes()
+    except OSError as error:
+        text = f"{question.background}: {error.strerror}"
+        raise CallerError(text, reason="FILE_NOT_READABLE") from error
+    return {BACKGROUND_FILE: hashlib.sha256(content).hexdigest()}
 
 
 def _record(question: BulkQuestion, part_rows: int) -> dict[str, Any] | None:
     """What the folder's question has to be; None if that is not known."""
     checkpoints = question.checkpoints or ((None,) if question.checkpoint_column is None else ())
     digests = {str(each or ""): _digest(question, each) for each in checkpoints}
-    if None in digests.values() or isinstance(question.background, Path):
+    if None in digests.values():
         return None
-    record = {**question.record(), "model_digests": digests, "part_rows": part_rows}
+    files = background_file_record(question)
+    record = {**question.record(), "model_digests": digests, "part_rows": part_rows, **files}
     # As it is read back.
     plain: dict[str, Any] = json.loads(json.dumps(record))
     return plain

@@ -15,6 +15,8 @@ from sequela_client.errors import CallerError
 
 QUESTION_NAME = "_question.json"
 LOCK_NAME = "_lock"
+BACKGROUND_FILE = "background_file"
+"""The key of the digest of the background's file. Another file may have the same values."""
 
 
 @contextmanager
@@ -100,7 +102,8 @@ def keep_question(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    compared = {*before, *now} - {BACKGROUND_FILE}
+    names = sorted(name for name in compared if before.get(name) != now.get(name))
     if names:
         told = "; ".join(
             f"{name} was {_short(before.get(name))}, now {_short(now.get(name))}" for name in names

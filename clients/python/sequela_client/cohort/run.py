@@ -17,7 +17,7 @@ from sequela_client.cohort.background import with_background_values
 from sequela_client.cohort.backlog import pending_batches
 from sequela_client.cohort.batches import OWN
 from sequela_client.cohort.columns import check_columns, input_columns
-from sequela_client.cohort.completion import rows_there
+from sequela_client.cohort.completion import background_file_record, rows_there
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.description import Description
 from sequela_client.cohort.explain import Describer, explain_batches
@@ -163,8 +163,10 @@ def run(
         pool = stack.enter_context(_pool(options))
         describer = Describer(pool, question)
         description = describer.of(_checkpoint(source, question))
+        files = background_file_record(question)
         question = with_background_values(question, description.layout)
-        keep_question(folder, {**question_record(question, describer), "part_rows": options.part_rows})
+        record = question_record(question, describer)
+        keep_question(folder, {**record, "part_rows": options.part_rows, **files})
         parts = Parts(folder, file_schema(question, describer, description), options.part_rows)
         added = _carry_out(source, total, question, description, pool, parts, options, report)
     return run_summary(folder, added, time.monotonic() - started)

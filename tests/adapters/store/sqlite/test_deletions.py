@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from adapters.store.record_samples import EVER, delete, listed, record
 from adapters.store.sqlite.files import database, execute, opened
 from redis_server import eventually
 from sequela.adapters.store.ports import StoreDown
-from sequela.adapters.store.sqlite import deletions
+from sequela.adapters.store.sqlite import deletions, upkeep
 from sequela.adapters.store.sqlite.store import memory_store
-from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector
+from sequela.explain.explanation_query import CallerSelector, Deleted, Filter, LabelSelector, NameSelector
 
 
 @pytest.fixture(autouse=True)
@@ -57,8 +59,7 @@ def test_readers_skip_what_is_not_removed_yet(
                 raise StoreDown("test")
 
             patch.setattr(deletions, "remove_batch", stuck)
-            with pytest.raises(StoreDown):
-                store.records.delete(selector, EVER)
+            assert store.records.delete(selector, EVER) == Deleted(6, complete=False)
             for limit in (1, 2, 100):
                 assert listed(store.records, limit=limit) == ["e6", "e3", "e0"]
                 assert listed(store.records, Filter(caller_id="a"), limit) == []
@@ -69,6 +70,31 @@ def test_readers_skip_what_is_not_removed_yet(
         assert listed(store.records) == ["e6", "e3", "e0"]
         connection = database(store)._connection
         eventually(lambda: connection.execute("SELECT count(*) FROM record").fetchone() == (3,))
+
+
+def test_a_deletion_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the upkeep, as soon as the file can be written again. One that could not even begin is an error."""
+    monkeypatch.setattr(upkeep, "INTERVAL_SECONDS", 0.05)
+    with opened(tmp_path / "store.db") as store:
+        for number in range(5):
+            store.records.add(record(number, caller_id="a"), b"", None)
+        connection, real = database(store)._connection, deletions.remove_batch
+
+        def failing(*arguments: Any) -> bool:
+            if connection.execute("SELECT count(*) FROM record").fetchone()[0] < 4:
+                raise sqlite3.OperationalError("disk I/O error")
+            return real(*arguments)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(deletions, "remove_batch", failing)
+            assert not store.records.delete(CallerSelector("a"), EVER).complete
+            assert listed(store.records) == []
+        eventually(lambda: connection.execute("SELECT count(*) FROM record").fetchone() == (0,))
+        store.records.add(record(9), b"", None)
+        connection.execute("PRAGMA query_only = ON")
+        with pytest.raises(StoreDown):
+            store.records.delete(NameSelector("explanations/e9"), EVER)
+        assert listed(store.records) == ["e9"]
 
 
 def test_others_write_between_the_batches() -> None:

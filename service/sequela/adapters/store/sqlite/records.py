@@ -30,6 +30,9 @@ UPKEEP_EVERY = 64
 PAUSE_SECONDS = 0.001
 """The pause between two batches of a deletion, in which others get their turn. Locks are not handed out in order."""
 
+THREAD_SECONDS = 3600.0
+"""How long a thread works on one deletion, at most. The upkeep goes on with what is left."""
+
 _FIND = "SELECT record.data, body.data FROM record JOIN body ON body.id = record.body WHERE record.expires > ? AND "
 _INSERT = (
     "INSERT INTO record (name, made, alert, model, version, score, accepted, expires, answer, data, body) "
@@ -94,17 +97,18 @@ class SqliteRecords:
         except BaseException:
             self._forget(deletion)
             raise
-        complete = self._remove(deletion, until)
+        complete = self._finish(deletion, until)
         if not complete:
+            until = time.monotonic() + THREAD_SECONDS
             threading.Thread(
-                target=self._finish, args=(deletion,), name="store-deletion", daemon=True
+                target=self._finish, args=(deletion, until), name="store-deletion", daemon=True
             ).start()
         return Deleted(count, complete)
 
     def finish_pending(self) -> None:
-        """Completes deletions that a server before this one began. Raises StoreDown."""
+        """Completes deletions that failed before, or that a server before this one began."""
         for deletion in self._pending:
-            self._remove(deletion, time.monotonic() + 3600)
+            self._finish(deletion, time.monotonic() + THREAD_SECONDS)
 
     def _add(
         self, connection: Connection, record: Record, data: bytes, body: bytes, answer_key: str | None
@@ -152,21 +156,20 @@ class SqliteRecords:
             return None
         return None if any(deletion.covers(record) for deletion in self._pending) else record
 
-    def _remove(self, deletion: Deletion, until: float) -> bool:
-        """Removes the records of a deletion. Returns whether that was done before `until`."""
-        while not self._database.write(lambda connection: deletions.remove_batch(connection, deletion)):
-            if time.monotonic() >= until:
-                return False
-            time.sleep(PAUSE_SECONDS)
-        self._forget(deletion)
-        self._upkeep.empty_log()
-        return True
+    def _finish(self, deletion: Deletion, until: float) -> bool:
+        """Removes the records of a deletion. Returns whether that was done before `until`.
 
-    def _finish(self, deletion: Deletion) -> None:
-        try:
-            self._remove(deletion, time.monotonic() + 3600)
-        except StoreDown:
-            return  # it stays pending: readers skip its records, and the next start completes it
+        If the store fails, the deletion stays pending: readers skip its records, and the upkeep tries again.
+        """
+        with contextlib.suppress(StoreDown):
+            while not self._database.write(lambda connection: deletions.remove_batch(connection, deletion)):
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(PAUSE_SECONDS)
+            self._forget(deletion)
+            self._upkeep.empty_log()
+            return True
+        return False
 
     def _forget(self, deletion: Deletion) -> None:
         with self._lock:

@@ -32,9 +32,9 @@ class Upkeep:
         self._stopped = threading.Event()
         self._full = False
 
-    def start(self, before: Callable[[], None]) -> None:
-        """Starts a thread, so that the store is kept up while nobody writes to it. It calls `before` first."""
-        threading.Thread(target=self._run, args=(before,), name="store-upkeep", daemon=True).start()
+    def start(self, finish_deletions: Callable[[], None]) -> None:
+        """Starts a thread, so that the store is kept up while nobody writes to it."""
+        threading.Thread(target=self._run, args=(finish_deletions,), name="store-upkeep", daemon=True).start()
 
     def stop(self) -> None:
         """Stops the thread."""
@@ -52,11 +52,11 @@ class Upkeep:
             lambda connection: connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         )
 
-    def _run(self, before: Callable[[], None]) -> None:
-        with contextlib.suppress(StoreDown):  # the database reports it
-            before()
+    def _run(self, finish_deletions: Callable[[], None]) -> None:
+        finish_deletions()
         while not self._stopped.wait(INTERVAL_SECONDS):
-            with contextlib.suppress(StoreDown):
+            finish_deletions()
+            with contextlib.suppress(StoreDown):  # the database reports it
                 while self.run_batch() and not self._stopped.is_set():
                     pass
 

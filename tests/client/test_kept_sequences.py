@@ -1,0 +1,79 @@
+"""Sequences that the real server keeps with its explanations: they come back as they were sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from client.command_runs import Run
+from matrix import BY_NAME
+from sequela_client import EventInfo, NotFound, Sequela, Sequence
+from sequela_client.explanation_parts import SequenceState
+from serving import Serving, embedded
+
+GRU = BY_NAME["gru"]
+OPTIONS: dict[str, Any] = {
+    "model": GRU.path,
+    "background": GRU.average()["events"],
+    "levels": ["event"],
+    "pruning_tolerance": 0.0,
+}
+
+
+def sent(number: int = 5) -> Sequence:
+    """A sequence with ids of its events."""
+    events = tuple(EventInfo(f"event-{each}", None, {"shop": "corner"}) for each in range(number))
+    return Sequence(GRU.sample(number)["events"], events, f"alert-{number}", {"desk": "2"})
+
+
+def test_a_kept_sequence_gives_the_same_explanation(run: Run, real: str, tmp_path: Path) -> None:
+    """From Python, and by the commands: what `show` writes, `explain` reads."""
+    with Sequela(real) as sequela:
+        made = sequela.explain(sent(), **OPTIONS)
+        found = sequela.get_explanation(made.name)
+        assert found == made
+        assert found.sequence_state is SequenceState.KEPT
+        assert found.sequence is not None
+        (values,) = dict(found.sequence.inputs).values()
+        np.testing.assert_array_equal(values, sent().inputs)
+        assert (found.sequence.events, found.sequence.id) == (sent().events, "alert-5")
+        again = sequela.explain(found.sequence, **OPTIONS)
+        assert again.levels == made.levels
+    file, background = tmp_path / "again.json", tmp_path / "background.npy"
+    np.save(background, GRU.average()["events"])
+    assert run("show", made.name, "--server", real, "--sequence", file).exit_code == 0
+    command = ("explain", "--server", real, "--model", GRU.path, "--background", background)
+    done = run(*command, "--sequence", file, "--level", "event", "--pruning-tolerance", "0")
+    assert done.exit_code == 0, done.output
+    assert "alert alert-5" in done.output
+
+
+def test_a_server_that_keeps_none(run: Run) -> None:
+    """The reader is told so."""
+    with Serving(embedded(keep_sequences=False)) as server, Sequela(server.bound.grpc) as sequela:
+        made = sequela.explain(sent(4), **OPTIONS)
+        found = sequela.get_explanation(made.name)
+        assert (found.sequence, found.sequence_state) == (None, SequenceState.NOT_KEPT)
+        assert "--no-keep-sequences" in run("show", made.name, "--server", server.bound.grpc).stderr
+
+
+def test_deletion(run: Run, real: str) -> None:
+    """By name, caller id and label; lists and readers have them no more."""
+    with Sequela(real) as sequela:
+        names = [sequela.explain(sent(number), **OPTIONS).name for number in (2, 3, 6)]
+        scores = {each.name: each.targets[0].raw_score for each in sequela.list_explanations()}
+        low = sorted(scores[name] for name in names)[0]
+        assert {each.name for each in sequela.list_explanations(max_score=low)} & set(names)
+        assert sequela.delete_explanations(name=names[0]) == 1
+        assert (
+            run("delete", "--caller-id", "alert-3", "--yes", "--server", real).output
+            == "1 explanation deleted\n"
+        )
+        with pytest.raises(NotFound):
+            sequela.get_explanation(names[1])
+        assert names[2] in [each.name for each in sequela.list_explanations(labels={"desk": "2"})]
+        assert sequela.delete_explanations(label=("desk", "2")) >= 1
+        assert list(sequela.list_explanations(labels={"desk": "2"})) == []
+        assert sequela.delete_explanations(name=names[0]) == 0
