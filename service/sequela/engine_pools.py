@@ -60,7 +60,7 @@ def build_upload_loader(
     settings: Settings, metrics: PrometheusObserver, observer: Observer, closing: ExitStack
 ) -> ModelLoader:
     """Returns the loader of models from callers. Its engines start when the first model comes."""
-    if settings.unsafe_uploads and sys.platform != "linux":
+    if settings.upload_engines == 0 or (settings.unsafe_uploads and sys.platform != "linux"):
         return Loader(settings.limits, settings.model_threads, settings.execution_provider)
     quarantine = Quarantine(settings.quarantine_seconds)
     limits = EngineLimits(
