@@ -38,6 +38,6 @@ def test_the_door_answers_while_models_run() -> None:
 def test_a_deadline_is_answered_with_what_there_is(server: Serving) -> None:
     """An explanation that cannot finish comes back before its deadline, cut short and saying so."""
     request = explain_request(sequence=sequence(7, 400), options=ENDLESS)
-    found = server.explanations.Explain(request, timeout=2).explanation
+    found = server.explanations.Explain(request, timeout=4).explanation
     assert found.cut_short
     assert found.event_level.quality.stop_reason == pb.STOP_REASON_DEADLINE

@@ -28,6 +28,7 @@ def in_one_process() -> list[Answered]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_the_answers_are_the_same_bit_for_bit(in_one_process: list[Answered]) -> None:
     """Only on a machine whose digests are stored: elsewhere the last bits may differ by right."""
     stored = json.loads(STORED.read_text()).get(machine.key())
@@ -41,6 +42,7 @@ def test_the_answers_are_the_same_bit_for_bit(in_one_process: list[Answered]) ->
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)  # several hundred questions, by servers that share the cores
 @pytest.mark.parametrize("engines", [1, 2, 4])
 def test_engines_change_no_answer(engines: int, in_one_process: list[Answered]) -> None:
     """Numbers and words. Costs differ, because each engine keeps the states of backgrounds for itself."""
