@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
 from sequela.explain.telemetry import ExplanationsOwed
-from sequela_client import Sequela
+from sequela_client import Explanation, Sequela
 from serving import PATIENCE, Serving, embedded
 
 __all__ = ["fragile_redis", "redis_server"]
@@ -266,3 +267,23 @@ def _sentinel(folder: Path, number: int, port: int) -> str:
 def _knows_all(sentinel: RedisServer) -> bool:
     state = sentinel.client().sentinel_master("mymaster")
     return int(state["num-other-sentinels"]) == 2 and int(state["num-slaves"]) == 1
+
+
+@pytest.mark.slow
+def test_two_servers_compute_an_answer_once(fragile_redis: RedisServer, tmp_path: Path) -> None:
+    """Eight callers ask two servers the same at the same time: one computes it, and all get its answer."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(serving(tmp_path, fragile_redis.url)) for _ in range(2)]
+        clients = [stack.enter_context(Sequela(server.bound.grpc)) for server in servers]
+        start = threading.Barrier(8)
+
+        def ask(number: int) -> Explanation:
+            start.wait()
+            return clients[number % 2].explain(GRU.sample(12), model="gru", background=GRU.average(), seed=7)
+
+        with ThreadPoolExecutor(8) as callers:
+            answers = list(callers.map(ask, range(8)))
+        computed = sum(metric(server, 'sequela_explanations_total{outcome="ok"}') for server in servers)
+        cached = sum(metric(server, 'sequela_explanations_total{outcome="cached"}') for server in servers)
+        assert (computed, cached) == (1, 7)
+        assert len({answer.name for answer in answers}) == 1
