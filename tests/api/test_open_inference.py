@@ -366,7 +366,7 @@ def test_a_list_may_be_text_or_levels_twice(serving: Serving) -> None:
 class Loading:
     """Models that are not there yet."""
 
-    def resolve(self, choice: Any, until: float) -> Any:
+    def resolve(self, choice: Any, deadline: Any) -> Any:
         raise Unavailable("MODEL_LOADING", "gru is still being loaded", retry_after=2.0)
 
     info = resolve
