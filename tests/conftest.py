@@ -49,6 +49,15 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _forkservers() -> None:
+    """Keeps the processes that engines are forked from once a test has started them: their imports take long."""
+    from sequela.engines.fork_client import TRUSTED, UNTRUSTED  # noqa: PLC0415
+
+    for forkserver in (TRUSTED, UNTRUSTED):
+        forkserver.acquire()
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[Serving]:
     """A server with the default settings of the tests. All tests share it, so they must not change its state."""

@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from sequela.adapters.onnx.provider import ExecutionProvider
 from sequela.command_line import help_text, markdown_tables, misspelt_variables, read_settings
 from sequela.explain.limits import Limits
@@ -212,3 +213,11 @@ def test_the_page_lists_every_setting() -> None:
     tables = PAGE.read_text().split("<!-- settings -->")[1]
     assert tables.strip() == markdown_tables().strip()
     assert all(f"`{flag(name)}`" in tables for name in Settings.model_fields)
+
+
+def test_models_of_callers_run_in_the_server_only_where_nobody_else_calls() -> None:
+    """On loopback it is a matter of taste; elsewhere it is refused, and the message says what to do."""
+    assert Settings(upload_engines=0).upload_engines == 0
+    for address in ({"host": "0.0.0.0"}, {"http_host": "0.0.0.0"}):
+        with pytest.raises(ValidationError, match="--upload-engines 0"):
+            Settings(upload_engines=0, insecure=True, **address)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from sequela.adapters.metrics.observer import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.provider import ExecutionProvider
 from sequela.adapters.repository.loaded_model import ModelLoader
+from sequela.adapters.repository.local_models import MAX_AT_ONCE
 from sequela.adapters.upload_engines.enclosure import Sandbox, Unenclosed
 from sequela.adapters.upload_engines.engine_client import EngineClient
 from sequela.adapters.upload_engines.engine_loader import EngineLoader
@@ -59,7 +60,7 @@ def build_upload_loader(
     settings: Settings, metrics: PrometheusObserver, observer: Observer, closing: ExitStack
 ) -> ModelLoader:
     """Returns the loader of models from callers. Its engines start when the first model comes."""
-    if settings.unsafe_uploads and sys.platform != "linux":
+    if settings.upload_engines == 0 or (settings.unsafe_uploads and sys.platform != "linux"):
         return Loader(settings.limits, settings.model_threads, settings.execution_provider)
     quarantine = Quarantine(settings.quarantine_seconds)
     limits = EngineLimits(
@@ -111,12 +112,15 @@ def build_model_engines(
 
 
 def _loading_pool(settings: Settings, observer: Observer) -> EnginePool:
-    """Returns engines that load one model of the operator each, because a file can end the process that loads it."""
+    """Returns engines that load one model of the operator each, because a file can end the process that loads it.
+
+    There are as many as models are loaded at a time, so that a slow one does not hold up those behind it.
+    """
     config = UploadEngineConfig(
         settings.limits, settings.log_level, settings.model_threads, settings.execution_provider
     )
     limits = EngineLimits(sandboxed=False, lazy=True, grace_seconds=LATE_SECONDS)
-    pool = EnginePool(LOADING, 1, LOAD_ENTRY, config.pack(), limits, EngineEvents(observer))
+    pool = EnginePool(LOADING, MAX_AT_ONCE, LOAD_ENTRY, config.pack(), limits, EngineEvents(observer))
     pool.start()
     return pool
 

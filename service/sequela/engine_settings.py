@@ -17,9 +17,10 @@ class EngineSettings(BaseModel):
     )
     upload_engines: int | None = Field(
         None,
-        ge=1,
-        description="Number of processes that run uploaded and inline models, each one model at a time. Unset: one for "
-        "each core that the process may use, but at least 2.",
+        ge=0,
+        description="Number of processes that run uploaded and inline models, each one model at a time. 0 runs them in "
+        "the server's own process, which is for servers whose only caller is the one who started them; it needs "
+        "addresses on loopback. Unset: one for each core that the process may use, but at least 2.",
     )
     unsafe_uploads: bool = Field(
         False,

@@ -324,6 +324,16 @@ class Settings(
         """Whether the HTTP server uses TLS."""
         return self.tls_key is not None if self.https is None else self.https
 
+    @model_validator(mode="after")
+    def _run_uploads_safely(self) -> Self:
+        # Whoever reaches the server could end it with a small file, or read what it holds.
+        if self.upload_engines == 0 and not (_is_loopback(self.host) and _is_loopback(self.http_host)):
+            raise ValueError(
+                "--upload-engines 0 runs models from callers in the server's own process, which is allowed only with "
+                "--host and --http-host on loopback: leave it out, or set it to 1 or more"
+            )
+        return self
+
     @property
     def explains_over_http(self) -> bool:
         """Whether inference is offered over HTTP. By default, it is off where it cannot require client certificates."""

@@ -63,7 +63,8 @@ class StoreSettings(BaseModel):
     @field_validator("store")
     @classmethod
     def _readable(cls, text: str | None) -> str | None:
-        parse_location(text or "")
+        if text:
+            parse_location(text)
         return text
 
     @field_validator("redis_url")

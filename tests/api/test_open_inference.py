@@ -264,10 +264,8 @@ def test_a_list_may_be_text_or_levels_twice(serving: Serving) -> None:
 class Loading:
     """Models that are not there yet."""
 
-    def resolve(self, choice: Any, deadline: Any) -> Any:
+    def info(self, choice: Any, deadline: Any) -> Any:
         raise Unavailable("MODEL_LOADING", "gru is still being loaded", retry_after=2.0)
-
-    info = resolve
 
     def configured(self, choice: Any) -> None:
         return None

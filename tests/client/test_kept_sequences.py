@@ -13,8 +13,6 @@ from sequela_client import EventInfo, NotFound, Sequela, Sequence
 from sequela_client.explanation_parts import SequenceState
 from serving import Serving, embedded
 
-pytest.importorskip("sequela.adapters.store.sqlite")
-
 GRU = BY_NAME["gru"]
 OPTIONS: dict[str, Any] = {
     "model": GRU.path,

@@ -28,8 +28,6 @@ from sequela_client import (
 )
 from serving import Serving, embedded
 
-pytest.importorskip("sequela.access")
-
 GRU = BY_NAME["gru"]
 AUTHORITY = trustme.CA()
 TOKENS = {

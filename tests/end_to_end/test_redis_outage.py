@@ -6,12 +6,14 @@ import functools
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -19,19 +21,34 @@ import pytest
 from adapters.store.record_samples import listed, record
 from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
-from end_to_end.test_redis import GRU, metric, serving
-from matrix import ROOT
+from end_to_end.test_redis import metric
+from matrix import BY_NAME, ROOT
 from redis_server import RedisServer, eventually, fragile_redis, redis_server, running
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
 from sequela.explain.telemetry import ExplanationsOwed
-from sequela_client import Sequela
-from serving import PATIENCE
+from sequela_client import Explanation, Sequela
+from serving import PATIENCE, Serving, embedded
 
 __all__ = ["fragile_redis", "redis_server"]
 
+GRU = BY_NAME["gru"]
 PACKAGES = [str(Path(__file__).parents[2] / name) for name in ("service", "clients/python", "proto/python")]
+
+
+def models(folder: Path) -> Path:
+    """A model repository with the GRU."""
+    repository = folder / "models"
+    if not repository.exists():
+        shutil.copytree(ROOT / "gru", repository / "gru")
+    return repository
+
+
+def serving(folder: Path, store: str) -> Serving:
+    """A server of this process, whose outbox is in the folder."""
+    given = {"model_repository": models(folder), "outbox_folder": folder / "outbox", "redis_retry_after": 0.2}
+    return Serving(embedded(store=store, **given))
 
 
 class Callers:
@@ -71,7 +88,7 @@ def test_an_outage_under_load_loses_nothing(fragile_redis: RedisServer, tmp_path
     finds every explanation that was answered.
     """
     with (
-        serving(fragile_redis, outbox_folder=tmp_path) as here,
+        serving(tmp_path, fragile_redis.url) as here,
         Sequela(here.bound.grpc) as sequela,
         Callers(sequela, 8) as callers,
     ):
@@ -87,11 +104,11 @@ def test_an_outage_under_load_loses_nothing(fragile_redis: RedisServer, tmp_path
         eventually(lambda: metric(here, "sequela_store_owed ") == 0, PATIENCE)
     assert callers.failures == []
     assert owed > 0
-    with serving(fragile_redis, outbox_folder=tmp_path) as there, Sequela(there.bound.grpc) as sequela:
+    with serving(tmp_path, fragile_redis.url) as there, Sequela(there.bound.grpc) as sequela:
         for name in callers.names:
             assert sequela.get_explanation(name).name == name
         assert {each.name for each in sequela.list_explanations()} >= set(callers.names)
-    assert list(tmp_path.glob("*.db")) == []
+    assert list((tmp_path / "outbox").glob("*.db")) == []
 
 
 @contextmanager
@@ -101,14 +118,15 @@ def process(redis: RedisServer, folder: Path) -> Iterator[tuple[subprocess.Popen
     options = {
         "--store": redis.url,
         "--outbox-folder": str(folder / "outbox"),
-        "--model-repository": str(ROOT),
+        "--model-repository": str(models(folder)),
         "--ready-file": str(ready),
         "--redis-retry-after": "0.1",
         "--drain-delay": "0",
         "--port": "0",
         "--http-port": "0",
     }
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PACKAGES)}
+    # In one process, which starts sooner.
+    environment = {**os.environ, "SEQUELA_ENGINES": "0", "PYTHONPATH": os.pathsep.join(PACKAGES)}
     given = [sys.executable, "-m", "sequela", "serve", *itertools.chain(*options.items())]
     started = subprocess.Popen(given, stderr=subprocess.PIPE, text=True, env=environment)
     try:
@@ -219,9 +237,7 @@ def test_sentinels_lead_to_the_next_master(tmp_path: Path) -> None:
         for sentinel in sentinels:
             eventually(functools.partial(_knows_all, sentinel), PATIENCE)
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
-        here = stack.enter_context(
-            serving(master, store=f"redis+sentinel://{hosts}/mymaster", outbox_folder=tmp_path / "outbox")
-        )
+        here = stack.enter_context(serving(tmp_path, f"redis+sentinel://{hosts}/mymaster"))
         sequela = stack.enter_context(Sequela(here.bound.grpc))
         callers = Callers(sequela, 8)
         with callers:
@@ -251,3 +267,23 @@ def _sentinel(folder: Path, number: int, port: int) -> str:
 def _knows_all(sentinel: RedisServer) -> bool:
     state = sentinel.client().sentinel_master("mymaster")
     return int(state["num-other-sentinels"]) == 2 and int(state["num-slaves"]) == 1
+
+
+@pytest.mark.slow
+def test_two_servers_compute_an_answer_once(fragile_redis: RedisServer, tmp_path: Path) -> None:
+    """Eight callers ask two servers the same at the same time: one computes it, and all get its answer."""
+    with ExitStack() as stack:
+        servers = [stack.enter_context(serving(tmp_path, fragile_redis.url)) for _ in range(2)]
+        clients = [stack.enter_context(Sequela(server.bound.grpc)) for server in servers]
+        start = threading.Barrier(8)
+
+        def ask(number: int) -> Explanation:
+            start.wait()
+            return clients[number % 2].explain(GRU.sample(12), model="gru", background=GRU.average(), seed=7)
+
+        with ThreadPoolExecutor(8) as callers:
+            answers = list(callers.map(ask, range(8)))
+        computed = sum(metric(server, 'sequela_explanations_total{outcome="ok"}') for server in servers)
+        cached = sum(metric(server, 'sequela_explanations_total{outcome="cached"}') for server in servers)
+        assert (computed, cached) == (1, 7)
+        assert len({answer.name for answer in answers}) == 1

@@ -170,9 +170,7 @@ class ExplanationRecord:
     def displayed(self, t: int, feature: str) -> str:
         """A feature's value at event t as people read it; what the caller sent goes first. Empty if unknown."""
         event = next((event for event in self.event_values if event.t == t), None)
-        if event is None:
-            return ""
-        return event.info.display.get(feature) or event.values.get(feature, "")
+        return "" if event is None else _value(event, feature)
 
     def peak(self, feature: str) -> int | None:
         """The event t whose value belongs beside a feature's attribution to the first target.
@@ -184,7 +182,7 @@ class ExplanationRecord:
             None if values differ and no cell shows which of them mattered, for a static feature, and if no values
             are known.
         """
-        known = {event.t: self.displayed(event.t, feature) for event in self.event_values}
+        known = {event.t: _value(event, feature) for event in self.event_values}
         known = {t: value for t, value in known.items() if value}
         strength = {
             item.t: abs(item.value)
@@ -199,3 +197,8 @@ class ExplanationRecord:
     @staticmethod
     def _of(level: LevelAttributions | None, kind: PlayerKind) -> tuple[Attribution, ...]:
         return level.of(kind) if level else ()
+
+
+def _value(event: EventValues, feature: str) -> str:
+    """Returns a feature's value at an event for people. The caller's own text goes first."""
+    return event.info.display.get(feature) or event.values.get(feature, "")

@@ -77,6 +77,9 @@ _ADVICE: dict[type[SequelaError], str] = {
     "certificate= and key= in Python)",
 }
 
+# What grpc.aio reports if a stream has ended while one of its messages was sent; why it has ended, is then not known.
+_BROKEN_STREAM = "Internal error from Core"
+
 # The codes that gRPC itself reports if it could not reach a server.
 _CODES_OF_GRPC = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
@@ -97,6 +100,8 @@ def from_rpc(
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_info:
         # gRPC itself reports a message over the limit with this code. Trying again would not help.
         return CallerError(message, reason="MESSAGE_TOO_LARGE")
+    if code is grpc.StatusCode.INTERNAL and not has_info and message == _BROKEN_STREAM:
+        return Unavailable("the server ended the stream while a message was sent", reason="STREAM_ENDED")
     if code in _CODES_OF_GRPC and not has_info and (lost := unreachable(message)):
         return lost
     kind = _error(code.value[0], info.reason)

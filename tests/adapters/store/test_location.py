@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sequela.adapters.store import location
 from sequela.adapters.store.location import (
     InFile,
     InMemory,
@@ -14,6 +15,7 @@ from sequela.adapters.store.location import (
     parse_location,
 )
 from sequela.command_line import read_settings
+from sequela.errors import Unavailable
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +24,7 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "location"),
+    ("text", "expected"),
     [
         ("memory:", InMemory()),
         ("memory", InMemory()),
@@ -44,10 +46,10 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_each_form_is_known(text: str, location: StoreLocation) -> None:
+def test_each_form_is_known(text: str, expected: StoreLocation) -> None:
     """By the option and by the variable."""
-    assert parse_location(text) == location
-    assert read_settings(["--store", text]).store_location == location
+    assert parse_location(text) == expected
+    assert read_settings(["--store", text]).store_location == expected
 
 
 def test_the_default_is_in_the_folder_for_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -57,6 +59,15 @@ def test_the_default_is_in_the_folder_for_state(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.delenv("XDG_STATE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_path().is_relative_to(tmp_path)
+
+
+def test_without_a_home_folder_the_store_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than a folder called `~` somewhere. The settings alone can be read all the same."""
+    monkeypatch.setattr(location, "user_state_path", lambda *_, **__: Path("~/.local/state/sequela"))
+    settings = read_settings([])
+    with pytest.raises(Unavailable, match="no home folder; name a file or Redis by --store"):
+        _ = settings.store_location
+    assert read_settings(["--store", "memory:"]).store_location == InMemory()
 
 
 def test_the_earlier_name_is_still_read() -> None:

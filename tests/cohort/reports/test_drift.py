@@ -82,7 +82,7 @@ def test_another_cohort(cohort: Cohort, tmp_path: Path) -> None:
     assert found["clients_age"]["change"] == pytest.approx(0.05, abs=0.01)
     assert found["clients_age"]["p_adjusted"] < 1e-6
     assert found["new_device"]["p_adjusted"] > 0.05
-    with pytest.raises(CallerError, match="leave them out with later"):
+    with pytest.raises(CallerError, match="cannot be combined with later"):
         cohort.drift("period", later=later)
 
 

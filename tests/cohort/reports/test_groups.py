@@ -160,7 +160,7 @@ def test_wrong_choices(cohort: Cohort, choice: dict[str, Any], message: str) -> 
 def test_a_name_that_is_both(tmp_path: Path, known: list[dict[str, Any]]) -> None:
     rows = [{**row, "labels": [("amount", "high")]} for row in known]
     cohort = Cohort.open(write(tmp_path / "both", rows, metadata(FEATURES)))
-    with pytest.raises(CallerError, match="say 'label:amount' or 'feature:amount'"):
+    with pytest.raises(CallerError, match="write 'label:amount' or 'feature:amount'"):
         cohort.fairness("amount", "amount")
     assert cohort.fairness("amount", "label:amount")["group"].to_pylist() == ["high"]
 

@@ -159,7 +159,7 @@ class Cohort:
         if len(found) > 1:
             raise CallerError(
                 f"the cohort has {len(found)} variants, and a report is about one of them; choose it with "
-                f"cohort.variant(name) or --variant: {_named(found)}",
+                f"cohort.variant(name) or --variant; they are {_named(found)}",
                 reason="VARIANT_NOT_CHOSEN",
             )
 

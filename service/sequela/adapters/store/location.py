@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 from platformdirs import user_state_path
 
+from sequela.errors import Unavailable
+
 FORMS = (
     "memory:, a path, sqlite:PATH, or a URL of Redis (redis://…, rediss://…, unix://…, redis+sentinel://…, "
     "redis+cluster://…)"
@@ -40,9 +42,23 @@ class InRedis:
 StoreLocation: TypeAlias = InMemory | InFile | InRedis
 
 
+def state_folder() -> Path:
+    """Returns the folder of Sequela in the user's folder for state, such as `~/.local/state/sequela`.
+
+    Raises:
+        Unavailable: The user has no home folder.
+    """
+    folder = user_state_path("sequela", appauthor=False)
+    # Without a home folder, `~` stays as it is, and a folder of that name would be made wherever the server starts.
+    if not folder.is_absolute():
+        text = "this user has no home folder; name a file or Redis by --store, or set XDG_STATE_HOME"
+        raise Unavailable("STATE_FOLDER_MISSING", text)
+    return folder
+
+
 def default_path() -> Path:
-    """Returns the file in the user's folder for state, such as `~/.local/state/sequela/store.db`."""
-    return user_state_path("sequela", appauthor=False) / _FILE_NAME
+    """Returns the file in the folder for state. Raises as `state_folder` does."""
+    return state_folder() / _FILE_NAME
 
 
 def parse_location(text: str) -> StoreLocation:
@@ -50,6 +66,7 @@ def parse_location(text: str) -> StoreLocation:
 
     Raises:
         ValueError: It has none of the forms in `FORMS`.
+        Unavailable: It is empty, and the user has no home folder.
     """
     if not text:
         return InFile(default_path())

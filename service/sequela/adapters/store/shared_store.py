@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from platformdirs import user_state_path
-
+from sequela.adapters.store.location import state_folder
 from sequela.adapters.store.outbox.folder import OutboxFolder
 from sequela.adapters.store.outbox.records import OutboxRecords
 from sequela.adapters.store.outbox.sender import CLOSE_SECONDS, OutboxSender
@@ -42,7 +41,7 @@ class SharedStoreOptions:
 
 def default_outbox_folder() -> Path:
     """Returns the folder below the user's folder for state, such as `~/.local/state/sequela/outbox`."""
-    return user_state_path("sequela", appauthor=False) / "outbox"
+    return state_folder() / "outbox"
 
 
 def shared_store(connection: RedisConnection, options: SharedStoreOptions) -> Store:

@@ -247,3 +247,16 @@ def test_the_check_at_the_start_ends_in_time(path: Path, monkeypatch: pytest.Mon
         assert time.monotonic() - start < 2
         assert len(listed(store.records)) == 20
     assert [line["event"] for line in logged] == ["store check not complete"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permissions of this kind")
+def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
+    """Also in a folder that others may read: it holds what callers sent."""
+    tmp_path.chmod(0o755)
+    with opened(tmp_path / "store.db") as store:
+        store.values.put("value", b"x")
+        modes = {each.name: each.stat().st_mode & 0o077 for each in tmp_path.glob("store.db*")}
+    assert set(modes) >= {"store.db"}
+    assert {name: mode for name, mode in modes.items() if not name.endswith(".lock")} == dict.fromkeys(
+        set(modes) - {"store.db.lock"}, 0
+    )

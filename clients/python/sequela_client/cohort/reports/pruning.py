@@ -107,8 +107,8 @@ def _family(cohort: Cohort) -> Cohort:
     found = family.values(f"SELECT DISTINCT checkpoint FROM {family.explained} ORDER BY checkpoint")
     if len(found) > 1:
         raise CallerError(
-            f"the cohort has {len(found)} checkpoints, and a report is about one: choose it with "
-            f"cohort.variant(name), or --variant; they are {', '.join(f'checkpoint={each}' for each in found)}",
+            f"the cohort has {len(found)} checkpoints, and a report is about one of them; choose it with "
+            f"cohort.variant(name) or --variant; they are {', '.join(f'checkpoint={each}' for each in found)}",
             reason="VARIANT_NOT_CHOSEN",
         )
     return family

@@ -27,13 +27,11 @@ from sequela.explain.explanation_query import Filter
 MAX_EXAMINED = 1_000
 """The largest number of records to look at for one page. A page that reaches it is short, and has a next page."""
 
+_HEXADECIMAL = frozenset(b"0123456789abcdef")
 _MAX_PLACE_BYTES = 1_000  # of a member that cannot be read, since a place becomes part of a page token
 
-_FIRST_HOURS = 2
-"""Hours that are read before it is known which ones have records: this one and the one before."""
-
 _MORE_HOURS = 8
-"""Hours that are read next, if the first were not enough; each time four times as many."""
+"""Hours that are read together, if the latest two were not enough; each time four times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +94,16 @@ class RecordReader:
     def page(self, wanted: Filter, after: str, limit: int) -> RecordPage:
         """See `Records`. One round trip if the latest two hours fill the page, otherwise a few."""
         scope, first = filter_scope(wanted), _first_place(wanted, after)
-        scan = _Scan(limit)
-        guess = [first.hour, first.hour - 1][:_FIRST_HOURS]
-        known, buckets = self._start(scope, guess, first, limit, _is_plain(wanted))
+        scan, group, cut = _Scan(limit), _MORE_HOURS, False
+        known, buckets = self._start(scope, [first.hour, first.hour - 1], first, _first_count(wanted, limit))
         hours = _hours(known, first.hour if after or wanted.end else None, wanted.start)
-        more = _MORE_HOURS
         while hours:
             if hours[0] not in buckets:
-                buckets = self._buckets(scope, hours[:more], first, limit, _is_plain(wanted))
-                more *= 4
+                # An hour of which there was more has many, and few match. Others are read together.
+                chosen = hours[:1] if cut else hours[:group]
+                group = group if cut else 4 * group
+                count = max(limit + 1, (MAX_EXAMINED - scan.examined) // len(chosen))
+                buckets = self._buckets(scope, chosen, first, count) | ({} if not cut else buckets)
             members, cut = buckets.pop(hours[0])
             self._take(scan, wanted, hours[0], members)
             if scan.ended:
@@ -129,10 +128,9 @@ class RecordReader:
                 place = _Place(hour, member_place(found[-1]))
 
     def _start(
-        self, scope: str, guess: Sequence[int], first: _Place, limit: int, plain: bool
+        self, scope: str, guess: Sequence[int], first: _Place, count: int
     ) -> tuple[list[bytes], dict[int, tuple[list[bytes], bool]]]:
         """Reads which hours there are, the hours that are likely, and what was deleted."""
-        count = _count(len(guess), limit, plain)
         commands = [self._bucket(scope, hour, first, count) for hour in guess]
         known, *found, deleted = self._connection.pipeline(
             [self._hours(scope), *commands, self._deletions.command]
@@ -141,9 +139,8 @@ class RecordReader:
         return known, _buckets(guess, found, count)
 
     def _buckets(
-        self, scope: str, hours: Sequence[int], first: _Place, limit: int, plain: bool
+        self, scope: str, hours: Sequence[int], first: _Place, count: int
     ) -> dict[int, tuple[list[bytes], bool]]:
-        count = _count(len(hours), limit, plain)
         found = self._connection.pipeline([self._bucket(scope, hour, first, count) for hour in hours])
         return _buckets(hours, found, count)
 
@@ -189,22 +186,14 @@ def _hours(known: Iterable[bytes], newest: int | None, start: datetime | None) -
     return sorted((n for n in numbers if oldest <= n <= (n if newest is None else newest)), reverse=True)
 
 
-_HEXADECIMAL = frozenset(b"0123456789abcdef")
-
-
-def _is_plain(wanted: Filter) -> bool:
-    """Returns whether nearly all records of the scope match, so that there is no need to look at many."""
-    return (
-        not wanted.model
-        and wanted.min_score is None
-        and wanted.max_score is None
-        and (len(wanted.labels or ()) + bool(wanted.caller_id) <= 1)
+def _first_count(wanted: Filter, limit: int) -> int:
+    """Returns how many members to read of each of the latest two hours: more if some of them may not match."""
+    conditions = (wanted.caller_id, *(wanted.labels or ()))
+    scope_is_enough = len([each for each in conditions if each]) <= 1
+    matches_all = (
+        scope_is_enough and not wanted.model and (wanted.min_score, wanted.max_score) == (None, None)
     )
-
-
-def _count(hours: int, limit: int, plain: bool) -> int:
-    """Returns how many members to read of each of some hours."""
-    return limit + 1 if plain else max(limit + 1, MAX_EXAMINED // hours)
+    return limit + 1 if matches_all else min(4 * (limit + 1), MAX_EXAMINED)
 
 
 def _buckets(

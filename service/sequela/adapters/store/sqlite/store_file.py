@@ -9,6 +9,7 @@ from pathlib import Path
 
 import structlog
 
+from sequela.adapters.store.private_file import make_private
 from sequela.adapters.store.sqlite.database import Connection
 from sequela.adapters.store.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from sequela.errors import Unavailable
@@ -97,6 +98,8 @@ def _open(path: Path) -> Connection:
 
 
 def _connect(path: Path | str) -> Connection:
+    if isinstance(path, Path):
+        make_private(path)
     # Threads take turns (database.py), so the check for the same thread is off.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
     # Deleted content is overwritten.
