@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sequela.access.caller import Caller
 from sequela.access.credentials import ClientCertificate
+from sequela.access.identity_names import normal_name
 from sequela.access.lines import numbered_words
 from sequela.access.roles import AccessRole, parse_roles
 from sequela.errors import NotAuthenticated
@@ -56,11 +57,7 @@ class IdentityFile:
 def _entry(words: list[str]) -> tuple[str, frozenset[AccessRole]]:
     if len(words) != 2:
         raise ValueError(FORM)
-    identity = words[0]
-    if identity.lower().startswith("spiffe://"):
-        identity = f"uri:{identity}"
-    if identity.startswith("dns:"):
-        identity = identity.lower()
+    identity = normal_name(words[0])
     if not identity.startswith(KINDS) or identity in KINDS:
         raise ValueError(FORM)
     return identity, parse_roles(words[1].split(","))
