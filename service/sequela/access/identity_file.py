@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sequela.access.caller import Caller
 from sequela.access.credentials import ClientCertificate
 from sequela.access.identity_names import normal_name
-from sequela.access.lines import numbered_words
+from sequela.access.lines import NoEntries, numbered_words
 from sequela.access.roles import AccessRole, parse_roles
 from sequela.errors import NotAuthenticated
 
@@ -27,7 +27,7 @@ class IdentityFile:
 
     @classmethod
     def parse(cls, text: str) -> IdentityFile:
-        """Reads the file. Raises ValueError, which names the line."""
+        """Reads the file. Raises ValueError, or NoEntries, which names the line."""
         roles: dict[str, frozenset[AccessRole]] = {}
         for number, words in numbered_words(text):
             try:
@@ -41,7 +41,7 @@ class IdentityFile:
             roles[identity] = named
         if not roles:
             # A file that is being written is empty for a moment.
-            raise ValueError(f"holds no identity; {FORM}")
+            raise NoEntries(f"holds no identity; {FORM}")
         return cls(roles)
 
     def caller(self, certificate: ClientCertificate) -> Caller:

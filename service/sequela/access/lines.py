@@ -9,6 +9,10 @@ DIGEST = re.compile(r"sha256:([0-9a-f]{64})", re.IGNORECASE)
 NAME = re.compile(r"[A-Za-z0-9._@:/+-]{1,128}")
 
 
+class NoEntries(ValueError):
+    """A file has nothing but comments and empty lines."""
+
+
 # Within a word, `#` belongs to the name, as in the fragment of a URI.
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 
