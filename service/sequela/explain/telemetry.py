@@ -190,7 +190,7 @@ class CredentialsReloaded:
     Attributes:
         source: `tls`, `tokens`, `identities`, `revoked` or `jwt_keys`.
         ok: Whether their new content is in use. If not, the last good content is.
-        detail: Why not.
+        detail: Why not; or what the operator may not expect of content that is in use.
     """
 
     source: str
