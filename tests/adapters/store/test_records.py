@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from adapters.store.backends import redis_server, store, three_nodes, valkey_server
-from adapters.store.record_samples import delete, listed, record, stored
+from adapters.store.record_samples import BODY, delete, listed, record, stored
 from adapters.store.store_samples import NOON
 from redis_server import eventually
 from sequela.adapters.store.ports import Records, Store
+from sequela.adapters.store.redis.deletion_log import MARGIN_SECONDS
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
 
@@ -146,6 +146,22 @@ def test_a_deletion_reaches_what_it_selects(records: Records, selector: Selector
     assert delete(records, selector) == 0
 
 
+@pytest.mark.parametrize("ahead", [timedelta(seconds=3), timedelta(hours=5)])
+@pytest.mark.parametrize(
+    "selector", [CallerSelector("a"), LabelSelector("team", "x"), NameSelector("explanations/e1")]
+)
+def test_a_deletion_reaches_what_a_clock_ahead_has_accepted(
+    records: Records, selector: Selector, ahead: timedelta
+) -> None:
+    """It is in the store, so it goes, whatever its time."""
+    made = record(1, caller_id="a", labels={"team": "x"}, accepted=datetime.now(UTC) + ahead)
+    records.add(made, BODY, "key")
+    assert delete(records, selector) == 1
+    assert records.get("explanations/e1") is records.answer("key") is None
+    assert listed(records) == listed(records, Filter(caller_id="a")) == []
+    assert delete(records, selector) == 0
+
+
 def test_what_was_accepted_before_a_deletion_is_not_stored_after_it(records: Records) -> None:
     """What is accepted later is."""
     accepted = datetime.now(UTC)
@@ -156,9 +172,11 @@ def test_what_was_accepted_before_a_deletion_is_not_stored_after_it(records: Rec
         records.add(dataclasses.replace(each, accepted=accepted), b"", f"key {number}")
     assert listed(records) == ["e4"]
     assert records.answer("key 0") is None
-    time.sleep(0.002)  # clocks of replicas and of the test tick in microseconds
+    later = datetime.now(UTC) + timedelta(
+        seconds=MARGIN_SECONDS + 1
+    )  # clocks of replicas may differ by that much
     for number, each in enumerate(late):
-        records.add(dataclasses.replace(each, accepted=datetime.now(UTC)), b"", f"key {number}")
+        records.add(dataclasses.replace(each, accepted=later), b"", f"key {number}")
     assert listed(records) == ["e4", "e3", "e2", "e1"]
 
 

@@ -60,16 +60,27 @@ def place(redis_server: RedisServer) -> Iterator[Place]:
 
 
 def test_everything_expires(place: Place) -> None:
-    """No key stays for ever, and none goes before its record does."""
+    """No key goes before its record does, and none stays but the log of deletions, which must not be evicted."""
     place.records.add(record(1, caller_id="a", labels={"k": "v"}), BODY, "key")
     place.records.add(record(2, expires=datetime.now(UTC) + HOUR), BODY, "other")
     delete(place.records, CallerSelector("nobody"))
     lives = {key: place.client.ttl(place.namespace + key) for key in place.found()}
     week = 7 * 86_400
+    assert lives.pop("deletions") == -1
     assert lives.pop("record:explanations/e2") <= 3600
     assert lives.pop("answer:other") <= 3600
     assert {key for key, seconds in lives.items() if not week - 60 < seconds <= week + 1} == set()
-    assert len(lives) == 11  # record, answer, body, users, deletions, and three indexes with their hours
+    assert len(lives) == 10  # record, answer, body, users, and three indexes with their hours
+
+
+def test_old_deletions_are_forgotten(place: Place) -> None:
+    """When the next one comes, though the log does not expire."""
+    records = RedisRecords(place.connection, keep_seconds=0.05)
+    delete(records, CallerSelector("early"))
+    time.sleep(0.06)
+    delete(records, CallerSelector("late"))
+    (entry,) = place.client.zrange(f"{place.namespace}deletions", 0, -1)
+    assert entry.decode().endswith(selector_digest(CallerSelector("late")))
 
 
 def test_a_body_lives_as_long_as_its_last_user(place: Place) -> None:

@@ -33,8 +33,8 @@ class Conditions:
 class PageQuery:
     """A query and its values.
 
-    Its rows are (made, name, data) in the order of lists. `data` is NULL for records that do not match. So whoever
-    reads the rows can stop after as many as it wants to look at.
+    Its rows are (record.id, made, name, data) in the order of lists. `data` is NULL for records that do not match. So
+    whoever reads the rows can stop after as many as it wants to look at.
     """
 
     text: str
@@ -55,12 +55,12 @@ def page_query(wanted: Filter, after: str) -> PageQuery:
         _add_model(wanted, rows if index == "record" and not wanted.caller_id else matching, matching)
     for label in labels:
         matching.add(_HAS_LABEL, *label)
-    source = "label" if index != "record" else "record"
+    source, identifier = ("record", "record.id") if index == "record" else ("label", "label.record")
     _add_times(wanted, after, source, rows)
     _add_score(wanted, matching)
     matching.add("record.expires > ?", now())
     text = (
-        f"SELECT {source}.made, {source}.name, CASE WHEN {matching} THEN record.data END FROM {index} "  # noqa: S608
+        f"SELECT {identifier}, {source}.made, {source}.name, CASE WHEN {matching} THEN record.data END FROM {index} "  # noqa: S608
         f"WHERE {rows} ORDER BY {source}.made DESC, {source}.name"
     )
     return PageQuery(text, (*matching.values, *rows.values))
