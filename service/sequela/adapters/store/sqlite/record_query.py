@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sequela.adapters.store.page_tokens import foreign_position
 from sequela.adapters.store.sqlite.schema import microseconds, now
 from sequela.explain.explanation_query import Filter
 from sequela.names import model_owner, model_version
 
 _SEPARATOR = "|"
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)  # which SQLite has room for; today's have 16 digits
 
 
 @dataclass(slots=True)
@@ -71,6 +74,23 @@ def position(made: int, name: str) -> str:
     return f"{made}{_SEPARATOR}{name}"
 
 
+def _place(after: str) -> tuple[int, str]:
+    """Returns the time and the name in a position.
+
+    Raises:
+        InvalidInput: PAGE_TOKEN_INVALID. Another kind of store made the token, or a caller did.
+    """
+    made, found, name = after.partition(_SEPARATOR)
+    # SQLite takes no lone surrogates, and no caller's name has any.
+    if (
+        not found
+        or not _NUMBER.fullmatch(made)
+        or any("\ud800" <= character <= "\udfff" for character in name)
+    ):
+        raise foreign_position()
+    return int(made), name
+
+
 _HAS_LABEL = (
     "EXISTS (SELECT 1 FROM label AS other WHERE other.key = ? AND other.value = ? AND other.made = record.made "
     "AND other.name = record.name)"
@@ -87,10 +107,8 @@ def _add_times(wanted: Filter, after: str, source: str, rows: Conditions) -> Non
     if wanted.start is not None:
         rows.add(f"{source}.made >= ?", microseconds(wanted.start))
     if after:
-        made, _, name = after.partition(_SEPARATOR)
-        rows.add(
-            f"{source}.made <= ? AND ({source}.made < ? OR {source}.name > ?)", int(made), int(made), name
-        )
+        made, name = _place(after)
+        rows.add(f"{source}.made <= ? AND ({source}.made < ? OR {source}.name > ?)", made, made, name)
     elif wanted.end is not None:
         rows.add(f"{source}.made < ?", microseconds(wanted.end))
 
