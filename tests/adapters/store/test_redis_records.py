@@ -17,6 +17,7 @@ from redis import Redis
 from redis_server import RedisServer, eventually, redis_server
 from sequela.adapters.store.envelope import RECORD, seal, unseal
 from sequela.adapters.store.record_cache import COPY_SECONDS, RecordCache
+from sequela.adapters.store.redis import records
 from sequela.adapters.store.redis.record_keys import countdown, hour_of, member
 from sequela.adapters.store.redis.record_scan import MAX_EXAMINED
 from sequela.adapters.store.redis.records import RedisRecords
@@ -229,6 +230,41 @@ def test_a_bucket_of_strange_entries_has_an_end(place: Place) -> None:
     place.client.zadd(f"{place.namespace}hours:all", {f"{hour_of(now):x}": 0})
     place.records.add(record(1, create_time=now - HOUR), BODY, None)
     assert listed(place.records, limit=50) == ["e1"]
+
+
+@pytest.mark.parametrize("start", [b"f", b"f\xff", b"\xff", b"\xff" * 999 + b"f", b"0|a\x00"])
+def test_long_strange_entries_have_an_end(place: Place, start: bytes) -> None:
+    """Though they begin in the same way for longer than a place in a token may be."""
+    now = datetime.now(UTC)
+    key = f"{place.namespace}made:all:{hour_of(now):x}"
+    long = {start + b"\xff" * 1500 + b"%04d" % number: 0 for number in range(MAX_EXAMINED + 200)}
+    place.client.zadd(key, long | {b"\xff" * 3000: 0})
+    for number, when in enumerate((now, now - HOUR)):
+        place.records.add(record(number, create_time=when), BODY, None)
+    for limit in (1, 50):
+        names, position, seen = [], "", set()
+        while position not in seen:
+            seen.add(position)
+            page = place.records.page(Filter(), position, limit)
+            names += [each.summary.name for each in page.records]
+            position = page.next_position
+            if not position:
+                break
+        assert not position, "a list without an end"
+        assert names == ["explanations/e0", "explanations/e1"]
+
+
+def test_a_deletion_passes_no_record_over(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that begins as a damaged entry before it does."""
+    monkeypatch.setattr(records, "DELETED_AT_ONCE", 1)
+    made = record(1, caller_id="a")
+    place.records.add(made, BODY, None)
+    key = (
+        f"{place.namespace}made:{selector_digest(CallerSelector('a'))}:{hour_of(made.summary.create_time):x}"
+    )
+    place_of = place.client.zrange(key, 0, -1)[0].partition(b"\x00")[0]
+    place.client.zadd(key, {place_of + b"\x00": 0})
+    assert delete(place.records, CallerSelector("a")) == 1
 
 
 def test_a_long_deletion_goes_on_in_the_background(place: Place) -> None:

@@ -54,6 +54,15 @@ class _Place:
             raise foreign_position()
         return cls(int(found[1], 16), bytes.fromhex(found[2]))
 
+    @classmethod
+    def after_unreadable(cls, hour: int, listed: bytes) -> _Place:
+        """Returns a place after a member that cannot be read, and before all readable ones that follow."""
+        if len(listed) <= _MAX_PLACE_BYTES:
+            return cls(hour, listed)
+        # Readable members are shorter in what they sort by, so none is among those that begin in the same way.
+        start = listed[:_MAX_PLACE_BYTES].rstrip(b"\xff")
+        return cls(hour, start[:-1] + bytes([start[-1] + 1])) if start else cls(hour - 1, b"")
+
 
 @dataclass(slots=True)
 class _Scan:
@@ -108,7 +117,7 @@ class RecordReader:
             self._take(scan, wanted, hours[0], members)
             if scan.ended:
                 break
-            if cut and scan.place is not None:
+            if cut and scan.place is not None and scan.place.hour == hours[0]:
                 first = scan.place
             else:
                 hours.pop(0)
@@ -125,7 +134,7 @@ class RecordReader:
                     yield found
                 if len(found) < at_once:
                     break
-                place = _Place(hour, member_place(found[-1]))
+                place = _Place(hour, found[-1])
 
     def _start(
         self, scope: str, guess: Sequence[int], first: _Place, count: int
@@ -162,8 +171,7 @@ class RecordReader:
                 record = decode_record(member_sealed(listed))
                 scan.place = _Place(hour, member_place(listed))
             except Unreadable as unreadable:
-                # All of it, so that a readable member that begins in the same way is not passed over.
-                scan.place = _Place(hour, listed[:_MAX_PLACE_BYTES])
+                scan.place = _Place.after_unreadable(hour, listed)
                 self._skips.skip(unreadable.reason, listed[:80].decode(errors="surrogateescape"))
                 continue
             if record.expires > now and wanted.matches(record.summary) and not self._deletions.covers(record):
