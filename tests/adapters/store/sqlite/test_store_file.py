@@ -257,6 +257,9 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
         store.values.put("value", b"x")
         modes = {each.name: each.stat().st_mode & 0o077 for each in tmp_path.glob("store.db*")}
     assert set(modes) >= {"store.db"}
-    assert {name: mode for name, mode in modes.items() if not name.endswith(".lock")} == dict.fromkeys(
-        set(modes) - {"store.db.lock"}, 0
-    )
+    assert modes == dict.fromkeys(modes, 0)
+    (tmp_path / "store.db").write_bytes(b"damaged" * 1000)
+    (tmp_path / "store.db").chmod(0o644)
+    with opened(tmp_path / "store.db"):
+        (moved,) = tmp_path.glob("store.db.spoilt-*")
+        assert moved.stat().st_mode & 0o077 == 0

@@ -162,22 +162,19 @@ class RedisRecords:
                 self._closed.wait(_RETRY_SECONDS)
 
     def _selected(self, wanted: Selector) -> Iterator[list[_Entry]]:
-        """Yields the records that a deletion covers, some at a time."""
+        """Yields the selected records, some at a time, whatever their times: clocks of replicas differ."""
         if isinstance(wanted, NameSelector):
             (value,) = self._connection.pipeline([Command.on(STRING, "GET", self._keys.record(wanted.name))])
             found = [] if value is None else [sealed_part(value)]
             yield [
                 entry
                 for sealed in found
-                if (entry := self._entry(sealed)) and self._is_deleted(wanted, entry)
+                if (entry := self._entry(sealed)) and wanted.matches(entry.record.summary)
             ]
             return
         for members in self._reader.members(selector_digest(wanted), DELETED_AT_ONCE):
             entries = (self._entry(member_sealed(each)) for each in members)
-            yield [entry for entry in entries if entry and self._is_deleted(wanted, entry)]
-
-    def _is_deleted(self, wanted: Selector, entry: _Entry) -> bool:
-        return wanted.matches(entry.record.summary) and self._deletions.covers(entry.record)
+            yield [entry for entry in entries if entry and wanted.matches(entry.record.summary)]
 
     def _remove(self, entries: Sequence[_Entry]) -> int:
         """Removes records and whatever belongs to them alone. Returns how many were still there."""

@@ -171,6 +171,7 @@ def _move_aside(path: Path, why: str) -> None:
     moved = path.with_name(f"{path.name}.spoilt-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     for suffix in ("", *_JOURNALS):
         if _beside(path, suffix).exists():
+            _beside(path, suffix).chmod(0o600)  # another program may have made it
             _beside(path, suffix).rename(_beside(moved, suffix))
     spoilt = sorted(
         each for each in path.parent.glob(f"{path.name}.spoilt-*") if each.name[-4:] not in _JOURNALS
