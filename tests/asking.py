@@ -45,7 +45,7 @@ class FixedModels:
     def __init__(self, *models: Model) -> None:
         self._models = {model.info.name: model for model in models}
 
-    def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
+    def resolve(self, choice: ModelChoice, deadline: Deadline | None = None) -> Model:
         assert isinstance(choice, NamedModel)
         if choice.name not in self._models:
             raise NotFound("MODEL_NOT_FOUND", choice.name)

@@ -51,7 +51,7 @@ class SomeModels:
         more = str(start + 2) if start + 2 < len(NAMES) else ""
         return Page(tuple(map(self._record, NAMES[start : start + 2])), more)
 
-    def info(self, choice: ModelChoice, _: float) -> Any:
+    def info(self, choice: ModelChoice, _: Deadline) -> Any:
         assert isinstance(choice, NamedModel)
         if choice.name == "nobody":
             raise NotFound("MODEL_NOT_FOUND", "no model nobody")

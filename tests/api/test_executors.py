@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -129,3 +130,30 @@ def test_those_who_conclude_at_once_do_so_one_after_another() -> None:
         return [before - deadline.end for before, deadline in zip(given, clocks, strict=True)]
 
     assert asyncio.run(ends()) == pytest.approx([0.0, 0.5, 1.0, 1.5])
+
+
+def test_work_that_outlives_its_caller_fails_in_silence(caplog: pytest.LogCaptureFixture) -> None:
+    """As loading a model does when the server stops: asyncio reports no error that nobody retrieved."""
+    begun, go, over = threading.Event(), threading.Event(), threading.Event()
+
+    def fail() -> None:
+        begun.set()
+        go.wait(30)
+        over.set()
+        raise Cancelled("CANCELLED", "the server stops")
+
+    async def hang_up() -> None:
+        executor = Executor("explain", 1, 1, Observers([]))
+        caller = asyncio.create_task(executor.run(fail, Deadline()))
+        await asyncio.to_thread(begun.wait, 30)
+        caller.cancel()
+        await asyncio.wait([caller])
+        go.set()
+        executor._pool.shutdown()  # waits for the thread, while the loop stands still
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(hang_up())
+    loop.close()
+    gc.collect()
+    assert over.is_set()
+    assert "never retrieved" not in caplog.text

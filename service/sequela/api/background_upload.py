@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sequela import names
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.background_average import Average, Averager, BackgroundShape
@@ -36,13 +37,13 @@ class BackgroundHeader:
 class BackgroundUpload:
     """Receives the parts one after another. It blocks, and must not be used from several threads at once."""
 
-    def __init__(self, header: BackgroundHeader, models: Models, limits: Limits, until: float) -> None:
-        """Finds the model, by `until` in seconds on the monotonic clock.
+    def __init__(self, header: BackgroundHeader, models: Models, limits: Limits, deadline: Deadline) -> None:
+        """Finds the model, by the deadline.
 
         Raises InvalidInput if the name belongs to a different model, and as `Models.resolve` raises.
         """
         self._limits = limits
-        self._model = models.info(header.model, until)
+        self._model = models.info(header.model, deadline)
         owner = names.model_owner(self._model.name)
         if names.background_owner(header.name) not in ("", owner):
             text = (

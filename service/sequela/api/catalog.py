@@ -38,14 +38,14 @@ class Catalog:
         """Stores an uploaded model. It runs in the executor for uploads, because loading a model runs it."""
 
         def work() -> T:
-            return encode(self.models.register(upload.name, upload.onnx(), upload.schema_json))
+            return encode(self.models.register(upload.name, upload.onnx(), upload.schema_json, deadline))
 
         return await self.executors.uploads.run(work, deadline)
 
     async def get_model(self, name: str, encode: Callable[[ModelRecord], T], deadline: Deadline) -> T:
         """Describes a model."""
         executor = self._pick_lookup(NamedModel(name))
-        return await executor.run(lambda: encode(self.models.get(name)), deadline)
+        return await executor.run(lambda: encode(self.models.get(name, deadline)), deadline)
 
     async def list_models(
         self, page: PageRequest, encode: Callable[[Page[ModelRecord]], T], deadline: Deadline
@@ -60,7 +60,7 @@ class Catalog:
     async def begin_background(self, header: BackgroundHeader, deadline: Deadline) -> BackgroundUpload:
         """Starts the upload of a background, whose values or sequences follow."""
         # The constructor finds the model, which may have to be loaded.
-        begin = partial(BackgroundUpload, header, self.models, self.limits, deadline.end)
+        begin = partial(BackgroundUpload, header, self.models, self.limits, deadline)
         return await self._pick_lookup(header.model).run(begin, deadline)
 
     async def add_background_values(

@@ -203,9 +203,7 @@ class DataPlane:
 
         A body for an unknown model is not parsed. Raises what `Models.resolve` and `read` raise.
         """
-        return await self._pick_lookup(model).run(
-            lambda: read(self.models.info(model, deadline.end)), deadline
-        )
+        return await self._pick_lookup(model).run(lambda: read(self.models.info(model, deadline)), deadline)
 
     async def model_names(self, deadline: Deadline) -> list[str]:
         """Returns the short names of all models, without versions."""
@@ -217,7 +215,7 @@ class DataPlane:
         Raises NotFound if there is no such model.
         """
         try:
-            await self._pick_lookup(model).run(lambda: self.models.info(model, deadline.end), deadline)
+            await self._pick_lookup(model).run(lambda: self.models.info(model, deadline), deadline)
         # These errors describe the model. All others are mistakes of the call.
         except (Unavailable, DoesNotFit, Forbidden) as error:
             return error

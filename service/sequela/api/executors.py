@@ -84,13 +84,14 @@ class Executor:
         # The context carries the request id to the log lines of the thread.
         future = self._pool.submit(contextvars.copy_context().run, work)
         release = functools.partial(self._release, deadline, deadline.now())
-        # The callback runs in the worker's thread, but the counts may only change in the event loop.
-        future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), release))
-        ended = asyncio.wrap_future(future)
-        ended.add_done_callback(_retrieve_error)
+        ended = asyncio.Event()
+        # The callbacks run in the worker's thread, but the counts may only change in the event loop.
+        for callback in (release, ended.set):
+            future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), callback))
         try:
-            # A thread cannot be interrupted, so a cancelled caller must not mark its work as ended.
-            return await asyncio.shield(ended)
+            # An event and not an asyncio future: asyncio would report the error of work that outlives its caller.
+            await ended.wait()
+            return future.result()
         except asyncio.CancelledError:
             deadline.cancel()
             raise
@@ -194,12 +195,6 @@ class Executors:
 
     def _all(self) -> Iterator[Executor]:
         yield from (self.explain, self.remote, self.lookup, self.uploads)
-
-
-def _retrieve_error(future: asyncio.Future[T]) -> None:
-    """Retrieves an error, so that asyncio does not report it if the caller is gone."""
-    if not future.cancelled():
-        future.exception()
 
 
 def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None], _: Future[T]) -> None:

@@ -278,20 +278,21 @@ class Page(Generic[Item]):
 class ModelResolver(Protocol):
     """What a request needs of models."""
 
-    def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
-        """Returns the model that a request names or contains. Loads it if necessary, by `until`.
+    def resolve(self, choice: ModelChoice, deadline: Deadline | None = None) -> Model:
+        """Returns the model that a request names or contains. Loads it if necessary, by the deadline if there is one.
 
         Raises:
             Unavailable: The model is still loading.
             DoesNotFit: The model failed to load.
-            DeadlinePassed: The model was not loaded by `until`.
+            DeadlinePassed: The model was not loaded by the deadline.
+            Cancelled: The request was cancelled meanwhile.
         """
 
 
 class Models(ModelResolver, Protocol):
     """The models that can be explained. Methods raise NotFound, InvalidInput, Forbidden, AlreadyExists, Unavailable."""
 
-    def info(self, choice: ModelChoice, until: float = math.inf) -> ModelInfo:
+    def info(self, choice: ModelChoice, deadline: Deadline | None = None) -> ModelInfo:
         """Returns the properties of the model that a request names or contains. Raises as `resolve` does."""
 
     def configured(self, choice: ModelChoice) -> ModelRecord | None:
@@ -300,14 +301,16 @@ class Models(ModelResolver, Protocol):
         It answers from memory, so that it can be called in the event loop.
         """
 
-    def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
-        """Stores an uploaded model, so that every replica can load it.
+    def register(
+        self, name: str, onnx: bytes, schema_json: bytes, deadline: Deadline | None = None
+    ) -> ModelRecord:
+        """Stores an uploaded model, so that every replica can load it. Raises DeadlinePassed, too.
 
         `name` is `m`, `m/v` or empty, in which case the model is named by its digest.
         """
 
-    def get(self, name: str) -> ModelRecord:
-        """Returns the model with this name."""
+    def get(self, name: str, deadline: Deadline | None = None) -> ModelRecord:
+        """Returns the model with this name. Raises DeadlinePassed if it could not be loaded in time."""
 
     def list(self, page_size: int, token: str) -> Page[ModelRecord]:
         """Lists the models, sorted by name."""

@@ -110,7 +110,7 @@ class Explainer:
         caller = ModelCaller(deadline, self._workers, self._observer)
         path = request.paths.option("targets")
         try:
-            model = self._models.resolve(request.model, deadline.end)
+            model = self._models.resolve(request.model, deadline)
             count = len(request.sequences)
             # Before the model runs, so that a wrong name costs no time.
             columns = scored_targets(model.info.schema, request.targets, count, self._limits, path)
@@ -123,7 +123,7 @@ class Explainer:
         start = deadline.now()
         try:
             request = self._with_required_levels(request)
-            task = resolve(request, self._models, self._backgrounds, self._limits, deadline.end)
+            task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
             self._observer.notice(StageDone("resolve", deadline.now() - start))
             endpoint = task.model.endpoint
             # An answer is stored for reuse only if it is certain that the same request would get the same

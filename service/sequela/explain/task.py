@@ -8,6 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explain.background import Background
 from sequela.explain.explanation import ExplanationWarning
@@ -73,7 +74,7 @@ def resolve(
     models: ModelResolver,
     backgrounds: BackgroundFinder,
     limits: Limits,
-    until: float,
+    deadline: Deadline,
 ) -> Task:
     """Resolves a request: finds and checks everything that it names.
 
@@ -82,14 +83,14 @@ def resolve(
         models: The models that can be explained.
         backgrounds: Stored backgrounds.
         limits: The service's limits.
-        until: When the model must be loaded, in seconds on the monotonic clock.
+        deadline: When the model must be loaded.
 
     Raises:
         InvalidInput: The request is invalid.
         NotFound: The model or the background does not exist.
         DoesNotFit: Model, sequence and background do not fit together.
     """
-    model = models.resolve(request.model, until)
+    model = models.resolve(request.model, deadline)
     sequence, options, paths = request.sequence, request.options, request.paths
     prepared = prepare_sequence(model.info.schema, model.info.fixed_length, sequence, limits)
     check_not_transposed(model.info.schema, [event.id for event in sequence.events], sequence.paths.events)

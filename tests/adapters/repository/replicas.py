@@ -17,6 +17,7 @@ from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.ports import Index, KeyValue, Store, StoreDown
 from sequela.adapters.store.sqlite.store import memory_store
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.ports import Observer, Observers
 from small_onnx import FLOAT, scoring
 
@@ -89,10 +90,10 @@ class SlowLoader(Loader):
         object.__setattr__(self, "go", threading.Event())
         object.__setattr__(self, "calls", [])
 
-    def load(self, name: str, source: ModelBytes) -> OnnxModel:
+    def load(self, name: str, source: ModelBytes, deadline: Deadline | None = None) -> OnnxModel:
         self.calls.append(name)
         assert self.go.wait(30)
-        return super().load(name, source)
+        return super().load(name, source, deadline)
 
 
 class Breakable:

@@ -28,6 +28,7 @@ from sequela.adapters.repository.model_repository import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.sqlite.store import memory_store
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import (
     DoesNotFit,
     InvalidInput,
@@ -175,10 +176,10 @@ class OneSlowLoader(Loader):
 
     go = threading.Event()
 
-    def load(self, name: str, source: ModelBytes) -> OnnxModel:
+    def load(self, name: str, source: ModelBytes, deadline: Deadline | None = None) -> OnnxModel:
         if "slow" in name:
             assert self.go.wait(30)
-        return super().load(name, source)
+        return super().load(name, source, deadline)
 
 
 def test_a_slow_model_does_not_hold_up_those_behind_it(tmp_path: Path) -> None:

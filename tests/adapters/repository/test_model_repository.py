@@ -29,6 +29,7 @@ from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.sqlite.store import memory_store
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import (
     AlreadyExists,
     DoesNotFit,
@@ -291,13 +292,13 @@ def test_a_failed_load_is_tried_again() -> None:
     """A failure is told to whoever caused it, and is not remembered."""
     cache, tries = ModelCache(Observers([])), []
 
-    def failing() -> OnnxModel:
+    def failing(_: Deadline) -> OnnxModel:
         tries.append(1)
         raise DoesNotFit("MODEL_FAILED", "not today")
 
     for _ in range(2):
         with pytest.raises(SequelaError):
-            cache.get("digest", failing)
+            cache.get("digest", failing, Deadline())
     assert len(tries) == 2
 
 

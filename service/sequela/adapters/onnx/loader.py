@@ -43,7 +43,7 @@ from sequela.adapters.onnx.row_independence import (
 from sequela.adapters.onnx.session import Session, open_session
 from sequela.adapters.onnx.stateful.conversion import StatefulConversion, convert_to_stateful
 from sequela.adapters.onnx.work import step_work
-from sequela.concurrency.deadline import DeadlinePassed
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
 from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.identity import model_digest
@@ -129,8 +129,8 @@ class Loader:
     threads: int = 1
     provider: ExecutionProvider = ExecutionProvider.CPU
 
-    def load(self, name: str, source: ModelBytes) -> OnnxModel:
-        """Loads a model and tries it out.
+    def load(self, name: str, source: ModelBytes, deadline: Deadline | None = None) -> OnnxModel:  # noqa: ARG002
+        """Loads a model and tries it out. Nothing can end this in the middle, so a deadline is not looked at.
 
         Raises:
             InvalidInput: The bytes or the schema are wrong. The functions that are called here list the reasons.

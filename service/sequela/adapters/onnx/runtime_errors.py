@@ -14,10 +14,18 @@ NO_DOUBLE = re.compile("does not support double", re.IGNORECASE)
 NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d+)")
 
 
+def message(error: Exception) -> str:
+    """Returns the message of an error, in one line."""
+    # A message can quote bytes of the file that are not UTF-8. onnxruntime's bindings then raise this error instead
+    # of their own; it holds the message.
+    if isinstance(error, UnicodeDecodeError):
+        return " ".join(error.object.decode(errors="backslashreplace").split())
+    return " ".join(str(error).split())
+
+
 def one_line(error: Exception) -> str:
     """Shortens a message to one line of limited length, without locations in onnxruntime's sources."""
-    # Messages contain line breaks and tabs, which would break a log line.
-    text = ERROR_PREFIX.sub("", SOURCE_LOCATION.sub("", " ".join(str(error).split())))
+    text = ERROR_PREFIX.sub("", SOURCE_LOCATION.sub("", message(error)))
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
@@ -29,7 +37,7 @@ def why_failed(error: Exception) -> str:
 
 def why_refused(error: Exception) -> str:
     """Returns why onnxruntime does not load a model, and what to do about it."""
-    text = " ".join(str(error).split())
+    text = message(error)
     if found := OPSET.search(text):
         opset, domain, newest = found.groups()
         text = f"opset {opset} of {domain} is too new, the newest supported is {newest}"

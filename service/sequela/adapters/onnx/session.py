@@ -180,7 +180,12 @@ def _open_with_room(content: bytes, options: Any, providers: Sequence[tuple[str,
 
     def opened() -> Any:
         return onnxruntime.InferenceSession(
-            content, options, providers=providers, disabled_optimizers=list(CRASHING_OPTIMIZERS)
+            content,
+            options,
+            providers=providers,
+            disabled_optimizers=list(CRASHING_OPTIMIZERS),
+            # Otherwise onnxruntime tries the CPU a second time after some errors, with the optimizers that crash.
+            enable_fallback=int(len(providers) > 1),
         )
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol, Self
 
 from sequela.adapters.onnx.loader import ModelBytes
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.limits import Limits
 from sequela.explain.ports import LocalModel
 
@@ -34,5 +35,8 @@ class ModelLoader(Protocol):
     def limits(self) -> Limits:
         """The limits of models."""
 
-    def load(self, name: str, source: ModelBytes) -> LoadedModel:
-        """Loads a model and tries it out. Raises InvalidInput, DoesNotFit, OutOfTime and Unavailable."""
+    def load(self, name: str, source: ModelBytes, deadline: Deadline | None = None) -> LoadedModel:
+        """Loads a model and tries it out, unless the deadline passes or is cancelled meanwhile.
+
+        Raises InvalidInput, DoesNotFit, OutOfTime, Cancelled and Unavailable.
+        """

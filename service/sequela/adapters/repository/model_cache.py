@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 
 from cachetools import LRUCache
 
 from sequela.adapters.repository.loaded_model import LoadedModel
+from sequela.adapters.repository.model_loads import Load, ModelLoads
 from sequela.concurrency.deadline import Deadline
-from sequela.concurrency.single_flight import SingleFlight
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CacheLookup
 
@@ -30,7 +29,7 @@ class ModelCache:
     def __init__(self, observer: Observer, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:
         self._observer = observer
         self._lock = threading.Lock()
-        self._flight = SingleFlight()
+        self._loads = ModelLoads()
         # A small file is counted as max_bytes / max_models, so that the cache's one limit enforces both.
         self._min_weight = -(-max_bytes // max_models)
         self._models: LRUCache[str, LoadedModel] = LRUCache(max_bytes, getsizeof=self._weight)
@@ -40,11 +39,14 @@ class ModelCache:
         with self._lock:
             return self._models.get(digest)
 
-    def get(self, digest: str, load: Callable[[], LoadedModel]) -> LoadedModel:
-        """Returns the model, and loads it if necessary. Raises what `load` raises; failures are not cached."""
+    def get(self, digest: str, load: Load, deadline: Deadline) -> LoadedModel:
+        """Returns the model, and loads it if necessary.
+
+        Raises what `load` raises, DeadlinePassed and Cancelled; failures are not cached.
+        """
         start = time.monotonic()
         found = self.peek(digest)
-        model = found or self._load(digest, load)
+        model = found or self._load(digest, load, deadline)
         result = "hit" if found else "miss"
         self._observer.notice(CacheLookup("model", result, time.monotonic() - start))
         return model
@@ -56,12 +58,14 @@ class ModelCache:
         if model:
             model.unload()
 
-    def _load(self, digest: str, load: Callable[[], LoadedModel]) -> LoadedModel:
-        with self._flight.lead(digest, Deadline()):
+    def _load(self, digest: str, load: Load, deadline: Deadline) -> LoadedModel:
+        def load_and_keep(until: Deadline) -> LoadedModel:
             # Another request may have loaded the model while this one waited.
-            model = self.peek(digest) or load()
+            model = self.peek(digest) or load(until)
             self._keep(model)
             return model
+
+        return self._loads.get(digest, load_and_keep, deadline)
 
     def _keep(self, model: LoadedModel) -> None:
         with self._lock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -15,6 +14,7 @@ from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Upload, Uploads
 from sequela.adapters.store.page_tokens import page_position, page_token
 from sequela.adapters.store.ports import StoreDown
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import (
     AlreadyExists,
     DoesNotFit,
@@ -59,26 +59,27 @@ class ModelRepository:
         self._endpoint_registry = endpoint_registry
         self._uploads_allowed = uploads_allowed
 
-    def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
+    def resolve(self, choice: ModelChoice, deadline: Deadline | None = None) -> Model:
         """See `Models`."""
+        deadline = deadline or Deadline()
         match choice:
             case NamedModel(name):
-                return self._by_name(parse_name(name, "model.name"))
+                return self._by_name(parse_name(name, "model.name"), deadline)
             case DigestedModel(digest):
-                return self._by_digest(digest)
+                return self._by_digest(digest, deadline)
             case InlineModel(onnx, schema_json):
                 self._check_allowed()
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
-                return self._load_like_operators(source)
+                return self._load_like_operators(source, deadline)
             case EndpointModel():
-                return self._endpoint_registry.resolve(choice, until)
+                return self._endpoint_registry.resolve(choice, deadline.end)
 
-    def info(self, choice: ModelChoice, until: float = math.inf) -> ModelInfo:
+    def info(self, choice: ModelChoice, deadline: Deadline | None = None) -> ModelInfo:
         """See `Models`."""
         record = self.configured(choice)
         if record and record.endpoint is None:
             return _known_info(record)
-        return self.resolve(choice, until).info
+        return self.resolve(choice, deadline).info
 
     def configured(self, choice: ModelChoice) -> ModelRecord | None:
         """See `Models`."""
@@ -92,7 +93,9 @@ class ModelRepository:
             case _:
                 return None
 
-    def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
+    def register(
+        self, name: str, onnx: bytes, schema_json: bytes, deadline: Deadline | None = None
+    ) -> ModelRecord:
         """See `Models`."""
         self._check_allowed()
         source = ModelBytes(onnx, schema_json, "onnx_chunk", "header.schema_json")
@@ -104,10 +107,10 @@ class ModelRepository:
         if self._operator_models.find(ModelPattern(wanted.model, None)):
             text = f"models/{wanted.model} is in the operator's model repository; choose another name"
             raise AlreadyExists("MODEL_NAME_TAKEN", text)
-        model = self._load(source)
+        model = self._load(source, deadline or Deadline())
         return _record(self._uploads.create(wanted, source), model)
 
-    def get(self, name: str) -> ModelRecord:
+    def get(self, name: str, deadline: Deadline | None = None) -> ModelRecord:
         """See `Models`."""
         pattern = parse_name(name, "name")
         record = self._operator_models.find(pattern)
@@ -115,7 +118,7 @@ class ModelRepository:
             return record
         upload = self._find(pattern)
         if upload:
-            return self._describe(upload)
+            return self._describe(upload, deadline or Deadline())
         raise _not_found(name)
 
     def list(self, page_size: int, token: str) -> Page[ModelRecord]:
@@ -155,16 +158,16 @@ class ModelRepository:
         for upload in deleted:
             self._cache.drop(upload.digest)
 
-    def _by_name(self, pattern: ModelPattern) -> Model:
+    def _by_name(self, pattern: ModelPattern, deadline: Deadline) -> Model:
         record = self._operator_models.find(pattern)
         if record:
             return self._usable(record)
         upload = self._find(pattern)
         if upload is None:
             raise _not_found(pattern.short)
-        return self._load_upload(upload).with_name(upload.name.full)
+        return self._load_upload(upload, deadline).with_name(upload.name.full)
 
-    def _by_digest(self, digest: str) -> Model:
+    def _by_digest(self, digest: str, deadline: Deadline) -> Model:
         if not is_digest(digest):
             text = f"{digest[:80]!r} is not a digest; expected 64 hexadecimal digits in lower case"
             raise InvalidInput.at("model.digest", "DIGEST_INVALID", text)
@@ -174,14 +177,15 @@ class ModelRepository:
         upload = self._uploads.by_digest(digest)
         if upload is None:
             raise _not_found(f"with the digest {digest}")
-        return self._load_upload(upload)
+        return self._load_upload(upload, deadline)
 
-    def _load_like_operators(self, source: ModelBytes) -> LoadedModel:
+    def _load_like_operators(self, source: ModelBytes, deadline: Deadline) -> LoadedModel:
         """Loads a model that was sent. If the operator has the same model, the answer names that one."""
         record = self._operator_models.with_digest(source.digest)
         if record is None:
-            return self._load(source)
-        return self._operator_models.by_name(record.name) or self._load(source).with_name(record.name)
+            return self._load(source, deadline)
+        loaded = self._operator_models.by_name(record.name)
+        return loaded or self._load(source, deadline).with_name(record.name)
 
     def _usable(self, record: ModelRecord) -> Model:
         info = _known_info(record)
@@ -202,24 +206,28 @@ class ModelRepository:
             return self._uploads.by_digest(pattern.model)
         return upload
 
-    def _describe(self, upload: Upload) -> ModelRecord:
+    def _describe(self, upload: Upload, deadline: Deadline) -> ModelRecord:
         try:
-            return _record(upload, self._load_upload(upload))
+            return _record(upload, self._load_upload(upload, deadline))
         except (InvalidInput, DoesNotFit) as error:
             return _record(upload, None, ModelState.FAILED, error.message)
 
-    def _load_upload(self, upload: Upload) -> LoadedModel:
-        def load() -> LoadedModel:
+    def _load_upload(self, upload: Upload, deadline: Deadline) -> LoadedModel:
+        def load(until: Deadline) -> LoadedModel:
             source = self._uploads.read(upload)
             if source is None:
                 raise _not_found(upload.name.full)
-            return self._loader.load(_digest_name(upload.digest), source)
+            return self._loader.load(_digest_name(upload.digest), source, until)
 
-        return self._cache.get(upload.digest, load)
+        return self._cache.get(upload.digest, load, deadline)
 
-    def _load(self, source: ModelBytes) -> LoadedModel:
+    def _load(self, source: ModelBytes, deadline: Deadline) -> LoadedModel:
         digest = source.digest
-        return self._cache.get(digest, lambda: self._loader.load(_digest_name(digest), source))
+
+        def load(until: Deadline) -> LoadedModel:
+            return self._loader.load(_digest_name(digest), source, until)
+
+        return self._cache.get(digest, load, deadline)
 
     def _check_allowed(self) -> None:
         if not self._uploads_allowed:

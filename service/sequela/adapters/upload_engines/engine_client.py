@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,9 @@ LONG_CALL_SECONDS = 5.0
 milliseconds; a caller with a short deadline must not be able to put a slow model into quarantine.
 """
 
+FAIR_SHARE = 0.9
+"""Of a limit, since some of the time went by before the engine began."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -46,18 +48,28 @@ class EngineClient:
     load_seconds: float
     call_seconds: float
 
-    def describe(self, source: ModelBytes) -> tuple[ModelFacts, tuple[NDArray[Any], ...]]:
+    def describe(self, source: ModelBytes, deadline: Deadline) -> tuple[ModelFacts, tuple[NDArray[Any], ...]]:
         """Loads a model, and returns its facts and its states before the first event.
+
+        Args:
+            source: The model's files.
+            deadline: When nobody needs the model any more. The limit for loading is added to it.
 
         Raises:
             InvalidInput, DoesNotFit: The model cannot be used (`model_answers.REASONS`), MODEL_QUARANTINED, or
                 ENGINE_ANSWER_INVALID.
             OutOfTime: MODEL_LOAD_TOO_SLOW.
+            DeadlinePassed: The deadline came first.
+            Cancelled: The deadline was cancelled.
             Unavailable: Its engine ended, or there is none.
         """
+        wanted_until, limit = deadline.end, time.monotonic() + self.load_seconds
+        deadline.hurry(limit)
         try:
-            return self._call(source, DescribeModel(), math.inf, read_facts)
+            return self._call(source, DescribeModel(), lambda _: deadline, read_facts)
         except DeadlinePassed:
+            if wanted_until < limit:
+                raise
             text = f"the model was not loaded within {self.load_seconds:g} s, the limit for loading a model"
             raise OutOfTime("MODEL_LOAD_TOO_SLOW", text) from None
 
@@ -66,7 +78,13 @@ class EngineClient:
 
         Raises as `describe`, and DeadlinePassed.
         """
-        return self._call(source, operation, until, read_arrays)
+
+        def call_deadline(loads: bool) -> Deadline:
+            # A model that must be loaded again gets the time for that, but no longer than its caller waits.
+            seconds = max(self.call_seconds, self.load_seconds) if loads else self.call_seconds
+            return Deadline(min(until - time.monotonic(), seconds))
+
+        return self._call(source, operation, call_deadline, read_arrays)
 
     def reject(self, digest: str, problem: object) -> NoReturn:
         """Puts a model into quarantine whose engine gave an answer that cannot be right. Raises DoesNotFit."""
@@ -79,27 +97,29 @@ class EngineClient:
         raise DoesNotFit("ENGINE_ANSWER_INVALID", text, metadata={"digest": digest})
 
     def _call(
-        self, source: ModelBytes, operation: ModelOperation, until: float, read: Callable[[bytes], T]
+        self,
+        source: ModelBytes,
+        operation: ModelOperation,
+        pick_deadline: Callable[[bool], Deadline],
+        read: Callable[[bytes], T],
     ) -> T:
         facts = structlog.contextvars.get_contextvars()
         # Most engines have the model, so its files are sent only if one asks for them.
-        answer = self._send(source.digest, ModelTask(operation, facts=facts), until, 0.0)
+        answer = self._send(source.digest, ModelTask(operation, facts=facts), pick_deadline(False))
         if is_not_loaded(answer):
-            answer = self._send(source.digest, ModelTask(operation, source, facts), until, self.load_seconds)
+            answer = self._send(source.digest, ModelTask(operation, source, facts), pick_deadline(True))
         try:
             return read(answer)
         except (ValueError, KeyError) as error:
             self.reject(source.digest, error)
 
-    def _send(self, digest: str, task: ModelTask, until: float, load_seconds: float) -> bytes:
+    def _send(self, digest: str, task: ModelTask, deadline: Deadline) -> bytes:
         self.quarantine.check(digest)
-        now = time.monotonic()
-        # A model that must be loaded is loaded even if the caller's time ends meanwhile, for the next caller.
-        seconds = max(min(until - now, self.call_seconds), load_seconds)
+        seconds = deadline.remaining
         if seconds <= 0:
             raise DeadlinePassed
         try:
-            return self.pool.call(task.pack(), Deadline(seconds), _refuse, digest)
+            return self.pool.call(task.pack(), deadline, _refuse, digest)
         except OutOfTime:
             raise DeadlinePassed from None
         except _QuestionAsked:
@@ -111,11 +131,17 @@ class EngineClient:
         except EngineLost as lost:
             self.quarantine.note(digest, lost.exit)
             if lost.exit.reason is ExitReason.OVERRAN:
-                if seconds >= min(LONG_CALL_SECONDS, self.call_seconds):
-                    self.quarantine.add(digest, lost.exit.detail)
-                elif not load_seconds:
+                if seconds < self._fair_seconds(task):
                     raise DeadlinePassed from None
+                self.quarantine.add(digest, lost.exit.detail)
             raise
+
+    def _fair_seconds(self, task: ModelTask) -> float:
+        """Returns how long a task may take at most, if the model is to blame when it does not stop then."""
+        if task.source:
+            # Loading cannot stop in the middle, so it may take all of its time.
+            return self.load_seconds * FAIR_SHARE
+        return min(LONG_CALL_SECONDS, self.call_seconds * FAIR_SHARE)
 
 
 class _QuestionAsked(Exception):

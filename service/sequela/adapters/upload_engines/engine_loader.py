@@ -16,6 +16,7 @@ from sequela.adapters.upload_engines.enclosure import Enclosure
 from sequela.adapters.upload_engines.engine_client import EngineClient
 from sequela.adapters.upload_engines.engine_model import EngineCalls, EngineModel, EngineRecurrence
 from sequela.adapters.upload_engines.model_answers import ModelFacts
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import SequelaError
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelInfo
@@ -41,13 +42,13 @@ class EngineLoader:
     limits: Limits
     enclosure: Enclosure
 
-    def load(self, name: str, source: ModelBytes) -> EngineModel:
+    def load(self, name: str, source: ModelBytes, deadline: Deadline | None = None) -> EngineModel:
         """Loads a model in an engine.
 
         Raises as `EngineClient.describe`, and Forbidden (UPLOADS_NOT_CONTAINED).
         """
         place = self.enclosure.open()
-        facts, states = self.client.describe(source)
+        facts, states = self.client.describe(source, deadline or Deadline())
         try:
             _check(facts, states, self.limits)
             background = default_background(facts.schema, self.limits, source.schema_path)

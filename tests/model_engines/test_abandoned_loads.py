@@ -1,0 +1,69 @@
+"""Loading a caller's model ends with its callers, so that it does not keep others from their answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import grpc
+import numpy as np
+import pytest
+from api.rpc_calls import explain_request, inline
+from hostile_builders import floats, longs, model, node, scored
+from sequela_proto.v1 import sequela_pb2 as pb
+from serving import PATIENCE, Serving, embedded, inputs
+
+DEADLINE_SECONDS, GRACE_SECONDS = 2.0, 0.5
+SOON_SECONDS = 10.0
+"""Long enough for a slow machine, and much shorter than `--model-load-seconds`."""
+
+
+def slow_to_load(number: int) -> bytes:
+    """A file of some hundred bytes with a product that onnxruntime computes for minutes when it loads it."""
+    nodes = [
+        node("Expand", ["one", "shape"], ["m"]),
+        *(node("MatMul", [a, "m"], [b]) for a, b in (("m", "p"), ("p", "q"), ("q", "all"))),
+        *scored("all"),
+    ]
+    return model(nodes, {"one": floats(1, 1) * (number + 1), "shape": longs(5500, 5500)})
+
+
+def ask(server: Serving, number: int, timeout: float) -> grpc.Future:
+    width = pb.BackgroundReference(values=pb.BackgroundValues(inputs=inputs(np.zeros(4))))
+    sequence = pb.Sequence(inputs=inputs(np.ones((6, 4))))
+    request = pb.ExplainRequest(model=inline(slow_to_load(number)), background=width, sequence=sequence)
+    return server.explanations.Explain.future(request, timeout=timeout)
+
+
+@pytest.fixture(scope="module")
+def crowded() -> Iterator[Serving]:
+    with Serving(embedded(upload_engines=2, engine_grace=GRACE_SECONDS)) as server:
+        honest(server, 0)  # the first engine takes longer, because modules are imported
+        yield server
+
+
+def honest(server: Serving, seed: int) -> float:
+    """Returns how long a usual request takes, in seconds."""
+    start = time.monotonic()
+    request = explain_request(caller_id=str(seed))
+    assert server.explanations.Explain(request, timeout=PATIENCE).explanation.explained
+    return time.monotonic() - start
+
+
+@pytest.mark.slow
+def test_loads_end_with_the_deadlines_of_their_callers(crowded: Serving) -> None:
+    """Four such models, two at a time: a usual request comes next."""
+    calls = [ask(crowded, number, DEADLINE_SECONDS) for number in range(4)]
+    codes = {call.exception().code() for call in calls}
+    assert codes == {grpc.StatusCode.DEADLINE_EXCEEDED}
+    assert honest(crowded, 1) < SOON_SECONDS
+
+
+@pytest.mark.slow
+def test_loads_end_with_callers_who_hang_up(crowded: Serving) -> None:
+    """Long before their deadlines."""
+    calls = [ask(crowded, number, PATIENCE) for number in range(10, 12)]
+    time.sleep(1.0)  # so that both are loading
+    for call in calls:
+        call.cancel()
+    assert honest(crowded, 2) < SOON_SECONDS
