@@ -69,6 +69,7 @@ def build_upload_loader(
         grace_seconds=settings.engine_grace,
         unsafe=settings.unsafe_uploads,
         lazy=True,
+        idle_seconds=settings.upload_engine_idle_seconds,
     )
     pool = EnginePool(
         UNTRUSTED,

@@ -32,6 +32,11 @@ class EngineSettings(BaseModel):
         ge=1 << 26,
         description="Memory that each of these processes may allocate.",
     )
+    upload_engine_idle_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="How long, in seconds, such a process stays with nothing to do before it ends.",
+    )
     model_load_seconds: float = Field(
         60.0, gt=0, description="Seconds that loading an uploaded or inline model may take."
     )

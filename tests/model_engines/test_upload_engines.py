@@ -125,6 +125,23 @@ def test_models_that_take_turns_have_engines_of_their_own() -> None:
     assert [each.explanation.model_digest for each in again] == digests
 
 
+def test_an_engine_with_nothing_to_do_ends_after_a_while() -> None:
+    """And its memory is free. The model is loaded again when a request needs it, and gives the same answer."""
+    with Serving(embedded(upload_engine_idle_seconds=0.3)) as server:
+        register(server, "multi_input")
+        answers = [server.explanations.Explain(explain_request(caller_id="first")).explanation]
+        exits = server.wired.metrics.registry.get_sample_value
+        labels = {"class": "untrusted", "reason": "retired"}
+        eventually(
+            lambda: (
+                exits("sequela_engine_exits_total", labels)
+                == exits("sequela_engine_starts_total", {"class": "untrusted"})
+            )
+        )
+        answers.append(server.explanations.Explain(explain_request(caller_id="second")).explanation)
+    assert answers[0].event_level == answers[1].event_level
+
+
 @pytest.fixture(scope="module")
 def forged() -> Iterator[Serving]:
     """A server whose engines have been taken over by the models of callers."""

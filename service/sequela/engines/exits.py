@@ -26,7 +26,9 @@ class ExitReason(StrEnum):
     KILLED = "killed"  # by somebody else
     INVALID = "invalid"  # killed, because it broke the protocol
     START_FAILED = "start_failed"  # it did not get ready
-    RETIRED = "retired"  # ended to make room for an engine with another affinity
+    RETIRED = (
+        "retired"  # ended to make room for an engine with another affinity, or because it had nothing to do
+    )
     CLOSED = "closed"  # ended because the pool was closed
 
 

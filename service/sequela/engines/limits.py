@@ -23,6 +23,7 @@ class EngineLimits:
         writable: Folders in which a sandboxed engine may also create and change files.
         unsafe: Whether sandboxed engines run even where the kernel offers neither Landlock nor seccomp.
         lazy: Whether engines start when the first task needs them, and not before.
+        idle_seconds: How long an engine of a lazy pool stays with nothing to do. Then it is ended.
         max_frame_bytes: The largest task, question, answer or result.
         max_questions: How many questions an engine may ask during one task.
         max_question_bytes: The size of all questions of one task.
@@ -37,6 +38,7 @@ class EngineLimits:
     writable: tuple[Path, ...] = ()
     unsafe: bool = False
     lazy: bool = False
+    idle_seconds: float = math.inf
     max_frame_bytes: int = 256 << 20
     max_questions: int = 100_000
     max_question_bytes: int = 1 << 30

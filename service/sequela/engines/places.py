@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sequela.engines.engine import Engine
@@ -121,10 +122,11 @@ class Places:
 
     def remove(self, affinity: str) -> list[Engine]:
         """Takes the idle engines of an affinity out."""
-        with self._lock:
-            removed = [engine for engine in self._idle if engine.affinity == affinity]
-            self._idle = [engine for engine in self._idle if engine not in removed]
-            return removed
+        return self._take_idle(lambda engine: engine.affinity == affinity)
+
+    def remove_unused_since(self, moment: float) -> list[Engine]:
+        """Takes the idle engines out that were not used since `moment`, in seconds of the monotonic clock."""
+        return self._take_idle(lambda engine: engine.used_at < moment)
 
     def close(self) -> None:
         """Wakes all tasks that wait."""
@@ -133,6 +135,12 @@ class Places:
             for waiter in self._waiters:
                 waiter.granted.set()
             self._waiters.clear()
+
+    def _take_idle(self, chosen: Callable[[Engine], bool]) -> list[Engine]:
+        with self._lock:
+            removed = [engine for engine in self._idle if chosen(engine)]
+            self._idle = [engine for engine in self._idle if engine not in removed]
+            return removed
 
     def _grant(self) -> None:
         if not self._closed:

@@ -23,6 +23,9 @@ log = logging.getLogger("sequela.engines")
 
 POLL_SECONDS = 0.05
 """How often a call that waits for an engine looks at its deadline."""
+IDLE_CHECKS = 4
+"""How often, within the time that an engine may be idle, the pool looks for engines that are."""
+MIN_IDLE_CHECK_SECONDS, MAX_IDLE_CHECK_SECONDS = 0.05, 30.0
 DOWN_SECONDS = 2.0
 """How long a call waits while no engine at all is up."""
 
@@ -32,7 +35,7 @@ class EnginePool:
 
     A pool that is not lazy starts all engines at once, and replaces each that ends. A lazy pool starts an engine for
     each affinity when a task comes. An engine then serves its affinity only. If all places are taken, the idle engine
-    that was not used for the longest time is ended.
+    that was not used for the longest time is ended. So is one that has had nothing to do for `limits.idle_seconds`.
 
     Args:
         name: What metrics and logs call the pool.
@@ -72,6 +75,7 @@ class EnginePool:
         self._started = False
         self._watcher: Watcher
         self._starters: set[threading.Thread] = set()
+        self._idle_checks = threading.Thread(target=self._end_idle, name=f"idle-{name}", daemon=True)
 
     @property
     def up(self) -> int:
@@ -85,9 +89,11 @@ class EnginePool:
         self._forkserver.acquire()
         self._watcher = Watcher(self._name)
         self._started = True
-        if not self._limits.lazy:
-            for slot in range(self._size):
-                self._start_soon(slot)
+        if self._limits.lazy:
+            self._idle_checks.start()
+            return
+        for slot in range(self._size):
+            self._start_soon(slot)
 
     def prepare(self) -> None:
         """Lets the forkserver import what the engines need, so that the first one of a lazy pool is there soon."""
@@ -144,6 +150,8 @@ class EnginePool:
                 thread.join()
         for engine in self._places.all():
             engine.wait()
+        if self._limits.lazy:
+            self._idle_checks.join()
         self._watcher.close()
         self._forkserver.release()
 
@@ -206,6 +214,13 @@ class EnginePool:
         self._places.note_ready(engine)
         self._listener.engine_started(self._name)
         return engine
+
+    def _end_idle(self) -> None:
+        seconds = self._limits.idle_seconds
+        pause = min(MAX_IDLE_CHECK_SECONDS, max(MIN_IDLE_CHECK_SECONDS, seconds / IDLE_CHECKS))
+        while not self._closed.wait(pause):
+            for engine in self._places.remove_unused_since(time.monotonic() - seconds):
+                engine.kill(ExitReason.RETIRED, f"was ended, because it had nothing to do for {seconds:g} s")
 
     def _start_soon(self, slot: int) -> None:
         thread = threading.Thread(

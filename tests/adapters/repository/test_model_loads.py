@@ -81,3 +81,23 @@ def test_an_error_is_told_to_the_request_that_began() -> None:
         with pytest.raises(DoesNotFit, match="not today"):
             first.result(30)
         assert second.result(30) is MODEL
+
+
+def test_a_load_that_does_not_stop_is_not_begun_twice() -> None:
+    """Such as one in the server's own process: who comes later waits for it, too."""
+    loads, go, calls = ModelLoads(), threading.Event(), []
+
+    def load(_: Deadline) -> Any:
+        calls.append(1)
+        assert go.wait(30)
+        return MODEL
+
+    with ThreadPoolExecutor(1) as callers:
+        with pytest.raises(DeadlinePassed):
+            loads.get("d", load, Deadline(0.05))
+        later = callers.submit(loads.get, "d", load, Deadline(30))
+        with pytest.raises(DeadlinePassed):
+            loads.get("d", load, Deadline(0.05))
+        go.set()
+        assert later.result(30) is MODEL
+    assert len(calls) == 1

@@ -51,7 +51,7 @@ class ModelLoads:
 
         Raises:
             SequelaError: What `load` raises. Errors of a load that another request began are not passed on, because
-                they may name fields of that request; this one then loads the model itself.
+                they may name fields of that request, or be about its end; this one then loads the model itself.
             DeadlinePassed: The deadline came first.
             Cancelled: The request was cancelled.
         """
@@ -60,7 +60,7 @@ class ModelLoads:
             try:
                 _wait(shared, deadline)
             finally:
-                self._leave(digest, shared)
+                self._leave(shared)
             if began or not shared.result.exception():
                 return shared.result.result()
 
@@ -72,19 +72,24 @@ class ModelLoads:
             if found is None:
                 # The context carries the request id to the log lines of the thread.
                 run = contextvars.copy_context().run
-                shared.result = self._threads.submit(run, load, shared.deadline)
+                shared.result = self._threads.submit(run, self._run, digest, load, shared.deadline)
                 self._loads[digest] = shared
             shared.waiting += 1
             return shared, found is None
 
-    def _leave(self, digest: str, shared: SharedLoad) -> None:
+    def _run(self, digest: str, load: Load, deadline: Deadline) -> LoadedModel:
+        try:
+            return load(deadline)
+        finally:
+            # Not sooner, even if nobody waits any more: a load that cannot be stopped must not be begun twice.
+            with self._lock:
+                del self._loads[digest]
+
+    def _leave(self, shared: SharedLoad) -> None:
         with self._lock:
             shared.waiting -= 1
-            if self._loads.get(digest) is shared and (shared.result.done() or not shared.waiting):
-                del self._loads[digest]
-        if not shared.waiting:
-            shared.result.cancel()
-            shared.deadline.cancel()
+            if not shared.waiting:
+                shared.deadline.cancel()
 
 
 def _wait(shared: SharedLoad, deadline: Deadline) -> None:
