@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
+import math
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -22,6 +24,7 @@ from sequela.engines.pool import EnginePool
 from sequela.errors import OutOfTime, SequelaError, Unavailable
 from sequela.explain.background import Background
 from sequela.explain.explanation import Explanation
+from sequela.explain.limits import Limits
 from sequela.explain.ports import Backgrounds, ModelRecord, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.service import ScoreResult
@@ -36,8 +39,12 @@ from sequela.model_engines.questions import (
     read_question,
     record_reply,
 )
+from sequela.model_engines.request_sequences import sequence_keys
 from sequela.model_engines.row_answers import read_explanation, read_scores
 from sequela.model_engines.tasks import EngineModelFolder, ModelEngineTask
+
+DOWN_SECONDS = 5.0
+"""How long no engine may be up until the server is not ready. Engines that ended are usually replaced before."""
 
 _log = structlog.get_logger(__name__)
 
@@ -58,7 +65,8 @@ class ModelEngines:
     Args:
         open_pool: Starts engines that load these models.
         end_loading: Called before they start: all models have been tried out.
-        crashes: Requests that ended their engine.
+        crashes: Requests and models that ended their engine.
+        limits: The limits of requests.
 
     Attributes:
         here: False: the models do not run in this process.
@@ -71,8 +79,11 @@ class ModelEngines:
         open_pool: Callable[[tuple[EngineModelFolder, ...]], EnginePool],
         end_loading: Callable[[], None],
         crashes: CrashLog,
+        limits: Limits,
     ) -> None:
-        self._open_pool, self._end_loading, self._crashes = open_pool, end_loading, crashes
+        self._open_pool, self._end_loading = open_pool, end_loading
+        self._crashes, self._limits = crashes, limits
+        self._up_at = -math.inf
         self._lock = threading.Lock()
         self._pool: EnginePool | None = None
         self._parts: StoredParts | None = None
@@ -99,8 +110,11 @@ class ModelEngines:
             self._begun = True
 
     def ready(self) -> bool:
-        """See `ModelRunners`."""
-        return self._begun and (self._pool is None or self._pool.up > 0)
+        """See `ModelRunners`. Engines that were up a moment ago are probably being replaced."""
+        now = time.monotonic()
+        if self._begun and (self._pool is None or self._pool.up > 0):
+            self._up_at = now
+        return now - self._up_at <= DOWN_SECONDS
 
     def close(self) -> None:
         """Ends the engines."""
@@ -116,32 +130,31 @@ class ModelEngines:
 
     def run(self, request: EngineRequest, record: ModelRecord, deadline: Deadline) -> bytes:
         """See `Engines`."""
-        return self._run(request, hashlib.sha256(request.content).hexdigest(), record, deadline)
+        return self._run(request, record, deadline)
 
     def explain_row(self, request: ExplainRequest, record: ModelRecord, deadline: Deadline) -> Explanation:
         """See `Engines`."""
-        return read_explanation(self._run(request, "", record, deadline))
+        return read_explanation(self._run(request, record, deadline))
 
     def score_rows(self, request: ScoreRequest, record: ModelRecord, deadline: Deadline) -> ScoreResult:
         """See `Engines`."""
-        return read_scores(self._run(request, "", record, deadline))
+        return read_scores(self._run(request, record, deadline))
 
     def _run(
         self,
         request: EngineRequest | ExplainRequest | ScoreRequest,
-        identity: str,
         record: ModelRecord,
         deadline: Deadline,
     ) -> bytes:
-        """Returns the encoded answer. `identity` tells a request that has crashed from others; empty if unknown."""
+        """Returns the encoded answer."""
         facts = structlog.contextvars.get_contextvars()
         task = ModelEngineTask(request, record.name, record.digest, facts).pack()
-        key = f"{record.digest}:{identity}" if identity else ""
-        self._crashes.check(key)
+        keys = partial(sequence_keys, request, self._limits)
+        self._crashes.check(record.digest, keys)
         try:
             outcome = self._until_led(task, record.digest, deadline)
         except EngineLost as lost:
-            self._crashes.note(key, lost)
+            self._crashes.note(record.digest, keys, lost)
             if lost.exit.reason is ExitReason.OVERRAN:
                 text = f"the deadline passed, and the model did not stop: {lost.message}"
                 raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
