@@ -26,6 +26,7 @@ from sequela.adapters.store.serialization import encode_record
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Deleted, Filter, LabelSelector, NameSelector
 from sequela.explain.telemetry import EntrySkipped
+from structlog.testing import capture_logs
 
 __all__ = ["redis_server"]
 
@@ -261,7 +262,9 @@ def test_a_deletion_says_that_an_index_was_evicted(place: Place) -> None:
     place.client.delete(*(place.namespace + key for key in place.found("made:") if ":all:" not in key))
     assert place.records.delete(LabelSelector("k", "1"), EVER) == Deleted(0, complete=True)
     assert place.records.get("explanations/e1") is None
-    assert place.records.delete(NameSelector("explanations/e1"), EVER) == Deleted(1, complete=False)
+    with capture_logs() as logged:
+        assert place.records.delete(NameSelector("explanations/e1"), EVER) == Deleted(1, complete=False)
+    assert [line["event"] for line in logged] == ["index missing"]
     assert place.records.delete(NameSelector("explanations/e1"), EVER) == Deleted(0, complete=True)
 
 

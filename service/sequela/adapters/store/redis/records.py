@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import structlog
+
 from sequela.adapters.store.envelope import Unreadable
 from sequela.adapters.store.ports import Addition, Record, RecordPage, StoreDown, StoredRecord
 from sequela.adapters.store.redis.command import (
@@ -48,6 +50,8 @@ KEEP_SECONDS = 7 * 86_400.0
 
 _RETRY_SECONDS = 1.0
 """How long the thread that finishes a deletion waits while Redis is down."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,9 @@ class RedisRecords:
                 return Deleted(count, complete=False)
             removed = self._remove(entries)
             count, complete = count + removed.count, complete and removed.complete
+        if not complete:
+            detail = "deletions may pass over explanations that it listed; set maxmemory-policy noeviction"
+            _log.warning("index missing", detail=detail)
         return Deleted(count, complete)
 
     def covers(self, record: Record) -> bool:
