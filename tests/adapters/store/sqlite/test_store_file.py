@@ -192,7 +192,7 @@ def test_a_spoilt_file_is_moved_aside(path: Path, spoil: object) -> None:
 def test_a_folder_that_cannot_be_written_ends_the_start(tmp_path: Path) -> None:
     """With the path in the error."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(StoreUnusable, match=r"file: .*--store memory:"):
         file_store(tmp_path / "file" / "store.db")
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(StoreUnusable, match=r"folder\.db.*--store memory:"):

@@ -95,7 +95,7 @@ class _Parts:
     @classmethod
     def on(cls, connection: Connection, observer: Observer, limits: StoreLimits) -> _Parts:
         database = Database(connection, observer)
-        upkeep = Upkeep(database, limits.max_bytes)
+        upkeep = Upkeep(database, limits.max_bytes, observer)
         records = SqliteRecords(database, SkipLog(observer), upkeep, limits.tombstone_seconds)
         return cls(database, upkeep, records, limits.max_bytes)
 
