@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from adapters.store.record_samples import BODY, delete, listed, record, stored
+from adapters.store.record_samples import BODY, EVER, delete, listed, record, stored
 from adapters.store.redis_stores import connected
 from adapters.store.store_samples import NOON, Heard
 from redis import Redis
@@ -24,8 +24,9 @@ from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.scopes import selector_digest
 from sequela.adapters.store.serialization import encode_record
 from sequela.explain.explanation import TargetScore
-from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector
+from sequela.explain.explanation_query import CallerSelector, Deleted, Filter, LabelSelector, NameSelector
 from sequela.explain.telemetry import EntrySkipped
+from structlog.testing import capture_logs
 
 __all__ = ["redis_server"]
 
@@ -252,6 +253,19 @@ def test_long_strange_entries_have_an_end(place: Place, start: bytes) -> None:
                 break
         assert not position, "a list without an end"
         assert names == ["explanations/e0", "explanations/e1"]
+
+
+def test_a_deletion_says_that_an_index_was_evicted(place: Place) -> None:
+    """It may have passed over records that this index listed. Nobody finds these any more, but their bytes stay."""
+    for number in (1, 2):
+        place.records.add(record(number, caller_id="a", labels={"k": str(number)}), BODY, None)
+    place.client.delete(*(place.namespace + key for key in place.found("made:") if ":all:" not in key))
+    assert place.records.delete(LabelSelector("k", "1"), EVER) == Deleted(0, complete=True)
+    assert place.records.get("explanations/e1") is None
+    with capture_logs() as logged:
+        assert place.records.delete(NameSelector("explanations/e1"), EVER) == Deleted(1, complete=False)
+    assert [line["event"] for line in logged] == ["index missing"]
+    assert place.records.delete(NameSelector("explanations/e1"), EVER) == Deleted(0, complete=True)
 
 
 def test_a_deletion_passes_no_record_over(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
