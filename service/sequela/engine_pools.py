@@ -34,10 +34,8 @@ MIN_UPLOAD_ENGINES = 2
 TRUSTED, UNTRUSTED, LOADING = "trusted", "untrusted", "loading"
 LOAD_ENTRY = "sequela.adapters.upload_engines.entry:serve"
 MODEL_ENTRY = "sequela.model_engines.entry:serve"
-LATE_SECONDS = 30.0
-"""How long an engine with the operator's models may go on after a deadline. It notices it between two batches, and
-loading its models again would take longer than most of them.
-"""
+LATE_SECONDS = 0.9
+"""How long an engine with the operator's models may go on after a deadline. It notices it between two batches."""
 
 
 def count_engines(settings: Settings) -> int:
@@ -77,7 +75,7 @@ def build_upload_loader(
         LOAD_ENTRY,
         UploadEngineConfig(settings.limits, settings.log_level).pack(),
         limits,
-        EngineEvents(observer, quarantine.note),
+        EngineEvents(observer, quarantine.note_idle),
     )
     pool.start()
     closing.callback(pool.close)
