@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -300,14 +301,14 @@ def test_traces_are_written_by_engines(repository: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_an_engine_that_stands_still_is_replaced(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its caller hears DEADLINE_EXCEEDED, as of any request that is not done in time; then it is killed."""
-    monkeypatch.setattr(engine_pools, "LATE_SECONDS", 0.5)
+def test_an_engine_that_stands_still_is_replaced(repository: Path) -> None:
+    """Its caller hears DEADLINE_EXCEEDED, as of any request that is not done in time; a second later it is killed."""
     others = set(trusted_engines())  # of servers that other tests share
     request = asked(options=ENDLESS)
     request.sequence.CopyFrom(sequence(7, 300))
     with Serving(embedded(engines=1, model_repository=repository)) as server:
         sample = server.wired.metrics.registry.get_sample_value
+        began = time.monotonic()
         call = server.explanations.Explain.future(request, timeout=2)
         eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 1)
         (engine,) = set(trusted_engines()) - others
@@ -317,6 +318,7 @@ def test_an_engine_that_stands_still_is_replaced(repository: Path, monkeypatch: 
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         labels = {"class": "trusted", "reason": "overran"}
         eventually(lambda: sample("sequela_engine_exits_total", labels) == 1)
+        assert time.monotonic() - began < 2 + 1 + 1  # a busy machine notices it late
         assert server.explanations.Explain(asked(), timeout=PATIENCE).explanation.explained
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import resource
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -48,6 +49,15 @@ def test_no_model_of_a_caller_is_loaded_in_the_server(
     found = register(server, "contained", BY_NAME["regression"].path.read_bytes())
     assert "sandbox of its own" in found.execution
     assert server.explanations.Explain(explain_request(model=inline(OTHER))).explanation.explained
+
+
+def test_processor_time_of_engines_is_bounded() -> None:
+    """Also between two tasks, when it is a second or two."""
+    others = set(untrusted_engines())  # of servers that other tests share
+    with Serving(embedded()) as server:
+        register(server, "bounded")
+        (engine,) = set(untrusted_engines()) - others
+        assert resource.prlimit(engine, resource.RLIMIT_CPU)[0] < 30
 
 
 def end(number: signal.Signals) -> None:

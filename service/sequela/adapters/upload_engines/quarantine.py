@@ -50,7 +50,7 @@ class Quarantine:
 
     def note_idle(self, digest: str, ending: EngineExit) -> None:
         """Counts the end of an engine that was not at work as that of a question of its own."""
-        if not ending.busy and ending.reason is ExitReason.CRASHED:
+        if not ending.busy and ending.reason in (ExitReason.CRASHED, ExitReason.CPU_LIMIT):
             self.add_question(digest, f"none, at {time.monotonic()}", ending.detail)
 
     def check(self, digest: str, question: Question) -> None:
