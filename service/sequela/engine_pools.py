@@ -34,10 +34,10 @@ MIN_UPLOAD_ENGINES = 2
 TRUSTED, UNTRUSTED, LOADING = "trusted", "untrusted", "loading"
 LOAD_ENTRY = "sequela.adapters.upload_engines.entry:serve"
 MODEL_ENTRY = "sequela.model_engines.entry:serve"
-LATE_SECONDS = 30.0
-"""How long an engine with the operator's models may go on after a deadline. It notices it between two batches, and
-loading its models again would take longer than most of them.
-"""
+CPU_FACTOR = 2.0
+MAX_CPU_SECONDS = 1e9
+LATE_SECONDS = 0.9
+"""How long an engine with the operator's models may go on after a deadline. It notices it between two batches."""
 
 
 def count_engines(settings: Settings) -> int:
@@ -66,6 +66,7 @@ def build_upload_loader(
     limits = EngineLimits(
         sandboxed=True,
         memory_bytes=settings.upload_engine_bytes,
+        cpu_seconds_per_task=_cpu_seconds(settings),
         grace_seconds=settings.engine_grace,
         unsafe=settings.unsafe_uploads,
         lazy=True,
@@ -77,13 +78,19 @@ def build_upload_loader(
         LOAD_ENTRY,
         UploadEngineConfig(settings.limits, settings.log_level).pack(),
         limits,
-        EngineEvents(observer, quarantine.note),
+        EngineEvents(observer, quarantine.note_idle),
     )
     pool.start()
     closing.callback(pool.close)
     metrics.watch_engines(UNTRUSTED, lambda: pool.up)
     client = EngineClient(pool, quarantine, settings.model_load_seconds, settings.max_model_call_seconds)
     return EngineLoader(client, settings.limits, Sandbox(settings.unsafe_uploads))
+
+
+def _cpu_seconds(settings: Settings) -> float:
+    """Returns more than one thread can use until the engine is killed. The others of a model's engine only wait."""
+    seconds = max(settings.model_load_seconds, settings.max_model_call_seconds) + settings.engine_grace
+    return min(CPU_FACTOR * seconds, MAX_CPU_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

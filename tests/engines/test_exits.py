@@ -39,7 +39,7 @@ OVERRAN = KillCause(ExitReason.OVERRAN, "was killed, because it did not stop at 
         (ProcessEnd(1 << 8, "MemoryError"), None, 0, ExitReason.OUT_OF_MEMORY, "memory"),
         (ProcessEnd(signal.SIGKILL), OVERRAN, 1, ExitReason.OVERRAN, "deadline"),
         (ProcessEnd(signal.SIGKILL), None, 0, ExitReason.KILLED, "from outside"),
-        (ProcessEnd(signal.SIGKILL), None, 1, ExitReason.OUT_OF_MEMORY, "kernel"),
+        (ProcessEnd(signal.SIGKILL), None, 1, ExitReason.HOST_MEMORY, "kernel"),
         (ProcessEnd(signal.SIGXCPU), None, 0, ExitReason.CPU_LIMIT, "processor time"),
         (ProcessEnd(None), None, 0, ExitReason.KILLED, "parent"),
     ],

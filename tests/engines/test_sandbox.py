@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from engines import attacks
 from engines.pools_of_engines import SANDBOXED, Listener, call, running, upper
+from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.pool import EnginePool
@@ -174,6 +175,16 @@ def test_processor_time_is_bounded_for_each_task_alone() -> None:
         with pytest.raises(EngineLost, match="processor time") as lost:
             call(pool, "spin 60")
         assert (lost.value.reason, lost.value.exit.reason) == (E_KILLED, ExitReason.CPU_LIMIT)
+
+
+@pytest.mark.slow
+def test_processor_time_between_tasks_is_bounded() -> None:
+    """An engine that was taken over answers, and computes for itself afterwards: it ends, though no task comes."""
+    listener = Listener()
+    with running("toy_engine", 1, replace(SANDBOXED, cpu_seconds_per_task=600.0), listener) as pool:
+        assert call(pool, "burn_on") == "done"
+        eventually(lambda: [each.reason for each in listener.exits] == [ExitReason.CPU_LIMIT])
+        assert call(pool, "echo x") == "x"
 
 
 def test_others_go_on_while_engines_die() -> None:

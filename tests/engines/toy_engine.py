@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 
 from sequela.concurrency.deadline import Deadline
@@ -67,6 +68,11 @@ def spin(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
     return b"spun"
 
 
+def burn_on(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
+    threading.Thread(target=spin, args=("60", _ask, _deadline), daemon=True).start()
+    return b"done"
+
+
 def environment(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
     return "\n".join(os.environ).encode()
 
@@ -85,5 +91,5 @@ def much(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
     return bytes(5000)
 
 
-ALL = (much, echo, pid, question, obey, hang, fail, die, leave, spin, environment, files, cores)
+ALL = (much, burn_on, echo, pid, question, obey, hang, fail, die, leave, spin, environment, files, cores)
 VERBS = {each.__name__: each for each in ALL}

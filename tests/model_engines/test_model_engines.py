@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -19,14 +20,13 @@ import pytest
 from api.rpc_calls import background, explain_request, register, sequence
 from google.protobuf.message import Message
 from matrix import BY_NAME, ROOT
-from model_engines.crashing_engine import DEADLY
 from model_engines.engine_processes import trusted_engines, untrusted_engines
 from redis_server import eventually
 from sequela import engine_pools
 from sequela.adapters.onnx.loader import Loader
-from sequela.model_engines import crashes, engine_service
+from sequela.model_engines import engine_service
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded, inputs
+from serving import PATIENCE, Failure, Serving, embedded
 
 MODELS = ("gru", "transformer", "attention_weights")
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
@@ -277,87 +277,6 @@ def answered(server: Serving) -> bool:
         return False
 
 
-def test_a_request_that_crashes_again_and_again_is_refused(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Twice UNAVAILABLE, since clients repeat it; then a named error. Other sequences are answered."""
-    monkeypatch.setattr(engine_pools, "MODEL_ENTRY", "model_engines.crashing_engine:serve")
-    with Serving(embedded(engines=1, model_repository=repository)) as server:
-        crashes = asked(caller_id="ABORT")
-        for _ in range(2):
-            with pytest.raises(grpc.RpcError) as caught:
-                server.explanations.Explain(crashes, timeout=PATIENCE)
-            assert Failure(caught.value).reason == "ENGINE_CRASHED"
-        with pytest.raises(grpc.RpcError) as caught:
-            server.explanations.Explain(crashes, timeout=PATIENCE)
-        failed = Failure(caught.value)
-        assert (failed.code, failed.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "REQUEST_QUARANTINED")
-        assert server.explanations.Explain(asked(seed=1)).explanation.explained
-
-
-def reason_of(call: Any, *args: Any) -> str:
-    try:
-        call(*args, timeout=PATIENCE)
-    except grpc.RpcError as error:
-        return Failure(error).reason
-    return "ok"
-
-
-def test_no_door_leads_around_the_refusal_of_a_sequence(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After two crashes neither another id, nor Score, nor HTTP tries the same sequence again."""
-    monkeypatch.setattr(engine_pools, "MODEL_ENTRY", "model_engines.crashing_engine:serve")
-    with Serving(embedded(engines=2, model_repository=repository)) as server:
-        deadly = deadly_sequence(0)
-        explain, score = server.explanations.Explain, server.explanations.Score
-        model = pb.ModelReference(name="gru")
-        asks = [explain_request(model=model, sequence=deadly, caller_id=each) for each in ("a", "b", "c")]
-        assert [reason_of(explain, each) for each in asks] == [*["ENGINE_CRASHED"] * 2, "REQUEST_QUARANTINED"]
-        assert reason_of(score, pb.ScoreRequest(model=model, sequences=[deadly])) == "REQUEST_QUARANTINED"
-        pair = pb.ScoreRequest(model=model, sequences=[sequence(1), deadly])
-        assert reason_of(score, pair) == "REQUEST_QUARANTINED"
-        rows = deadly_rows(0).tolist()
-        url = f"http://{server.bound.http}/v1/models/gru:predict"
-        found = httpx.post(url, json={"instances": [rows]}, timeout=PATIENCE)
-        assert (found.status_code, "sequence has ended" in found.text) == (422, True), found.text
-        assert explain(asked(seed=1)).explanation.explained
-        exits = server.wired.metrics.registry.get_sample_value
-        assert exits("sequela_engine_exits_total", {"class": "trusted", "reason": "crashed"}) == 2
-
-
-def test_a_model_that_crashes_on_many_sequences_rests(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """MODEL_UNSTABLE, UNAVAILABLE with the time to wait, for this model only. The server stays ready meanwhile."""
-    monkeypatch.setattr(engine_pools, "MODEL_ENTRY", "model_engines.crashing_engine:serve")
-    monkeypatch.setattr(crashes, "REST_SECONDS", 3.0)
-    with Serving(embedded(engines=1, model_repository=repository)) as server:
-        model = pb.ModelReference(name="gru")
-        page = f"http://{server.bound.http}/readyz"
-        for seed in range(crashes.MAX_MODEL_CRASHES):
-            score = pb.ScoreRequest(model=model, sequences=[deadly_sequence(seed)])
-            assert reason_of(server.explanations.Score, score) == "ENGINE_CRASHED"
-            assert httpx.get(page).status_code == 200
-        with pytest.raises(grpc.RpcError) as caught:
-            server.explanations.Explain(asked(), timeout=PATIENCE)
-        failed = Failure(caught.value)
-        assert (failed.code, failed.reason) == (grpc.StatusCode.UNAVAILABLE, "MODEL_UNSTABLE")
-        assert 0 < failed.retry <= 3
-        assert server.explanations.Explain(asked("transformer"), timeout=PATIENCE).explanation.explained
-        eventually(lambda: answered(server))
-
-
-def deadly_rows(seed: int) -> np.ndarray[Any, Any]:
-    rows = np.random.default_rng(seed).normal(size=(6, 5)).astype(np.float32)
-    rows[2, 3] = DEADLY
-    return rows
-
-
-def deadly_sequence(seed: int) -> pb.Sequence:
-    return pb.Sequence(inputs=inputs(deadly_rows(seed)))
-
-
 def test_a_drain_concludes_what_engines_work_on(repository: Path) -> None:
     """The answer is cut short, and arrives before the server ends."""
     settings = embedded(engines=1, model_repository=repository, drain_grace=4.0)
@@ -380,14 +299,14 @@ def test_traces_are_written_by_engines(repository: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_an_engine_that_stands_still_is_replaced(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its caller hears DEADLINE_EXCEEDED, as of any request that is not done in time; then it is killed."""
-    monkeypatch.setattr(engine_pools, "LATE_SECONDS", 0.5)
+def test_an_engine_that_stands_still_is_replaced(repository: Path) -> None:
+    """Its caller hears DEADLINE_EXCEEDED, as of any request that is not done in time; a second later it is killed."""
     others = set(trusted_engines())  # of servers that other tests share
     request = asked(options=ENDLESS)
     request.sequence.CopyFrom(sequence(7, 300))
     with Serving(embedded(engines=1, model_repository=repository)) as server:
         sample = server.wired.metrics.registry.get_sample_value
+        began = time.monotonic()
         call = server.explanations.Explain.future(request, timeout=2)
         eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 1)
         (engine,) = set(trusted_engines()) - others
@@ -397,6 +316,7 @@ def test_an_engine_that_stands_still_is_replaced(repository: Path, monkeypatch: 
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         labels = {"class": "trusted", "reason": "overran"}
         eventually(lambda: sample("sequela_engine_exits_total", labels) == 1)
+        assert time.monotonic() - began < 2 + 1 + 1  # a busy machine notices it late
         assert server.explanations.Explain(asked(), timeout=PATIENCE).explanation.explained
 
 

@@ -36,6 +36,8 @@ Answer = Callable[[bytes], bytes]
 
 LAST_WORDS_SECONDS = 0.5
 """How long an engine that closed its connection may take to end by itself, so that its own reason is known."""
+IDLE_CPU_SECONDS = 1.0
+"""Processor time that an engine may use between two tasks, if the pool bounds that of tasks."""
 END_SECONDS = 10.0
 """How long the front waits for the kernel to end a process that it killed."""
 NUMBER_BYTES = 8
@@ -96,6 +98,7 @@ class Engine:
             raise self._gone(ExitReason.START_FAILED, "ended before it was ready") from None
         if kind is not Kind.READY:
             raise self._gone(ExitReason.START_FAILED, f"could not start:\n{_text(body)}")
+        self._limit_processor_time(IDLE_CPU_SECONDS)
         return body
 
     def run(self, task: bytes, deadline: Deadline, answer: Answer, watcher: Watcher) -> bytes:
@@ -107,7 +110,7 @@ class Engine:
             InvalidInput: The task is longer than a frame may be.
         """
         self._task += 1
-        self._limit_processor_time()
+        self._limit_processor_time(self._limits.cpu_seconds_per_task)
         watch = Watch(self._task, deadline, self._limits.grace_seconds, self._forward, self._overrun)
         self._working = True
         try:
@@ -121,6 +124,7 @@ class Engine:
         finally:
             if self._working and not self.lost:
                 self.kill(ExitReason.KILLED, "was ended, because its caller gave up")
+            self._limit_processor_time(IDLE_CPU_SECONDS)
             self._working = False
 
     def begin_use(self) -> None:
@@ -229,16 +233,17 @@ class Engine:
     def _give_up_start(self) -> None:
         self.kill(ExitReason.START_FAILED, "was not ready in time")
 
-    def _limit_processor_time(self) -> None:
-        seconds = self._limits.cpu_seconds_per_task
+    def _limit_processor_time(self, seconds: float) -> None:
+        """Lets the process use this much processor time from now on, if the pool bounds it at all."""
         process = self._process
-        if not seconds or process is None or self._ended.is_set():
+        if not self._limits.cpu_seconds_per_task or process is None or self._ended.is_set():
             return
         clock = (
             ~process.pid << 3
         ) | 2  # the processor clock of another process, as clock_getcpuclockid makes it
         with contextlib.suppress(OSError):
             used = time.clock_gettime(clock)
+            # The hard limit stays, because only a privileged process may raise it again.
             resource.prlimit(
                 process.pid, resource.RLIMIT_CPU, (int(used + seconds) + 1, resource.RLIM_INFINITY)
             )

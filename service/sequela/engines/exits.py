@@ -21,6 +21,9 @@ class ExitReason(StrEnum):
 
     CRASHED = "crashed"  # a signal of its own, such as SIGSEGV, or an exit
     OUT_OF_MEMORY = "out_of_memory"
+    HOST_MEMORY = (
+        "host_memory"  # the kernel had none left; one that wants too much fails before, at its own limit
+    )
     CPU_LIMIT = "cpu_limit"
     OVERRAN = "overran"  # killed, because the task went on after its deadline and the grace period
     KILLED = "killed"  # by somebody else
@@ -39,6 +42,7 @@ ERROR_REASONS = {
     ExitReason.CRASHED: "ENGINE_CRASHED",
     ExitReason.START_FAILED: "ENGINE_CRASHED",
     ExitReason.OUT_OF_MEMORY: "ENGINE_OUT_OF_MEMORY",
+    ExitReason.HOST_MEMORY: "ENGINE_OUT_OF_MEMORY",
     ExitReason.INVALID: "ENGINE_ANSWER_INVALID",
 }
 """The reason of the caller's error. All others are ENGINE_KILLED."""
@@ -139,7 +143,7 @@ def _killed(cause: KillCause | None, oom_kills: int) -> tuple[ExitReason, str]:
     if cause:
         return cause.reason, cause.detail
     if oom_kills:
-        return ExitReason.OUT_OF_MEMORY, "was killed by the kernel, which had no memory left"
+        return ExitReason.HOST_MEMORY, "was killed by the kernel, which had no memory left"
     return ExitReason.KILLED, "was killed from outside"
 
 

@@ -15,7 +15,8 @@ class EngineLimits:
         sandboxed: Whether engines run in the sandbox (`sequela.engines.sandbox`). They must if a task can contain
             a model that a caller sent.
         memory_bytes: How much memory an engine may allocate after it was sealed. 0 means no limit.
-        cpu_seconds_per_task: Processor time of one task, of all threads together. 0 means no limit.
+        cpu_seconds_per_task: Processor time of one task, of all threads together; between tasks it is a second. 0 means
+            no limit.
         grace_seconds: How long after its deadline, or after it was cancelled, a task may go on. Then the engine is
             killed.
         start_seconds: How long an engine may take until it is ready.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sequela.adapters.onnx.loader import ModelBytes
 from sequela.adapters.upload_engines.model_answers import ModelFacts, is_not_loaded, read_arrays, read_facts
 from sequela.adapters.upload_engines.model_tasks import DescribeModel, ModelOperation, ModelTask
-from sequela.adapters.upload_engines.quarantine import Quarantine
+from sequela.adapters.upload_engines.quarantine import GUILTY, Quarantine
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.pool import EnginePool
@@ -56,8 +56,8 @@ class EngineClient:
             deadline: When nobody needs the model any more. The limit for loading is added to it.
 
         Raises:
-            InvalidInput, DoesNotFit: The model cannot be used (`model_answers.REASONS`), MODEL_QUARANTINED, or
-                ENGINE_ANSWER_INVALID.
+            InvalidInput, DoesNotFit: The model cannot be used (`model_answers.REASONS`), MODEL_QUARANTINED,
+                REQUEST_QUARANTINED, or ENGINE_ANSWER_INVALID.
             OutOfTime: MODEL_LOAD_TOO_SLOW.
             DeadlinePassed: The deadline came first.
             Cancelled: The deadline was cancelled.
@@ -114,7 +114,7 @@ class EngineClient:
             self.reject(source.digest, error)
 
     def _send(self, digest: str, task: ModelTask, deadline: Deadline) -> bytes:
-        self.quarantine.check(digest)
+        self.quarantine.check(digest, task.question)
         seconds = deadline.remaining
         if seconds <= 0:
             raise DeadlinePassed
@@ -129,12 +129,19 @@ class EngineClient:
             text = "the model fails in a way that was not foreseen; the server's log has the details"
             raise DoesNotFit("MODEL_FAILED", text) from None
         except EngineLost as lost:
-            self.quarantine.note(digest, lost.exit)
+            if lost.exit.reason in GUILTY:
+                self._blame(digest, task, lost.exit.detail)
             if lost.exit.reason is ExitReason.OVERRAN:
                 if seconds < self._fair_seconds(task):
                     raise DeadlinePassed from None
-                self.quarantine.add(digest, lost.exit.detail)
+                self._blame(digest, task, lost.exit.detail)
             raise
+
+    def _blame(self, digest: str, task: ModelTask, detail: str) -> None:
+        if isinstance(task.operation, DescribeModel):
+            self.quarantine.add(digest, detail)
+        else:
+            self.quarantine.add_question(digest, task.question(), detail)
 
     def _fair_seconds(self, task: ModelTask) -> float:
         """Returns how long a task may take at most, if the model is to blame when it does not stop then."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,10 @@ class ModelTask:
     operation: ModelOperation
     source: ModelBytes | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def question(self) -> str:
+        """Returns a digest of the operation and its arrays."""
+        return hashlib.sha256(pickle.dumps(self.operation, protocol=pickle.HIGHEST_PROTOCOL)).hexdigest()
 
     def pack(self) -> bytes:
         """Returns the task as bytes."""

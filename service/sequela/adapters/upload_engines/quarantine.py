@@ -1,9 +1,10 @@
-"""Models that ended their engine are not run again for a while."""
+"""Questions that ended an engine are not asked again for a while, and neither is a model that ended several."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from cachetools import TTLCache
 
@@ -11,36 +12,52 @@ from sequela.engines.exits import EngineExit, ExitReason
 from sequela.errors import DoesNotFit
 
 MAX_DIGESTS = 10_000
+MAX_QUESTIONS = 3
+"""How many different questions may end the engine of a model. One caller's question must not take it from others."""
 GUILTY = frozenset({ExitReason.CRASHED, ExitReason.OUT_OF_MEMORY, ExitReason.CPU_LIMIT, ExitReason.INVALID})
-"""Ends of an engine that its model is to blame for, even if it did not run at that moment."""
+"""Ends of an engine that its model, or the question, is to blame for."""
+
+Question = Callable[[], str]
+"""Returns what tells a question to a model from others. It is called only if the model has ended an engine before."""
 
 
 class Quarantine:
-    """Remembers the digests of such models. Thread-safe.
+    """Remembers the digests of such models, and such questions. Thread-safe.
 
     Args:
-        seconds: How long a model is kept in quarantine; 0 to keep none.
+        seconds: How long a model or a question is kept in quarantine; 0 to keep none.
     """
 
     def __init__(self, seconds: float) -> None:
         self._lock = threading.Lock()
         self._ends: TTLCache[str, tuple[float, str]] = TTLCache(MAX_DIGESTS, max(seconds, 1e-9))
+        self._questions: TTLCache[str, dict[str, str]] = TTLCache(MAX_DIGESTS, max(seconds, 1e-9))
         self._seconds = seconds
 
     def add(self, digest: str, detail: str) -> None:
         """Puts a model into quarantine. `detail` continues "its process …"."""
         with self._lock:
             self._ends[digest] = (time.monotonic() + self._seconds, detail)
+            self._questions.pop(digest, None)
 
-    def note(self, digest: str, ending: EngineExit) -> None:
-        """Puts a model into quarantine if it is to blame for the end of its engine."""
-        if ending.reason in GUILTY:
-            self.add(digest, ending.detail)
+    def add_question(self, digest: str, question: str, detail: str) -> None:
+        """Puts a question to a model into quarantine, and the model itself after several different ones."""
+        with self._lock:
+            known = {**self._questions.get(digest, {}), question: detail}
+            self._questions[digest] = known
+        if len(known) >= MAX_QUESTIONS:
+            self.add(digest, f"{detail}, after other questions had ended it")
 
-    def check(self, digest: str) -> None:
-        """Raises DoesNotFit (MODEL_QUARANTINED) if the model is in quarantine."""
+    def note_idle(self, digest: str, ending: EngineExit) -> None:
+        """Counts the end of an engine that was not at work as that of a question of its own."""
+        if not ending.busy and ending.reason in (ExitReason.CRASHED, ExitReason.CPU_LIMIT):
+            self.add_question(digest, f"none, at {time.monotonic()}", ending.detail)
+
+    def check(self, digest: str, question: Question) -> None:
+        """Raises DoesNotFit: MODEL_QUARANTINED or REQUEST_QUARANTINED."""
         with self._lock:
             end, detail = self._ends.get(digest, (0.0, ""))
+            asked = self._questions.get(digest)
         left = end - time.monotonic()
         if left > 0:
             text = (
@@ -48,3 +65,9 @@ class Quarantine:
                 f"it {detail}; mend the model, or ask the operator"
             )
             raise DoesNotFit("MODEL_QUARANTINED", text, metadata={"digest": digest})
+        if asked and self._seconds and (found := asked.get(question())):
+            text = (
+                f"the model is not asked this again for a while, because the process that ran it {found}; change the "
+                "sequence or the background, or mend the model"
+            )
+            raise DoesNotFit("REQUEST_QUARANTINED", text, metadata={"digest": digest})
