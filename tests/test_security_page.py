@@ -57,4 +57,4 @@ def test_the_files_of_the_operations_page_are_read() -> None:
         "uri:spiffe://bank.example/ns/fraud/sa/scorer",
     }
     found = DenyList.parse(revoked)
-    assert (len(found.names), len(found.fingerprints)) == (2, 1)
+    assert (len(found.names), len(found.fingerprints)) == (5, 1)

@@ -95,7 +95,7 @@ def test_the_lines_of_a_server(tmp_path: Path) -> None:
         (
             "client-read",
             "sequela.v1.ExplanationService/GetExplanation",
-            "explanations/e",
+            "explanations/*",
             "NOT_FOUND",
             "EXPLANATION_NOT_FOUND",
         ),
@@ -107,8 +107,34 @@ def test_the_lines_of_a_server(tmp_path: Path) -> None:
             "METHOD_NOT_PERMITTED",
         ),
         ("", "sequela.v1.ExplanationService/Score", "", "UNAUTHENTICATED", "CREDENTIALS_MISSING"),
-        ("client-read", "GET /v2/models/{name}/ready", "m", "404", "MODEL_NOT_FOUND"),
+        ("client-read", "GET /v2/models/{name}/ready", "models/*", "404", "MODEL_NOT_FOUND"),
         ("", "GET /v2/models/{name}/ready", "", "401", "CREDENTIALS_MISSING"),
         ("", "GET /metrics", "", "401", "CREDENTIALS_MISSING"),
     ]
     assert [lines(path)[at]["request_id"] for at in (0, 4)] == ["one", "two"]
+
+
+def test_a_callers_text_in_a_name_is_not_kept(tmp_path: Path) -> None:
+    """Neither that of an unknown model, nor that of a wrong name, a filter, or an item of a stream."""
+    path, text = tmp_path / "audit.log", "ERASEME-4711"
+    with Serving(embedded(audit_log=path)) as server:
+        for name in (
+            text,
+            f"models/{text}",
+            f"models/{text}/versions/1",
+            f"{text} is a customer",
+            text.lower() * 30,
+        ):
+            request = pb.ExplainRequest(model=pb.ModelReference(name=name))
+            assert code_of(lambda sent=request: server.explanations.Explain(sent)) != "OK"
+            assert code_of(lambda sent=name: server.models.GetModel(pb.GetModelRequest(name=sent))) != "OK"
+        stream = pb.ExplainStreamRequest(request=pb.ExplainRequest(model=pb.ModelReference(name=text)))
+        assert [each.HasField("error") for each in server.explanations.ExplainStream(iter([stream]))] == [
+            True
+        ]
+        server.explanations.ListExplanations(pb.ListExplanationsRequest(model=text))
+        server.explanations.DeleteExplanation(pb.DeleteExplanationRequest(name=f"explanations/{text}"))
+        httpx.get(f"http://{server.bound.http}/v2/models/{text}/ready")
+    assert len(lines(path)) == 14
+    assert text.lower() not in path.read_text().lower()
+    assert {each["resource"] for each in lines(path)} == {"models/*", "explanations/*", ""}

@@ -126,6 +126,59 @@ def test_a_file_of_revoked_clients() -> None:
             DenyList.parse(wrong)
 
 
+REVOKED_NAMES = [
+    ("spiffe://bank/a", "uri:spiffe://bank/a"),
+    ("SPIFFE://Bank/a", "uri:spiffe://bank/a"),
+    ("uri:spiffe://Bank/a", "uri:spiffe://bank/a"),
+    ("URI:https://c.example/x#part # comment", "uri:https://c.example/x#part"),
+    ("dns:Scorer.Bank", "dns:scorer.bank"),
+    ("DNS:Scorer.Bank\t# comment", "dns:scorer.bank"),
+    ("dns:Scorer", "dns:Scorer"),
+    ("jwt:tenant#svc", "jwt:tenant#svc"),
+    ("jwt:tenant#svc # comment", "jwt:tenant#svc"),
+    ("jwt:auth0|a b", "jwt:auth0|a b"),
+    ("jwt:auth0|a  b\t# of a", "jwt:auth0|a  b"),
+    ('"jwt:auth0|a # b" # of a', "jwt:auth0|a # b"),
+    ('"jwt:\\u00e9 \\"x\\" "# of a', 'jwt:\u00e9 "x" '),
+    ('"dns:Scorer.Bank"', "dns:scorer.bank"),
+    ("  client-a  ", "client-a"),
+]
+
+
+@pytest.mark.parametrize(("line", "name"), REVOKED_NAMES)
+def test_a_revoked_name_is_refused_however_it_is_written(line: str, name: str) -> None:
+    """As in the file of identities, or as in the audit log. Other lines of the file count as well."""
+    denied = DenyList.parse(f"first\n{line}\nlast\n")
+    for each in (name, "first", "last"):
+        with pytest.raises(NotAuthenticated) as caught:
+            denied.check_names([each])
+        assert caught.value.reason == "CALLER_REVOKED"
+    denied.check_names(
+        ["jwt:tenant", "dns:other", "jwt:auth0|a", "jwt:Tenant#svc", "Client-a", "uri:spiffe://bank/A"]
+    )
+
+
+@pytest.mark.parametrize(("line", "name"), REVOKED_NAMES[:6])
+def test_certificates_and_both_files_write_identities_alike(line: str, name: str) -> None:
+    """What gives a certificate its roles in one file takes them away in the other."""
+    dns = ["SCORER.bank"] if name.startswith("dns:") else []
+    uris = [] if dns else [name.removeprefix("uri:").replace("//bank", "//BANK")]
+    certificate = ClientCertificate.of(b"der", dns, uris)
+    word = line.split(maxsplit=1)[0]
+    assert IdentityFile.parse(f"{word} explain # comment").caller(certificate).name == name
+    with pytest.raises(NotAuthenticated):
+        DenyList.parse(line).check_certificate(certificate)
+
+
+@pytest.mark.parametrize(
+    "line", ["client-a# left", "dns:a#b", '"jwt:a', '"jwt:a" b', "client-a client-b", "dns:a jwt:b"]
+)
+def test_a_line_that_would_revoke_nobody(line: str) -> None:
+    """It is a mistake, which the operator must see."""
+    with pytest.raises(ValueError, match="line 2"):
+        DenyList.parse(f"first\n{line}\n")
+
+
 def test_files_are_read_again_when_they_change(tmp_path: Path) -> None:
     """Only then. Something wrong keeps the content before it, and is told once."""
     path, told, reads = tmp_path / "file", list[CredentialsReloaded](), list[str]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ from sequela.access.credentials import CallerCredentials, ClientCertificate
 from sequela.access.factory import AccessFiles, SignedTokenSettings, authenticator
 from sequela.access.roles import EVERY_ROLE
 from sequela.errors import InvalidInput, NotAuthenticated, Unsupported
+from sequela.explain.telemetry import CredentialsReloaded
 from serving import Serving, embedded
 
 KNOWN = ClientCertificate(("dns:known.example",), "aa" * 32)
@@ -66,6 +68,38 @@ def test_a_token_is_ignored_where_there_are_certificates_only(tmp_path: Path) ->
     assert anybody.identify(CallerCredentials("", nameless)).name == f"sha256:{'cc' * 32}"
 
 
+@pytest.mark.parametrize("content", ["", "# nobody\n\n"], ids=["empty", "comments"])
+@pytest.mark.parametrize("name", ["tokens", "identities"])
+def test_an_emptied_file_means_nobody(
+    tmp_path: Path, name: str, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it has been so for 2 seconds, since somebody may be writing it before. The log has a warning."""
+    full = {"tokens": token_line("client", "token", "read"), "identities": "dns:known.example read\n"}[name]
+    credentials = {"tokens": CallerCredentials("token"), "identities": CallerCredentials("", KNOWN)}[name]
+    unknown = {"tokens": "TOKEN_UNKNOWN", "identities": "IDENTITY_UNKNOWN"}[name]
+    path, told, now = tmp_path / name, list[CredentialsReloaded](), [1000.0]
+    replace(path, full)
+    known = authenticator(AccessFiles(**{name: path}), False, told.append, ExitStack())
+    monkeypatch.setattr("sequela.access.watched_files.time.monotonic", lambda: now[0])
+    # A file whose time is that of a clock ahead of the server's.
+    replace(path, content)
+    os.utime(path, (4e9, 4e9))
+    known.identify(credentials)
+    now[0] += 1.9
+    known.identify(credentials)
+    assert told == []
+    now[0] += 0.1
+    assert reason(known, credentials) == reason(known, credentials) == unknown
+    assert [(each.source, each.ok) for each in told] == [(name, True)]
+    assert "so nobody may call" in told[0].detail
+    replace(path, full)
+    known.identify(credentials)
+    # Nobody called for a while after the change.
+    replace(path, content)
+    os.utime(path, (1e9, 1e9))
+    assert reason(known, credentials) == unknown
+
+
 def test_a_revoked_certificate_is_refused_with_any_token(tmp_path: Path) -> None:
     """And a revoked client with any certificate."""
     tokens = token_line("client", "token", "read") + token_line("gone", "other", "read")
@@ -80,6 +114,8 @@ def test_a_revoked_certificate_is_refused_with_any_token(tmp_path: Path) -> None
     [
         ("tokens", "a token read never", "--tokens .*tokens: line 1: the second word"),
         ("identities", "a read", "--identities .*identities: line 1: a line must be"),
+        ("tokens", "", "--tokens .*tokens: holds no token"),
+        ("identities", "# nobody", "--identities .*identities: holds no identity"),
         ("revoked", "a b", "--revoked .*revoked: line 1: a line must be"),
     ],
 )

@@ -69,6 +69,32 @@ def test_health_of_an_unknown_service(server: Serving) -> None:
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+def test_open_watches_are_bounded(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers may watch. One too many is refused, Check still answers, and an ended watch makes room."""
+    monkeypatch.setattr("sequela.api.readiness.MAX_WATCHES", 2)
+    stub, request = health_pb2_grpc.HealthStub(server.channel), health_pb2.HealthCheckRequest()
+    watches = [stub.Watch(request, timeout=PATIENCE) for _ in range(2)]
+    assert [next(each).status for each in watches] == [SERVING, SERVING]
+    with pytest.raises(grpc.RpcError) as caught:
+        next(stub.Watch(request, timeout=PATIENCE))
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "call Check instead" in caught.value.details()
+    assert stub.Check(request).status == SERVING
+    for each in watches:
+        each.cancel()
+
+    def watches_again() -> bool:
+        again = stub.Watch(request, timeout=PATIENCE)
+        try:
+            return bool(next(again).status == SERVING)
+        except grpc.RpcError:
+            return False
+        finally:
+            again.cancel()
+
+    eventually(watches_again)
+
+
 def test_reflection_lists_services_and_describes_them(server: Serving) -> None:
     """All services are listed, and a message can be built from what reflection tells."""
     database = ProtoReflectionDescriptorDatabase(server.channel)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 from engines.pools_of_engines import SANDBOXED, TRUSTED, Listener, alive, call, open_files, running, upper
+from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines import fork_client, places
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
@@ -326,7 +327,8 @@ def test_a_late_fork_is_not_kept() -> None:
         assert call(pool, "echo x") == "x"
         process = fork_client.TRUSTED._process
         assert process is not None
-        assert children(process._process.pid) == [int(call(pool, "pid"))]
+        own, parent = int(call(pool, "pid")), process._process.pid
+        eventually(lambda: children(parent) == [own])
 
 
 def test_imports_can_be_paid_for_before() -> None:
@@ -366,6 +368,8 @@ def test_replacement_leaves_nothing_behind(limits: EngineLimits, count: int) -> 
         server = fork_client.UNTRUSTED if limits is SANDBOXED else fork_client.TRUSTED
         assert server._process
         parent = server._process._process.pid
+        # Servers of other tests may have engines from the same forkserver.
+        others = set(children(parent)) - {int(call(pool, "pid"))}
         before = open_files(), threading.active_count(), len(os.listdir(f"/proc/{parent}/fd"))
         for _ in range(count):
             with pytest.raises(EngineLost):
@@ -374,7 +378,7 @@ def test_replacement_leaves_nothing_behind(limits: EngineLimits, count: int) -> 
         assert listener.started == count + 1
         after = open_files(), threading.active_count(), len(os.listdir(f"/proc/{parent}/fd"))
         assert all(now <= then for now, then in zip(after, before, strict=True)), (before, after)
-        assert children(parent) == [int(call(pool, "pid"))]
+        assert set(children(parent)) - others == {int(call(pool, "pid"))}
 
 
 def children(pid: int) -> list[int]:

@@ -26,7 +26,7 @@ class AuditEntry:
     Attributes:
         caller: The caller's name; empty if it has not shown who it is.
         method: The method, as in the table of permissions.
-        resource: The name of the model, background or explanation; empty if there is none.
+        resource: The name of the model, background or explanation, or only its kind; empty if there is none.
         outcome: The gRPC code, or the HTTP status.
         reason: The reason of the error; empty if there is none.
         request_id: The id of the request, which is in the log as well.

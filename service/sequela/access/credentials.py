@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sequela.access.identity_names import normal_name
+
 SCHEME = "bearer "
 
 
@@ -24,8 +26,8 @@ class ClientCertificate:
     @classmethod
     def of(cls, der: bytes, dns: Iterable[str], uris: Iterable[str]) -> ClientCertificate:
         """Returns the record of a certificate in DER."""
-        names = (*(f"dns:{each.lower()}" for each in dns), *(f"uri:{each}" for each in uris))
-        return cls(names, hashlib.sha256(der).hexdigest())
+        names = (*(f"dns:{each}" for each in dns), *(f"uri:{each}" for each in uris))
+        return cls(tuple(map(normal_name, names)), hashlib.sha256(der).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,19 +59,21 @@ def authenticator(
     if not (named or client_certificates):
         return NoAuthentication()
     return KnownCallers(
-        tokens=_watch("tokens", files.tokens, TokenFile.parse, report),
-        identities=_watch("identities", files.identities, IdentityFile.parse, report),
+        tokens=_watch("tokens", files.tokens, TokenFile.parse, report, TokenFile(())),
+        identities=_watch("identities", files.identities, IdentityFile.parse, report, IdentityFile({})),
         signed=_signed(files.signed, report, closing) if files.signed else None,
         revoked=_watch("revoked", files.revoked, DenyList.parse, report),
         any_certificate=not named,
     )
 
 
-def _watch(name: str, path: Path | None, parse: Callable[[str], T], report: Report) -> WatchedFiles[T] | None:
+def _watch(
+    name: str, path: Path | None, parse: Callable[[str], T], report: Report, empty: T | None = None
+) -> WatchedFiles[T] | None:
     if path is None:
         return None
     with _invalid_files(name):
-        return text_file(name, path, parse, report)
+        return text_file(name, path, parse, report, empty)
 
 
 def _signed(settings: SignedTokenSettings, report: Report, closing: contextlib.ExitStack) -> SignedTokens:

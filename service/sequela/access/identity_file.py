@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from sequela.access.caller import Caller
 from sequela.access.credentials import ClientCertificate
-from sequela.access.lines import numbered_words
+from sequela.access.identity_names import normal_name
+from sequela.access.lines import NoEntries, numbered_words
 from sequela.access.roles import AccessRole, parse_roles
 from sequela.errors import NotAuthenticated
 
@@ -26,7 +27,7 @@ class IdentityFile:
 
     @classmethod
     def parse(cls, text: str) -> IdentityFile:
-        """Reads the file. Raises ValueError, which names the line."""
+        """Reads the file. Raises ValueError, or NoEntries, which names the line."""
         roles: dict[str, frozenset[AccessRole]] = {}
         for number, words in numbered_words(text):
             try:
@@ -40,7 +41,7 @@ class IdentityFile:
             roles[identity] = named
         if not roles:
             # A file that is being written is empty for a moment.
-            raise ValueError(f"holds no identity; {FORM}")
+            raise NoEntries(f"holds no identity; {FORM}")
         return cls(roles)
 
     def caller(self, certificate: ClientCertificate) -> Caller:
@@ -56,11 +57,7 @@ class IdentityFile:
 def _entry(words: list[str]) -> tuple[str, frozenset[AccessRole]]:
     if len(words) != 2:
         raise ValueError(FORM)
-    identity = words[0]
-    if identity.lower().startswith("spiffe://"):
-        identity = f"uri:{identity}"
-    if identity.startswith("dns:"):
-        identity = identity.lower()
+    identity = normal_name(words[0])
     if not identity.startswith(KINDS) or identity in KINDS:
         raise ValueError(FORM)
     return identity, parse_roles(words[1].split(","))

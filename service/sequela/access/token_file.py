@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sequela.access.caller import Caller
-from sequela.access.lines import NAME, digest_of, numbered_words
+from sequela.access.lines import NAME, NoEntries, digest_of, numbered_words
 from sequela.access.roles import parse_roles
 from sequela.errors import NotAuthenticated
 
@@ -40,7 +40,7 @@ class TokenFile:
 
     @classmethod
     def parse(cls, text: str) -> TokenFile:
-        """Reads the file. Raises ValueError, which names the line but repeats nothing of it."""
+        """Reads the file. Raises ValueError, or NoEntries, which names the line but repeats nothing of it."""
         entries: list[TokenEntry] = []
         for number, words in numbered_words(text):
             try:
@@ -49,7 +49,7 @@ class TokenFile:
                 raise ValueError(f"line {number}: {error}") from None
         if not entries:
             # A file that is being written is empty for a moment.
-            raise ValueError(f"holds no token; {FORM}")
+            raise NoEntries(f"holds no token; {FORM}")
         now = datetime.now(UTC)
         valid = Counter(each.caller.name for each in entries if each.expires > now)
         for name, count in valid.items():

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
+from sequela.access.lines import NoEntries
 from sequela.explain.telemetry import CredentialsReloaded
 
 T = TypeVar("T")
 Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 
+
+EMPTY_SECONDS = 2.0
+"""A file without entries is believed once it has not changed for this time. Until then, somebody may be writing it."""
 
 Report: TypeAlias = Callable[[CredentialsReloaded], None]
 
@@ -25,18 +30,28 @@ class WatchedFiles(Generic[T]):
         paths: The files that `read` reads.
         read: Reads the files. It may raise OSError or ValueError.
         report: Is told about every change.
+        empty: What files without entries mean, once they have been so for a while; None if that is a mistake.
 
     Raises:
         OSError: A file cannot be read at the start.
         ValueError: A file is wrong at the start.
     """
 
-    def __init__(self, source: str, paths: Iterable[Path], read: Callable[[], T], report: Report) -> None:
+    def __init__(
+        self,
+        source: str,
+        paths: Iterable[Path],
+        read: Callable[[], T],
+        report: Report,
+        empty: T | None = None,
+    ) -> None:
         self._source = source
         # As texts, because the files are looked up for each request, and paths take several times as long.
         self._paths = tuple(map(str, paths))
         self._read = read
         self._report = report
+        self._empty = empty
+        self._empty_since: tuple[Stamp, float] | None = None
         self._lock = threading.Lock()
         self._stamp = self._now()
         self._value = read()
@@ -55,6 +70,9 @@ class WatchedFiles(Generic[T]):
             return  # another thread was faster
         try:
             value = self._read()
+        except NoEntries as error:
+            self._reload_empty(stamp, error)
+            return
         except (OSError, ValueError) as error:
             self._stamp = stamp
             self._report(CredentialsReloaded(self._source, False, str(error)))
@@ -64,20 +82,40 @@ class WatchedFiles(Generic[T]):
             self._stamp, self._value = stamp, value
             self._report(CredentialsReloaded(self._source, True))
 
+    def _reload_empty(self, stamp: Stamp, error: NoEntries) -> None:
+        if self._empty is None:
+            self._stamp = stamp
+            self._report(CredentialsReloaded(self._source, False, str(error)))
+        elif self._unchanged_seconds(stamp) >= EMPTY_SECONDS:
+            self._stamp, self._value = stamp, self._empty
+            self._report(CredentialsReloaded(self._source, True, f"{error}; so nobody may call by it"))
+
+    def _unchanged_seconds(self, stamp: Stamp) -> float:
+        """Returns for how long the files have been as they are: by their own times, or as long as it was seen."""
+        if self._empty_since is None or self._empty_since[0] != stamp:
+            self._empty_since = (stamp, time.monotonic())
+        changed = max(each[0] for each in stamp if each)
+        # The times of files may be those of another clock, which may even be ahead.
+        return max(time.time() - changed / 1e9, time.monotonic() - self._empty_since[1])
+
     def _now(self) -> Stamp:
         return tuple(map(_stamp, self._paths))
 
 
-def text_file(source: str, path: Path, parse: Callable[[str], T], report: Report) -> WatchedFiles[T]:
+def text_file(
+    source: str, path: Path, parse: Callable[[str], T], report: Report, empty: T | None = None
+) -> WatchedFiles[T]:
     """Watches a file in UTF-8. `parse` raises ValueError for wrong content. Raises as `WatchedFiles` does."""
 
     def read() -> T:
         try:
             return parse(path.read_text(encoding="utf-8"))
+        except NoEntries as error:
+            raise NoEntries(f"{path}: {error}") from None
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from None
 
-    return WatchedFiles(source, [path], read, report)
+    return WatchedFiles(source, [path], read, report, empty)
 
 
 def _stamp(path: str) -> tuple[int, int, int] | None:

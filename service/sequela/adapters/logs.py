@@ -109,8 +109,10 @@ class LogObserver:
                 log.debug("engine output", trust=trust, output=output)
             case CircuitState(target, False, detail):
                 log.warning("endpoint down", target=target, detail=detail)
-            case CredentialsReloaded(source, True):
+            case CredentialsReloaded(source, True, ""):
                 log.info("credentials reloaded", source=source)
+            case CredentialsReloaded(source, True, detail):
+                log.warning("credentials emptied", source=source, detail=detail)
             case CredentialsReloaded(source, False, detail):
                 # What was valid before remains so, but the operator expects otherwise.
                 log.error("credentials not reloaded", source=source, detail=detail)

@@ -9,6 +9,7 @@ from sequela.access.authenticator import Authenticator, NoAuthentication
 from sequela.access.caller import ANYBODY
 from sequela.access.credentials import CallerCredentials
 from sequela.api.access_record import AccessRecord
+from sequela.api.audited_names import audited_name
 from sequela.api.permissions import GRANTS, Permissions
 
 
@@ -42,7 +43,13 @@ class AccessControl:
     def report(self, record: AccessRecord, method: str, outcome: str, reason: str, request_id: str) -> None:
         """Writes a request to the audit log, unless its method is open to everybody."""
         if not self.permissions.is_open(method):
-            self.audit(AuditEntry(record.caller.name, method, record.resource, outcome, reason, request_id))
+            resource = audited_name(record.resource, served=_is_good(outcome))
+            self.audit(AuditEntry(record.caller.name, method, resource, outcome, reason, request_id))
+
+
+def _is_good(outcome: str) -> bool:
+    """Returns whether a gRPC code or an HTTP status is that of a request that was served."""
+    return outcome == "OK" or outcome.startswith("2")
 
 
 NO_CONTROL = AccessControl(NoAuthentication(), Permissions(GRANTS))

@@ -8,10 +8,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from sequela.access.caller import ANYBODY, STRANGER, Caller
+from sequela.api.audited_names import kind_of
 from sequela.api.permissions import Permissions
 
-MAX_RESOURCE_LENGTH = 200
-"""Names in the audit log are cut to this number of characters, since nobody has checked them yet."""
+MAX_RESOURCE_LENGTH = 300
+"""Longer names are cut, since nobody has checked them yet. A name of a background has at most 276 characters."""
 
 
 @dataclass(slots=True)
@@ -21,7 +22,7 @@ class AccessRecord:
     Attributes:
         permissions: What the roles of this server permit.
         caller: Whoever sent the request.
-        resource: The name of the model, background or explanation that the request is about.
+        resource: The name of the model, background or explanation that the request is about, as the caller wrote it.
     """
 
     permissions: Permissions
@@ -66,3 +67,9 @@ def note_resource(name: str) -> None:
     """Notes the name of the model, background or explanation that the current request is about, for the audit log."""
     if name and (record := _current.get()):
         record.resource = name[:MAX_RESOURCE_LENGTH]
+
+
+def withdraw_resource() -> None:
+    """Leaves only the kind of the name that was noted, because the server has not served it. For items of a stream."""
+    if record := _current.get():
+        record.resource = kind_of(record.resource)

@@ -15,6 +15,7 @@ from grpc_health.v1 import health, health_pb2
 
 from sequela.api.drain_gate import draining_error
 from sequela.api.grpc.context import Context
+from sequela.errors import Overloaded
 from sequela.explain.ports import ModelRecord, ModelState
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -22,6 +23,10 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 NO_ENGINE = "no process that runs models is up; they start again by themselves"
 FAILED = "models failed to load: fix or remove their folders, and restart"
+
+MAX_WATCHES = 100
+"""How many calls of `Watch` may be open at a time. Everybody may call it, and an open call holds memory and a task."""
+RETRY_SECONDS = 5.0
 
 LOADING_POLL_SECONDS = 0.05
 """How often a server that is not ready checks whether it is, in seconds."""
@@ -35,11 +40,27 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
     def __init__(self) -> None:
         super().__init__()
         self._dismissed = asyncio.Event()
+        self._watches = 0
 
     async def Watch(  # noqa: N802  # the contract's name
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> None:
-        """Sends each change of the status until the caller cancels. Raises Unavailable (DRAINING) after `dismiss`."""
+        """Sends each change of the status until the caller cancels.
+
+        Raises:
+            Overloaded: WATCHES_FULL.
+            Unavailable: DRAINING, after `dismiss`.
+        """
+        if self._watches >= MAX_WATCHES:
+            text = f"{MAX_WATCHES} calls of Watch are open, which is the most; retry later, or call Check instead"
+            raise Overloaded("WATCHES_FULL", text, retry_after=RETRY_SECONDS)
+        self._watches += 1
+        try:
+            await self._watch(request, context)
+        finally:
+            self._watches -= 1
+
+    async def _watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
         watching = asyncio.ensure_future(super().Watch(request, context))
         dismissed = asyncio.ensure_future(self._dismissed.wait())
         try:

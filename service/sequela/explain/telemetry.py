@@ -84,6 +84,13 @@ class ExplanationNotKept:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplanationsRemovedEarly:
+    """Explanations were removed before they expired, because the store was full."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExplanationsOwed:
     """How many explanations wait for the shared store, and how many were dropped since the last such record."""
 
@@ -190,7 +197,7 @@ class CredentialsReloaded:
     Attributes:
         source: `tls`, `tokens`, `identities`, `revoked` or `jwt_keys`.
         ok: Whether their new content is in use. If not, the last good content is.
-        detail: Why not.
+        detail: Why not; or what the operator may not expect of content that is in use.
     """
 
     source: str
@@ -257,7 +264,7 @@ class EngineEnded:
 ApiRecord = (
     CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
 )
-StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsOwed
+StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsRemovedEarly | ExplanationsOwed
 CredentialRecord = CredentialsReloaded | AuditLineLost
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 EngineRecord = EngineStarted | EngineEnded

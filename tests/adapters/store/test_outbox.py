@@ -296,6 +296,24 @@ def test_a_spoilt_outbox_is_moved_aside(tmp_path: Path) -> None:
     assert (folder / "outbox-spoilt.spoilt").exists()
 
 
+def test_only_their_owner_may_read_outboxes(tmp_path: Path) -> None:
+    """The log beside the file as well, also in a folder that others may read. Nothing stays of an empty one."""
+    tmp_path.chmod(0o755)
+    for content in (b"not a database" * 1000, b""):
+        (tmp_path / "outbox-old.db").write_bytes(content)
+        (tmp_path / "outbox-old.db-wal").write_bytes(b"of a server that was killed")
+        outbox = OutboxFolder(tmp_path, 1 << 20)
+        outbox.file.add(Addition(record(1), BODY, None))
+        outbox.adopt()
+        modes = {each.name: stat.S_IMODE(each.stat().st_mode) & 0o077 for each in tmp_path.iterdir()}
+        assert any(name.endswith(".db-wal") for name in modes)
+        assert modes == dict.fromkeys(modes, 0)
+        outbox.file.discard("explanations/e1")
+        outbox.close()
+    left = sorted(each.name for each in tmp_path.iterdir())
+    assert left == ["outbox-old.spoilt"]
+
+
 def test_an_outbox_that_cannot_be_written_is_told(
     open_replica: Callable[..., Store], fragile_redis: RedisServer
 ) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from adapters.store.backends import redis_server, store, three_nodes, valkey_server
-from adapters.store.record_samples import delete, listed, record, stored
+from adapters.store.record_samples import BODY, delete, listed, record, stored
+from adapters.store.redis_stores import shared
 from adapters.store.store_samples import NOON
-from redis_server import eventually
+from redis_server import RedisServer, eventually
 from sequela.adapters.store.ports import Records, Store
+from sequela.adapters.store.redis.deletion_log import MARGIN_SECONDS
+from sequela.adapters.store.sqlite.store import memory_store
+from sequela.errors import InvalidInput
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
 
@@ -146,6 +149,22 @@ def test_a_deletion_reaches_what_it_selects(records: Records, selector: Selector
     assert delete(records, selector) == 0
 
 
+@pytest.mark.parametrize("ahead", [timedelta(seconds=3), timedelta(hours=5)])
+@pytest.mark.parametrize(
+    "selector", [CallerSelector("a"), LabelSelector("team", "x"), NameSelector("explanations/e1")]
+)
+def test_a_deletion_reaches_what_a_clock_ahead_has_accepted(
+    records: Records, selector: Selector, ahead: timedelta
+) -> None:
+    """It is in the store, so it goes, whatever its time."""
+    made = record(1, caller_id="a", labels={"team": "x"}, accepted=datetime.now(UTC) + ahead)
+    records.add(made, BODY, "key")
+    assert delete(records, selector) == 1
+    assert records.get("explanations/e1") is records.answer("key") is None
+    assert listed(records) == listed(records, Filter(caller_id="a")) == []
+    assert delete(records, selector) == 0
+
+
 def test_what_was_accepted_before_a_deletion_is_not_stored_after_it(records: Records) -> None:
     """What is accepted later is."""
     accepted = datetime.now(UTC)
@@ -156,9 +175,11 @@ def test_what_was_accepted_before_a_deletion_is_not_stored_after_it(records: Rec
         records.add(dataclasses.replace(each, accepted=accepted), b"", f"key {number}")
     assert listed(records) == ["e4"]
     assert records.answer("key 0") is None
-    time.sleep(0.002)  # clocks of replicas and of the test tick in microseconds
+    later = datetime.now(UTC) + timedelta(
+        seconds=MARGIN_SECONDS + 1
+    )  # clocks of replicas may differ by that much
     for number, each in enumerate(late):
-        records.add(dataclasses.replace(each, accepted=datetime.now(UTC)), b"", f"key {number}")
+        records.add(dataclasses.replace(each, accepted=later), b"", f"key {number}")
     assert listed(records) == ["e4", "e3", "e2", "e1"]
 
 
@@ -170,3 +191,34 @@ def test_a_record_goes_when_it_expires(records: Records) -> None:
     eventually(lambda: records.get("explanations/e1") is None)
     assert records.answer("key") is None
     assert listed(records) == listed(records, Filter(caller_id="a")) == ["e2"]
+
+
+@pytest.mark.parametrize(
+    "position", ["abc", "|", f"{2**64}|explanations/e1", f"{-(2**63)}|", "1|\udcff", "\u0661|a", ":"]
+)
+def test_a_position_of_no_store_is_refused(records: Records, position: str) -> None:
+    """A token that was made up is the caller's mistake."""
+    records.add(record(1, labels={"k": "v"}), b"", None)
+    for wanted in (Filter(), Filter(labels={"k": "v"})):
+        with pytest.raises(InvalidInput, match="page_token: is of another store; omit it") as error:
+            records.page(wanted, position, 9)
+        assert error.value.reason == "PAGE_TOKEN_INVALID"
+
+
+def test_a_position_of_another_store_is_refused(records: Records, redis_server: RedisServer) -> None:
+    """Of Redis in a file, and the other way."""
+    memory, redis = memory_store(), shared(redis_server)
+    positions = []
+    for other in (memory.records, redis.records):
+        for number in range(3):
+            other.add(record(number), b"", None)
+        positions.append(other.page(Filter(), "", 1).next_position)
+    redis.close()
+    ours = 0
+    for position in positions:
+        try:
+            records.page(Filter(), position, 1)
+            ours += 1
+        except InvalidInput as error:
+            assert error.reason == "PAGE_TOKEN_INVALID"  # noqa: PT017  # one of the two is no error
+    assert ours == 1

@@ -10,21 +10,23 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from adapters.store.record_samples import BODY, delete, listed, record, stored
+from adapters.store.record_samples import BODY, EVER, delete, listed, record, stored
 from adapters.store.redis_stores import connected
 from adapters.store.store_samples import NOON, Heard
 from redis import Redis
 from redis_server import RedisServer, eventually, redis_server
 from sequela.adapters.store.envelope import RECORD, seal, unseal
 from sequela.adapters.store.record_cache import COPY_SECONDS, RecordCache
+from sequela.adapters.store.redis import records
 from sequela.adapters.store.redis.record_keys import countdown, hour_of, member
 from sequela.adapters.store.redis.record_scan import MAX_EXAMINED
 from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.scopes import selector_digest
 from sequela.adapters.store.serialization import encode_record
 from sequela.explain.explanation import TargetScore
-from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector
+from sequela.explain.explanation_query import CallerSelector, Deleted, Filter, LabelSelector, NameSelector
 from sequela.explain.telemetry import EntrySkipped
+from structlog.testing import capture_logs
 
 __all__ = ["redis_server"]
 
@@ -60,16 +62,27 @@ def place(redis_server: RedisServer) -> Iterator[Place]:
 
 
 def test_everything_expires(place: Place) -> None:
-    """No key stays for ever, and none goes before its record does."""
+    """No key goes before its record does, and none stays but the log of deletions, which must not be evicted."""
     place.records.add(record(1, caller_id="a", labels={"k": "v"}), BODY, "key")
     place.records.add(record(2, expires=datetime.now(UTC) + HOUR), BODY, "other")
     delete(place.records, CallerSelector("nobody"))
     lives = {key: place.client.ttl(place.namespace + key) for key in place.found()}
     week = 7 * 86_400
+    assert lives.pop("deletions") == -1
     assert lives.pop("record:explanations/e2") <= 3600
     assert lives.pop("answer:other") <= 3600
     assert {key for key, seconds in lives.items() if not week - 60 < seconds <= week + 1} == set()
-    assert len(lives) == 11  # record, answer, body, users, deletions, and three indexes with their hours
+    assert len(lives) == 10  # record, answer, body, users, and three indexes with their hours
+
+
+def test_old_deletions_are_forgotten(place: Place) -> None:
+    """When the next one comes, though the log does not expire."""
+    records = RedisRecords(place.connection, keep_seconds=0.05)
+    delete(records, CallerSelector("early"))
+    time.sleep(0.06)
+    delete(records, CallerSelector("late"))
+    (entry,) = place.client.zrange(f"{place.namespace}deletions", 0, -1)
+    assert entry.decode().endswith(selector_digest(CallerSelector("late")))
 
 
 def test_a_body_lives_as_long_as_its_last_user(place: Place) -> None:
@@ -218,6 +231,54 @@ def test_a_bucket_of_strange_entries_has_an_end(place: Place) -> None:
     place.client.zadd(f"{place.namespace}hours:all", {f"{hour_of(now):x}": 0})
     place.records.add(record(1, create_time=now - HOUR), BODY, None)
     assert listed(place.records, limit=50) == ["e1"]
+
+
+@pytest.mark.parametrize("start", [b"f", b"f\xff", b"\xff", b"\xff" * 999 + b"f", b"0|a\x00"])
+def test_long_strange_entries_have_an_end(place: Place, start: bytes) -> None:
+    """Though they begin in the same way for longer than a place in a token may be."""
+    now = datetime.now(UTC)
+    key = f"{place.namespace}made:all:{hour_of(now):x}"
+    long = {start + b"\xff" * 1500 + b"%04d" % number: 0 for number in range(MAX_EXAMINED + 200)}
+    place.client.zadd(key, long | {b"\xff" * 3000: 0})
+    for number, when in enumerate((now, now - HOUR)):
+        place.records.add(record(number, create_time=when), BODY, None)
+    for limit in (1, 50):
+        names, position, seen = [], "", set()
+        while position not in seen:
+            seen.add(position)
+            page = place.records.page(Filter(), position, limit)
+            names += [each.summary.name for each in page.records]
+            position = page.next_position
+            if not position:
+                break
+        assert not position, "a list without an end"
+        assert names == ["explanations/e0", "explanations/e1"]
+
+
+def test_a_deletion_says_that_an_index_was_evicted(place: Place) -> None:
+    """It may have passed over records that this index listed. Nobody finds these any more, but their bytes stay."""
+    for number in (1, 2):
+        place.records.add(record(number, caller_id="a", labels={"k": str(number)}), BODY, None)
+    place.client.delete(*(place.namespace + key for key in place.found("made:") if ":all:" not in key))
+    assert place.records.delete(LabelSelector("k", "1"), EVER) == Deleted(0, complete=True)
+    assert place.records.get("explanations/e1") is None
+    with capture_logs() as logged:
+        assert place.records.delete(NameSelector("explanations/e1"), EVER) == Deleted(1, complete=False)
+    assert [line["event"] for line in logged] == ["index missing"]
+    assert place.records.delete(NameSelector("explanations/e1"), EVER) == Deleted(0, complete=True)
+
+
+def test_a_deletion_passes_no_record_over(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even one that begins as a damaged entry before it does."""
+    monkeypatch.setattr(records, "DELETED_AT_ONCE", 1)
+    made = record(1, caller_id="a")
+    place.records.add(made, BODY, None)
+    key = (
+        f"{place.namespace}made:{selector_digest(CallerSelector('a'))}:{hour_of(made.summary.create_time):x}"
+    )
+    place_of = place.client.zrange(key, 0, -1)[0].partition(b"\x00")[0]
+    place.client.zadd(key, {place_of + b"\x00": 0})
+    assert delete(place.records, CallerSelector("a")) == 1
 
 
 def test_a_long_deletion_goes_on_in_the_background(place: Place) -> None:

@@ -30,6 +30,7 @@ def line(cohort: Cohort) -> str:
     if below := counts.get("below_minimum", 0):
         told.append(f"{below:,} below the minimum")
     told.append(f"{counts.get('failed', 0):,} failed")
+    # A path would be long, and says more about the machine than about the model.
     if model := PurePath(str(cohort.database.question.get("model") or "")).name:
         told.append(f"model {model}")
     if cohort.database.target:

@@ -46,11 +46,13 @@ def input_columns(
         CallerError: COLUMNS_DIFFER, features are missing.
     """
     inputs = [item.name for item in layout.inputs]
+    # A column may hold a whole input. Names of features go first, since an input may be called like one of them.
     if not wanted and set(inputs) <= set(names) and not set(layout.names) <= set(names):
         return InputColumns({}, {name: name for name in inputs})
     if len(wanted) == 1 and len(inputs) == 1 and layout.inputs[0].width > 1:
         _check(wanted[0], names)
         return InputColumns({}, {inputs[0]: wanted[0]})
+    # A feature may have the name of the column of times or ids, and is then both.
     left = [name for name in names if name not in apart or name in layout.names]
     if len(left) == len(inputs) == 1 and not wanted and left[0] not in layout.names:
         return InputColumns({}, {inputs[0]: left[0]})

@@ -134,6 +134,7 @@ class Cohort:
             NotInCohort: there is no such variant.
         """
         chosen = replace(self, variant_parts=tuple(part.strip() for part in name.split(",")))
+        # Likewise, an empty cohort has no variants.
         if not chosen.variants() and self.variants():
             raise NotInCohort(f"there is no variant {name!r}; the cohort has {_named(self.variants())}")
         return chosen
@@ -149,6 +150,7 @@ class Cohort:
     def check_label(self, name: str) -> None:
         """Raises NotInCohort if no row has this label."""
         known = self.label_names()
+        # An empty choice of rows has no labels, which is no mistake of the caller.
         if name not in known and len(self):
             raise NotInCohort(f"no row has the label {name!r}; the labels are {', '.join(known) or 'none'}")
 

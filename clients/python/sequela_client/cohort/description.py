@@ -67,6 +67,7 @@ def _target(question: BulkQuestion, name: str, found: Model | None) -> Target:
             )
         return found.targets[0]
     wanted = str(question.target)
+    # An output may be called 1, so names go before numbers.
     number = int(wanted) if wanted.isdigit() and wanted not in names else None
     if wanted not in names and (number is None or number >= len(names)):
         raise CallerError(

@@ -101,6 +101,7 @@ class EngineFolder:
             task: the number of the engine's task.
             part: the number of the file among those of the task.
         """
+        # The number of the run keeps it from overwriting files of earlier runs, whose tasks have the same numbers.
         name = _PART_NAME.format(self.number, task, part)
         write_part(self.path / name, table.cast(schema.SCHEMA), self.described, PART_ROWS)
         return name

@@ -94,6 +94,7 @@ class Describer:
             CallerError: CHECKPOINTS_DIFFER, its features or target differ from those of the first checkpoint.
         """
         if checkpoint not in self._known:
+            # As work of the pool, it waits for servers that are still starting.
             asked = self._pool.submit(lambda client: describe(client, self._question, checkpoint))
             found: Description = asked.result()
             first = next(iter(self._known.values()), found)

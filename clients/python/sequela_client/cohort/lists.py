@@ -52,6 +52,7 @@ def latest_texts(column: Any) -> list[str | None]:
     if is_list(column.type):
         lengths = np.maximum(lengths_of(column), 0)
         ends = np.cumsum(lengths) - 1
+        # An empty list has no last value; with the mask, it gives null.
         column = column.flatten().take(pa.array(ends, mask=lengths == 0))
     return [None if _is_missing(value) else _text(value) for value in column.to_pylist()]
 

@@ -88,6 +88,7 @@ def _in_bar(bar: Bar) -> Callable[[Progress], None]:
     task = bar.add_task("", total=None, rate="", failed="")
 
     def show(progress: Progress) -> None:
+        # Rows of earlier runs do not count, since they took no time now.
         per_second = progress.done / max(time.monotonic() - started, 1e-9)
         bar.update(
             task,

@@ -131,6 +131,7 @@ class BulkQuestion:
     @property
     def variants(self) -> tuple[Variant, ...]:
         """All variants of a sequence, in the order of their rows."""
+        # The order of rows in the files follows from this order, and must not change between runs.
         grid = product(self.checkpoints or (None,), self.tolerances or (None,), self.seeds or (None,))
         return tuple(Variant(*each) for each in grid)
 

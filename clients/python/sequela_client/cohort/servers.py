@@ -141,6 +141,7 @@ class CoreServer:
         while self._wanted:
             try:
                 self._serve_once()
+                # Only failures in a row count. A server that ran for days may die more often than that.
                 failures = 0
             except Exception as error:
                 failures += 1
@@ -152,10 +153,12 @@ class CoreServer:
 
     def _serve_once(self) -> None:
         with ExitStack() as stack:
+            # The server inherits the core of the thread that starts it; the thread is freed again.
             with _on_core(self._core):
                 address = stack.enter_context(embedded_server([*_LOCAL_SETTINGS, *self._settings]))
             client = stack.enter_context(Sequela(address))
             with self._changed:
+                # It may have been closed while the server started.
                 self._client = client if self._wanted else None
                 self._changed.notify_all()
                 self._changed.wait_for(lambda: self._client is not client)
@@ -241,6 +244,7 @@ class ServerPool:
         self._closed.set()
         with self._changed:
             for task in self._tasks:
+                # Work that was begun before cannot be cancelled, but its caller must not wait for ever.
                 if not task.future.cancel():
                     task.future.set_exception(TryAgain("the servers were stopped"))
             self._tasks.clear()
@@ -254,6 +258,7 @@ class ServerPool:
 
     def _add(self, task: _Task) -> None:
         with self._changed:
+            # The oldest work first, also if it was put back: the caller waits for results in order.
             heapq.heappush(self._tasks, task)
             self._changed.notify()
 

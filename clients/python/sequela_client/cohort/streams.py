@@ -76,7 +76,9 @@ class SequenceWork:
             for variant in question.variants
             if sequence.variants is None or variant.name in sequence.variants
         ]
+        # Rows that are final, by their place. They survive a failure, so that another call sends only the others.
         self._rows: dict[int, Row] = {}
+        # The first positive prediction does not depend on seed and tolerance, so variants share the search.
         self._firsts: dict[tuple[int, str | None], int | SequelaError | None] = {}
 
     def __call__(self, client: Sequela) -> list[Row]:
@@ -86,6 +88,7 @@ class SequenceWork:
             TryAgain: the server is busy or gone; rows that are done are kept.
             SequelaError: an error that every sequence would have.
         """
+        # A stream has one model and one set of options.
         groups: dict[tuple[str | None, Variant], list[int]] = {}
         for place, (sequence, variant) in enumerate(self._pairs):
             if place not in self._rows:
@@ -95,6 +98,7 @@ class SequenceWork:
             items = [item for place in places if (item := self._item(client, place, checkpoint)) is not None]
             if items:
                 self._explain(client, items, checkpoint, variant)
+        # Every place has a row now: a stream that leaves one out raises.
         return [self._rows[place] for place in range(len(self._pairs))]
 
     def _item(self, client: Sequela, place: int, checkpoint: str | None) -> _Item | None:
@@ -141,6 +145,7 @@ class SequenceWork:
         """Returns the length of the shortest prefix whose score is above the threshold; None if there is none."""
         length, start = sequence.length or 0, 1
         while start <= length:
+            # A batch of prefixes, not all of them: the first positive prediction is often an early one.
             count = max(1, min(_SCORED_SEQUENCES, _SCORED_VALUES // (length * _width(sequence))))
             sizes = range(start, min(start + count, length + 1))
             try:
@@ -152,6 +157,7 @@ class SequenceWork:
                     timeout=self._question.timeout,
                 )
             except SequelaError as error:
+                # An error of this sequence alone becomes its row; any other one ends the work.
                 if isinstance(error, OperatorError) or _is_everyones(error):
                     raise
                 return error
@@ -181,6 +187,7 @@ class SequenceWork:
                 self._rows[item.place] = explained_row(item.head, outcome.explanation)
                 continue
             error = outcome.error or TryAgain("the server sent neither an explanation nor an error")
+            # The other outcomes are read first, so that no finished explanation is computed twice.
             if isinstance(error, TryAgain):
                 later = error
             elif _is_everyones(error):
@@ -200,6 +207,7 @@ def _is_everyones(error: SequelaError) -> bool:
         return isinstance(error, NotImplementedByServer) or error.reason in OPERATORS_REASONS
     if isinstance(error, NotFound):
         return True
+    # The server names the field at fault: only faults of the sequence itself are its own.
     fields = [violation.field for violation in error.violations]
     return bool(fields) and not any(field.startswith("sequence") for field in fields)
 

@@ -62,6 +62,7 @@ def alert_html(explanation: Explanation, target: str | None = None) -> str:
     """
     # Control characters are not allowed in HTML.
     whole: Explanation = printable(explanation)
+    # Scores are shown for all targets, everything else for one.
     shown = whole.target(target) if target is not None else whole
     return render("alert", page=alert_page(shown, whole))
 
@@ -112,5 +113,6 @@ def _title(explanation: Explanation) -> str:
 
 
 def _warnings(explanation: Explanation) -> tuple[str, ...]:
+    # A deadline concerns all numbers, so it is told before the model's warnings.
     cut = ("The deadline ended the computation. The numbers are those that were known by then.",)
     return (*(cut if explanation.cut_short else ()), *(each.message for each in explanation.warnings))

@@ -80,6 +80,7 @@ def decision(explanation: Explanation) -> str:
         threshold = float(explanation.labels.get("threshold", ""))
     except ValueError:
         return ""
+    # float() also reads nan and inf, which no score can be compared with.
     if not math.isfinite(threshold):
         return ""
     score = explanation.targets[0].raw_score
@@ -123,6 +124,7 @@ def audit_facts(explanation: Explanation) -> Iterator[Fact]:
     yield Fact("Background", explanation.background or "–")
     yield Fact("Digest of the background", explanation.background_digest)
     yield Fact("Version of the method", explanation.method_version)
+    # All options, so that one that is added later is not forgotten here.
     for field in dataclasses.fields(explanation.options):
         yield Fact(f"Option {field.name}", _option(getattr(explanation.options, field.name)))
     cost = explanation.cost

@@ -113,6 +113,7 @@ def _event_text(row: Row) -> str:
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Row], texts: Sequence[str]) -> str:
     """Returns the strongest rows, in their original order."""
+    # Events are read in their order, so the strongest are chosen and then sorted back.
     kept = sorted(sorted(range(len(rows)), key=lambda at: -rows[at].bar.width)[:_ROWS])
     head = "".join(
         f'<th scope="col">{escape(each)}</th>' for each in (*heads, "attribution", "lowers | raises")

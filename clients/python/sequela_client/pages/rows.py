@@ -53,9 +53,11 @@ def event_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
     level = explanation.event_level
     if level is None:
         return ()
+    # If the pruned events were divided into blocks of history, these say more than the whole.
     older = explanation.history or level.of(PlayerKind.PRUNED)
     others = [item for item in level.attributions if item.kind not in (PlayerKind.EVENT, *_BLOCKS)]
     items = (*explanation.events, *older, *others)
+    # All bars of the table share a scale, or their lengths could not be compared.
     scale = BarScale.of(items)
     return tuple(_event_row(explanation, words, item, scale) for item in items)
 

@@ -13,6 +13,7 @@ from sequela.explain.telemetry import (
     EntrySkipped,
     ExplanationNotKept,
     ExplanationsOwed,
+    ExplanationsRemovedEarly,
     Record,
     StoreState,
 )
@@ -21,7 +22,14 @@ from sequela.explain.telemetry import (
 class StoreMetrics:
     """Counts cache look-ups, and shows whether the store is up."""
 
-    takes = (CacheLookup, StoreState, EntrySkipped, ExplanationNotKept, ExplanationsOwed)
+    takes = (
+        CacheLookup,
+        StoreState,
+        EntrySkipped,
+        ExplanationNotKept,
+        ExplanationsOwed,
+        ExplanationsRemovedEarly,
+    )
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lookups = Counter(
@@ -53,7 +61,11 @@ class StoreMetrics:
             "Explanations that were answered but not stored, because the store failed.",
             registry=registry,
         )
-
+        self._removed_early = Counter(
+            "sequela_store_removed_early",
+            "Explanations that were removed before they expired, because the store was full.",
+            registry=registry,
+        )
         self._owed = Gauge(
             "sequela_store_owed",
             "Explanations that wait in the outbox until Redis is back.",
@@ -71,6 +83,8 @@ class StoreMetrics:
             case ExplanationsOwed(count, dropped):
                 self._owed.set(count)
                 self._dropped.inc(dropped)
+            case ExplanationsRemovedEarly(count):
+                self._removed_early.inc(count)
             case CacheLookup(cache, result, seconds):
                 self._lookups.labels(cache, result).inc()
                 self._seconds.labels(cache).observe(seconds)

@@ -39,6 +39,12 @@ def page_position(scope: str, token: str) -> str:
     return position
 
 
+def foreign_position() -> InvalidInput:
+    """Returns the error for a position that is none of this kind of store."""
+    text = "is of another store; omit it to get the first page"
+    return InvalidInput.at("page_token", "PAGE_TOKEN_INVALID", text)
+
+
 def _checksum(scope: str, position: str) -> bytes:
     # The check detects mistakes, not attacks: a forged token only returns a page of a list that the caller may read.
     return hashlib.sha256(repr((scope, position)).encode()).digest()[:_CHECKSUM_BYTES]

@@ -8,7 +8,7 @@ from functools import partial
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela.api.access_record import note_resource
+from sequela.api.access_record import note_resource, withdraw_resource
 from sequela.api.dataplane import DataPlane
 from sequela.api.encode.explanations import deleted, kept_explanation, summaries
 from sequela.api.errors import to_failure
@@ -80,7 +80,10 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         """Deletes explanations by name, by caller id or by label."""
         wanted = decode.explanation_selector(request, self._limits)
         deadline = call_deadline(self._policy, context)
-        return await self._dataplane.delete_explanations(wanted, deleted, deadline)
+        found = await self._dataplane.delete_explanations(wanted, deleted, deadline)
+        if not found.deleted:
+            withdraw_resource()
+        return found
 
     async def _item(self, context: Context, index: int, message: bytes) -> bytes:
         try:
@@ -113,5 +116,6 @@ def _admitted_model(request: bytes) -> ModelChoice:
 
 
 def _failed_item(index: int, error: Exception) -> bytes:
+    withdraw_resource()
     message = pb.ExplainStreamResponse(index=index, error=item_status(to_failure(error)))
     return message.SerializeToString()

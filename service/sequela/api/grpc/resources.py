@@ -7,12 +7,17 @@ from urllib.parse import urlsplit
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.audited_names import ENDPOINT
+
 _NAMES = ("name", "model_name")
 _PARTS = ("header", "request")
 
 
 def resource_of(message: Any) -> str:
     """Returns the name in a request, or empty if there is none. The name has not been checked."""
+    if message.DESCRIPTOR.name.startswith("List"):
+        # A list is served for any filter, also for a name that the server does not have.
+        return ""
     fields = message.DESCRIPTOR.fields_by_name
     for field in _NAMES:
         if field in fields and getattr(message, field):
@@ -34,7 +39,7 @@ def reference_name(model: pb.ModelReference) -> str:
         case "digest":
             return model.digest
         case "endpoint":
-            return f"endpoint at {_host(model.endpoint.uri)}"
+            return f"{ENDPOINT} at {_host(model.endpoint.uri)}"
         case kind:
             return kind or ""
 

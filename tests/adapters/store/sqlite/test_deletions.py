@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def test_readers_skip_what_is_not_removed_yet(
     with opened(path) as store:
         for number in range(9):
             mine = number % 3 != 0
-            made = record(number, caller_id="a" * mine, labels={"k": "v" if mine else "w"})
+            ahead = datetime.now(UTC) + timedelta(seconds=number)
+            made = record(number, caller_id="a" * mine, labels={"k": "v" if mine else "w"}, accepted=ahead)
             store.records.add(made, b"", f"key {number}")
         with pytest.MonkeyPatch.context() as patch:
 
@@ -65,11 +67,35 @@ def test_readers_skip_what_is_not_removed_yet(
                 assert listed(store.records, Filter(caller_id="a"), limit) == []
             assert store.records.get("explanations/e1") is store.records.answer("key 4") is None
             assert store.records.get("explanations/e3") is not None
-    assert execute(path, "SELECT count(*) FROM record") == [(9,)]
+            later = record(9, caller_id="a", labels={"k": "v"}, accepted=datetime.now(UTC))
+            store.records.add(later, b"", None)
+            assert listed(store.records, limit=1) == ["e9", "e6", "e3", "e0"]
+    assert execute(path, "SELECT count(*) FROM record") == [(10,)]
     with opened(path) as store:
-        assert listed(store.records) == ["e6", "e3", "e0"]
+        assert listed(store.records) == ["e9", "e6", "e3", "e0"]
         connection = database(store)._connection
-        eventually(lambda: connection.execute("SELECT count(*) FROM record").fetchone() == (3,))
+        eventually(lambda: connection.execute("SELECT count(*) FROM record").fetchone() == (4,))
+
+
+def test_numbers_are_not_used_again_while_a_deletion_is_pending(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record that comes after it gets a number that it does not cover, though the last ones are free again."""
+    store = memory_store()
+    for number in range(3):
+        store.records.add(record(number, caller_id="a"), b"", None)
+    real = deletions.remove_batch
+
+    def stuck(connection: Any, deletion: Any) -> bool:
+        raise StoreDown("test")
+
+    monkeypatch.setattr(deletions, "remove_batch", stuck)
+    assert not store.records.delete(CallerSelector("a"), EVER).complete
+    deletions.remove_records(database(store)._connection, [2, 3])
+    store.records.add(record(9, caller_id="a", accepted=datetime.now(UTC)), b"", None)
+    assert listed(store.records) == ["e9"]
+    monkeypatch.setattr(deletions, "remove_batch", real)
+    store.records.finish_pending()  # type: ignore[attr-defined]
+    assert listed(store.records) == ["e9"]
+    assert database(store)._connection.execute("SELECT count(*) FROM record").fetchone() == (1,)
 
 
 def test_a_deletion_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,32 @@ def test_a_second_server_is_told_whose_file_it_is(path: Path) -> None:
         pass
 
 
+def test_a_link_leads_to_the_same_lock(path: Path) -> None:
+    """To the file, or to its folder."""
+    with opened(path):
+        link, folder = path.parent.parent / "link.db", path.parent.parent / "folder"
+        link.symlink_to(path)
+        folder.symlink_to(path.parent)
+        for other in (link, folder / path.name):
+            with pytest.raises(StoreInUse, match="process"):
+                file_store(other)
+    with opened(link), pytest.raises(StoreInUse):
+        file_store(path)
+
+
+def test_a_place_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    """With the setting and the ways out."""
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    places = [Path("/proc/s.db"), tmp_path / "file" / "s.db", tmp_path, tmp_path / "circle" / "s.db"]
+    for place in places:
+        with pytest.raises(StoreUnusable) as caught:
+            file_store(place)
+        assert all(
+            word in str(caught.value) for word in (f"the store {place}", "--store memory:", "another path")
+        ), place
+
+
 def test_a_process_that_was_killed_leaves_no_lock(path: Path) -> None:
     """Though its number stays in the lock's file."""
     code = (
@@ -166,7 +192,7 @@ def test_a_spoilt_file_is_moved_aside(path: Path, spoil: object) -> None:
 def test_a_folder_that_cannot_be_written_ends_the_start(tmp_path: Path) -> None:
     """With the path in the error."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(StoreUnusable, match=r"file: .*--store memory:"):
         file_store(tmp_path / "file" / "store.db")
     (tmp_path / "folder.db").mkdir()
     with pytest.raises(StoreUnusable, match=r"folder\.db.*--store memory:"):
@@ -257,6 +283,9 @@ def test_only_its_owner_may_read_it(tmp_path: Path) -> None:
         store.values.put("value", b"x")
         modes = {each.name: each.stat().st_mode & 0o077 for each in tmp_path.glob("store.db*")}
     assert set(modes) >= {"store.db"}
-    assert {name: mode for name, mode in modes.items() if not name.endswith(".lock")} == dict.fromkeys(
-        set(modes) - {"store.db.lock"}, 0
-    )
+    assert modes == dict.fromkeys(modes, 0)
+    (tmp_path / "store.db").write_bytes(b"damaged" * 1000)
+    (tmp_path / "store.db").chmod(0o644)
+    with opened(tmp_path / "store.db"):
+        (moved,) = tmp_path.glob("store.db.spoilt-*")
+        assert moved.stat().st_mode & 0o077 == 0

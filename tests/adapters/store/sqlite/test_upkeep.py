@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from adapters.store.record_samples import listed, record
 from adapters.store.sqlite.files import database, opened
+from adapters.store.store_samples import Heard
 from redis_server import eventually
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.sqlite import records, upkeep
 from sequela.adapters.store.sqlite.store import StoreLimits, memory_store
+from sequela.explain.telemetry import ExplanationsRemovedEarly
 from structlog.testing import capture_logs
 
 
@@ -48,7 +50,8 @@ def test_what_expires_first_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "UPKEEP_EVERY", 8)
     monkeypatch.setattr(upkeep, "BATCH_RECORDS", 20)
     limit = 1 << 20
-    store = memory_store(limits=StoreLimits(limit))
+    heard = Heard()
+    store = memory_store(heard, limits=StoreLimits(limit))
     store.values.put("lasting", b"x" * 10_000)
     store.values.put("passing", b"x" * 10_000, 60.0)
     with capture_logs() as logged:
@@ -63,6 +66,7 @@ def test_what_expires_first_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = [int(name[1:]) for name in listed(store.records)]
     assert kept[-1] == 0
     assert 100 < len(kept) < 250
+    assert sum(each.count for each in heard.of(ExplanationsRemovedEarly)) == 600 - len(kept)
     first_to_go = max(kept[20:])
     assert kept[20:] == list(range(first_to_go, -1, -1))
     assert store.values.get("lasting") is not None

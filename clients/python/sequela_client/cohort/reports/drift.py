@@ -85,6 +85,7 @@ def _by_time(cohort: Cohort, before: str | None, after: str | None) -> tuple[Coh
             "the rows have no times; run sequela explain-all with --time, or compare by a label"
         )
     first, second = Period.parse(before), Period.parse(after)
+    # A row in both periods would make the two samples depend on each other.
     if first.first < second.end and second.first < first.end:
         raise CallerError(f"before and after overlap: {before!r} and {after!r}")
     return _with(cohort, first.condition), _with(cohort, second.condition)
@@ -111,6 +112,7 @@ def _by_label(cohort: Cohort, by: str, before: str | None, after: str | None) ->
         known = cohort.values(
             f"SELECT DISTINCT {column} AS value FROM {cohort.rows} WHERE {column} IS NOT NULL ORDER BY value LIMIT 21"
         )
+        # If the label has two values, the first in order is taken for before. Otherwise both must be named.
         if len(known) != 2 or (before, after) != (None, None):
             raise CallerError(
                 f"drift by {by!r} needs before and after, two of its values: {', '.join(map(repr, known))}"
@@ -204,6 +206,7 @@ def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
     """Computes the population stability index of the scores over the deciles of `before`."""
     shares = ", ".join(f"{place / PSI_BINS!r}::DOUBLE" for place in range(1, PSI_BINS))
     edges = before.value(f"SELECT quantile_cont(value, [{shares}]) FROM {_scores(before)}") or []
+    # Where many scores are equal, deciles coincide, and bins would be empty by construction.
     inner = np.unique(np.array(edges, dtype=np.float64))
     first, second = (_counts(cohort, inner) for cohort in (before, after))
     share_before, share_after = (_shares(counts) for counts in (first, second))

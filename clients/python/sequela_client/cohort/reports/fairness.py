@@ -66,6 +66,7 @@ def fairness(
     _check_feature(cohort, players, feature)
     value = group_value(cohort, by)
     chosen = grouping(cohort, value, groups)
+    # A score that is unknown because it was below the minimum is known to be negative.
     positive = (
         f"coalesce(({sql.SCORE}) >= {float(threshold)!r}::DOUBLE, "
         "CASE WHEN status = 'below_minimum' THEN false END)"
@@ -82,6 +83,7 @@ def fairness(
         f"FROM (SELECT id, {value} AS group_value, {chosen.order} AS group_order, {sql.SCORE} AS score, "
         f"{positive} AS positive, {_actual(cohort, outcome)} AS actual "
         f"FROM {cohort.rows} WHERE status <> 'failed') "
+        # Sequences without an attribution still count for the rates.
         f"LEFT JOIN (SELECT id, value, standard_error FROM {players} WHERE feature = {sql.text(feature)}) USING (id) "
         "GROUP BY group_order ORDER BY group_order NULLS LAST"
     )

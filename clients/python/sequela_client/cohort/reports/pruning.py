@@ -102,6 +102,7 @@ def pruning_table(
 
 def _family(cohort: Cohort) -> Cohort:
     """Returns all variants that share the checkpoint of the chosen one, whatever their seeds and tolerances are."""
+    # Seeds and tolerances are what the table is about. Checkpoints are different models.
     parts = tuple(part for part in cohort.variant_parts if part.startswith("checkpoint="))
     family = replace(cohort, variant_parts=parts)
     found = family.values(f"SELECT DISTINCT checkpoint FROM {family.explained} ORDER BY checkpoint")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sequela.adapters.store.envelope import Unreadable
 from sequela.adapters.store.ports import Addition, Record, StoredRecord
+from sequela.adapters.store.private_file import make_private
 from sequela.adapters.store.scopes import selector_digest, selector_digests
 from sequela.adapters.store.serialization import decode_record, encode_record
 from sequela.explain.explanation_query import Selector
@@ -56,6 +57,8 @@ class OutboxFile:
         self._max_bytes = max_bytes
         self._dropped = self._count = self._bytes = 0
         self._lock = threading.Lock()
+        if path != IN_MEMORY:
+            make_private(path)
         self._database = sqlite3.connect(
             path, timeout=_BUSY_SECONDS, check_same_thread=False, isolation_level=None
         )

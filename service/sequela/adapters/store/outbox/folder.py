@@ -16,6 +16,7 @@ import structlog
 from sequela.adapters.store.outbox.file import IN_MEMORY, OutboxFile, OwedRecord
 
 _ADOPTED_AT_ONCE = 500
+_BESIDE = ("-wal", "-shm", "-journal")
 MAX_BYTES_IN_MEMORY = 256 << 20
 """The largest size of an outbox in memory, for want of a folder to write to."""
 
@@ -48,14 +49,21 @@ class _HeldFile:
         os.close(self.lock)
 
     def remove(self) -> None:
-        """Removes the file and the lock."""
-        for name in (
-            self.path,
-            self.path.with_name(f"{self.path.name}-journal"),
-            self.path.with_suffix(".lock"),
-        ):
-            name.unlink(missing_ok=True)
+        """Removes the file, what SQLite has put beside it, and the lock."""
+        for suffix in ("", *_BESIDE):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+        self.path.with_suffix(".lock").unlink(missing_ok=True)
         self.release()
+
+    def move_aside(self) -> Path:
+        """Renames the file and what is beside it to a name that is not looked for again. Returns that name."""
+        moved = self.path.with_suffix(".spoilt")
+        for suffix in ("", *_BESIDE):
+            file = self.path.with_name(self.path.name + suffix)
+            if file.exists():
+                file.chmod(0o600)
+                file.rename(moved.with_name(moved.name + suffix))
+        return moved
 
 
 class OutboxFolder:
@@ -76,7 +84,6 @@ class OutboxFolder:
             path = folder / f"outbox-{uuid.uuid4().hex}.db"
             self._held = _HeldFile.take(path)
             self.file = OutboxFile(path, max_bytes)
-            path.chmod(0o600)
         except (OSError, sqlite3.Error) as error:
             _log.warning("outbox in memory", folder=str(folder), detail=str(error))
             self.file = OutboxFile(IN_MEMORY, min(max_bytes, MAX_BYTES_IN_MEMORY))
@@ -114,9 +121,9 @@ class OutboxFolder:
             held.release()
             return count
         except sqlite3.Error as error:
-            # It is kept for the operator, under a name that is not looked for again.
-            held.path.rename(held.path.with_suffix(".spoilt"))
-            _log.error("outbox spoilt", file=str(held.path.with_suffix(".spoilt")), detail=str(error))
+            _log.error(
+                "outbox spoilt", file=str(held.move_aside()), detail=str(error)
+            )  # kept for the operator
         held.remove()
         if count:
             _log.info("outbox adopted", file=str(held.path), explanations=count)

@@ -57,10 +57,11 @@ if last and last >= number then number = last + 1 end
 local shown = string.format('%016.0f', number)
 redis.call('zremrangebylex', KEYS[1], '-', '(' .. string.format('%016.0f', number - ARGV[2] * 1000))
 redis.call('zadd', KEYS[1], 0, shown .. '|' .. ARGV[1])
-redis.call('pexpire', KEYS[1], ARGV[2])
+redis.call('persist', KEYS[1])
 """
-"""Adds a deletion with the next number, and removes those that are too old. The numbers are microseconds and grow, even
-if a clock does not. Arguments: the deletion, how long it is kept in milliseconds.
+"""Adds a deletion with the next number, and removes those that are too old. The numbers are microseconds of the clock
+of Redis and grow, even if that does not. The log has no time to live, since Redis may evict keys that have one.
+Arguments: the deletion, how long it is kept in milliseconds.
 """
 
 STRING, SORTED_SET = "string", "zset"

@@ -20,6 +20,11 @@ _READ_AT_ONCE = 1_000
 
 _NUMBER_DIGITS = 16  # of microseconds since 1970, until the year 2286
 
+MARGIN_SECONDS = 5.0
+"""How much clocks of replicas may differ from that of Redis. Until then, what is accepted is still deleted."""
+
+_MARGIN_MICROSECONDS = round(MARGIN_SECONDS * 1e6)
+
 _MAX_REMEMBERED = 200_000
 """Deletions in memory, about 30 MB, before those that are too old to matter are forgotten."""
 
@@ -57,7 +62,7 @@ class DeletionLog:
 
     def add(self, wanted: Selector) -> None:
         """Records that everything selected that was accepted until now is deleted. Raises StoreDown."""
-        entry = f"{microseconds(datetime.now(UTC))}|{selector_digest(wanted)}"
+        entry = selector_digest(wanted)
         keep = self._keep_milliseconds
         _, entries = self._connection.pipeline(
             [Command.script(ADD_DELETION, {self._key: SORTED_SET}, entry, keep), self.command]
@@ -65,7 +70,10 @@ class DeletionLog:
         self.read(entries)
 
     def covers(self, record: Record) -> bool:
-        """Returns whether a record was deleted, as far as this replica has read the log."""
+        """Returns whether a record was deleted, as far as this replica has read the log.
+
+        The time when it was accepted is of a replica's clock, and that of the deletion is of Redis's clock.
+        """
         if not self._times:
             return False
         accepted = microseconds(record.accepted)
@@ -77,9 +85,10 @@ class DeletionLog:
         with self._lock:
             for entry in entries:
                 number, _, rest = entry.partition(b"|")
-                time, _, digest = rest.decode(errors="replace").partition("|")
-                if len(number) == _NUMBER_DIGITS and number.isdigit() and time.isdigit():  # it is one of ours
-                    self._times[digest] = max(int(time), self._times.get(digest, -1))
+                if len(number) == _NUMBER_DIGITS and number.isdigit():  # it is one of ours
+                    digest = rest.decode(errors="replace")
+                    until = int(number) + _MARGIN_MICROSECONDS
+                    self._times[digest] = max(until, self._times.get(digest, -1))
                     self._last = max(self._last, number)
             if len(self._times) > _MAX_REMEMBERED:
                 oldest = microseconds(datetime.now(UTC)) - self._keep_milliseconds * 1000

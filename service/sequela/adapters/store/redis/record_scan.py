@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sequela.adapters.store.envelope import Unreadable
+from sequela.adapters.store.page_tokens import foreign_position
 from sequela.adapters.store.ports import Record, RecordPage
 from sequela.adapters.store.redis.command import SORTED_SET, Command
 from sequela.adapters.store.redis.connection import RedisConnection
@@ -21,12 +23,12 @@ from sequela.adapters.store.redis.record_keys import (
 )
 from sequela.adapters.store.serialization import decode_record
 from sequela.adapters.store.skip_log import SkipLog
-from sequela.errors import InvalidInput
 from sequela.explain.explanation_query import Filter
 
 MAX_EXAMINED = 1_000
 """The largest number of records to look at for one page. A page that reaches it is short, and has a next page."""
 
+_POSITION = re.compile(r"(-?[0-9a-f]{1,15}):((?:[0-9a-f]{2})*)")
 _HEXADECIMAL = frozenset(b"0123456789abcdef")
 _MAX_PLACE_BYTES = 1_000  # of a member that cannot be read, since a place becomes part of a page token
 
@@ -47,12 +49,19 @@ class _Place:
 
     @classmethod
     def at(cls, position: str) -> _Place:
-        hour, _, after = position.partition(":")
-        try:
-            return cls(int(hour, 16), bytes.fromhex(after))
-        except ValueError as error:  # it was made by another kind of store
-            text = "is of another store; omit it to get the first page"
-            raise InvalidInput.at("page_token", "PAGE_TOKEN_INVALID", text) from error
+        found = _POSITION.fullmatch(position)
+        if found is None:  # another kind of store made it, or a caller did
+            raise foreign_position()
+        return cls(int(found[1], 16), bytes.fromhex(found[2]))
+
+    @classmethod
+    def after_unreadable(cls, hour: int, listed: bytes) -> _Place:
+        """Returns a place after a member that cannot be read, and before all readable ones that follow."""
+        if len(listed) <= _MAX_PLACE_BYTES:
+            return cls(hour, listed)
+        # Readable members are shorter in what they sort by, so none is among those that begin in the same way.
+        start = listed[:_MAX_PLACE_BYTES].rstrip(b"\xff")
+        return cls(hour, start[:-1] + bytes([start[-1] + 1])) if start else cls(hour - 1, b"")
 
 
 @dataclass(slots=True)
@@ -108,7 +117,7 @@ class RecordReader:
             self._take(scan, wanted, hours[0], members)
             if scan.ended:
                 break
-            if cut and scan.place is not None:
+            if cut and scan.place is not None and scan.place.hour == hours[0]:
                 first = scan.place
             else:
                 hours.pop(0)
@@ -125,7 +134,7 @@ class RecordReader:
                     yield found
                 if len(found) < at_once:
                     break
-                place = _Place(hour, member_place(found[-1]))
+                place = _Place(hour, found[-1])
 
     def _start(
         self, scope: str, guess: Sequence[int], first: _Place, count: int
@@ -162,8 +171,7 @@ class RecordReader:
                 record = decode_record(member_sealed(listed))
                 scan.place = _Place(hour, member_place(listed))
             except Unreadable as unreadable:
-                # All of it, so that a readable member that begins in the same way is not passed over.
-                scan.place = _Place(hour, listed[:_MAX_PLACE_BYTES])
+                scan.place = _Place.after_unreadable(hour, listed)
                 self._skips.skip(unreadable.reason, listed[:80].decode(errors="surrogateescape"))
                 continue
             if record.expires > now and wanted.matches(record.summary) and not self._deletions.covers(record):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import operator
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import structlog
 
 from sequela.adapters.store.envelope import Unreadable
 from sequela.adapters.store.ports import Addition, Record, RecordPage, StoreDown, StoredRecord
@@ -46,6 +50,8 @@ KEEP_SECONDS = 7 * 86_400.0
 
 _RETRY_SECONDS = 1.0
 """How long the thread that finishes a deletion waits while Redis is down."""
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +144,19 @@ class RedisRecords:
     def delete(self, wanted: Selector, until: float) -> Deleted:
         """See `Records`."""
         self._deletions.add(wanted)
-        count = 0
+        count, complete = 0, True
         for entries in self._selected(wanted):
             if time.monotonic() >= until:
                 threading.Thread(
                     target=self._finish, args=(wanted,), name="store-deletion", daemon=True
                 ).start()
                 return Deleted(count, complete=False)
-            count += self._remove(entries)
-        return Deleted(count, complete=True)
+            removed = self._remove(entries)
+            count, complete = count + removed.count, complete and removed.complete
+        if not complete:
+            detail = "deletions may pass over explanations that it listed; set maxmemory-policy noeviction"
+            _log.warning("index missing", detail=detail)
+        return Deleted(count, complete)
 
     def covers(self, record: Record) -> bool:
         """Returns whether a record was deleted, as far as this replica knows."""
@@ -162,35 +172,39 @@ class RedisRecords:
                 self._closed.wait(_RETRY_SECONDS)
 
     def _selected(self, wanted: Selector) -> Iterator[list[_Entry]]:
-        """Yields the records that a deletion covers, some at a time."""
+        """Yields the selected records, some at a time, whatever their times: clocks of replicas differ."""
         if isinstance(wanted, NameSelector):
             (value,) = self._connection.pipeline([Command.on(STRING, "GET", self._keys.record(wanted.name))])
             found = [] if value is None else [sealed_part(value)]
             yield [
                 entry
                 for sealed in found
-                if (entry := self._entry(sealed)) and self._is_deleted(wanted, entry)
+                if (entry := self._entry(sealed)) and wanted.matches(entry.record.summary)
             ]
             return
         for members in self._reader.members(selector_digest(wanted), DELETED_AT_ONCE):
             entries = (self._entry(member_sealed(each)) for each in members)
-            yield [entry for entry in entries if entry and self._is_deleted(wanted, entry)]
+            yield [entry for entry in entries if entry and wanted.matches(entry.record.summary)]
 
-    def _is_deleted(self, wanted: Selector, entry: _Entry) -> bool:
-        return wanted.matches(entry.record.summary) and self._deletions.covers(entry.record)
+    def _remove(self, entries: Sequence[_Entry]) -> Deleted:
+        """Removes records and whatever belongs to them alone. Returns how many were still there.
 
-    def _remove(self, entries: Sequence[_Entry]) -> int:
-        """Removes records and whatever belongs to them alone. Returns how many were still there."""
+        It is not complete if an index did not list one of them: Redis has evicted that index, and so a deletion does
+        not find all that it selects.
+        """
         if not entries:
-            return 0
+            return Deleted(0, complete=True)
         commands = [
             Command.script(
                 DELETE_RECORD, {self._keys.record(entry.record.summary.name): STRING}, entry.sealed
             )
             for entry in entries
         ]
-        others = [command for entry in entries for command in self._removals(entry)]
-        answer_keys = self._connection.pipeline([*commands, *others])[: len(entries)]
+        others = [list(self._removals(entry)) for entry in entries]
+        given = iter(self._connection.pipeline([*commands, *itertools.chain(*others)]))
+        answer_keys = list(itertools.islice(given, len(entries)))
+        # The last command of each releases the body; those before remove it from the indexes.
+        unlisted = [not all(list(itertools.islice(given, len(each)))[:-1]) for each in others]
         answers = [
             Command.script(
                 COMPARE_AND_DELETE, {self._keys.answer(key.decode()): STRING}, entry.record.summary.name
@@ -200,7 +214,9 @@ class RedisRecords:
         ]
         if answers:
             self._connection.pipeline(answers)
-        return sum(key is not None for key in answer_keys)
+        found = [key is not None for key in answer_keys]
+        evicted = any(map(operator.and_, found, unlisted))
+        return Deleted(sum(found), complete=not evicted)
 
     def _swap(self, entry: _Entry, value: bytes) -> Command:
         """Returns the command that writes the record, and whose answer is what it replaces."""

@@ -16,25 +16,39 @@ BATCH_RECORDS = 500
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A deletion of all selected records that were accepted until `made`, in microseconds."""
+    """A deletion of all selected records that are in the store when it begins, whatever their times.
+
+    Attributes:
+        selector: Which records.
+        last: The largest `record.id` then. Records that are added until the deletion is complete get larger ones.
+    """
 
     selector: Selector
-    made: int
+    last: int
 
-    def covers(self, record: Record) -> bool:
-        """Returns whether the record is deleted."""
-        return microseconds(record.accepted) <= self.made and self.selector.matches(record.summary)
+    def covers(self, identifier: int, record: Record) -> bool:
+        """Returns whether the record with this `record.id` is deleted."""
+        return identifier <= self.last and self.selector.matches(record.summary)
 
 
-def begin(connection: Connection, deletion: Deletion, expires: int) -> int:
-    """Writes the tombstone and the pending deletion. Returns how many records are deleted by them."""
+def begin(connection: Connection, selector: Selector, made: int, expires: int) -> tuple[Deletion, int]:
+    """Writes the tombstone and the pending deletion. Returns the deletion, and how many records it deletes.
+
+    Args:
+        connection: The connection, in a transaction.
+        selector: Which records.
+        made: The present time. Records that were accepted until then are not added later.
+        expires: When the tombstone may be forgotten.
+    """
     query = "INSERT OR REPLACE INTO tombstone (selector, made, expires) VALUES (?, ?, ?)"
-    connection.execute(query, (selector_digest(deletion.selector), deletion.made, expires))
-    query = "INSERT OR REPLACE INTO pending_deletion (kind, key, value, made) VALUES (?, ?, ?, ?)"
-    connection.execute(query, (*_columns(deletion.selector), deletion.made))
+    connection.execute(query, (selector_digest(selector), made, expires))
+    last = int(connection.execute("SELECT ifnull(max(id), 0) FROM record").fetchone()[0])
+    deletion = Deletion(selector, last)
+    query = "INSERT OR REPLACE INTO pending_deletion (kind, key, value, last) VALUES (?, ?, ?, ?)"
+    connection.execute(query, (*_columns(selector), last))
     source, values = _selected(deletion)
     query = f"SELECT count(*) {source} AND record.expires > ?"
-    return int(connection.execute(query, (*values, deletion.made)).fetchone()[0])
+    return deletion, int(connection.execute(query, (*values, made)).fetchone()[0])
 
 
 def remove_batch(connection: Connection, deletion: Deletion) -> bool:
@@ -45,15 +59,15 @@ def remove_batch(connection: Connection, deletion: Deletion) -> bool:
     remove_records(connection, found)
     if len(found) == BATCH_RECORDS:
         return False
-    query = "DELETE FROM pending_deletion WHERE kind = ? AND key = ? AND value = ? AND made <= ?"
-    connection.execute(query, (*_columns(deletion.selector), deletion.made))
+    query = "DELETE FROM pending_deletion WHERE kind = ? AND key = ? AND value = ? AND last <= ?"
+    connection.execute(query, (*_columns(deletion.selector), deletion.last))
     return True
 
 
 def pending(connection: Connection) -> list[Deletion]:
     """Returns the deletions that are not complete."""
-    rows = connection.execute("SELECT kind, key, value, made FROM pending_deletion")
-    return [Deletion(_selector(kind, key, value), made) for kind, key, value, made in rows]
+    rows = connection.execute("SELECT kind, key, value, last FROM pending_deletion")
+    return [Deletion(_selector(kind, key, value), last) for kind, key, value, last in rows]
 
 
 def is_covered(connection: Connection, record: Record) -> bool:
@@ -88,7 +102,7 @@ def remove_unused(connection: Connection, bodies: Iterable[int]) -> None:
 def _selected(deletion: Deletion) -> tuple[str, tuple[object, ...]]:
     """Returns the tables and the condition that select the records, and the values of the condition."""
     source, values = _source(deletion.selector)
-    return f"FROM {source} AND record.accepted <= ?", (*values, deletion.made)
+    return f"FROM {source} AND record.id <= ?", (*values, deletion.last)
 
 
 def _source(selector: Selector) -> tuple[str, tuple[str, ...]]:

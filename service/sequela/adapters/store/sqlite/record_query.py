@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sequela.adapters.store.page_tokens import foreign_position
 from sequela.adapters.store.sqlite.schema import microseconds, now
 from sequela.explain.explanation_query import Filter
 from sequela.names import model_owner, model_version
 
 _SEPARATOR = "|"
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)  # which SQLite has room for; today's have 16 digits
 
 
 @dataclass(slots=True)
@@ -33,8 +36,8 @@ class Conditions:
 class PageQuery:
     """A query and its values.
 
-    Its rows are (made, name, data) in the order of lists. `data` is NULL for records that do not match. So whoever
-    reads the rows can stop after as many as it wants to look at.
+    Its rows are (record.id, made, name, data) in the order of lists. `data` is NULL for records that do not match. So
+    whoever reads the rows can stop after as many as it wants to look at.
     """
 
     text: str
@@ -55,12 +58,12 @@ def page_query(wanted: Filter, after: str) -> PageQuery:
         _add_model(wanted, rows if index == "record" and not wanted.caller_id else matching, matching)
     for label in labels:
         matching.add(_HAS_LABEL, *label)
-    source = "label" if index != "record" else "record"
+    source, identifier = ("record", "record.id") if index == "record" else ("label", "label.record")
     _add_times(wanted, after, source, rows)
     _add_score(wanted, matching)
     matching.add("record.expires > ?", now())
     text = (
-        f"SELECT {source}.made, {source}.name, CASE WHEN {matching} THEN record.data END FROM {index} "  # noqa: S608
+        f"SELECT {identifier}, {source}.made, {source}.name, CASE WHEN {matching} THEN record.data END FROM {index} "  # noqa: S608
         f"WHERE {rows} ORDER BY {source}.made DESC, {source}.name"
     )
     return PageQuery(text, (*matching.values, *rows.values))
@@ -69,6 +72,23 @@ def page_query(wanted: Filter, after: str) -> PageQuery:
 def position(made: int, name: str) -> str:
     """Returns the position after a record."""
     return f"{made}{_SEPARATOR}{name}"
+
+
+def _place(after: str) -> tuple[int, str]:
+    """Returns the time and the name in a position.
+
+    Raises:
+        InvalidInput: PAGE_TOKEN_INVALID. Another kind of store made the token, or a caller did.
+    """
+    made, found, name = after.partition(_SEPARATOR)
+    # SQLite takes no lone surrogates, and no caller's name has any.
+    if (
+        not found
+        or not _NUMBER.fullmatch(made)
+        or any("\ud800" <= character <= "\udfff" for character in name)
+    ):
+        raise foreign_position()
+    return int(made), name
 
 
 _HAS_LABEL = (
@@ -87,10 +107,8 @@ def _add_times(wanted: Filter, after: str, source: str, rows: Conditions) -> Non
     if wanted.start is not None:
         rows.add(f"{source}.made >= ?", microseconds(wanted.start))
     if after:
-        made, _, name = after.partition(_SEPARATOR)
-        rows.add(
-            f"{source}.made <= ? AND ({source}.made < ? OR {source}.name > ?)", int(made), int(made), name
-        )
+        made, name = _place(after)
+        rows.add(f"{source}.made <= ? AND ({source}.made < ? OR {source}.name > ?)", made, made, name)
     elif wanted.end is not None:
         rows.add(f"{source}.made < ?", microseconds(wanted.end))
 

@@ -33,10 +33,15 @@ PAUSE_SECONDS = 0.001
 THREAD_SECONDS = 3600.0
 """How long a thread works on one deletion, at most. The upkeep goes on with what is left."""
 
-_FIND = "SELECT record.data, body.data FROM record JOIN body ON body.id = record.body WHERE record.expires > ? AND "
+_FIND = (
+    "SELECT record.id, record.data, body.data FROM record JOIN body ON body.id = record.body "
+    "WHERE record.expires > ? AND "
+)
 _INSERT = (
-    "INSERT INTO record (name, made, alert, model, version, score, accepted, expires, answer, data, body) "
-    "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, id FROM body WHERE digest = ?"
+    # SQLite would use the numbers of removed records again, and a pending deletion covers all up to some number.
+    "INSERT INTO record (id, name, made, alert, model, version, score, accepted, expires, answer, data, body) "
+    "SELECT 1 + max((SELECT ifnull(max(id), 0) FROM record), (SELECT ifnull(max(last), 0) FROM pending_deletion)), "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, body.id FROM body WHERE digest = ?"
 )
 
 
@@ -56,7 +61,7 @@ class SqliteRecords:
         self._upkeep = upkeep
         self._tombstone_microseconds = round(tombstone_seconds * 1e6)
         self._writes = itertools.count(1)
-        self._lock = threading.Lock()  # for the two below
+        self._lock = threading.Lock()  # for `_pending`
         # Read by every call, so it is kept here. It is replaced as a whole, never changed.
         self._pending: tuple[Deletion, ...] = tuple(database.read(deletions.pending))
         self._last_tombstone: int = database.read(_last_tombstone)
@@ -87,16 +92,9 @@ class SqliteRecords:
 
     def delete(self, wanted: Selector, until: float) -> Deleted:
         """See `Records`."""
-        deletion = Deletion(wanted, now())
-        expires = deletion.made + self._tombstone_microseconds
-        with self._lock:  # from here on readers skip what is selected
+        deletion, count = self._database.write(lambda connection: self._begin(connection, wanted))
+        with self._lock:
             self._pending = (*self._pending, deletion)
-            self._last_tombstone = max(self._last_tombstone, deletion.made)
-        try:
-            count = self._database.write(lambda connection: deletions.begin(connection, deletion, expires))
-        except BaseException:
-            self._forget(deletion)
-            raise
         complete = self._finish(deletion, until)
         if not complete:
             until = time.monotonic() + THREAD_SECONDS
@@ -109,6 +107,11 @@ class SqliteRecords:
         """Completes deletions that failed before, or that a server before this one began."""
         for deletion in self._pending:
             self._finish(deletion, time.monotonic() + THREAD_SECONDS)
+
+    def _begin(self, connection: Connection, wanted: Selector) -> tuple[Deletion, int]:
+        made = now()
+        self._last_tombstone = max(self._last_tombstone, made)
+        return deletions.begin(connection, wanted, made, made + self._tombstone_microseconds)
 
     def _add(
         self, connection: Connection, record: Record, data: bytes, body: bytes, answer_key: str | None
@@ -132,14 +135,14 @@ class SqliteRecords:
 
     def _find(self, query: str, value: str | bytes) -> StoredRecord | None:
         row = self._database.read(lambda connection: connection.execute(query, (now(), value)).fetchone())
-        record = None if row is None else self._decode(row[0], repr(value))
-        return None if record is None else StoredRecord(record, row[1])
+        record = None if row is None else self._decode(row[0], row[1], repr(value))
+        return None if record is None else StoredRecord(record, row[2])
 
-    def _page(self, rows: Iterator[tuple[int, str, bytes | None]], limit: int) -> RecordPage:
+    def _page(self, rows: Iterator[tuple[int, int, str, bytes | None]], limit: int) -> RecordPage:
         found: list[Record] = []
         last = ""
-        for made, name, data in itertools.islice(rows, SCANNED_PER_PAGE):
-            record = None if data is None else self._decode(data, name)
+        for identifier, made, name, data in itertools.islice(rows, SCANNED_PER_PAGE):
+            record = None if data is None else self._decode(identifier, data, name)
             if record is not None:
                 if len(found) == limit:
                     return RecordPage(tuple(found), last)
@@ -147,14 +150,14 @@ class SqliteRecords:
             last = position(made, name)
         return RecordPage(tuple(found), last if next(rows, None) else "")
 
-    def _decode(self, data: bytes, key: str) -> Record | None:
+    def _decode(self, identifier: int, data: bytes, key: str) -> Record | None:
         """Returns the record, or None if it cannot be read or is about to be removed."""
         try:
             record = decode_record(data)
         except Unreadable as unreadable:
             self._skips.skip(unreadable.reason, key)
             return None
-        return None if any(deletion.covers(record) for deletion in self._pending) else record
+        return None if any(deletion.covers(identifier, record) for deletion in self._pending) else record
 
     def _finish(self, deletion: Deletion, until: float) -> bool:
         """Removes the records of a deletion. Returns whether that was done before `until`.

@@ -58,7 +58,7 @@ CREATE TABLE label (
 ) WITHOUT ROWID;
 CREATE INDEX label_record ON label (record);
 CREATE TABLE tombstone (selector BLOB PRIMARY KEY, made INTEGER NOT NULL, expires INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE pending_deletion (kind TEXT, key TEXT, value TEXT, made INTEGER, PRIMARY KEY (kind, key, value));
+CREATE TABLE pending_deletion (kind TEXT, key TEXT, value TEXT, last INTEGER NOT NULL, PRIMARY KEY (kind, key, value));
 """
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from sequela.adapters.store.ports import Store
 from sequela.adapters.store.skip_log import NOBODY, SkipLog
 from sequela.adapters.store.sqlite.database import Connection, Database
 from sequela.adapters.store.sqlite.records import SqliteRecords
-from sequela.adapters.store.sqlite.store_file import open_file, open_memory
+from sequela.adapters.store.sqlite.store_file import ANOTHER_PLACE, StoreUnusable, open_file, open_memory
 from sequela.adapters.store.sqlite.store_lock import StoreLock
 from sequela.adapters.store.sqlite.upkeep import Upkeep
 from sequela.adapters.store.sqlite.values import SqliteIndex, SqliteKeyValue
@@ -48,13 +48,18 @@ def file_store(
 ) -> Store:
     """Opens the store in a file, which is created if it does not exist.
 
+    The lock is on the file itself, also if a link leads to it.
+
     Raises:
-        OSError: The folder or the lock file cannot be created.
         StoreInUse: Another process has the file open.
-        StoreUnusable: The file is not one that this release may use.
+        StoreUnusable: The file is not one that this release may use, or it cannot be created.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = StoreLock(path)
+    try:
+        path = path.resolve()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = StoreLock(path)
+    except (OSError, RuntimeError) as error:  # Python 3.11 and 3.12 raise RuntimeError for links in a circle
+        raise StoreUnusable(path, f"cannot be created: {_reason(error)}; {ANOTHER_PLACE}") from error
     try:
         parts = _Parts.on(open_file(path, lock.existed), observer, limits)
     except BaseException:
@@ -72,6 +77,12 @@ def file_store(
     return parts.store(close)
 
 
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """The parts of a store on one connection."""
@@ -84,7 +95,7 @@ class _Parts:
     @classmethod
     def on(cls, connection: Connection, observer: Observer, limits: StoreLimits) -> _Parts:
         database = Database(connection, observer)
-        upkeep = Upkeep(database, limits.max_bytes)
+        upkeep = Upkeep(database, limits.max_bytes, observer)
         records = SqliteRecords(database, SkipLog(observer), upkeep, limits.tombstone_seconds)
         return cls(database, upkeep, records, limits.max_bytes)
 

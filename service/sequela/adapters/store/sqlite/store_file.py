@@ -17,6 +17,9 @@ from sequela.errors import Unavailable
 CHECK_SECONDS = 10.0
 """How long the check at the start may take. A file of a gigabyte takes a few seconds."""
 
+ANOTHER_PLACE = "choose another path for --store, or --store memory: to keep nothing"
+"""The way out, for messages."""
+
 MAX_SPOILT_FILES = 2
 """How many files that were moved aside are kept."""
 
@@ -29,7 +32,7 @@ class StoreUnusable(Unavailable):
     """The file exists and is not one that this release may use."""
 
     def __init__(self, path: Path, why: str) -> None:
-        super().__init__("STORE_UNUSABLE", f"the store {path} {why}")
+        super().__init__("STORE_UNUSABLE", f"the store {path} (--store) {why}")
 
 
 class _Spoilt(Exception):
@@ -62,7 +65,7 @@ def open_file(path: Path, ours: bool) -> Connection:
     try:
         return _open(path)
     except _Spoilt as spoilt:
-        raise StoreUnusable(path, f"cannot be created: {spoilt}") from spoilt
+        raise StoreUnusable(path, f"cannot be created: {spoilt}; {ANOTHER_PLACE}") from spoilt
 
 
 def locking_mode(version: tuple[int, ...]) -> str:
@@ -91,8 +94,7 @@ def _open(path: Path) -> Connection:
         if _is_damage(error):
             raise _Spoilt(str(error)) from error
         if isinstance(error, sqlite3.Error):
-            why = f"cannot be used: {error}; choose another path for --store, or --store memory: to keep nothing"
-            raise StoreUnusable(path, why) from error
+            raise StoreUnusable(path, f"cannot be used: {error}; {ANOTHER_PLACE}") from error
         raise
     return connection
 
@@ -171,6 +173,7 @@ def _move_aside(path: Path, why: str) -> None:
     moved = path.with_name(f"{path.name}.spoilt-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
     for suffix in ("", *_JOURNALS):
         if _beside(path, suffix).exists():
+            _beside(path, suffix).chmod(0o600)  # another program may have made it
             _beside(path, suffix).rename(_beside(moved, suffix))
     spoilt = sorted(
         each for each in path.parent.glob(f"{path.name}.spoilt-*") if each.name[-4:] not in _JOURNALS

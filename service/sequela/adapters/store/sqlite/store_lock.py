@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from sequela.adapters.store.private_file import make_private
 from sequela.errors import Unavailable
 
 
@@ -27,6 +28,7 @@ class StoreLock:
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f"{path.name}.lock")
         self.existed = self.path.exists()
+        make_private(self.path)
         self._file = self.path.open("a+")
         if not _lock(self._file):
             self._file.seek(0)

@@ -9,9 +9,12 @@ from collections.abc import Callable
 import structlog
 
 from sequela.adapters.store.ports import StoreDown
+from sequela.adapters.store.skip_log import NOBODY
 from sequela.adapters.store.sqlite.database import Connection, Database
 from sequela.adapters.store.sqlite.deletions import BATCH_RECORDS, remove_records
 from sequela.adapters.store.sqlite.schema import now
+from sequela.explain.ports import Observer
+from sequela.explain.telemetry import ExplanationsRemovedEarly
 
 INTERVAL_SECONDS = 60.0
 
@@ -24,10 +27,12 @@ class Upkeep:
     Args:
         database: The file.
         max_bytes: The size of everything that is stored. When it is exceeded, what expires first goes first.
+        observer: Is told how many explanations that were.
     """
 
-    def __init__(self, database: Database, max_bytes: int) -> None:
+    def __init__(self, database: Database, max_bytes: int, observer: Observer = NOBODY) -> None:
         self._database = database
+        self._observer = observer
         self._max_bytes = max_bytes
         self._stopped = threading.Event()
         self._full = False
@@ -43,7 +48,9 @@ class Upkeep:
     def run_batch(self) -> bool:
         """Removes one batch. Returns whether there may be more. Raises StoreDown."""
         expired = self._database.write(_remove_expired)
-        surplus = self._database.write(self._remove_surplus)
+        surplus, removed = self._database.write(self._remove_surplus)
+        if removed:
+            self._observer.notice(ExplanationsRemovedEarly(removed))
         return expired or surplus
 
     def empty_log(self) -> None:
@@ -60,13 +67,14 @@ class Upkeep:
                 while self.run_batch() and not self._stopped.is_set():
                     pass
 
-    def _remove_surplus(self, connection: Connection) -> bool:
+    def _remove_surplus(self, connection: Connection) -> tuple[bool, int]:
+        """Returns whether there may be more to remove, and how many records were removed."""
         full = _used_bytes(connection) > self._max_bytes
         if full and not self._full:
             detail = "what expires first is removed early; raise --store-bytes to keep explanations longer"
             _log.warning("store full", max_bytes=self._max_bytes, detail=detail)
         self._full = full or (self._full and _used_bytes(connection) > self._max_bytes * 0.9)
-        return full and _remove_first_to_expire(connection)
+        return _remove_first_to_expire(connection) if full else (False, 0)
 
 
 def _used_bytes(connection: Connection) -> int:
@@ -81,11 +89,15 @@ def _remove_expired(connection: Connection) -> bool:
     moment = now()
     connection.execute("DELETE FROM tombstone WHERE expires <= ?", (moment,))
     connection.execute("DELETE FROM value WHERE expires <= ?", (moment,))
-    return _remove_until(connection, moment)
+    return _remove_until(connection, moment) > 0
 
 
-def _remove_first_to_expire(connection: Connection) -> bool:
-    """Removes the batch of records and values that expire first. Returns whether there was anything to remove."""
+def _remove_first_to_expire(connection: Connection) -> tuple[bool, int]:
+    """Removes the batch of records and values that expire first.
+
+    Returns:
+        Whether there was anything to remove, and how many records were removed.
+    """
     query = "SELECT expires FROM record ORDER BY expires LIMIT 1 OFFSET ?"
     row = (
         connection.execute(query, (BATCH_RECORDS - 1,)).fetchone()
@@ -94,13 +106,14 @@ def _remove_first_to_expire(connection: Connection) -> bool:
         ).fetchone()
     )
     if row[0] is None:
-        return False
+        return False, 0
     values = connection.execute("DELETE FROM value WHERE expires <= ?", row).rowcount
-    return _remove_until(connection, row[0]) or values > 0
+    records = _remove_until(connection, row[0])
+    return records + values > 0, records
 
 
-def _remove_until(connection: Connection, moment: int) -> bool:
+def _remove_until(connection: Connection, moment: int) -> int:
     query = f"SELECT id FROM record WHERE expires <= ? ORDER BY expires LIMIT {BATCH_RECORDS}"  # noqa: S608
     found = [row[0] for row in connection.execute(query, (moment,))]
     remove_records(connection, found)
-    return bool(found)
+    return len(found)
