@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import grpc
 import numpy as np
 import pytest
-from api.rpc_calls import explain_request, inline
+from api.rpc_calls import explain_request, inline, upload
 from hostile_builders import floats, longs, model, node, scored
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded, inputs
+from serving import PATIENCE, Failure, Serving, embedded, inputs
 
 DEADLINE_SECONDS, GRACE_SECONDS = 2.0, 0.5
 SOON_SECONDS = 10.0
@@ -54,8 +54,10 @@ def honest(server: Serving, seed: int) -> float:
 def test_loads_end_with_the_deadlines_of_their_callers(crowded: Serving) -> None:
     """Four such models, two at a time: a usual request comes next."""
     calls = [ask(crowded, number, DEADLINE_SECONDS) for number in range(4)]
-    codes = {call.exception().code() for call in calls}
-    assert codes == {grpc.StatusCode.DEADLINE_EXCEEDED}
+    failures = [Failure(call.exception()) for call in calls]
+    assert {each.code for each in failures} == {grpc.StatusCode.DEADLINE_EXCEEDED}
+    # Each of the first two was being loaded. The server answers before the deadline, so that the caller hears why.
+    assert "MODEL_LOAD_TOO_SLOW" in {each.reason for each in failures}
     assert honest(crowded, 1) < SOON_SECONDS
 
 
@@ -67,3 +69,12 @@ def test_loads_end_with_callers_who_hang_up(crowded: Serving) -> None:
     for call in calls:
         call.cancel()
     assert honest(crowded, 2) < SOON_SECONDS
+
+
+@pytest.mark.slow
+def test_an_upload_that_loads_too_long_hears_so(crowded: Serving) -> None:
+    """By name, before its deadline."""
+    with pytest.raises(grpc.RpcError) as caught:
+        crowded.models.RegisterModel(iter(upload("slow", slow_to_load(20))), timeout=DEADLINE_SECONDS)
+    failed = Failure(caught.value)
+    assert (failed.code, failed.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "MODEL_LOAD_TOO_SLOW")

@@ -9,7 +9,8 @@ from cachetools import LRUCache
 
 from sequela.adapters.repository.loaded_model import LoadedModel
 from sequela.adapters.repository.model_loads import Load, ModelLoads
-from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
+from sequela.errors import OutOfTime
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CacheLookup
 
@@ -42,7 +43,7 @@ class ModelCache:
     def get(self, digest: str, load: Load, deadline: Deadline) -> LoadedModel:
         """Returns the model, and loads it if necessary.
 
-        Raises what `load` raises, DeadlinePassed and Cancelled; failures are not cached.
+        Raises what `load` raises, OutOfTime (MODEL_LOAD_TOO_SLOW) and Cancelled; failures are not cached.
         """
         start = time.monotonic()
         found = self.peek(digest)
@@ -65,7 +66,15 @@ class ModelCache:
             self._keep(model)
             return model
 
-        return self._loads.get(digest, load_and_keep, deadline)
+        start = time.monotonic()
+        try:
+            return self._loads.get(digest, load_and_keep, deadline)
+        except DeadlinePassed:
+            text = (
+                f"the deadline passed {time.monotonic() - start:.1f} s after the model began to be loaded; allow more "
+                "time, or upload the model first"
+            )
+            raise OutOfTime("MODEL_LOAD_TOO_SLOW", text) from None
 
     def _keep(self, model: LoadedModel) -> None:
         with self._lock:
