@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from sequela.adapters.engine_events import EngineEvents
 from sequela.adapters.metrics.observer import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
@@ -32,6 +34,15 @@ from sequela.settings import Settings
 MIN_UPLOAD_ENGINES = 2
 """So that one slow model does not keep all others from callers waiting."""
 TRUSTED, UNTRUSTED, LOADING = "trusted", "untrusted", "loading"
+
+log = structlog.get_logger("sequela.engines")
+
+NOT_CONTAINED = (
+    "uploaded and inline models run in the server's own process without a sandbox, so every user of this machine who "
+    "can send one can end the server or read what it holds: leave --upload-engines and --unsafe-uploads out, or set "
+    "--no-uploads"
+)
+
 LOAD_ENTRY = "sequela.adapters.upload_engines.entry:serve"
 MODEL_ENTRY = "sequela.model_engines.entry:serve"
 CPU_FACTOR = 2.0
@@ -61,6 +72,8 @@ def build_upload_loader(
 ) -> ModelLoader:
     """Returns the loader of models from callers. Its engines start when the first model comes."""
     if settings.upload_engines == 0 or (settings.unsafe_uploads and sys.platform != "linux"):
+        if settings.uploads:
+            log.warning("models of callers not contained", detail=NOT_CONTAINED)
         return Loader(settings.limits, settings.model_threads, settings.execution_provider)
     quarantine = Quarantine(settings.quarantine_seconds)
     limits = EngineLimits(

@@ -19,8 +19,9 @@ class EngineSettings(BaseModel):
         None,
         ge=0,
         description="Number of processes that run uploaded and inline models, each one model at a time. 0 runs them in "
-        "the server's own process, which is for servers whose only caller is the one who started them; it needs "
-        "addresses on loopback. Unset: one for each core that the process may use, but at least 2.",
+        "the server's own process without a sandbox: whoever reaches the server, and that is every user of the machine "
+        "unless authentication is on, can end it or read what it holds. It needs addresses on loopback, and the log "
+        "warns of it. Unset: one for each core that the process may use, but at least 2.",
     )
     unsafe_uploads: bool = Field(
         False,

@@ -13,10 +13,16 @@ import trustme
 from click.testing import CliRunner
 from client.pem_files import PemPair
 from cohort import cohorts
-from sequela_client import CertificateNotTrusted, ClientCertificateRequired, Credentials, SequelaError
+from sequela_client import (
+    CallerError,
+    CertificateNotTrusted,
+    ClientCertificateRequired,
+    Credentials,
+    SequelaError,
+)
 from sequela_client.cli.main import main
 from sequela_client.cohort import BulkQuestion, explain_batches
-from sequela_client.cohort.engine import EngineExplainer
+from sequela_client.cohort.engine import EngineExplainer, engine_run
 from sequela_client.cohort.servers import named_pool
 from serving import Serving, embedded
 
@@ -72,6 +78,23 @@ def test_files_and_batches(
     by_worker = [row["score"] for batch in explainer(batches) for row in batch.to_pylist()]
     assert found == by_worker
     assert np.isfinite(found).all()
+
+
+def test_a_token_does_not_travel_with_tasks(rows_question: BulkQuestion, tmp_path: Path) -> None:
+    """Others may read the tasks of Ray and Spark. The name of a file may travel."""
+    for credentials in (Credentials(token="secret-4711"), Credentials(secure=True, token="secret-4711")):
+        with pytest.raises(CallerError, match="give token_file instead") as caught:
+            EngineExplainer(rows_question, ("server:1",), credentials)
+        assert caught.value.reason == "TOKEN_IN_TASK"
+        with (
+            pytest.raises(CallerError, match="give token_file instead"),
+            engine_run(rows_question, tmp_path / "out", ["server:1"], credentials, lambda _: None),
+        ):
+            pass
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "token").write_text("secret-4711")
+    explainer = EngineExplainer(rows_question, ("server:1",), Credentials(token_file=tmp_path / "token"))
+    assert b"4711" not in pickle.dumps(explainer)
 
 
 def test_the_command(

@@ -23,7 +23,8 @@ class Credentials:
         ca: use TLS, and trust the authorities in this PEM file.
         certificate: use TLS, and present the certificate in this PEM file to the server.
         key: the private key of that certificate, a PEM file without a password.
-        token: a bearer token, which is sent with every call.
+        token: a bearer token, which is sent with every call. It is pickled with this object, so Ray and Spark need
+            `token_file`.
         token_file: a file with the token alone, instead of `token`.
         token_without_tls: send the token in plain text to other machines, too. That is safe only if something else
             encrypts the connection, such as the proxies of a service mesh.

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from sequela.adapters.store.ports import StoreDown
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.redis.call_limit import call_limit, open_socket
 from sequela.adapters.store.redis.connection import RedisConnection
+from sequela.adapters.store.redis.deletion_log import MARGIN_SECONDS
 from sequela.adapters.store.redis.url import RedisTimeouts
 from sequela.explain.explanation_query import CallerSelector, Filter
 from sequela.explain.telemetry import StoreState
@@ -195,7 +197,9 @@ def test_a_user_of_an_access_list(
         store = redis_store(redis)
         store.index.add("index", "entry")
         assert store.index.page("index", "", 9) == ("entry",)
-        store.records.add(record(1, caller_id="a"), BODY, "key")
+        # Two of the URLs lead to the same keys, where the deletion below reaches what is accepted soon after it.
+        later = datetime.now(UTC) + timedelta(seconds=MARGIN_SECONDS + 1)
+        store.records.add(record(1, caller_id="a", accepted=later), BODY, "key")
         assert store.records.answer("key") is not None
         assert listed(store.records, Filter(caller_id="a")) == ["e1"]
         assert delete(store.records, CallerSelector("a")) == 1

@@ -40,8 +40,11 @@ class EngineExplainer:
     Args:
         question: what is asked about each sequence.
         servers: addresses of running servers; empty: a local server for each process.
-        credentials: how to reach them safely; files are read in the worker.
+        credentials: how to reach them safely; files are read in the worker. A token must be in a file.
         done: the rows that an earlier run has written; None: there was no earlier run.
+
+    Raises:
+        CallerError: the credentials hold a token.
     """
 
     question: BulkQuestion
@@ -49,12 +52,25 @@ class EngineExplainer:
     credentials: Credentials | None = None
     done: DoneRows | None = None
 
+    def __post_init__(self) -> None:
+        check_token_stays(self.credentials)
+
     def __call__(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Explains what is not done yet, and yields the rows as RecordBatches of the schema."""
         read: Iterable[Any] = (_with_rows(batch, self.question) for batch in batches if batch.num_rows)
         if self.done is not None:
             read = pending_batches(read, self.question, self.done)
         return explain_batches(self.question, read, servers=worker_pool(self.servers, self.credentials))
+
+
+def check_token_stays(credentials: Credentials | None) -> None:
+    """Raises CallerError if a token would be sent to workers, since others may read the tasks of an engine."""
+    if credentials is not None and credentials.token is not None:
+        raise CallerError(
+            "token: tasks of Ray and Spark would hold it, and others may read those; write it into a file that all "
+            "workers can read, and give token_file instead",
+            reason="TOKEN_IN_TASK",
+        )
 
 
 def _with_rows(batch: Any, question: BulkQuestion) -> Any:
@@ -137,12 +153,14 @@ def engine_run(
         question: what is asked about each sequence.
         out: the folder.
         servers: addresses of running servers; empty: local ones.
-        credentials: how to reach them safely.
+        credentials: how to reach them safely. A token must be in a file.
         first_checkpoint: returns a value of the column of checkpoints, if there is one.
 
     Raises:
-        CallerError: the model or the question is wrong, or the folder holds something else.
+        CallerError: the model or the question is wrong, the folder holds something else, or the credentials hold a
+            token.
     """
+    check_token_stays(credentials)
     folder = Path(out).absolute()
     with locked(folder):
         with named_pool(servers, credentials) if servers else local_pool(1) as pool:

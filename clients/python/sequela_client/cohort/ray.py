@@ -63,7 +63,8 @@ def explain_dataset(
         dataset: the sequences: columns as in docs/bulk.md. A column `sequela.row` has their positions; without it the
             column `row` of the result is -1.
         servers: addresses of running servers; empty: every actor starts a local one.
-        credentials: how to reach them safely. Files are read by the workers, on their machines.
+        credentials: how to reach them safely. Files are read by the workers, on their machines. A token must be in a
+            file (`token_file`), since tasks would hold it otherwise.
         concurrency: how many actors explain, or the least and the most; None: as many as there is work and room for.
         num_cpus: how many CPUs an actor and its server take.
 
@@ -96,7 +97,8 @@ def explain_files(
         out: the folder. Data and folder have the same paths on all machines.
         question: what is asked.
         servers: addresses of running servers; empty: every actor starts a local one.
-        credentials: how to reach them safely. Files are read by the workers, on their machines.
+        credentials: how to reach them safely. Files are read by the workers, on their machines. A token must be in a
+            file (`token_file`), since tasks would hold it otherwise.
         concurrency: how many actors explain, or the least and the most; None: as many as there is work and room for.
         num_cpus: how many CPUs an actor and its server take.
         part_rows: how many sequences each file has at most.

@@ -43,7 +43,8 @@ def explain_frame(
         question: what is asked, with the column of the entities or of the ids.
         frame: the events in any order, or one row for each sequence, with the columns that are needed.
         servers: addresses of running servers; empty: every Python worker starts a local one.
-        credentials: how to reach them safely. Files are read by the workers, on their machines.
+        credentials: how to reach them safely. Files are read by the workers, on their machines. A token must be in a
+            file (`token_file`), since tasks would hold it otherwise.
 
     Returns:
         A DataFrame of the columns of a cohort, in no order.
@@ -73,7 +74,8 @@ def explain_into(
         frame: the events in any order, or one row for each sequence, with the columns that are needed.
         out: the folder, which has the same path on all machines.
         servers: addresses of running servers; empty: every Python worker starts a local one.
-        credentials: how to reach them safely. Files are read by the workers, on their machines.
+        credentials: how to reach them safely. Files are read by the workers, on their machines. A token must be in a
+            file (`token_file`), since tasks would hold it otherwise.
         partitions: how many tasks explain; None: `spark.sql.shuffle.partitions`.
         part_rows: about how many rows each file has at most.
 

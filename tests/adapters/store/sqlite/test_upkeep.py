@@ -11,9 +11,11 @@ from adapters.store.record_samples import listed, record
 from adapters.store.sqlite.files import database, opened
 from adapters.store.store_samples import Heard
 from redis_server import eventually
+from sequela.adapters.metrics.observer import PrometheusObserver
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.sqlite import records, upkeep
 from sequela.adapters.store.sqlite.store import StoreLimits, memory_store
+from sequela.explain.ports import Observers
 from sequela.explain.telemetry import ExplanationsRemovedEarly
 from structlog.testing import capture_logs
 
@@ -50,8 +52,8 @@ def test_what_expires_first_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "UPKEEP_EVERY", 8)
     monkeypatch.setattr(upkeep, "BATCH_RECORDS", 20)
     limit = 1 << 20
-    heard = Heard()
-    store = memory_store(heard, limits=StoreLimits(limit))
+    heard, metrics = Heard(), PrometheusObserver("1")
+    store = memory_store(Observers((heard, metrics)), limits=StoreLimits(limit))
     store.values.put("lasting", b"x" * 10_000)
     store.values.put("passing", b"x" * 10_000, 60.0)
     with capture_logs() as logged:
@@ -67,6 +69,7 @@ def test_what_expires_first_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept[-1] == 0
     assert 100 < len(kept) < 250
     assert sum(each.count for each in heard.of(ExplanationsRemovedEarly)) == 600 - len(kept)
+    assert metrics.registry.get_sample_value("sequela_store_removed_early_total") == 600 - len(kept)
     first_to_go = max(kept[20:])
     assert kept[20:] == list(range(first_to_go, -1, -1))
     assert store.values.get("lasting") is not None
