@@ -53,6 +53,7 @@ class Row:
     seconds: float
     tolerance: float | None
     sequences: int
+    incomplete: int
     mean_length: float
     median_length: float
     max_length: int

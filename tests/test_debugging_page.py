@@ -46,10 +46,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    """From here on the command starts a server with this fault."""
+    """From here on the command starts a server with this fault, which loads the model itself."""
 
     def command(arguments: list[str]) -> list[str]:
-        return [sys.executable, str(ROOT / "tests" / "faulty_server.py"), fault, *arguments]
+        faulty = [sys.executable, str(ROOT / "tests" / "faulty_server.py"), fault]
+        return [*faulty, *arguments, "--upload-engines", "0"]
 
     monkeypatch.setattr(local_server, "server_command", command)
 

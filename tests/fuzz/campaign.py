@@ -21,6 +21,7 @@ CASES_OF_ONE_ENGINE = 250
 NAMED = {"ENGINE_CRASHED", "ENGINE_KILLED", "ENGINE_OUT_OF_MEMORY", "ENGINE_ANSWER_INVALID"}
 ALLOWED_SECONDS = LIMIT_SECONDS + LIMITS.grace_seconds + 1.0
 MAX_GROWTH = 30e6  # bytes of the front's memory
+CLOSING_SECONDS = 5.0
 PAGE = os.sysconf("SC_PAGESIZE")
 
 Case = Callable[[int, int], tuple[str, bytes]]
@@ -87,6 +88,10 @@ def run(case: Case, cases: int, seed: int, workers: int = 2, first: int = 0) -> 
                 before = resident_bytes(), open_files()
                 _work(pool, case, seed, range(round_first, round_first + round_cases), workers, outcomes)
             outcomes.memory_growth = resident_bytes() - before[0]
+            # Files of engines that have just ended are closed a moment later.
+            until = time.monotonic() + CLOSING_SECONDS
+            while open_files() > before[1] and time.monotonic() < until:
+                time.sleep(0.05)
             outcomes.file_growth = open_files() - before[1]
         finally:
             over.set()

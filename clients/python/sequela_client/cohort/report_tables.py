@@ -68,9 +68,11 @@ class ReportChoices:
 def check(choices: ReportChoices) -> None:
     """Raises CallerError for choices that do not go together."""
     if choices.outcome is not None and choices.by is None:
-        raise CallerError("outcome: false positive rates are by group; say by what with by")
+        raise CallerError(
+            "outcome: false positive rates are computed for groups; name a label or a feature with by"
+        )
     if choices.feature is not None and choices.by is None:
-        raise CallerError("feature: it is compared between groups; say by what with by")
+        raise CallerError("feature: it is compared between groups; name a label or a feature with by")
     if (choices.before is None) != (choices.after is None):
         raise CallerError("before and after: drift needs both periods")
 
@@ -114,7 +116,7 @@ def group_tables(cohort: Cohort, choices: ReportChoices) -> GroupTables:
 def _strongest(cohort: Cohort) -> str:
     names = cohort.features()["feature"].to_pylist()
     if not names:
-        raise NotInCohort("no sequence was explained, so that there is no feature to compare")
+        raise NotInCohort("no sequence was explained, so there is no feature to compare")
     return str(names[0])
 
 
