@@ -30,7 +30,7 @@ from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.model_inputs.category_columns import CategoryColumns
 from sequela_client.model_inputs.layout import Layout, layout_of, schema_layout
-from sequela_client.models import ModelFile, ModelLike, choose
+from sequela_client.models import ModelFile, ModelLike, choose, is_version
 from sequela_client.option_messages import options_message
 from sequela_client.options import Options
 from sequela_client.requests import Average, BackgroundShape
@@ -272,7 +272,7 @@ def _with_model(
     """Sends the model's digest. If the server does not know it, uploads the model and sends the request again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
-        return (yield from ask(chosen))
+        return (yield from _with_name(model, ask(chosen)))
     try:
         # Most calls are about a model that the server has, and then its digest is enough.
         return (yield from ask(digests.reference(chosen)))
@@ -281,6 +281,17 @@ def _with_model(
             raise
     uploaded = yield from _upload(digests, chosen)
     return (yield from ask(uploaded.reference))
+
+
+def _with_name(model: ModelLike, asked: Operation[T]) -> Operation[T]:
+    """Says of a name that may be meant as a path, such as `m/3`, that there is no such file either."""
+    try:
+        return (yield from asked)
+    except NotFound as unknown:
+        if unknown.reason != MODEL_NOT_FOUND or not is_version(model):
+            raise
+        text = f"{unknown.message}, and there is no file {model!r}"
+        raise NotFound(text, reason=unknown.reason, violations=unknown.violations) from unknown
 
 
 def _upload(digests: ContentDigests, file: ModelFile) -> Operation[_Registered]:

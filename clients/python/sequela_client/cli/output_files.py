@@ -54,7 +54,7 @@ class OutputFiles:
         """From the values of a command's parameters.
 
         Raises:
-            OperatorError: a page is asked for, and what makes it is not installed.
+            CallerError: a page is asked for, and what makes it is not installed.
         """
         if values["html_file"]:
             check_installed()
