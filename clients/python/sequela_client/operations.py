@@ -144,7 +144,7 @@ def register_model(path: ModelLike, name: str) -> Operation[Model]:
     if not isinstance(chosen, ModelFile):
         raise CallerError(f"path: {path!r} is not the path of an ONNX file", reason="NOT_A_PATH")
     upload = chosen.read().upload(arguments.string("name", name))
-    return call("models.RegisterModel", upload, lambda answer: resources.model(answer.model))
+    return _naming(chosen, call("models.RegisterModel", upload, lambda answer: resources.model(answer.model)))
 
 
 def get_model(name: str) -> Operation[Model]:
@@ -298,7 +298,7 @@ def _upload(digests: ContentDigests, file: ModelFile) -> Operation[_Registered]:
     """Registers the model of a file. If uploads are off, the model is sent with each request, if it fits a message."""
     content = file.read()
     try:
-        answer = yield Call("models.RegisterModel", content.upload(""))
+        answer = yield from _naming(file, call("models.RegisterModel", content.upload(""), lambda made: made))
     except SequelaError as refused:
         # A model that does not fit a message cannot be sent inline, so the refusal stands.
         if refused.reason != UPLOADS_DISABLED or len(content.onnx) > digests.max_inline_bytes:
@@ -306,6 +306,17 @@ def _upload(digests: ContentDigests, file: ModelFile) -> Operation[_Registered]:
         digests.send_inline(content.digest)
         return _Registered(content.inline)
     return _Registered(pb.ModelReference(digest=content.digest), answer.model)
+
+
+def _naming(file: ModelFile, upload: Operation[T]) -> Operation[T]:
+    """Names the file in an error about the content of a model."""
+    try:
+        return (yield from upload)
+    except CallerError as refused:
+        if "model" not in {each.field for each in refused.violations}:
+            raise
+        text = f"model {file.path}: {refused.message.removeprefix('model: ')}"
+        raise type(refused)(text, reason=refused.reason, violations=refused.violations) from refused
 
 
 def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[_Registered]:

@@ -15,7 +15,7 @@ from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.model_names import readable, short, with_version
 from sequela_client.cli.option_flags import with_flags
 from sequela_client.cli.server_options import ServerOptions, server_options
-from sequela_client.cli.terminal import print_wrapped, terminal
+from sequela_client.cli.terminal import print_wrapped, printing
 from sequela_client.printable_text import printable
 from sequela_client.resources import Model
 
@@ -47,10 +47,14 @@ def models(**values: Any) -> None:
     address = server.address or _LOCAL
     with server.connect(address, values["timeout"]) as sequela:
         found = [printable(model) for model in sequela.models()]
-    console = terminal()
-    if not found:
-        console.print(f"The server at {address} has no models.")
-        return
+    with printing() as console:
+        if found:
+            _print(console, found)
+        else:
+            console.print(f"The server at {address} has no models.")
+
+
+def _print(console: Console, found: Sequence[Model]) -> None:
     name = _names(found)
     console.print(_table(console, found, name))
     notes = _notes(found, name)
