@@ -134,6 +134,9 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     backgrounds: set[str] = field(default_factory=set)
     upload_failures: int = 0
     stored: dict[str, pb.GetExplanationResponse] = field(default_factory=dict)
+    listed: list[pb.ExplanationSummary] = field(
+        default_factory=lambda: [pb.ExplanationSummary(name=f"explanations/{n}") for n in range(5)]
+    )
 
     @property
     def names(self) -> list[str]:
@@ -171,6 +174,8 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
         self, request: pb.DeleteExplanationRequest, context: Any
     ) -> pb.DeleteExplanationResponse:
         self.calls.append(("DeleteExplanation", request))
+        if request.WhichOneof("selector") == "name" and self.stored:
+            return pb.DeleteExplanationResponse(deleted=int(self.stored.pop(request.name, None) is not None))
         return pb.DeleteExplanationResponse(deleted=3)
 
     def ListExplanations(
@@ -178,11 +183,8 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
     ) -> pb.ListExplanationsResponse:
         self.calls.append(("ListExplanations", request))
         start = int(request.page_token or 0)
-        found = [
-            pb.ExplanationSummary(name=f"explanations/{n}")
-            for n in range(start, min(start + request.page_size, 5))
-        ]
-        more = start + request.page_size < 5
+        found = self.listed[start : start + request.page_size]
+        more = start + request.page_size < len(self.listed)
         return pb.ListExplanationsResponse(
             explanations=found, next_page_token=str(start + request.page_size) if more else ""
         )

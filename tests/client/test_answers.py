@@ -17,14 +17,19 @@ from client.command_runs import Run
 from client.page_outputs import without_log
 from inference_server import InferenceServer, ServedModel
 from rich.console import Console
-from sequela_client import Explanation, Sequela
+from sequela_client import CallerError, Explanation, Sequela
+from sequela_client import resources as client_resources
 from sequela_client.attribution_rows import COLUMNS
 from sequela_client.attributions import StopReason
 from sequela_client.cli import explain as explaining
+from sequela_client.cli.demo import _command as callable_command
+from sequela_client.cli.models import _table as models_table
+from sequela_client.cli.option_flags import error_with_flags
 from sequela_client.cli.report import report
 from sequela_client.explanation_parts import ExplanationWarning, Feature
 from sequela_client.phrases import quality
 from sequela_client.summary import has_summary, summary_lines
+from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Serving
 
 DEMO = Path(__file__).parents[2] / "service" / "sequela" / "demo"
@@ -260,3 +265,105 @@ def test_an_endpoints_columns_by_the_schemas_names(
     assert done.exit_code == 0, done.output
     right = models.score(model, [[1.5, 2], [-3, 4]])
     assert json.loads(done.stdout)["targets"][0]["score"] == pytest.approx(right, abs=1e-6)
+
+
+def test_a_model_with_its_version(run: Run, tmp_path: Path) -> None:
+    """`m/2` is that version of the server's model. If there is none, the error names both readings."""
+    model = models.written(tmp_path / "m", models.weighted(1))
+    np.save(tmp_path / "x.npy", np.ones((2, 1), np.float32))
+    with Serving() as serving, Sequela(serving.bound.grpc) as client:
+        for name in ("fraud/1", "fraud/2", "other/1"):
+            client.register_model(model, name=name)
+        given = ("explain", "--server", serving.bound.grpc, "--sequence", tmp_path / "x.npy")
+        average = ("--background", tmp_path / "x.npy", "--level", "event")
+        done = run(*given, *average, "--model", "fraud/2", "--json", tmp_path / "e.json")
+        absent, misspelt = (run(*given, "--model", each) for each in ("fraud/3", "frad"))
+        listed = without_log(run("models", "--server", serving.bound.grpc).stdout)
+        described = client.get_model("fraud/2")
+    assert done.exit_code == 0, done.output
+    assert json.loads((tmp_path / "e.json").read_text())["model"] == "models/fraud/versions/2"
+    both = "no model is named 'fraud/3', and there is no file 'fraud/3'"
+    assert f"{both} (did you mean fraud/1 or fraud/2? the server has fraud, other)" in absent.stderr
+    assert "(did you mean fraud? the server has fraud, other)" in misspelt.stderr
+    assert [each in listed for each in ("fraud/1", "fraud/2", "other/")] == [True, True, False]
+    features = len(described.features)
+    assert repr(described) == (
+        f"<Model models/fraud/versions/2, ready, inputs: 1, features: {features}, targets: "
+        f"{described.targets[0].name}>"
+    )
+    alone = run("explain", "--model", "fraud/2", "--sequence", tmp_path / "x.npy")
+    assert (
+        "model fraud/2: there is no such file; if it is a model of a server, name the server" in alone.stderr
+    )
+
+
+def test_models_that_are_not_loaded_yet() -> None:
+    """Blanks of the table say so."""
+    for state, said in ((pb.MODEL_STATE_LOADING, 3), (pb.MODEL_STATE_FAILED, 0)):
+        model = client_resources.model(pb.Model(name="models/m/versions/1", state=state))
+        console = Console(file=io.StringIO(), width=100)
+        console.print(models_table(console, [model], lambda model: model.name))
+        assert console.file.getvalue().count("not loaded yet") == said  # type: ignore[attr-defined]
+
+
+def test_a_package_that_is_missing_is_the_callers_matter(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No operator of a server can install it."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    for words in (("demo",), ("show", "e1", "--server", "localhost:1")):
+        done = run(*words, "--html", tmp_path / "e.html")
+        assert (done.exit_code, "pip install 'sequela[report]'" in done.stderr) == (1, True)
+
+
+def test_a_file_that_is_not_a_model_is_named(run: Run, tmp_path: Path, real: str) -> None:
+    """In Python and by the command, in an error about its content."""
+    file = tmp_path / "notes.onnx"
+    file.write_bytes(b"not a model")
+    np.save(tmp_path / "x.npy", np.ones((2, 1), np.float32))
+    with Sequela(real) as client, pytest.raises(CallerError) as refused:
+        client.register_model(file)
+    assert str(refused.value).startswith(f"model {file}: its 11 bytes are not an ONNX model")
+    done = run("explain", "--server", real, "--model", file, "--sequence", tmp_path / "x.npy")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"error: model {file}: its 11 bytes are not an ONNX model")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name its PEM file: --ca FILE, or ca= in Python", "name its PEM file: --ca FILE"),
+        ("with --cert A and --key B (certificate= and key= in Python)", "with --cert A and --key B"),
+        ("or --token-without-tls (token_without_tls=True) if", "or --token-without-tls if"),
+        ("sequence: f(x=2) is kept", "--sequence: f(x=2) is kept"),
+    ],
+)
+def test_errors_of_the_command_do_not_speak_of_python(text: str, said: str) -> None:
+    """The flags are enough."""
+    assert error_with_flags(text) == said
+
+
+def test_the_hint_of_the_demo_can_be_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With its folder, if the shell does not find the command."""
+    monkeypatch.chdir(tmp_path)
+    for path, called, said in (
+        ("", tmp_path / ".venv" / "bin" / "sequela", ".venv/bin/sequela"),
+        ("", ".venv/bin/sequela", ".venv/bin/sequela"),
+        ("", "/usr/bin/pytest", "sequela"),
+    ):
+        monkeypatch.setenv("PATH", path)
+        monkeypatch.setattr(sys, "argv", [str(called)])
+        assert callable_command() == said
+    (tmp_path / "sequela").write_text("#!/bin/sh\n")
+    (tmp_path / "sequela").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", [".venv/bin/sequela"])
+    assert callable_command() == "sequela"
+
+
+def test_a_piped_report_has_no_trailing_spaces(run: Run, arguments: list[object]) -> None:
+    """Its tables are padded on a terminal only."""
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    assert "\nEvents " in done.stdout
+    assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []

@@ -18,6 +18,8 @@ from sequela_client import (
     OperatorError,
     Sequela,
 )
+from sequela_client.models import ModelFile, choose
+from sequela_proto.v1 import sequela_pb2 as pb
 
 SEQUENCE = np.ones((3, 2), np.float32)
 BACKGROUND = np.zeros(2)
@@ -161,3 +163,20 @@ def test_an_unknown_name_registers_nothing(client: Sequela, script: Script) -> N
     with pytest.raises(NotFound, match="model 'm' is unknown"):
         client.explain(SEQUENCE, model="m")
     assert script.names == ["Explain"]
+
+
+def test_a_model_with_its_version_is_a_name(
+    client: Sequela, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`m/3` is a model of the server unless there is such a file; if neither is there, the error names both."""
+    monkeypatch.chdir(tmp_path)
+    script.failures = [(grpc.StatusCode.NOT_FOUND, "MODEL_NOT_FOUND", "no model is named 'm/3'")]
+    with pytest.raises(NotFound, match="no model is named 'm/3', and there is no file 'm/3'"):
+        client.explain(SEQUENCE, model="m/3")
+    assert script.calls[-1][1].model == pb.ModelReference(name="m/3")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "3").write_bytes(b"onnx")
+    assert client.explain(SEQUENCE, model="m/3").name
+    assert script.calls[-1][1].model.digest
+    for path in ("m/3a", "m/03", "a/m/3", "../3", "./3", "/3"):
+        assert isinstance(choose(path), ModelFile), path

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from sequela_client.errors import OperatorError
+from sequela_client.errors import CallerError
 from sequela_client.extras import require
 
 
@@ -15,7 +15,7 @@ def test_a_package_that_is_installed_is_imported():
 
 def test_a_missing_package_is_named_with_its_extra():
     with pytest.raises(
-        OperatorError, match=r"needs nowhere_to_be_found.*pip install 'sequela\[cohort\]'"
+        CallerError, match=r"needs nowhere_to_be_found.*pip install 'sequela\[cohort\]'"
     ) as refused:
         require("nowhere_to_be_found.inside", "cohort")
     assert refused.value.reason == "EXTRA_NOT_INSTALLED"

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pyarrow as pa
 import pytest
-from sequela_client import Explanation, OperatorError, Sequela
+from sequela_client import CallerError, Explanation, Sequela
 from sequela_client.attribution_rows import COLUMNS, ColumnType
 
 HEAVY = ("matplotlib", "pandas", "jinja2", "pyarrow", "duckdb", "polars", "click", "rich")
@@ -89,7 +89,7 @@ def test_times_are_in_utc(answer: Explanation) -> None:
 def test_without_pandas(answer: Explanation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says how to get it, and what works without it."""
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(OperatorError, match=r"pip install pandas, or use to_arrow or to_csv"):
+    with pytest.raises(CallerError, match=r"pip install pandas, or use to_arrow or to_csv"):
         answer.to_frame()
 
 

@@ -19,7 +19,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
-from sequela_client import Attribution, CallerError, Explanation, OperatorError, PlayerKind, Sequela
+from sequela_client import Attribution, CallerError, Explanation, PlayerKind, Sequela
 from sequela_client.plots import style
 
 FIGURES = ("pruning", "events", "features", "cells")
@@ -301,7 +301,7 @@ def test_pyplot_is_not_touched() -> None:
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(OperatorError, match=r"pip install 'sequela\[report\]'"):
+    with pytest.raises(CallerError, match=r"pip install 'sequela\[report\]'"):
         demo_alerts()["takeover-20"].plot.events()
 
 

@@ -178,7 +178,14 @@ def test_the_command(run: Run, by_token: str, folder: Path, tmp_path: Path) -> N
         file.write_text(TOKENS[token])
         done = run(*ask, "--token-file", file)
         assert (done.exit_code, said in " ".join(done.output.split())) == (code, True), done.output
-    assert "--token-file FILE" in run(*ask).stderr
+    missing = (
+        "error: the server must know who calls; name the file with your token with --token-file FILE, or"
+    )
+    assert " ".join(run(*ask).stderr.split()).startswith(missing)
+    file.write_text(TOKENS["old"])
+    for refused in (run(*ask), run(*ask, "--token-file", file)):
+        said = refused.stderr
+        assert [each in said for each in ("in Python", "=)", "Bearer", "use a new one")] == [False] * 4, said
     file.write_text(TOKENS["reader"])
     done = run("delete", "--label", "a=b", "--yes", *ask[3:], "--token-file", file)
     assert (done.exit_code, "needs the role admin" in done.stderr) == (4, True), done.output

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -188,16 +189,20 @@ def test_the_command_delete(run: Run, address: str, script: Script) -> None:
     ask = ["delete", "--server", address, "--caller-id", "alert-9"]
     done = CliRunner().invoke(main, ask, input="n\n")
     assert done.exit_code == 1
-    assert f"Delete all explanations with the caller id 'alert-9' from {address}?" in done.stderr
+    assert f"Delete 5 explanations with the caller id 'alert-9' from {address}?" in done.stderr
     assert CliRunner().invoke(main, ask).exit_code == 1
-    assert script.calls == []
+    assert script.names == ["ListExplanations"] * 2
+    script.listed *= 200
+    done = CliRunner().invoke(main, ask, input="n\n")
+    assert "Delete at least 1,000 explanations with the caller id" in done.stderr
+    script.calls.clear()
     done = CliRunner().invoke(main, ask, input="y\n")
     assert (done.exit_code, done.stdout) == (0, "3 explanations deleted\n")
     assert run("delete", "e1", "--yes", "--server", address).exit_code == 0
     assert run("delete", "--label", "desk=2", "--yes", "--server", address).exit_code == 0
-    selectors = [request.WhichOneof("selector") for _, request in script.calls]
-    assert selectors == ["caller_id", "name", "label"]
-    assert script.calls[1][1].name == NAME
+    deletions = [request for name, request in script.calls if name == "DeleteExplanation"]
+    assert [each.WhichOneof("selector") for each in deletions] == ["caller_id", "name", "label"]
+    assert deletions[1].name == NAME
 
 
 @pytest.mark.parametrize(
@@ -210,3 +215,76 @@ def test_the_command_deletes_nothing_by_mistake(
     """Also where a variable of a script is not set."""
     assert run("delete", *selector, "--yes", "--server", address).exit_code == 2
     assert script.calls == []
+
+
+IDS = ("3f0c2d4e11", "3f0c2d4e22", "77aa00bb33")
+
+
+@pytest.fixture
+def listed(stored: Script) -> Script:
+    """A server with three explanations. The names of two of them begin with the same eight digits."""
+    made = pb.GetExplanationResponse(explanation=explanation(pb.ExplainRequest(), "default"))
+    for each in IDS:
+        answer = pb.GetExplanationResponse()
+        answer.CopyFrom(made)
+        answer.explanation.name = f"explanations/{each}"
+        stored.stored[answer.explanation.name] = answer
+    stored.listed = [
+        pb.ExplanationSummary(
+            name=f"explanations/{each}",
+            model="models/other/versions/2",
+            caller_id="alert-of-the-night-0815-4711",
+            labels={"team": "b\tc", "desk": "2"},
+            event_count=47,
+            targets=[pb.TargetScore(name="fraud", raw_score=0.98765)],
+        )
+        for each in IDS
+    ]
+    return stored
+
+
+def test_a_list_fits_a_terminal(address: str, listed: Script) -> None:
+    """At 80 columns names, times and numbers are whole; labels are sorted, below the caller id."""
+    environment = {"COLUMNS": "80", "FORCE_COLOR": "1", "NO_COLOR": "1", "TZ": "UTC"}
+    done = CliRunner().invoke(main, ["list", "--server", address], env=environment)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert max(map(len, lines)) <= 80
+    rows = [line.split() for line in lines if re.match(" *(3f0c|77aa)", line)]
+    assert [row[0] for row in rows] == ["3f0c2d4e1", "3f0c2d4e2", "77aa00bb3"]
+    assert {tuple(row[1:3] + row[-3:]) for row in rows} == {
+        ("1970-01-01", "00:00", "other/2", "0.9877", "47")
+    }
+    assert sum("desk=2, team=b c" in line for line in lines) == 3
+
+
+def test_a_list_that_is_piped(run: Run, address: str, listed: Script) -> None:
+    """One line for each, with tabs, the whole name, and nothing else on standard output."""
+    done = run("list", "--server", address, "--limit", 2)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == list(IDS[:2])
+    rest = ["alert-of-the-night-0815-4711", "other/2", "0.9877", "47", "desk=2, team=b c"]
+    assert [row[2:] for row in rows] == [rest] * 2
+    assert "There are more than these 2" in done.stderr
+
+
+def test_the_beginning_of_a_name_is_enough(run: Run, address: str, listed: Script) -> None:
+    """If it is that of one explanation; otherwise the error says so, and nothing is deleted."""
+    done = run("show", "77aa", "--server", address, "--json", "-")
+    assert json.loads(done.stdout)["name"] == "explanations/77aa00bb33"
+    for command in (("show",), ("delete",), ("delete", "--yes")):
+        done = run(*command, "3f0c2d4e", "--server", address)
+        assert done.exit_code == 1
+        said = "'3f0c2d4e' is the beginning of several explanations, 3f0c2d4e11, 3f0c2d4e22; give more"
+        assert said in done.stderr
+        done = run(*command, "ffff0000", "--server", address)
+        assert (done.exit_code, "there is no explanation 'ffff0000'" in done.stderr) == (1, True)
+        done = run(*command, "77", "--server", address)
+        assert (done.exit_code, "at least its first 4 characters" in done.stderr) == (1, True)
+    assert all(f"explanations/{each}" in listed.stored for each in IDS)
+    done = CliRunner().invoke(main, ["delete", "77aa", "--server", address], input="y\n")
+    assert f"Delete the explanation 77aa00bb33 from {address}?" in done.stderr
+    assert done.stdout == "1 explanation deleted\n"
+    done = run("delete", "3f0c2d4e2", "--yes", "--server", address)
+    assert done.stdout == "1 explanation deleted\n"
+    assert [each for each in IDS if f"explanations/{each}" in listed.stored] == ["3f0c2d4e11"]

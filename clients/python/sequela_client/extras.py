@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from types import ModuleType
 
-from sequela_client.errors import OperatorError
+from sequela_client.errors import CallerError
 
 
 def require(module: str, extra: str) -> ModuleType:
@@ -16,7 +16,7 @@ def require(module: str, extra: str) -> ModuleType:
         extra: the extra of sequela that installs it.
 
     Raises:
-        OperatorError: if the package is not installed; the message says how to install it.
+        CallerError: if the package is not installed; the message says how to install it.
     """
     try:
         # The import is late, because most users need none of the extras.
@@ -25,7 +25,7 @@ def require(module: str, extra: str) -> ModuleType:
         # A module that is missing further inside is a broken installation, and its own error says more.
         if missing.name is None or missing.name.partition(".")[0] != module.partition(".")[0]:
             raise
-        raise OperatorError(
+        raise CallerError(
             f"this needs {missing.name.partition('.')[0]}, which is not installed; run pip install 'sequela[{extra}]'",
             reason="EXTRA_NOT_INSTALLED",
         ) from None

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sequela_client.attribution_rows import COLUMNS, ColumnType, Row, Value, rows
-from sequela_client.errors import OperatorError
+from sequela_client.errors import CallerError
 from sequela_client.explanation_record import ExplanationRecord
 from sequela_client.extras import require
 
@@ -47,7 +47,7 @@ def to_frame(explanation: ExplanationRecord) -> pd.DataFrame:
         text = (
             "to_frame needs pandas, which is not installed; run pip install pandas, or use to_arrow or to_csv"
         )
-        raise OperatorError(text, reason="EXTRA_NOT_INSTALLED") from missing
+        raise CallerError(text, reason="EXTRA_NOT_INSTALLED") from missing
     columns = _columns(list(rows(explanation)))
     return pd.DataFrame(
         {name: pd.Series(columns[name], dtype=_PANDAS[kind]) for name, kind in COLUMNS.items()}

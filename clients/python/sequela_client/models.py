@@ -31,9 +31,12 @@ class Endpoint:
 
 
 ModelLike = str | os.PathLike[str] | Endpoint
-"""A path (a str that ends in .onnx or has a separator), the name of a model, an endpoint or its URI."""
+"""A path, the name of a model, an endpoint or its URI. A str is a path if it ends in .onnx or has a separator, except
+for a model's name with its version: `m/3`, unless there is such a file, and `models/m/versions/3`.
+"""
 
 _RESOURCE = re.compile(r"models/[^/]+(/versions/[^/]+)?")
+_WITH_VERSION = re.compile(r"[\w.-]*[\w-][\w.-]*/(0|[1-9][0-9]*)", re.ASCII)
 _OTHER_FORMATS = frozenset(
     {".pt", ".pth", ".ckpt", ".safetensors", ".h5", ".keras", ".tflite", ".pkl", ".joblib"}
 )
@@ -154,10 +157,16 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
         return pb.ModelReference(endpoint=pb.EndpointModel(uri=model))
     if model.endswith(".onnx"):
         return ModelFile(Path(model))
-    # `models/m/versions/v` is a name although it has separators.
-    if _SEPARATORS & set(model) and not _RESOURCE.fullmatch(model):
+    # `models/m/versions/v` and `m/v` are names although they have separators.
+    named = _RESOURCE.fullmatch(model) or (is_version(model) and not Path(model).is_file())
+    if _SEPARATORS & set(model) and not named:
         return ModelFile(Path(model))
     return pb.ModelReference(name=model)
+
+
+def is_version(model: object) -> bool:
+    """Returns whether a text is a model's name with its version, `m/v`. It may be the path of a file, too."""
+    return isinstance(model, str) and _WITH_VERSION.fullmatch(model) is not None
 
 
 def _advice(model: object) -> str:

@@ -30,7 +30,7 @@ from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.model_inputs.category_columns import CategoryColumns
 from sequela_client.model_inputs.layout import Layout, layout_of, schema_layout
-from sequela_client.models import ModelFile, ModelLike, choose
+from sequela_client.models import ModelFile, ModelLike, choose, is_version
 from sequela_client.option_messages import options_message
 from sequela_client.options import Options
 from sequela_client.requests import Average, BackgroundShape
@@ -144,7 +144,7 @@ def register_model(path: ModelLike, name: str) -> Operation[Model]:
     if not isinstance(chosen, ModelFile):
         raise CallerError(f"path: {path!r} is not the path of an ONNX file", reason="NOT_A_PATH")
     upload = chosen.read().upload(arguments.string("name", name))
-    return call("models.RegisterModel", upload, lambda answer: resources.model(answer.model))
+    return _naming(chosen, call("models.RegisterModel", upload, lambda answer: resources.model(answer.model)))
 
 
 def get_model(name: str) -> Operation[Model]:
@@ -272,7 +272,7 @@ def _with_model(
     """Sends the model's digest. If the server does not know it, uploads the model and sends the request again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
-        return (yield from ask(chosen))
+        return (yield from _with_name(model, ask(chosen)))
     try:
         # Most calls are about a model that the server has, and then its digest is enough.
         return (yield from ask(digests.reference(chosen)))
@@ -283,11 +283,22 @@ def _with_model(
     return (yield from ask(uploaded.reference))
 
 
+def _with_name(model: ModelLike, asked: Operation[T]) -> Operation[T]:
+    """Says of a name that may be meant as a path, such as `m/3`, that there is no such file either."""
+    try:
+        return (yield from asked)
+    except NotFound as unknown:
+        if unknown.reason != MODEL_NOT_FOUND or not is_version(model):
+            raise
+        text = f"{unknown.message}, and there is no file {model!r}"
+        raise NotFound(text, reason=unknown.reason, violations=unknown.violations) from unknown
+
+
 def _upload(digests: ContentDigests, file: ModelFile) -> Operation[_Registered]:
     """Registers the model of a file. If uploads are off, the model is sent with each request, if it fits a message."""
     content = file.read()
     try:
-        answer = yield Call("models.RegisterModel", content.upload(""))
+        answer = yield from _naming(file, call("models.RegisterModel", content.upload(""), lambda made: made))
     except SequelaError as refused:
         # A model that does not fit a message cannot be sent inline, so the refusal stands.
         if refused.reason != UPLOADS_DISABLED or len(content.onnx) > digests.max_inline_bytes:
@@ -295,6 +306,17 @@ def _upload(digests: ContentDigests, file: ModelFile) -> Operation[_Registered]:
         digests.send_inline(content.digest)
         return _Registered(content.inline)
     return _Registered(pb.ModelReference(digest=content.digest), answer.model)
+
+
+def _naming(file: ModelFile, upload: Operation[T]) -> Operation[T]:
+    """Names the file in an error about the content of a model."""
+    try:
+        return (yield from upload)
+    except CallerError as refused:
+        if "model" not in {each.field for each in refused.violations}:
+            raise
+        text = f"model {file.path}: {refused.message.removeprefix('model: ')}"
+        raise type(refused)(text, reason=refused.reason, violations=refused.violations) from refused
 
 
 def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[_Registered]:

@@ -65,7 +65,7 @@ class Target:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Model:
     """A model that the server has.
 
@@ -110,6 +110,14 @@ class Model:
     warnings: tuple[ExplanationWarning, ...] = ()
     reasons_version: str = ""
     event_weights: str = ""
+
+    def __repr__(self) -> str:
+        """Its name, its state and how much it has; all its features would fill a page."""
+        targets = ", ".join(target.name for target in self.targets[:3]) + (", …" if self.targets[3:] else "")
+        return (
+            f"<Model {self.name}, {self.state}, inputs: {len(self.inputs)}, features: {len(self.features)}, "
+            f"targets: {targets or 'none'}>"
+        )
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -77,6 +78,15 @@ _ADVICE: dict[type[SequelaError], str] = {
     "certificate= and key= in Python)",
 }
 
+_PRESENT_CERTIFICATE = (
+    "present your certificate with --cert FILE and --key FILE (certificate= and key= in Python)"
+)
+# What the server advises clients of any kind.
+_ADVICE_OF_SERVER = re.compile(
+    r": (send a token as `authorization: Bearer TOKEN`|(, or )?connect with a client certificate)+$"
+    r"|; (use|get) a new one( from the identity provider)?$"
+)
+
 # What grpc.aio reports if a stream has ended while one of its messages was sent; why it has ended, is then not known.
 _BROKEN_STREAM = "Internal error from Core"
 
@@ -131,8 +141,13 @@ def _error(code: int, reason: str) -> type[SequelaError]:
 
 
 def _advised(kind: type[SequelaError], message: str) -> str:
-    """The message with what the caller can do about it, if that is about credentials."""
-    return f"{message}; {_ADVICE[kind]}" if kind in _ADVICE else message
+    """The message with what the caller can do about credentials, instead of the server's advice to all clients."""
+    if kind not in _ADVICE:
+        return message
+    given = _ADVICE_OF_SERVER.search(message)
+    by_certificate_only = given is not None and "token" not in given[0] and "certificate" in given[0]
+    advice = _PRESENT_CERTIFICATE if by_certificate_only else _ADVICE[kind]
+    return f"{_ADVICE_OF_SERVER.sub('', message)}; {advice}"
 
 
 def _violations(found: Iterable[Any], request: Any) -> list[Violation]:

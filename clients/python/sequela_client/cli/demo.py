@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
+from shutil import which
 
 import click
 from rich.console import Console
@@ -63,5 +65,15 @@ def _only(models: Path) -> str:
 def _print_more(console: Console) -> None:
     console.print("Explain your own:")
     console.print(
-        "sequela explain --model model.onnx --sequence alert.json --background average.json", soft_wrap=True
+        f"{_command()} explain --model model.onnx --sequence alert.json --background average.json",
+        soft_wrap=True,
     )
+
+
+def _command() -> str:
+    """The command as it can be called here: with its folder if the shell does not find it."""
+    called = Path(sys.argv[0])
+    if which("sequela") or called.name != "sequela":
+        return "sequela"
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)

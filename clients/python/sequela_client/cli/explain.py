@@ -72,8 +72,8 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     INPUT,
     "--model",
     required=True,
-    help="An ONNX file, the name of a model that the server has, or the URI of an endpoint, such as "
-    "grpc://host:port/name.",
+    help="An ONNX file, the name of a model that the server has (m, or m/3 for version 3), or the URI of an "
+    "endpoint, such as grpc://host:port/name.",
 )
 @schema_option
 @option(

@@ -56,8 +56,8 @@ If it is ended, the same command goes on where it was. Exit codes:
     INPUT,
     "--model",
     required=True,
-    help="An ONNX file, the name of a model that the servers have, or the URI of an endpoint. {checkpoint} in it is "
-    "replaced by each checkpoint.",
+    help="An ONNX file, the name of a model that the servers have (m, or m/3 for version 3), or the URI of an "
+    "endpoint. {checkpoint} in it is replaced by each checkpoint.",
 )
 @schema_option
 @option(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
+from sequela_client.cli.explanation_names import beginnings, short_name
 from sequela_client.cli.grouped_help import GroupedCommand, option
-from sequela_client.cli.model_names import readable
+from sequela_client.cli.model_names import with_version
 from sequela_client.cli.server_options import server_options
 from sequela_client.cli.stored_options import LOCAL, connect, parse_labels, parse_time, timeout_option
 from sequela_client.cli.terminal import terminal
@@ -77,8 +78,9 @@ Examples:
 @server_options(f"[default: {LOCAL}]")
 @timeout_option
 def explanation_list(limit: int, as_json: bool, **values: Any) -> None:
-    """Lists stored explanations, newest first: the name that `sequela show` takes, when it was made, the caller id, the
-    model, the score of the first target as the model returned it, the number of events, and the labels.
+    """Lists stored explanations, newest first: the name or the beginning of it, which `sequela show` takes; when it was
+    made, the caller id, the model, the score of the first target as the model returned it, the number of events, and
+    the labels. If the output is not a terminal, each is a line with tabs between them and with the whole name.
     """
     wanted = {name: values[name] for name in ("caller_id", "model", "labels", "start", "end")}
     scores = {name: values[name] for name in ("min_score", "max_score")}
@@ -90,30 +92,49 @@ def explanation_list(limit: int, as_json: bool, **values: Any) -> None:
         for each in found[:limit]:
             click.echo(json.dumps(plain(each), ensure_ascii=False))
         return
-    console = terminal()
+    _print(terminal(), [printable(each) for each in found], limit)
+
+
+def _print(console: Console, found: Sequence[ExplanationSummary], limit: int) -> None:
     if not found:
-        console.print("There are no such explanations.")
-        return
-    console.print(_table(console, [printable(each) for each in found[:limit]]))
+        click.echo("There are no such explanations.", err=True)
+    elif console.is_terminal:
+        console.print(_table(console, found[:limit]))
+    else:
+        for each in found[:limit]:
+            click.echo("\t".join([short_name(each.name), *_cells(each), _labels(each)]))
     if len(found) > limit:
-        console.print(f"There are more than these {limit}; see --limit.")
+        click.echo(f"There are more than these {limit}; see --limit.", err=True)
 
 
-def _table(console: Console, found: Iterable[ExplanationSummary]) -> Table:
+def _table(console: Console, found: Sequence[ExplanationSummary]) -> Table:
     unicode = console.encoding.startswith("utf")
     table = Table(box=box.SIMPLE_HEAD if unicode else box.ASCII, pad_edge=False)
-    # A name that is broken in two cannot be copied.
-    table.add_column("name", no_wrap=True)
-    for head in ("made", "caller id", "model", "score", "events", "labels"):
-        table.add_column(head, overflow="fold", justify="right" if head in {"score", "events"} else "left")
-    for each in found:
-        table.add_row(
-            each.name.removeprefix("explanations/"),
-            f"{each.create_time.astimezone():%Y-%m-%d %H:%M}",
-            each.caller_id,
-            readable(each.model),
-            f"{each.targets[0].raw_score:.4f}" if each.targets else "",
-            str(each.length),
-            ", ".join(f"{key}={value}" for key, value in each.labels.items()),
-        )
+    labelled = any(each.labels for each in found)
+    for head in (
+        "name",
+        "made",
+        "caller id\nlabels" if labelled else "caller id",
+        "model",
+        "score",
+        "events",
+    ):
+        # A name that is broken in two cannot be copied, and a number cannot be read. The other cells may be long.
+        long = head == "model" or head.startswith("caller id")
+        justify: JustifyMethod = "right" if head in {"score", "events"} else "left"
+        table.add_column(head, no_wrap=not long, overflow="fold", justify=justify)
+    for name, each in zip(beginnings(each.name for each in found), found, strict=True):
+        made, caller_id, *rest = _cells(each)
+        table.add_row(name, made, "\n".join(filter(None, (caller_id, _labels(each)))), *rest)
     return table
+
+
+def _cells(each: ExplanationSummary) -> list[str]:
+    """When it was made, the caller id, the model, the score and the number of events."""
+    score = f"{each.targets[0].raw_score:.4f}" if each.targets else ""
+    made = f"{each.create_time.astimezone():%Y-%m-%d %H:%M}"
+    return [made, each.caller_id, with_version(each.model), score, str(each.length)]
+
+
+def _labels(each: ExplanationSummary) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(each.labels.items()))

@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
+from sequela_client.cli.explanation_names import read_explanation
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.output_files import HEADING, OutputFiles, output_files, write_file
 from sequela_client.cli.server_options import server_options
-from sequela_client.cli.stored_options import LOCAL, connect, full_name, timeout_option
+from sequela_client.cli.stored_options import LOCAL, connect, timeout_option
 from sequela_client.errors import CallerError
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import SequenceState
@@ -51,11 +52,11 @@ _STATES = {
 @timeout_option
 def explanation_page(name: str, sequence: str | None, **values: Any) -> None:
     """Shows the stored explanation NAME as `sequela explain` does, and writes it to files. The name is that of `sequela
-    list`, with or without "explanations/".
+    list`, with or without "explanations/"; its beginning is enough if no other name begins so.
     """
     files = OutputFiles.of(values)
     with connect(values) as sequela:
-        answer = sequela.get_explanation(full_name(name))
+        answer = read_explanation(sequela, name)
     if sequence is not None:
         write_file(sequence, _sequence_json(answer))
     if sequence != "-" and files.write(answer, values["rows"]):

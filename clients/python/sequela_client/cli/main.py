@@ -71,7 +71,12 @@ def _print_error(text: str) -> None:
 
 
 def _advice(error: SequelaError) -> str:
+    """What to do, unless the message says it already."""
     match error:
+        case TryAgain() if "try again" in error.message:
+            return ""
+        case DeadlineExceeded() if "--timeout" in error_with_flags(error.message):
+            return ""
         case TryAgain(retry_after=float() as seconds):
             return f" (try again in {seconds:g} s)"
         case TryAgain():

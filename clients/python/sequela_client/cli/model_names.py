@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sequela_client.client import Sequela
 from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, SequelaError
-from sequela_client.models import ModelFile, choose, is_endpoint
+from sequela_client.models import ModelFile, choose, is_endpoint, is_version
 
 _SHOWN = 12
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -38,6 +38,8 @@ def check_needs_no_server(model: str) -> None:
     if isinstance(choose(model), ModelFile) or is_endpoint(model):
         return
     text = f"model {model} is a name, not a file; to use a model by its name, name its server with --server"
+    if is_version(model):
+        text = f"model {model}: there is no such file; if it is a model of a server, name the server with --server"
     raise NotFound(text, reason=MODEL_NOT_FOUND)
 
 
@@ -53,25 +55,33 @@ def _near(path: Path) -> str:
 
 @contextmanager
 def with_known_names(sequela: Sequela, wanted: str) -> Iterator[None]:
-    """Adds the names of the server's models to an error about a model that it does not have, similar names first."""
+    """Adds the names of the server's models to an error about a model that it does not have."""
     try:
         yield
     except NotFound as unknown:
         if unknown.reason != MODEL_NOT_FOUND:
             raise
-        raise NotFound(f"{unknown} ({_known_names(sequela, wanted)})", reason=unknown.reason) from unknown
+        no_file = f", and there is no file {wanted!r}"
+        said = unknown.message.removesuffix(no_file) + (no_file if is_version(wanted) else "")
+        raise NotFound(f"{said} ({_known_names(sequela, wanted)})", reason=unknown.reason) from unknown
 
 
 def _known_names(sequela: Sequela, wanted: str) -> str:
+    """Names that may be meant, and the names of the models that the server has."""
     try:
-        listed = [short(model.name) for model in islice(sequela.models(), _COMPARED)]
+        listed = [model.name for model in islice(sequela.models(), _COMPARED)]
     except SequelaError:
         return "`sequela models` lists its models"
     if not listed:
         return "the server has no models"
-    similar = get_close_matches(short(wanted), listed, 3, 0.3)
-    names = [*similar, *(name for name in listed if name not in similar)]
-    return f"the server has {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
+    # A model may have several versions.
+    names = list(dict.fromkeys(map(short, listed)))
+    model = short(wanted).partition("/")[0] if is_version(wanted) else short(wanted)
+    similar = [with_version(each) for each in listed if short(each) == model] or get_close_matches(
+        model, names, 3, 0.5
+    )
+    meant = f"did you mean {' or '.join(similar[:3])}? " if similar else ""
+    return f"{meant}the server has {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
 
 
 def readable(name: str) -> str:
@@ -83,3 +93,9 @@ def readable(name: str) -> str:
 def short(name: str) -> str:
     """Returns a model's name as people type it: `m` of `models/m/versions/v`."""
     return name.removeprefix("models/").partition("/versions/")[0]
+
+
+def with_version(name: str) -> str:
+    """Returns a model's name with its version: `m/v` of `models/m/versions/v`. Digests need no version."""
+    typed, (_, separator, version) = readable(name), name.partition("/versions/")
+    return f"{typed}/{version}" if separator and not typed.endswith("…") else typed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -11,15 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from sequela_client.cli.grouped_help import GroupedCommand, option
-from sequela_client.cli.model_names import readable
+from sequela_client.cli.model_names import readable, short, with_version
 from sequela_client.cli.option_flags import with_flags
 from sequela_client.cli.server_options import ServerOptions, server_options
-from sequela_client.cli.terminal import print_wrapped, terminal
+from sequela_client.cli.terminal import print_wrapped, printing
 from sequela_client.printable_text import printable
 from sequela_client.resources import Model
 
 _LOCAL = "localhost:50051"
 _SHOWN = 8
+_UNKNOWN = "not loaded yet"
 
 
 @click.command(
@@ -45,19 +47,30 @@ def models(**values: Any) -> None:
     address = server.address or _LOCAL
     with server.connect(address, values["timeout"]) as sequela:
         found = [printable(model) for model in sequela.models()]
-    console = terminal()
-    if not found:
-        console.print(f"The server at {address} has no models.")
-        return
-    console.print(_table(console, found))
-    notes = _notes(found)
+    with printing() as console:
+        if found:
+            _print(console, found)
+        else:
+            console.print(f"The server at {address} has no models.")
+
+
+def _print(console: Console, found: Sequence[Model]) -> None:
+    name = _names(found)
+    console.print(_table(console, found, name))
+    notes = _notes(found, name)
     if notes:
         console.print("Notes", style="bold")
     for text, names in notes.items():
         print_wrapped(console, f"{', '.join(names)}: {with_flags(text)}", "  ")
 
 
-def _table(console: Console, found: Iterable[Model]) -> Table:
+def _names(found: Sequence[Model]) -> Callable[[Model], str]:
+    """Returns the function that names a model, with its version if there are several versions of it."""
+    versions = Counter(short(model.name) for model in found)
+    return lambda model: (with_version if versions[short(model.name)] > 1 else readable)(model.name)
+
+
+def _table(console: Console, found: Sequence[Model], name: Callable[[Model], str]) -> Table:
     unicode = console.encoding.startswith("utf")
     table = Table(box=box.SIMPLE_HEAD if unicode else box.ASCII, pad_edge=False)
     for head in ("model", "state", "inputs", "features", "targets"):
@@ -66,18 +79,19 @@ def _table(console: Console, found: Iterable[Model]) -> Table:
         inputs = ", ".join(f"{item.name} ({item.role}, {item.width})" for item in model.inputs)
         features = _some([feature.name for feature in model.features])
         targets = _some([target.name for target in model.targets])
-        table.add_row(readable(model.name), model.state, inputs, features, targets)
+        blank = "" if model.state == "failed" else _UNKNOWN
+        table.add_row(name(model), model.state, inputs or blank, features or blank, targets or blank)
     return table
 
 
-def _notes(found: Iterable[Model]) -> dict[str, list[str]]:
+def _notes(found: Sequence[Model], name: Callable[[Model], str]) -> dict[str, list[str]]:
     """Returns the warnings about models, each text once, with the names of the models that it is about."""
     notes: dict[str, list[str]] = {}
     for model in found:
         if model.state_detail:
-            notes.setdefault(f"{model.state}: {model.state_detail}", []).append(readable(model.name))
+            notes.setdefault(f"{model.state}: {model.state_detail}", []).append(name(model))
         for warning in model.warnings:
-            notes.setdefault(warning.message, []).append(readable(model.name))
+            notes.setdefault(warning.message, []).append(name(model))
     return notes
 
 

@@ -47,6 +47,10 @@ _IN_TEXT = re.compile(
     )
 )
 
+# The keywords of Python that a message gives beside the flags.
+_IN_PYTHON = re.compile(
+    r" \((?:[a-z_]+=(?:True)?(?:, | and | or )?)+(?: in Python)?\)|, or [a-z_]+= in Python\b"
+)
 # The beginning of a digest is enough to recognise it.
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
@@ -57,9 +61,12 @@ def with_flags(text: str) -> str:
 
 
 def error_with_flags(text: str) -> str:
-    """Replaces the arguments and options in the text of an error by their flags, and shortens digests."""
+    """Replaces the arguments and options in the text of an error by their flags, and shortens digests.
+
+    Keywords of Python that the text gives beside the flags are left out.
+    """
     named = _AT_FAULT.sub(lambda found: found["before"] + _FLAGS[found["name"]], text)
-    return with_flags(_DIGEST.sub(r"\1…", named))
+    return with_flags(_DIGEST.sub(r"\1…", _IN_PYTHON.sub("", named)))
 
 
 def explain_options(command: Command) -> Command:

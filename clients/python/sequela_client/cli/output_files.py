@@ -10,7 +10,7 @@ import click
 
 from sequela_client.cli.grouped_help import Command, added, option
 from sequela_client.cli.report import report
-from sequela_client.cli.terminal import terminal
+from sequela_client.cli.terminal import printing
 from sequela_client.explanation import Explanation
 from sequela_client.pages.alert import check_installed
 
@@ -54,7 +54,7 @@ class OutputFiles:
         """From the values of a command's parameters.
 
         Raises:
-            OperatorError: a page is asked for, and what makes it is not installed.
+            CallerError: a page is asked for, and what makes it is not installed.
         """
         if values["html_file"]:
             check_installed()
@@ -78,7 +78,8 @@ class OutputFiles:
             write_file(self.html, answer.to_html())
         printed = "-" not in (self.json, self.csv, self.html)
         if printed:
-            report(terminal(), answer, rows)
+            with printing() as console:
+                report(console, answer, rows)
         return printed
 
 

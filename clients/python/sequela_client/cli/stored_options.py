@@ -13,7 +13,6 @@ from sequela_client.cli.server_options import ServerOptions
 from sequela_client.client import Sequela
 
 LOCAL = "localhost:50051"
-_PREFIX = "explanations/"
 
 timeout_option: Decorator = option(
     "Server",
@@ -30,11 +29,6 @@ def connect(values: Mapping[str, Any]) -> Sequela:
     """Returns a client of the server, from the values of a command's parameters."""
     server = ServerOptions.of(values)
     return server.connect(server.address or LOCAL, values["timeout"])
-
-
-def full_name(name: str) -> str:
-    """The name of an explanation with its prefix, which may be left out in a command."""
-    return name if name.startswith(_PREFIX) else f"{_PREFIX}{name}"
 
 
 def parse_label(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, str] | None:

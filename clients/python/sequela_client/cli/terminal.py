@@ -6,9 +6,11 @@ import codecs
 import io
 import sys
 import textwrap
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
+import click
 from rich.console import Console
 from rich.text import Text
 
@@ -33,6 +35,18 @@ def terminal() -> Console:
     if console.width < 1:  # some terminals of unknown size report 0
         console.width = _WIDTH
     return console
+
+
+@contextmanager
+def printing() -> Iterator[Console]:
+    """Standard output. If it is not a terminal, lines have no spaces at their ends."""
+    console = terminal()
+    if console.is_terminal:
+        yield console
+        return
+    with console.capture() as captured:
+        yield console
+    click.echo("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]), nl=False)
 
 
 def write_in_any_encoding() -> None:

@@ -59,7 +59,7 @@ class Database:
 
         Raises:
             CallerError: there are no parts, a file is not one of a cohort, or the files explain different targets.
-            OperatorError: duckdb or pyarrow is not installed.
+            CallerError: duckdb or pyarrow is not installed.
         """
         duckdb = require("duckdb", extra="cohort")
         files = tuple(file for path in paths for file in _parts(Path(path)))

@@ -31,7 +31,7 @@ def report_html(cohort: Cohort, choices: ReportChoices, note: Callable[[str], No
 
     Raises:
         CallerError: the cohort has several variants and none was chosen, or the choices do not fit it.
-        OperatorError: jinja2 or matplotlib is not installed.
+        CallerError: jinja2 or matplotlib is not installed.
     """
     check(choices)
     # All sections are made before the page, so that an error leaves no half-written file.

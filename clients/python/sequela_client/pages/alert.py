@@ -58,7 +58,7 @@ def alert_html(explanation: Explanation, target: str | None = None) -> str:
 
     Raises:
         KeyError: the target was not explained.
-        OperatorError: the extra `report` is not installed.
+        CallerError: the extra `report` is not installed.
     """
     # Control characters are not allowed in HTML.
     whole: Explanation = printable(explanation)

@@ -21,7 +21,7 @@ def render(name: str, **values: Any) -> str:
         values: the values for the template, which are escaped.
 
     Raises:
-        OperatorError: the extra `report` is not installed.
+        CallerError: the extra `report` is not installed.
     """
     jinja2 = require("jinja2", EXTRA)
     environment = jinja2.Environment(
