@@ -38,8 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 after a drain, 1 if the server cannot start. Wrong settings exit with 2.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # gRPC's C++ core writes to standard error by itself, between our lines; only its errors are worth that.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
     for unknown in misspelt_variables(os.environ):
