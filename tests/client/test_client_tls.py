@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -287,6 +290,26 @@ def test_the_command(run: Run, files: Files, mutual: Serving, alert: Path) -> No
     assert done.exit_code == 1
     assert "not trusted" in done.stderr
     assert "try again" not in done.stderr
+
+
+def test_the_command_writes_one_line_for_an_error(files: Files, tls: Serving) -> None:
+    """gRPC's own log line about the handshake would come first. Whoever wants it sets the variable."""
+    code = "from sequela_command import main; main()"
+    command = [sys.executable, "-c", code, "models", "--server", tls.bound.grpc, "--ca", str(files.other)]
+    quiet = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    told = subprocess.run(
+        command,
+        env={**quiet, "GRPC_VERBOSITY": "INFO"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "handshake" in told.stderr.lower()
 
 
 def test_the_command_alone_needs_no_tls(run: Run, alert: Path, files: Files) -> None:

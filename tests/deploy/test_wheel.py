@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {
     "sequela": ROOT / "service" / "sequela",
     "sequela_client": ROOT / "clients" / "python" / "sequela_client",
+    "sequela_command": ROOT / "clients" / "python" / "sequela_command",
     "sequela_proto": ROOT / "proto" / "python" / "sequela_proto",
 }
 
@@ -26,7 +27,7 @@ DATA = tuple(
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_three_packages_whole(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_packages_whole(tmp_path: Path) -> None:
     """Every file of theirs, models and type markers too, the license, and no test."""
     build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)

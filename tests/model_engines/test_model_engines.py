@@ -171,7 +171,9 @@ def test_what_waited_while_it_was_deleted_is_not_stored(repository: Path, engine
     with Serving(settings) as server:
         server.explanations.Explain(asked())  # so that the engine has loaded everything
         sample, executor = server.wired.metrics.registry.get_sample_value, {"executor": "explain"}
-        busy = server.explanations.Explain.future(asked(options=ENDLESS), timeout=1.5)
+        long = asked(options=ENDLESS)
+        long.sequence.CopyFrom(sequence(7, 300))
+        busy = server.explanations.Explain.future(long, timeout=1.5)
         eventually(lambda: sample("sequela_inflight", executor))  # so that it is the other one that waits
         waiting = server.explanations.Explain.future(asked(seed=1, caller_id="person"), timeout=PATIENCE)
         eventually(lambda: sample("sequela_queue_depth", executor))
