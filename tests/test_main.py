@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+import trustme
 from api.rpc_calls import explain_request, sequence
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis_server import eventually
@@ -83,6 +85,46 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     last = json.loads(log.splitlines()[-1])
     assert last["event"] == "cannot start"
     assert last["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
+
+
+@pytest.mark.parametrize("option", ["--port", "--http-port"])
+def test_it_says_that_a_port_is_in_use(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line of JSON names the port, its option and the way out; gRPC writes no line of its own."""
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with process("--store", "memory:", option, str(port)) as server:
+            _, log = server.communicate(timeout=PATIENCE)
+            assert server.returncode == 1
+    (line,) = log.splitlines()
+    told = f"port {port} ({option}) is in use by another program; stop it or choose another"
+    assert json.loads(line)["detail"] == f"cannot listen on 127.0.0.1:{port}: {told}"
+
+
+def test_a_failed_handshake_writes_no_line_that_is_not_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC would write one for each client that does not speak TLS."""
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+    issued = trustme.CA().issue_cert("localhost")
+    certificate, key, ready = tmp_path / "server.pem", tmp_path / "server.key", tmp_path / "ready.json"
+    certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+    key.write_bytes(issued.private_key_pem.bytes())
+    files = ["--tls-certificate", str(certificate), "--tls-key", str(key), "--ready-file", str(ready)]
+    with process("--store", "memory:", "--drain-delay", "0", *files) as server:
+        host, _, port = address(ready).rpartition(":")
+        with socket.create_connection((host, int(port)), PATIENCE) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while client.recv(1024):
+                pass
+        server.send_signal(signal.SIGTERM)
+        _, log = server.communicate(timeout=PATIENCE)
+    assert [json.loads(line)["event"] for line in log.splitlines()] == [
+        "listening",
+        "ready",
+        "draining",
+        "stopped",
+    ]
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ import sys
 # This must be set before numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# gRPC's C++ core writes log lines of its own form between our lines of JSON, for example about each failed handshake. It
-# reads this variable when it is imported.
+# gRPC's C++ core writes lines of its own form between our lines of JSON, for example about each failed handshake. It
+# reads this when it is imported.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from sequela.main import main
