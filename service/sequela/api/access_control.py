@@ -45,8 +45,9 @@ class AccessControl:
         try:
             return self.authenticator.identify(credentials)
         except NotAuthenticated as error:
-            # The name of a caller whose token has expired is known, but it has no roles any more.
-            record.caller = Caller(error.caller, frozenset())
+            # A caller whose token has expired is known, but it has no roles any more.
+            if error.caller:
+                record.caller = Caller(error.caller, frozenset())
             raise
 
     def report(self, record: AccessRecord, method: str, outcome: str, reason: str, request_id: str) -> None:
