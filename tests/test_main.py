@@ -16,7 +16,7 @@ import grpc
 import httpx
 import pytest
 import trustme
-from api.rpc_calls import explain_request, sequence
+from api.rpc_calls import GRU, explain_request, sequence
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -59,8 +59,9 @@ def test_it_serves_until_a_signal_and_leaves_with_0(tmp_path: Path, number: sign
         server.send_signal(number)
         _, log = server.communicate(timeout=PATIENCE)
         assert server.returncode == 0
-    events = [json.loads(line)["event"] for line in log.splitlines()]
-    assert events == ["listening", "ready", "draining", "stopped"]
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line["event"] for line in lines] == ["listening", "ready", "draining", "stopped"]
+    assert lines[0]["store"] == "memory"
 
 
 @pytest.mark.slow
@@ -75,6 +76,22 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
             pass
         server.send_signal(signal.SIGTERM)
         assert server.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_one_line_says_that_a_model_is_loaded(tmp_path: Path) -> None:
+    """Of a model that is tried out in one process and runs in two others."""
+    folder = tmp_path / "models" / "m" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(GRU)
+    ready = tmp_path / "ready.json"
+    given = ["--store", "memory:", "--model-repository", str(tmp_path / "models"), "--engines", "2"]
+    with process(*given, "--ready-file", str(ready)) as server:
+        address(ready)
+        server.send_signal(signal.SIGTERM)
+        _, log = server.communicate(timeout=PATIENCE)
+    lines = [json.loads(line) for line in log.splitlines()]
+    (loaded,) = (line for line in lines if line["event"] == "model loaded")
+    assert (loaded["model"], loaded["engines"], loaded["level"]) == ("models/m/versions/1", 2, "info")
 
 
 def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:

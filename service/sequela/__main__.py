@@ -1,5 +1,6 @@
 """`python -P -m sequela` is `sequela serve`."""
 
+import logging
 import os
 import sys
 
@@ -13,4 +14,8 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from sequela.main import main
 
-sys.exit(main())
+status = main()
+# Everything is closed by now. Python would take up to some seconds more to take its modules and objects apart.
+logging.shutdown()
+sys.stdout.flush()
+os._exit(status)

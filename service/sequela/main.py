@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters import logs
+from sequela.adapters.store.location import location_text
 from sequela.api.server import BoundAddresses
 from sequela.bootstrap import Application, build, version
 from sequela.command_line import misspelt_variables, options_for_path, read_settings
@@ -58,11 +59,12 @@ async def serve(settings: Settings) -> None:
     bound = await application.server.open()
     # Only now, so that a port in use ends the start before any model is loaded.
     application.configured.start()
-    log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
+    store = location_text(settings.store_location)
+    log.info("listening", version=version(), grpc=bound.grpc, http=bound.http, store=store)
     announcement = asyncio.create_task(_announce(application, bound))
     await stopping.wait()
     announcement.cancel()
-    log.info("draining", delay_seconds=settings.drain_delay, grace_seconds=settings.drain_grace)
+    log.info("draining", delay_seconds=settings.drain_delay_seconds, grace_seconds=settings.drain_grace)
     application.configured.stop()
     await application.server.drain(application.drain_times)
     application.close()
