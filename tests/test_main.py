@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
-from api.rpc_calls import explain_request, sequence
+import trustme
+from api.rpc_calls import GRU, explain_request, sequence
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -57,8 +59,9 @@ def test_it_serves_until_a_signal_and_leaves_with_0(tmp_path: Path, number: sign
         server.send_signal(number)
         _, log = server.communicate(timeout=PATIENCE)
         assert server.returncode == 0
-    events = [json.loads(line)["event"] for line in log.splitlines()]
-    assert events == ["listening", "ready", "draining", "stopped"]
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line["event"] for line in lines] == ["listening", "ready", "draining", "stopped"]
+    assert lines[0]["store"] == "memory"
 
 
 @pytest.mark.slow
@@ -75,6 +78,22 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         assert server.wait(PATIENCE) == -signal.SIGTERM
 
 
+def test_one_line_says_that_a_model_is_loaded(tmp_path: Path) -> None:
+    """Of a model that is tried out in one process and runs in two others."""
+    folder = tmp_path / "models" / "m" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(GRU)
+    ready = tmp_path / "ready.json"
+    given = ["--store", "memory:", "--model-repository", str(tmp_path / "models"), "--engines", "2"]
+    with process(*given, "--ready-file", str(ready)) as server:
+        address(ready)
+        server.send_signal(signal.SIGTERM)
+        _, log = server.communicate(timeout=PATIENCE)
+    lines = [json.loads(line) for line in log.splitlines()]
+    (loaded,) = (line for line in lines if line["event"] == "model loaded")
+    assert (loaded["model"], loaded["engines"], loaded["level"]) == ("models/m/versions/1", 2, "info")
+
+
 def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     """A model repository that is not there: one line with the flag and the folder, and status 1."""
     with process("--model-repository", str(tmp_path / "nowhere")) as server:
@@ -83,6 +102,46 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     last = json.loads(log.splitlines()[-1])
     assert last["event"] == "cannot start"
     assert last["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
+
+
+@pytest.mark.parametrize("option", ["--port", "--http-port"])
+def test_it_says_that_a_port_is_in_use(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line of JSON names the port, its option and the way out; gRPC writes no line of its own."""
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with process("--store", "memory:", option, str(port)) as server:
+            _, log = server.communicate(timeout=PATIENCE)
+            assert server.returncode == 1
+    (line,) = log.splitlines()
+    told = f"port {port} ({option}) is in use by another program; stop it or choose another"
+    assert json.loads(line)["detail"] == f"cannot listen on 127.0.0.1:{port}: {told}"
+
+
+def test_a_failed_handshake_writes_no_line_that_is_not_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gRPC would write one for each client that does not speak TLS."""
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+    issued = trustme.CA().issue_cert("localhost")
+    certificate, key, ready = tmp_path / "server.pem", tmp_path / "server.key", tmp_path / "ready.json"
+    certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+    key.write_bytes(issued.private_key_pem.bytes())
+    files = ["--tls-certificate", str(certificate), "--tls-key", str(key), "--ready-file", str(ready)]
+    with process("--store", "memory:", "--drain-delay", "0", *files) as server:
+        host, _, port = address(ready).rpartition(":")
+        with socket.create_connection((host, int(port)), PATIENCE) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            while client.recv(1024):
+                pass
+        server.send_signal(signal.SIGTERM)
+        _, log = server.communicate(timeout=PATIENCE)
+    assert [json.loads(line)["event"] for line in log.splitlines()] == [
+        "listening",
+        "ready",
+        "draining",
+        "stopped",
+    ]
 
 
 @pytest.mark.slow

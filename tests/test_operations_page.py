@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from documents import ROOT
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-from serving import Serving, embedded
+from redis_server import eventually
+from serving import PATIENCE, Serving, embedded
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 SERVICE = ROOT / "service" / "sequela"
@@ -33,6 +40,41 @@ def test_every_event_is_listed() -> None:
     listed = [event for cell in cells for event in re.findall(r"`([^`]+)`", cell)]
     logged = {event for file in SERVICE.rglob("*.py") for event in _events(file)} | WRAPPED
     assert sorted(listed) == sorted(logged)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("openssl"), reason="there is no openssl")
+def test_tls_and_tokens_can_be_tried(tmp_path: Path) -> None:
+    """The commands of the section work as they stand, apart from the ports."""
+    section = PAGE.partition("## Try TLS and tokens on this machine")[2].partition("\n## ")[0]
+    openssl, token, serve, explain = re.findall(r"^\$ (.+)$", section, flags=re.MULTILINE)
+    (tmp_path / "service").symlink_to(ROOT / "service")
+    folder, command = (
+        tmp_path,
+        f"{shlex.quote(sys.executable)} -c 'from sequela_command import main; main()' ",
+    )
+
+    def run(line: str) -> str:
+        line = re.sub("^sequela ", lambda _: command, line)
+        return subprocess.run(
+            line, shell=True, cwd=folder, check=True, capture_output=True, text=True, timeout=120
+        ).stdout
+
+    run(openssl)
+    run(token)
+    more = ["--port", "0", "--http-port", "0", "--store", "memory:", "--ready-file", "ready.json"]
+    given = [sys.executable, "-P", "-m", "sequela", *shlex.split(serve)[1:], *more]
+    with subprocess.Popen(given, cwd=folder, stderr=subprocess.DEVNULL) as server:
+        try:
+            eventually((folder / "ready.json").exists, PATIENCE)
+            port = json.loads((folder / "ready.json").read_text())["grpc"].rpartition(":")[2]
+            explain = explain.replace(":50051", f":{port}")
+            assert "Events" in run(explain)
+            with pytest.raises(subprocess.CalledProcessError) as refused:
+                run(explain.replace("--token-file trial.token ", ""))
+            assert "token" in refused.value.stderr
+        finally:
+            server.terminate()
 
 
 def _measured(registry: CollectorRegistry) -> Iterator[tuple[str, tuple[str, set[str]]]]:

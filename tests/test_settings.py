@@ -221,3 +221,11 @@ def test_models_of_callers_run_in_the_server_only_where_nobody_else_calls() -> N
     for address in ({"host": "0.0.0.0"}, {"http_host": "0.0.0.0"}):
         with pytest.raises(ValidationError, match="--upload-engines 0"):
             Settings(upload_engines=0, insecure=True, **address)  # type: ignore[arg-type]
+
+
+def test_nobody_waits_for_load_balancers_on_loopback() -> None:
+    """Unless the delay is set, because a proxy on the same machine may need it."""
+    assert Settings().drain_delay_seconds == 0
+    assert Settings(drain_delay=3).drain_delay_seconds == 3
+    assert Settings(http_host="0.0.0.0", http_inference=False).drain_delay_seconds == 2
+    assert Settings(host="0.0.0.0", insecure=True).drain_delay_seconds == 2

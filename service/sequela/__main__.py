@@ -1,5 +1,6 @@
 """`python -P -m sequela` is `sequela serve`."""
 
+import logging
 import os
 import sys
 
@@ -7,7 +8,14 @@ import sys
 # This must be set before numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# gRPC's C++ core writes lines of its own form between our lines of JSON, for example about each failed handshake. It
+# reads this when it is imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from sequela.main import main
 
-sys.exit(main())
+status = main()
+# Everything is closed by now. Python would take up to some seconds more to take its modules and objects apart.
+logging.shutdown()
+sys.stdout.flush()
+os._exit(status)

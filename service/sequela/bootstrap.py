@@ -189,7 +189,7 @@ def build(
         _reader(settings, observer),
         access,
     )
-    drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
+    drain_times = DrainTimes(settings.drain_delay_seconds, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)
 
 

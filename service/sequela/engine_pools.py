@@ -124,7 +124,9 @@ def build_model_engines(
     loading = _loading_pool(settings, observer)
     closing.callback(loading.close)
     open_pool = partial(_open_pool, settings, count, EngineEvents(observer))
-    engines = ModelEngines(open_pool, loading.close, CrashLog(settings.quarantine_seconds), settings.limits)
+    engines = ModelEngines(
+        count, open_pool, loading.close, CrashLog(settings.quarantine_seconds), settings.limits
+    )
     closing.callback(engines.close)
     metrics.watch_engines(TRUSTED, lambda: engines.up)
     client = EngineClient(loading, Quarantine(0.0), math.inf, math.inf)

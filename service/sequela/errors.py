@@ -87,7 +87,14 @@ class Forbidden(SequelaError):
 
 
 class NotAuthenticated(SequelaError):
-    """The caller has not shown who it is, or its token or certificate is not accepted."""
+    """The caller has not shown who it is, or its token or certificate is not accepted.
+
+    `caller` is the caller's name if it is known although it is refused, for the audit log; otherwise it is empty.
+    """
+
+    def __init__(self, reason: str, message: str, *, caller: str = "") -> None:
+        super().__init__(reason, message)
+        self.caller = caller
 
 
 class NotPermitted(SequelaError):

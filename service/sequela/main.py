@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters import logs
+from sequela.adapters.store.location import location_text
 from sequela.api.server import BoundAddresses
 from sequela.bootstrap import Application, build, version
 from sequela.command_line import misspelt_variables, options_for_path, read_settings
@@ -38,8 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0 after a drain, 1 if the server cannot start. Wrong settings exit with 2.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # gRPC's C++ core writes to standard error by itself, between our lines; only its errors are worth that.
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
     for unknown in misspelt_variables(os.environ):
@@ -60,11 +59,12 @@ async def serve(settings: Settings) -> None:
     bound = await application.server.open()
     # Only now, so that a port in use ends the start before any model is loaded.
     application.configured.start()
-    log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
+    store = location_text(settings.store_location)
+    log.info("listening", version=version(), grpc=bound.grpc, http=bound.http, store=store)
     announcement = asyncio.create_task(_announce(application, bound))
     await stopping.wait()
     announcement.cancel()
-    log.info("draining", delay_seconds=settings.drain_delay, grace_seconds=settings.drain_grace)
+    log.info("draining", delay_seconds=settings.drain_delay_seconds, grace_seconds=settings.drain_grace)
     application.configured.stop()
     await application.server.drain(application.drain_times)
     application.close()

@@ -154,7 +154,8 @@ class Settings(
     drain_delay: float = Field(
         2.0,
         ge=0,
-        description="Seconds that the server still accepts calls after it reports NOT_SERVING on shutdown.",
+        description="Seconds that the server still accepts calls after it reports NOT_SERVING on shutdown. Unless it "
+        "is set, there is no such time where both addresses are loopback, since nobody balances load there.",
     )
     drain_grace: float = Field(
         25.0, ge=0, description="Seconds that running calls then have to finish before they are ended."
@@ -318,6 +319,13 @@ class Settings(
                 "--tls-client-ca requires: leave --no-https out, or set --insecure to allow it"
             )
         return self
+
+    @property
+    def drain_delay_seconds(self) -> float:
+        """How long the server still accepts calls on shutdown."""
+        by_default = "drain_delay" not in self.model_fields_set
+        local = _is_loopback(self.host) and _is_loopback(self.http_host)
+        return 0.0 if by_default and local else self.drain_delay
 
     @property
     def serves_https(self) -> bool:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import stat
+from functools import partial
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
-from credential_files import bearer, code_of, tokens_by_role
+from api.rpc_calls import explain_request
+from credential_files import bearer, code_of, token_line, tokens_by_role
 from sequela.access.audit import AuditEntry, AuditFile
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Serving, embedded
@@ -112,6 +115,46 @@ def test_the_lines_of_a_server(tmp_path: Path) -> None:
         ("", "GET /metrics", "", "401", "CREDENTIALS_MISSING"),
     ]
     assert [lines(path)[at]["request_id"] for at in (0, 4)] == ["one", "two"]
+
+
+def test_callers_that_are_known_but_refused(tmp_path: Path) -> None:
+    """The line names them, at both doors, so that the operator sees who still uses an old token."""
+    path, tokens, revoked = tmp_path / "audit.log", tmp_path / "tokens.txt", tmp_path / "revoked.txt"
+    tokens.write_text(token_line("late", "old", "read", days=-1) + token_line("gone", "new", "read"))
+    revoked.write_text("gone\n")
+    with Serving(embedded(tokens=tokens, revoked=revoked, audit_log=path)) as server:
+        for token in ("old", "new", "unknown"):
+            metadata = bearer(token)
+            list_models = partial(server.models.ListModels, pb.ListModelsRequest(), metadata=metadata)
+            assert code_of(list_models) == grpc.StatusCode.UNAUTHENTICATED
+            url = f"http://{server.bound.http}/v2/models/m/ready"
+            assert httpx.get(url, headers=dict(metadata)).status_code == 401
+    assert [(each["caller"], each["reason"]) for each in lines(path)] == [
+        *[("late", "TOKEN_EXPIRED")] * 2,
+        *[("gone", "CALLER_REVOKED")] * 2,
+        *[("", "TOKEN_UNKNOWN")] * 2,
+    ]
+
+
+def test_a_deletion_has_its_kind_and_the_count(tmp_path: Path) -> None:
+    """Neither the caller id nor the label is written, whether something is deleted or not."""
+    path, text = tmp_path / "audit.log", "ERASEME-4711"
+    with Serving(embedded(audit_log=path)) as server:
+        delete = server.explanations.DeleteExplanation
+        for name in (text, "other"):
+            server.explanations.Explain(explain_request(caller_id=text, labels={"case": name}))
+        delete(pb.DeleteExplanationRequest(label=pb.Label(key="case", value=text)))
+        delete(pb.DeleteExplanationRequest(caller_id=text))
+        delete(pb.DeleteExplanationRequest(caller_id=text))
+        wrong = pb.DeleteExplanationRequest(label=pb.Label(value=text))
+        assert code_of(lambda: delete(wrong)) == grpc.StatusCode.INVALID_ARGUMENT
+    assert text not in path.read_text()
+    assert [each["resource"] for each in lines(path)][2:] == [
+        "explanations by label, 1 deleted",
+        "explanations by caller_id, 1 deleted",
+        "explanations by caller_id, 0 deleted",
+        "explanations by label",
+    ]
 
 
 def test_a_callers_text_in_a_name_is_not_kept(tmp_path: Path) -> None:

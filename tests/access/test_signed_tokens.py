@@ -129,7 +129,11 @@ def test_forged_tokens(tokens: JsonWebTokens) -> None:
 
 def test_an_expired_token(tokens: JsonWebTokens, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also one that was accepted a moment ago, whose signature is not checked again."""
-    assert refusal(tokens, signed(exp=time.time() - LEEWAY_SECONDS - 1)).reason == "TOKEN_EXPIRED"
+    late = time.time() - LEEWAY_SECONDS - 1
+    expired = refusal(tokens, signed(exp=late))
+    assert (expired.reason, expired.caller) == ("TOKEN_EXPIRED", "jwt:alice")
+    # Who has a token for others is not a caller of this server.
+    assert refusal(tokens, signed(exp=late, aud="others")).caller == ""
     token = signed(exp=time.time() + 1)
     assert tokens.caller(token).name == "jwt:alice"
     now = time.time()

@@ -251,7 +251,7 @@ def test_without_the_server_installed(
     for words in (("serve",), ("demo",), ("explain", "--model", GRU.path, "--sequence", alert)):
         done = run(*words)
         assert done.exit_code == 1
-        assert "sequela[service]" in done.stderr
+        assert "pip install '.[service]'" in done.stderr
         assert done.stderr.count("\n") == 1
 
 

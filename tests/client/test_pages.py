@@ -374,6 +374,6 @@ def test_without_the_extra(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
     )
     done = run(*asked, "--html", tmp_path / "alert.html")
     assert done.exit_code == 4
-    assert "pip install 'sequela[report]'" in done.stderr
-    with pytest.raises(OperatorError, match=r"sequela\[report\]"):
+    assert "pip install '.[report]'" in done.stderr
+    with pytest.raises(OperatorError, match=r"pip install '\.\[report\]'"):
         demo_alerts()["takeover-20"].to_html()

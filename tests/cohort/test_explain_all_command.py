@@ -127,4 +127,4 @@ def test_without_the_extra(model: Path, data: Path, tmp_path: Path) -> None:
     assert "--first-positive" in blocked("explain-all", "--help").stdout
     refused = blocked("explain-all", data, "--model", model, "--out", tmp_path / "out")
     assert refused.returncode == 4
-    assert "pip install 'sequela[cohort]'" in refused.stderr
+    assert "pip install '.[cohort]'" in refused.stderr

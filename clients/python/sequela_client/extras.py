@@ -26,6 +26,7 @@ def require(module: str, extra: str) -> ModuleType:
         if missing.name is None or missing.name.partition(".")[0] != module.partition(".")[0]:
             raise
         raise CallerError(
-            f"this needs {missing.name.partition('.')[0]}, which is not installed; run pip install 'sequela[{extra}]'",
+            f"this needs {missing.name.partition('.')[0]}, which is not installed; run pip install '.[{extra}]' in a "
+            "clone of the repository",
             reason="EXTRA_NOT_INSTALLED",
         ) from None

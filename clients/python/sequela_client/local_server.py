@@ -63,8 +63,8 @@ def server_package() -> Path:
     found = find_spec("sequela")
     if found is None or not found.submodule_search_locations or not all(map(find_spec, _NEEDED)):
         raise CallerError(
-            "the service is not installed; run pip install 'sequela[service]', or name the address of a running server "
-            "(--server)",
+            "the service is not installed; run pip install '.[service]' in a clone of the repository, or name the "
+            "address of a running server (--server)",
             reason="EXTRA_NOT_INSTALLED",
         )
     return Path(next(iter(found.submodule_search_locations)))

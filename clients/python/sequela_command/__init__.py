@@ -6,7 +6,7 @@ messages. The library leaves that to the program that uses it.
 
 import os
 
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def main() -> None:

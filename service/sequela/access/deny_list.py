@@ -46,14 +46,15 @@ class DenyList:
     def check_certificate(self, certificate: ClientCertificate) -> None:
         """Raises NotAuthenticated (CALLER_REVOKED)."""
         if certificate.fingerprint in self.fingerprints:
-            raise _revoked(f"the certificate sha256:{certificate.fingerprint}")
+            fingerprint = f"sha256:{certificate.fingerprint}"
+            raise _revoked(f"the certificate {fingerprint}", next(iter(certificate.identities), fingerprint))
         self.check_names(certificate.identities)
 
     def check_names(self, names: Iterable[str]) -> None:
         """Raises NotAuthenticated (CALLER_REVOKED)."""
         for name in names:
             if normal_name(name) in self.names:
-                raise _revoked(name)
+                raise _revoked(name, name)
 
 
 def _name(line: str) -> str:
@@ -87,5 +88,6 @@ def _fingerprint(name: str) -> str:
     return digest_of(f"{kind}:{_COLONS.sub('', digits)}", "a fingerprint")
 
 
-def _revoked(what: str) -> NotAuthenticated:
-    return NotAuthenticated("CALLER_REVOKED", f"{what} has been revoked; ask the server's operator")
+def _revoked(what: str, caller: str) -> NotAuthenticated:
+    text = f"{what} has been revoked; ask the server's operator"
+    return NotAuthenticated("CALLER_REVOKED", text, caller=caller)

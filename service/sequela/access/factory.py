@@ -82,7 +82,7 @@ def _signed(settings: SignedTokenSettings, report: Report, closing: contextlib.E
         from sequela.access.key_sources import KeyFile, KeyUrl  # noqa: PLC0415
         from sequela.access.signed_tokens import JsonWebTokens, TokenRules  # noqa: PLC0415
     except ImportError:
-        text = "--jwt-issuer needs PyJWT: install the extra with pip install 'sequela[service,jwt]'"
+        text = "--jwt-issuer needs PyJWT: run pip install '.[service,jwt]' in a clone of the repository"
         raise Unsupported("JWT_NOT_INSTALLED", text) from None
     with _invalid_files("jwt-keys"):
         keys = (

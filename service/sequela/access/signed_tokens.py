@@ -112,26 +112,35 @@ class JsonWebTokens:
             claims = self._checked[digest] = self._claims(token, keys)
         # Also for a token that has been checked, since its time may be over now.
         _check_time(claims)
-        # The prefix keeps subjects apart from the names of other clients.
-        return Caller(f"jwt:{claims['sub']}", self._roles(claims))
+        return Caller(_name(claims), self._roles(claims))
 
     def _claims(self, token: str, keys: Keys) -> Mapping[str, Any]:
         try:
-            return jwt.decode(
-                token,
-                self._key(token, keys),
-                algorithms=sorted(ALGORITHMS),
-                issuer=self._rules.issuer,
-                audience=self._rules.audience,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iss", "aud", "sub"]},
-            )
+            return self._decode(token, keys, verify_exp=True)
         except jwt.ExpiredSignatureError:
-            raise _expired() from None
+            raise _expired(self._expired_name(token, keys)) from None
         except jwt.PyJWTError as error:
             # The library's own texts may quote the token.
             what = next((text for kind, text in _PROBLEMS.items() if isinstance(error, kind)), _MALFORMED)
             raise NotAuthenticated("TOKEN_UNKNOWN", f"the signed token is not accepted: {what}") from None
+
+    def _decode(self, token: str, keys: Keys, *, verify_exp: bool) -> Mapping[str, Any]:
+        return jwt.decode(
+            token,
+            self._key(token, keys),
+            algorithms=sorted(ALGORITHMS),
+            issuer=self._rules.issuer,
+            audience=self._rules.audience,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud", "sub"], "verify_exp": verify_exp},
+        )
+
+    def _expired_name(self, token: str, keys: Keys) -> str:
+        """Returns the name in an expired token, or empty if something else is wrong with the token as well."""
+        try:
+            return _name(self._decode(token, keys, verify_exp=False))
+        except jwt.PyJWTError:
+            return ""
 
     def _key(self, token: str, keys: Keys) -> jwt.PyJWK:
         name = jwt.get_unverified_header(token).get("kid", "")
@@ -154,10 +163,14 @@ class JsonWebTokens:
 
 def _check_time(claims: Mapping[str, Any]) -> None:
     if int(claims["exp"]) + LEEWAY_SECONDS < time.time():
-        raise _expired()
+        raise _expired(_name(claims))
 
 
-def _expired() -> NotAuthenticated:
-    return NotAuthenticated(
-        "TOKEN_EXPIRED", "the signed token has expired; get a new one from the identity provider"
-    )
+def _name(claims: Mapping[str, Any]) -> str:
+    # The prefix keeps subjects apart from the names of other clients.
+    return f"jwt:{claims['sub']}"
+
+
+def _expired(caller: str) -> NotAuthenticated:
+    text = "the signed token has expired; get a new one from the identity provider"
+    return NotAuthenticated("TOKEN_EXPIRED", text, caller=caller)

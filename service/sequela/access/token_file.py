@@ -70,7 +70,7 @@ class TokenFile:
             raise NotAuthenticated("TOKEN_UNKNOWN", "the token is not known to the server")
         if found.expires <= datetime.now(UTC):
             text = f"the token of {found.caller.name} expired at {found.expires:%Y-%m-%dT%H:%M:%SZ}; use a new one"
-            raise NotAuthenticated("TOKEN_EXPIRED", text)
+            raise NotAuthenticated("TOKEN_EXPIRED", text, caller=found.caller.name)
         return found.caller
 
 

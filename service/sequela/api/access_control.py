@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from sequela.access.audit import Audit, AuditEntry, no_audit
 from sequela.access.authenticator import Authenticator, NoAuthentication
-from sequela.access.caller import ANYBODY
+from sequela.access.caller import ANYBODY, Caller
 from sequela.access.credentials import CallerCredentials
 from sequela.api.access_record import AccessRecord
 from sequela.api.audited_names import audited_name
 from sequela.api.permissions import GRANTS, Permissions
+from sequela.errors import NotAuthenticated
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,8 +38,17 @@ class AccessControl:
         if not self.authenticator.enabled:
             record.caller = ANYBODY
         elif not self.permissions.is_open(method):
-            record.caller = self.authenticator.identify(credentials)
+            record.caller = self._identify(credentials, record)
             self.permissions.check(method, record.caller)
+
+    def _identify(self, credentials: CallerCredentials, record: AccessRecord) -> Caller:
+        try:
+            return self.authenticator.identify(credentials)
+        except NotAuthenticated as error:
+            # A caller whose token has expired is known, but it has no roles any more.
+            if error.caller:
+                record.caller = Caller(error.caller, frozenset())
+            raise
 
     def report(self, record: AccessRecord, method: str, outcome: str, reason: str, request_id: str) -> None:
         """Writes a request to the audit log, unless its method is open to everybody."""

@@ -9,7 +9,9 @@ ENDPOINT = "endpoint"
 INLINE = "inline"
 """A model that is sent with a request."""
 MODEL, BACKGROUND, EXPLANATION = "models/*", "models/*/backgrounds/*", "explanations/*"
-KINDS = (INLINE, ENDPOINT, MODEL, BACKGROUND, EXPLANATION)
+BY_CALLER_ID, BY_LABEL = "explanations by caller_id", "explanations by label"
+"""What a deletion removes. Once it is done, `, 3 deleted` follows. The caller id and the label are not noted."""
+KINDS = (INLINE, ENDPOINT, MODEL, BACKGROUND, EXPLANATION, BY_CALLER_ID, BY_LABEL)
 
 
 def audited_name(noted: str, served: bool) -> str:
@@ -33,6 +35,8 @@ def kind_of(noted: str) -> str:
         return noted
     if noted.startswith(f"{ENDPOINT} at "):
         return ENDPOINT
+    if noted.startswith((f"{BY_CALLER_ID}, ", f"{BY_LABEL}, ")):
+        return noted.partition(", ")[0]
     if names.is_background(noted):
         return BACKGROUND
     if names.is_explanation(noted):

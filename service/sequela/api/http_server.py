@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.access_record import AccessRecord
+from sequela.api.bind_errors import BindOptions, bind_error
 from sequela.api.errors import to_failure
 from sequela.api.grpc.listener import address
 from sequela.api.http_protocol import PROBE_CONNECTIONS, ConnectionProtocol
@@ -41,6 +42,8 @@ SHUTDOWN_SECONDS = 1
 
 HANDSHAKE_SECONDS = 10.0
 """How long a client may take for the handshake of TLS, in seconds."""
+
+OPTIONS = BindOptions("--http-host", "--http-port")
 
 
 def application(
@@ -168,7 +171,10 @@ class HttpServer(uvicorn.Server):
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         # Bound here, because uvicorn would end the process if it could not listen.
-        listener = socket.create_server(self._address, family=family)
+        try:
+            listener = socket.create_server(self._address, family=family)
+        except OSError as error:
+            raise bind_error(*self._address, OPTIONS, error) from error
         self._task = asyncio.create_task(self.serve([listener]))
         return address(*listener.getsockname()[:2])
 

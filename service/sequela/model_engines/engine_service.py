@@ -63,6 +63,7 @@ class ModelEngines:
     """Implements `api.engine_port.Engines` and `adapters.repository.local_models.ModelRunners`.
 
     Args:
+        count: How many engines will run the models.
         open_pool: Starts engines that load these models.
         end_loading: Called before they start: all models have been tried out.
         crashes: Requests and models that ended their engine.
@@ -70,17 +71,20 @@ class ModelEngines:
 
     Attributes:
         here: False: the models do not run in this process.
+        count: How many engines run them.
     """
 
     here = False
 
     def __init__(
         self,
+        count: int,
         open_pool: Callable[[tuple[EngineModelFolder, ...]], EnginePool],
         end_loading: Callable[[], None],
         crashes: CrashLog,
         limits: Limits,
     ) -> None:
+        self.count = count
         self._open_pool, self._end_loading = open_pool, end_loading
         self._crashes, self._limits = crashes, limits
         self._up_at = -math.inf

@@ -24,6 +24,20 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        (InMemory(), "memory"),
+        (InFile(Path("/var/lib/store.db")), "/var/lib/store.db"),
+        (InRedis("redis://user:secret@cache.example:6380/2"), "redis://cache.example:6380/2"),
+        (InRedis("redis+sentinel://:secret@a:1,b:2/main?password=x"), "redis+sentinel://a:1,b:2/main"),
+    ],
+)
+def test_what_the_log_says_of_it(place: StoreLocation, text: str) -> None:
+    """Neither a user nor a password."""
+    assert location.location_text(place) == text
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("memory:", InMemory()),

@@ -34,6 +34,10 @@ class ModelRunners(Protocol):
     def here(self) -> bool:
         """Whether the loaded models themselves are run."""
 
+    @property
+    def count(self) -> int:
+        """How many engines run the models; 0 if this process runs them."""
+
     def start(self, models: Mapping[ModelFolder, ModelRecord]) -> None:
         """Starts with the models that were loaded; those that failed are not among them."""
 
@@ -45,6 +49,7 @@ class OwnProcess:
     """Implements `ModelRunners` for models that run in this process."""
 
     here = True
+    count = 0
 
     def start(self, models: Mapping[ModelFolder, ModelRecord]) -> None:
         """See `ModelRunners`."""
@@ -149,6 +154,14 @@ class LocalModels:
             return _failed_record(
                 loading, f"loading it raised {type(error).__name__}; the log has the details"
             )
+        execution, engines = model.execution, self._runners.count
+        _log.info(
+            "model loaded",
+            model=folder.name.full,
+            digest=model.info.digest,
+            execution=execution,
+            engines=engines,
+        )
         if self._runners.here:
             with self._lock:
                 self._models[model.info.name] = model
@@ -156,7 +169,7 @@ class LocalModels:
             loading,
             state=ModelState.READY,
             digest=model.info.digest,
-            execution=model.execution,
+            execution=execution,
             info=model.info,
         )
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
+import structlog
+
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import ModelBytes
 from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
@@ -26,6 +28,8 @@ from sequela.errors import (
 from sequela.explain.ports import Model, ModelInfo, ModelRecord, ModelSource, ModelState, Page, RemoteModel
 from sequela.explain.request import DigestedModel, EndpointModel, InlineModel, ModelChoice, NamedModel
 from sequela.names import ModelName, ModelPattern, is_digest, parse_name
+
+_log = structlog.get_logger(__name__)
 
 LOADING_RETRY_SECONDS = 1.0
 _LIST = "models"
@@ -217,7 +221,7 @@ class ModelRepository:
             source = self._uploads.read(upload)
             if source is None:
                 raise _not_found(upload.name.full)
-            return self._loader.load(_digest_name(upload.digest), source, until)
+            return self._load_logged(source, until, model=upload.name.full)
 
         return self._cache.get(upload.digest, load, deadline)
 
@@ -225,9 +229,14 @@ class ModelRepository:
         digest = source.digest
 
         def load(until: Deadline) -> LoadedModel:
-            return self._loader.load(_digest_name(digest), source, until)
+            return self._load_logged(source, until)
 
         return self._cache.get(digest, load, deadline)
+
+    def _load_logged(self, source: ModelBytes, deadline: Deadline, **facts: str) -> LoadedModel:
+        model = self._loader.load(_digest_name(source.digest), source, deadline)
+        _log.info("model loaded", digest=source.digest, execution=model.execution, **facts)
+        return model
 
     def _check_allowed(self) -> None:
         if not self._uploads_allowed:

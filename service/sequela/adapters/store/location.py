@@ -42,6 +42,20 @@ class InRedis:
 StoreLocation: TypeAlias = InMemory | InFile | InRedis
 
 
+def location_text(location: StoreLocation) -> str:
+    """Returns where a store is, without users and passwords, for the log."""
+    match location:
+        case InMemory():
+            return "memory"
+        case InFile(path):
+            return str(path)
+        case InRedis(url):
+            # Most servers have no Redis, and to import its client takes a good part of their start.
+            from sequela.adapters.store.redis.url import RedisUrl  # noqa: PLC0415
+
+            return RedisUrl.split(url).shown
+
+
 def state_folder() -> Path:
     """Returns the folder of Sequela in the user's folder for state, such as `~/.local/state/sequela`.
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import structlog
 from numpy.typing import NDArray
 
 from sequela.adapters.model_io.default_background import default_background
@@ -24,8 +23,6 @@ from sequela.explain.schema import ModelSchema, Role
 
 COPIES = 3
 """A model that runs from states holds its weights in three sessions."""
-
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +58,6 @@ class EngineLoader:
         recurrence = None
         if facts.static_enters is not None:
             recurrence = EngineRecurrence(calls, facts.static_enters, states, len(facts.schema.targets))
-        _log.info("model loaded", model=name, digest=source.digest, execution=facts.execution)
         return EngineModel(
             info=info,
             execution="; ".join(filter(None, (facts.execution, place))),

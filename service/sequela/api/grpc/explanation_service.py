@@ -19,7 +19,7 @@ from sequela.api.grpc.decode.references import check_source, unchecked_model
 from sequela.api.grpc.message_heads import MALFORMED, model_of, split_item
 from sequela.api.grpc.message_work import ExplainWork, explain_work, item_work, score_work
 from sequela.api.grpc.raw_messages import takes_bytes
-from sequela.api.grpc.resources import reference_name
+from sequela.api.grpc.resources import reference_name, resource_of
 from sequela.api.grpc.status import item_status
 from sequela.api.ordered_stream import in_order
 from sequela.api.violations import Violations
@@ -81,7 +81,9 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         wanted = decode.explanation_selector(request, self._limits)
         deadline = call_deadline(self._policy, context)
         found = await self._dataplane.delete_explanations(wanted, deleted, deadline)
-        if not found.deleted:
+        if request.WhichOneof("selector") != "name":
+            note_resource(f"{resource_of(request)}, {found.deleted} deleted")
+        elif not found.deleted:
             withdraw_resource()
         return found
 

@@ -8,10 +8,13 @@ from typing import Any
 import grpc
 
 from sequela.access.watched_files import WatchedFiles
+from sequela.api.bind_errors import BindOptions, bind_error, find_bind_error
 from sequela.api.tls import TlsContent
 
 HANDSHAKE_SECONDS = 10.0
 """How long a client may take for the handshake of TLS, in seconds. gRPC's own limit is two minutes."""
+
+OPTIONS = BindOptions("--host", "--port")
 
 
 class TlsCredentials:
@@ -66,7 +69,9 @@ class GrpcListener:
             else:
                 port = server.add_secure_port(wanted, self.tls.grpc)
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {wanted}: {error}") from error
+            # gRPC does not say why, so it is tried once more without it.
+            reason = find_bind_error(self.host, self.port)
+            raise bind_error(self.host, self.port, OPTIONS, reason) from error
         return address(self.host, port)
 
     @property

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.audited_names import ENDPOINT
+from sequela.api.audited_names import BY_CALLER_ID, BY_LABEL, ENDPOINT
 
 _NAMES = ("name", "model_name")
 _PARTS = ("header", "request")
@@ -18,6 +18,8 @@ def resource_of(message: Any) -> str:
     if message.DESCRIPTOR.name.startswith("List"):
         # A list is served for any filter, also for a name that the server does not have.
         return ""
+    if isinstance(message, pb.DeleteExplanationRequest):
+        return _deletion(message)
     fields = message.DESCRIPTOR.fields_by_name
     for field in _NAMES:
         if field in fields and getattr(message, field):
@@ -29,6 +31,17 @@ def resource_of(message: Any) -> str:
         if field in fields and message.HasField(field):
             return resource_of(getattr(message, field))
     return str(model)
+
+
+def _deletion(message: pb.DeleteExplanationRequest) -> str:
+    """Returns the name of the explanation, or by what it is chosen, without the caller id and the label."""
+    match message.WhichOneof("selector"):
+        case "caller_id":
+            return BY_CALLER_ID
+        case "label":
+            return BY_LABEL
+        case _:
+            return message.name
 
 
 def reference_name(model: pb.ModelReference) -> str:

@@ -31,6 +31,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "sequela" / "store.db"
 
 
+def test_a_folder(tmp_path: Path) -> None:
+    """The message says so, and no lock file is made beside it."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    with pytest.raises(StoreUnusable, match=r"data \(--store\) is a folder; name a file in it, such as"):
+        file_store(folder)
+    assert [each.name for each in tmp_path.iterdir()] == ["data"]
+    assert list(folder.iterdir()) == []
+
+
 def test_everything_survives_a_restart(path: Path) -> None:
     """Records with bodies and keys, values, sets, and what was deleted."""
     made, late = record(1), record(2, caller_id="a")

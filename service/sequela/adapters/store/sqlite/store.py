@@ -52,10 +52,14 @@ def file_store(
 
     Raises:
         StoreInUse: Another process has the file open.
-        StoreUnusable: The file is not one that this release may use, or it cannot be created.
+        StoreUnusable: The file is not one that this release may use, it is a folder, or it cannot be created.
     """
     try:
         path = path.resolve()
+        if path.is_dir():
+            # Before the lock, whose file would be made beside the folder.
+            text = f"is a folder; name a file in it, such as {path / 'store.db'}, or {ANOTHER_PLACE}"
+            raise StoreUnusable(path, text)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = StoreLock(path)
     except (OSError, RuntimeError) as error:  # Python 3.11 and 3.12 raise RuntimeError for links in a circle
