@@ -144,7 +144,7 @@ def test_signed_tokens_need_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.setitem(sys.modules, "jwt", None)
     signed = SignedTokenSettings("issuer", "audience", "keys", "roles")
-    with pytest.raises(Unsupported, match=r"pip install 'sequela\[service,jwt\]'"):
+    with pytest.raises(Unsupported, match=r"pip install '.\[service,jwt\]'"):
         authenticator(AccessFiles(signed=signed), False, lambda _: None, ExitStack())
     with Serving(embedded()):
         pass

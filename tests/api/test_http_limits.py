@@ -211,7 +211,7 @@ def test_a_deadline_that_is_none_is_refused(serving: Serving, value: str) -> Non
 
 def test_without_a_deadline_there_is_the_default() -> None:
     """`default_timeout` ends what no header limits."""
-    with gated(default_timeout=0.2) as (server, _):
+    with gated(default_timeout=1.0) as (server, _):
         assert post(server, EXPLAIN, ASKED).status_code == 504
 
 

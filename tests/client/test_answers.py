@@ -313,7 +313,7 @@ def test_a_package_that_is_missing_is_the_callers_matter(
     monkeypatch.setitem(sys.modules, "jinja2", None)
     for words in (("demo",), ("show", "e1", "--server", "localhost:1")):
         done = run(*words, "--html", tmp_path / "e.html")
-        assert (done.exit_code, "pip install 'sequela[report]'" in done.stderr) == (1, True)
+        assert (done.exit_code, "pip install '.[report]'" in done.stderr) == (1, True)
 
 
 def test_a_file_that_is_not_a_model_is_named(run: Run, tmp_path: Path, real: str) -> None:

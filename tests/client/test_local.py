@@ -184,7 +184,7 @@ def test_a_start_that_takes_too_long() -> None:
 def test_without_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(CallerError, match=r"pip install 'sequela\[service\]'"):
+    with pytest.raises(CallerError, match=r"pip install '\.\[service\]'"):
         Sequela.local()
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from client.command_runs import Run
 from client.made_explanations import DEMO, EVERY_ALERT, demo_alerts, scaled
-from sequela_client import EventInfo, Explanation, ExplanationWarning, OperatorError, Sequela
+from sequela_client import CallerError, EventInfo, Explanation, ExplanationWarning, Sequela
 from sequela_client.explanation_parts import EventValues, Feature
 from sequela_client.resources import Model, ModelFeature, Scores, Target
 from sequela_client.summary import summary
@@ -373,7 +373,7 @@ def test_without_the_extra(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyP
         DEMO / "alerts" / "takeover-20.json",
     )
     done = run(*asked, "--html", tmp_path / "alert.html")
-    assert done.exit_code == 4
+    assert done.exit_code == 1
     assert "pip install '.[report]'" in done.stderr
-    with pytest.raises(OperatorError, match=r"pip install '\.\[report\]'"):
+    with pytest.raises(CallerError, match=r"pip install '\.\[report\]'"):
         demo_alerts()["takeover-20"].to_html()

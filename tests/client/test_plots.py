@@ -301,7 +301,7 @@ def test_pyplot_is_not_touched() -> None:
 def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says what to install."""
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(CallerError, match=r"pip install 'sequela\[report\]'"):
+    with pytest.raises(CallerError, match=r"pip install '.\[report\]'"):
         demo_alerts()["takeover-20"].plot.events()
 
 

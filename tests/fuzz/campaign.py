@@ -21,7 +21,9 @@ CASES_OF_ONE_ENGINE = 250
 NAMED = {"ENGINE_CRASHED", "ENGINE_KILLED", "ENGINE_OUT_OF_MEMORY", "ENGINE_ANSWER_INVALID"}
 ALLOWED_SECONDS = LIMIT_SECONDS + LIMITS.grace_seconds + 1.0
 MAX_GROWTH = 30e6  # bytes of the front's memory
-CLOSING_SECONDS = 5.0
+CLOSING_SECONDS = 1.0
+# A place that was empty at the first count may have an engine at the second: two sockets and its process.
+FILES_OF_AN_ENGINE = 3
 PAGE = os.sysconf("SC_PAGESIZE")
 
 Case = Callable[[int, int], tuple[str, bytes]]
@@ -52,7 +54,7 @@ class Outcomes:
     @property
     def harmless(self) -> bool:
         """Whether all callers had their answers in time, and the front has not grown."""
-        flat = self.memory_growth < MAX_GROWTH and self.file_growth <= 0
+        flat = self.memory_growth < MAX_GROWTH and self.file_growth <= FILES_OF_AN_ENGINE
         return flat and self.slowest < ALLOWED_SECONDS
 
     def report(self) -> Iterator[str]:
