@@ -14,9 +14,7 @@ def test_a_package_that_is_installed_is_imported():
 
 
 def test_a_missing_package_is_named_with_its_extra():
-    with pytest.raises(
-        CallerError, match=r"needs nowhere_to_be_found.*pip install '.\[cohort\]'"
-    ) as refused:
+    with pytest.raises(CallerError, match=r"needs nowhere_to_be_found.*pip install '.\[cohort\]'") as refused:
         require("nowhere_to_be_found.inside", "cohort")
     assert refused.value.reason == "EXTRA_NOT_INSTALLED"
 
