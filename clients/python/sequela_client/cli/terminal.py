@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
-import click
 from rich.console import Console
 from rich.text import Text
 
@@ -46,7 +45,9 @@ def printing() -> Iterator[Console]:
         return
     with console.capture() as captured:
         yield console
-    click.echo("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]), nl=False)
+    # Not by click, which writes UTF-8 where the terminal has ASCII.
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().split("\n")[:-1]))
+    sys.stdout.flush()
 
 
 def write_in_any_encoding() -> None:

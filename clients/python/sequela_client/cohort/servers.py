@@ -275,7 +275,11 @@ class ServerPool:
             try:
                 client = host.client()
                 task.future.set_result(task.work(client))
-            except TryAgain as error:
+            except SequelaError as error:
+                # Another piece of work may have found the server gone, and its client was closed.
+                if not (isinstance(error, TryAgain) or error.reason == "CLIENT_CLOSED"):
+                    task.future.set_exception(error)
+                    continue
                 if client is not None and not error.retry_after:
                     host.failed(client)
                 self._try_again(task, error)
