@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import numpy as np
+import onnxruntime
 import pytest
 from api.rpc_calls import explain_request, inline
 from hostile_builders import model, node, scored
@@ -36,12 +37,31 @@ class Undecodable:
         raise UnicodeDecodeError("utf-8", b"Invalid mode: \xff\xfe", 14, 15, "invalid start byte")
 
 
+def keeps_the_bytes(content: bytes) -> bool:
+    """Whether onnxruntime's bindings keep the bytes of such a message; with Python 3.11.2 they lose it."""
+    try:
+        onnxruntime.InferenceSession(content, quiet_options(), enable_fallback=0)
+    except UnicodeDecodeError:
+        return True
+    except onnxruntime.capi.onnxruntime_pybind11_state.Fail:
+        return False
+    raise AssertionError("the model was loaded")
+
+
+def quiet_options() -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    return options
+
+
 def test_a_message_that_is_not_utf8_is_quoted(capfd: pytest.CaptureFixture[str]) -> None:
     """When the file is loaded. Nothing is written to the output, and the file is tried once only."""
+    kept = keeps_the_bytes(unreadable())
+    capfd.readouterr()
     with pytest.raises(InvalidInput) as caught:
         Loader().load("models/m/versions/1", source(unreadable()))
     assert caught.value.reason == "MODEL_NOT_RUNNABLE"
-    assert r"\xff\xfe" in caught.value.message
+    assert (r"\xff\xfe" if kept else "Fail, with a message that cannot be read") in caught.value.message
     assert capfd.readouterr().out == ""
 
 

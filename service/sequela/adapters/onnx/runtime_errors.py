@@ -17,10 +17,10 @@ NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d
 def message(error: Exception) -> str:
     """Returns the message of an error, in one line."""
     # A message can quote bytes of the file that are not UTF-8. onnxruntime's bindings then raise this error instead
-    # of their own; it holds the message.
+    # of their own; it holds the message. With Python 3.11.2, they raise their own without a message.
     if isinstance(error, UnicodeDecodeError):
         return " ".join(error.object.decode(errors="backslashreplace").split())
-    return " ".join(str(error).split())
+    return " ".join(str(error).split()) or f"{type(error).__name__}, with a message that cannot be read"
 
 
 def one_line(error: Exception) -> str:
