@@ -10,6 +10,7 @@ import click
 
 from sequela_client.cli.access_token import token
 from sequela_client.cli.cohort_report import cohort_report
+from sequela_client.cli.console import console
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
 from sequela_client.cli.explain_all import explain_all
@@ -104,6 +105,7 @@ def main() -> None:
 
 
 for _command in (
+    console,
     demo,
     explain,
     explain_all,

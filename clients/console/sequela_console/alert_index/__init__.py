@@ -1,0 +1,1 @@
+"""Keeps an index of the explanations that the service stores."""

@@ -1,0 +1,1 @@
+"""One alert, and the list of all of them."""

@@ -1,0 +1,1 @@
+"""The folders of cohorts, their descriptions, and the database that reads them."""

@@ -1,0 +1,42 @@
+"""The settings of the console. `command.py` reads them from options and variables of the environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sequela_client.credentials import Credentials
+
+DEFAULT_PORT = 8050
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSettings:
+    """Everything that an operator can choose.
+
+    Args:
+        server: the address of the service, `host:port`.
+        credentials: how the console itself reaches the service, to keep its index.
+        host: the address on which the console listens.
+        port: its port; 0 for any free one.
+        state_folder: the folder with the console's own file, `console.db`.
+        cohorts: folders of cohorts by the name that the pages show.
+        thresholds: the score from which a prediction is an alert, by model; "" for all others.
+        embed_origins: the origins that may show the panel of one alert in a frame.
+        tls_cert: the certificate of the console, for HTTPS; None for HTTP.
+        tls_key: its key.
+        insecure: whether it may listen on the network without HTTPS, or without login.
+    """
+
+    server: str
+    credentials: Credentials = field(default_factory=Credentials)
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    state_folder: Path = Path()
+    cohorts: Mapping[str, Path] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    embed_origins: tuple[str, ...] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False

@@ -1,0 +1,1 @@
+"""The console's own database: the index of alerts, labels of people, the trail, short links."""

@@ -1,0 +1,64 @@
+"""The file `console.db`: one connection for each thread, and the versions of its tables."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+VERSION = 1
+_BUSY_SECONDS = 10.0
+
+
+class StateDatabase:
+    """A SQLite database that many threads read, and in which one at a time writes.
+
+    Args:
+        file: its file, which is made if it does not exist; readable for its owner only.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._local = threading.local()
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file.touch(mode=0o600, exist_ok=True)
+        with self.write() as database:
+            _create(database)
+
+    @property
+    def read(self) -> sqlite3.Connection:
+        """The connection of this thread, for reading."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self.file, timeout=_BUSY_SECONDS, isolation_level=None)
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            self._local.connection = connection
+        return connection
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, which is undone if the block raises."""
+        connection = self.read
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _create(database: sqlite3.Connection) -> None:
+    """Creates the tables of this version. Raises ValueError for the file of a newer one."""
+    found = database.execute("PRAGMA user_version").fetchone()[0]
+    if found > VERSION:
+        raise ValueError(f"console.db is of version {found}, and this console reads up to version {VERSION}")
+    schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    for statement in filter(str.strip, schema.split(";")):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {VERSION}")

@@ -1,0 +1,6 @@
+import { mount } from "svelte";
+import "./app/tokens.css";
+import Embed from "./alert/Embed.svelte";
+
+const target = document.getElementById("app");
+if (target) mount(Embed, { target });
