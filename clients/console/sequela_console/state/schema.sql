@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS alert_reason (
   PRIMARY KEY (feature, alert)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alert_reason_alert ON alert_reason (alert);
--- What people said of an alert. All of it is kept; the latest verdict counts.
+-- What people said of an alert. All of it is kept, and the latest decision counts.
 CREATE TABLE IF NOT EXISTS verdict (
   id INTEGER PRIMARY KEY,
   alert TEXT NOT NULL,
