@@ -150,9 +150,9 @@ class Engine:
                 signal.pidfd_send_signal(self._process.pidfd, signal.SIGKILL)
             self._connection.shut_down()
 
-    def wait(self) -> bool:
-        """Waits until the process has ended; returns False if it does not."""
-        return self._ended.wait(END_SECONDS)
+    def wait(self) -> None:
+        """Waits until the process has ended, but not for ever."""
+        self._ended.wait(END_SECONDS)
 
     def _fork(self, forkserver: ForkServer, order: ForkOrder, seconds: float) -> None:
         try:
