@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -85,13 +86,31 @@ def test_the_engine_follows_the_deadline(limits: object, deadline: Callable[[], 
         assert call(pool, "pid") == before
 
 
+def test_a_change_that_overtakes_its_task_counts() -> None:
+    """The cancellation has a socket of its own, and arrives before the last bytes of a long task."""
+    with running(size=1, limits=replace(TRUSTED, grace_seconds=60.0)) as pool:
+        pid = int(call(pool, "pid"))
+        deadline, task = Deadline(60), b"obey " + bytes(20_000_000)
+        with ThreadPoolExecutor(1) as callers:
+            os.kill(pid, signal.SIGSTOP)
+            found = callers.submit(pool.call, task, deadline, upper)
+            eventually(lambda: bool(pool._watcher._watches))
+            (watch,) = pool._watcher._watches
+            deadline.cancel()
+            eventually(lambda: watch._sent.cancelled)
+            os.kill(pid, signal.SIGCONT)
+            assert found.result(30) == b"Cancelled False"
+
+
 def test_a_task_that_ignores_cancellation_is_ended() -> None:
-    """Its caller hears that he cancelled, since the error of the engine would mislead."""
+    """After the grace period, long before its deadline. The caller's error says that the call was cancelled."""
     listener = Listener()
     with running(size=1, listener=listener) as pool:
         call(pool, "echo x")
+        start = time.monotonic()
         with pytest.raises(Cancelled):
             pool.call(b"hang", change_later(Deadline.cancel), upper)
+        assert time.monotonic() - start < SOON_SECONDS
         assert call(pool, "echo next") == "next"
     assert listener.exits[0].reason is ExitReason.OVERRAN
 
