@@ -33,13 +33,13 @@ from sequela.adapters.store.redis.record_keys import (
     join_answer_key,
     member,
     member_sealed,
-    milliseconds,
     sealed_part,
 )
 from sequela.adapters.store.redis.record_scan import RecordReader
 from sequela.adapters.store.scopes import scopes, selector_digest
 from sequela.adapters.store.serialization import decode_record, encode_record
 from sequela.adapters.store.skip_log import SkipLog
+from sequela.adapters.store.timestamps import milliseconds
 from sequela.explain.explanation_query import Deleted, Filter, NameSelector, Selector
 
 DELETED_AT_ONCE = 100
