@@ -140,7 +140,7 @@ class OutboxSender:
         except StoreDown:
             # One that can never be sent must not hold up the others: each is tried alone, and then goes to the end.
             if len(owed) == 1:
-                file.add(owed[0].addition)
+                file.move_to_end(owed[0])
             self._at_once = 1
             return False
         file.remove([each.number for each in owed])
