@@ -27,7 +27,7 @@ _log = structlog.get_logger(__name__)
 
 
 class OutboxRecords:
-    """Implements `Records` in front of a shared store: what this cannot take is put into the outbox.
+    """Implements `Records` in front of a shared store: what the store cannot take is put into the outbox.
 
     Args:
         shared: The shared store.

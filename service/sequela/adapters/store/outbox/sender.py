@@ -130,7 +130,7 @@ class OutboxSender:
         return bool(file.count)
 
     def _send_some(self) -> bool:
-        """Sends the oldest, and returns whether that worked."""
+        """Sends the oldest, and returns whether the store took them."""
         if not self._recipient.is_up():
             return False
         file, now = self._outbox.file, datetime.now(UTC)

@@ -46,7 +46,7 @@ DELETED_AT_ONCE = 100
 """Records that are deleted in one round trip: about a thousand commands, a few hundredths of a second."""
 
 KEEP_SECONDS = 7 * 86_400.0
-"""How long deletions are remembered, unless it is said otherwise: as long as explanations are kept by default."""
+"""How long deletions are remembered by default: as long as explanations are kept by default."""
 
 _RETRY_SECONDS = 1.0
 """How long the thread that finishes a deletion waits while Redis is down."""
