@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import multiprocessing
@@ -18,6 +19,7 @@ from adapters.store.record_samples import BODY, delete, listed, record, stored
 from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
 from redis_server import RedisServer, eventually, fragile_redis
+from sequela.adapters.store.outbox.file import OutboxFile, OwedRecord
 from sequela.adapters.store.outbox.folder import OutboxFolder
 from sequela.adapters.store.outbox.sender import OutboxSender
 from sequela.adapters.store.ports import Addition, Store, StoreDown
@@ -358,3 +360,51 @@ def test_one_that_cannot_be_sent_does_not_hold_up_the_others(tmp_path: Path) -> 
         sender.close(0.05)
     assert [line["event"] for line in logged] == ["explanations owed"]
     assert len(files(tmp_path)) == 1
+
+
+class Meanwhile(Choosy):
+    """A store that takes nothing, while somebody changes the outbox."""
+
+    def __init__(self, change: Callable[[], object]) -> None:
+        super().__init__()
+        self._change = change
+
+    def add_all(self, additions: Sequence[Addition]) -> None:
+        self._change()
+        super().add_all(additions)
+
+
+@pytest.mark.parametrize("kept", ["", "second"])
+def test_one_that_cannot_be_sent_does_not_come_back(tmp_path: Path, kept: str) -> None:
+    """It is deleted, or replaced by a later one of its name, while the store refuses it."""
+    outbox = OutboxFolder(tmp_path, 1 << 20)
+    outbox.file.add(Addition(record(1, caller_id="first"), BODY, None))
+
+    def change() -> None:
+        outbox.file.delete(CallerSelector("first"))
+        if kept:
+            outbox.file.add(Addition(record(1, caller_id=kept), BODY, None))
+
+    OutboxSender(outbox, Meanwhile(change), Heard()).close(0.05)
+    found = outbox_content(tmp_path)
+    assert [each.addition.record.summary.caller_id for each in found] == [kept] * bool(kept)
+
+
+def test_one_that_is_added_while_another_is_sent_stays(tmp_path: Path) -> None:
+    """Also if it takes the place of the one that is sent."""
+    outbox = OutboxFolder(tmp_path, 1 << 20)
+    outbox.file.add(Addition(record(2, caller_id="first"), BODY, None))
+    sent = outbox.file.oldest(1)
+    outbox.file.add(Addition(record(2, caller_id="second"), BODY, None))
+    outbox.file.remove([each.number for each in sent])
+    outbox.close()
+    assert [each.addition.record.summary.caller_id for each in outbox_content(tmp_path)] == ["second"]
+
+
+def outbox_content(folder: Path) -> list[OwedRecord]:
+    """What a closed outbox still holds."""
+    found: list[OwedRecord] = []
+    for name in files(folder):
+        with contextlib.closing(OutboxFile(folder / name, 1 << 20)) as file:
+            found += file.oldest(100)
+    return found

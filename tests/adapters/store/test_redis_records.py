@@ -24,7 +24,14 @@ from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.scopes import selector_digest
 from sequela.adapters.store.serialization import encode_record
 from sequela.explain.explanation import TargetScore
-from sequela.explain.explanation_query import CallerSelector, Deleted, Filter, LabelSelector, NameSelector
+from sequela.explain.explanation_query import (
+    CallerSelector,
+    Deleted,
+    Filter,
+    LabelSelector,
+    NameSelector,
+    Selector,
+)
 from sequela.explain.telemetry import EntrySkipped
 from structlog.testing import capture_logs
 
@@ -83,6 +90,16 @@ def test_old_deletions_are_forgotten(place: Place) -> None:
     delete(records, CallerSelector("late"))
     (entry,) = place.client.zrange(f"{place.namespace}deletions", 0, -1)
     assert entry.decode().endswith(selector_digest(CallerSelector("late")))
+
+
+def test_a_deletion_holds_for_replicas_whose_clocks_are_ahead(place: Place) -> None:
+    """By up to five seconds, as the docs say; what is accepted after that is added."""
+    delete(place.records, CallerSelector("a"))
+    now = datetime.now(UTC)
+    for number, seconds in ((1, -1), (2, 4), (3, 7)):
+        ahead = record(number, caller_id="a", accepted=now + timedelta(seconds=seconds))
+        place.other().add(ahead, BODY, None)
+    assert listed(place.records) == ["e3"]
 
 
 def test_a_body_lives_as_long_as_its_last_user(place: Place) -> None:
@@ -320,6 +337,24 @@ def test_a_deletion_reaches_copies_in_other_processes_within_a_minute(place: Pla
     eventually(lambda: there.get("explanations/e1") is None)
     assert there.answer("key 1") is None
     assert listed(there) == []
+
+
+def test_what_is_read_while_it_is_deleted_leaves_no_copy(place: Place) -> None:
+    """Another thread reads it after the request to delete it has come, and before it is deleted."""
+    shared = place.records
+
+    class Interrupted:
+        def delete(self, wanted: Selector, until: float) -> Deleted:
+            assert here.get("explanations/e1") is not None
+            return shared.delete(wanted, until)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(shared, name)
+
+    here = RecordCache(Interrupted(), 1 << 20)
+    here.add(record(1, caller_id="a"), BODY, None)
+    assert delete(here, CallerSelector("a")) == 1
+    assert here.get("explanations/e1") is None
 
 
 @pytest.mark.slow
