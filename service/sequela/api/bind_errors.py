@@ -16,6 +16,11 @@ class BindOptions:
     port: str
 
 
+def address(host: str, port: int) -> str:
+    """Returns `host:port`, with brackets around an IPv6 host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def bind_error(host: str, port: int, options: BindOptions, error: OSError | None) -> OSError:
     """Returns the error for an address that a server cannot listen on.
 
@@ -25,8 +30,7 @@ def bind_error(host: str, port: int, options: BindOptions, error: OSError | None
         options: The options that set them.
         error: The error of the system; None if it is not known.
     """
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return OSError(f"cannot listen on {where}: {_reason(host, port, options, error)}")
+    return OSError(f"cannot listen on {address(host, port)}: {_reason(host, port, options, error)}")
 
 
 def find_bind_error(host: str, port: int) -> OSError | None:

@@ -9,6 +9,9 @@ from typing import Any
 
 from sequela.access.watched_files import Report, WatchedFiles
 
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take for the handshake, in seconds. gRPC's own limit is two minutes, and asyncio's one."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TlsContent:
