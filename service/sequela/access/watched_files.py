@@ -109,7 +109,8 @@ def text_file(
 
     def read() -> T:
         try:
-            return parse(path.read_text(encoding="utf-8"))
+            # Editors of Windows write a byte order mark, which would become a part of the first name.
+            return parse(path.read_text(encoding="utf-8-sig"))
         except NoEntries as error:
             raise NoEntries(f"{path}: {error}") from None
         except ValueError as error:
