@@ -99,6 +99,17 @@ def test_a_port_that_is_taken_is_an_error(server: Serving) -> None:
         pass
 
 
+@pytest.mark.parametrize("option", ["host", "http_host"])
+def test_a_host_that_cannot_be_resolved(option: str) -> None:
+    """The message says so, and names the option."""
+    said = rf"the host name\.invalid \(--{option.replace('_', '-')}\) cannot be resolved"
+    with (
+        pytest.raises(OSError, match=said),
+        Serving(embedded(**{option: "name.invalid", "insecure": True})),
+    ):
+        pass
+
+
 def test_ipv6() -> None:
     """IPv6 addresses are written in brackets, and work."""
     with Serving(embedded(host="::1", http_host="::1")) as server:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.access_record import AccessRecord
-from sequela.api.bind_errors import BindOptions, address, bind_error
+from sequela.api.bind_errors import BindOptions, address, bind_error, listening_socket
 from sequela.api.errors import to_failure
 from sequela.api.http_protocol import PROBE_CONNECTIONS, ConnectionProtocol
 from sequela.api.listener_socket import ListenerSocket
@@ -165,10 +165,9 @@ class HttpServer(uvicorn.Server):
 
     async def open(self) -> str:
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""
-        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         # Bound here, because uvicorn would end the process if it could not listen.
         try:
-            listener = socket.create_server(self._address, family=family)
+            listener = listening_socket(*self._address)
         except OSError as error:
             raise bind_error(*self._address, OPTIONS, error) from error
         self._task = asyncio.create_task(self.serve([listener]))
