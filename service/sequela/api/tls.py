@@ -57,14 +57,14 @@ class TlsFiles:
             context.load_cert_chain(self.certificate, self.key, password=lambda: "")
         except ssl.SSLError as error:
             what = f"{self.certificate} and {self.key} must be a certificate and its key, in PEM and without a password"
-            raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason})") from error
+            raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason or error})") from error
         if self.client_ca is None:
             return context
         try:
             context.load_verify_locations(self.client_ca)
         except ssl.SSLError as error:
             raise OSError(
-                f"--tls-client-ca: {self.client_ca} must be a certificate in PEM ({error.reason})"
+                f"--tls-client-ca: {self.client_ca} must be a certificate in PEM ({error.reason or error})"
             ) from error
         context.verify_mode = ssl.CERT_OPTIONAL
         return context
