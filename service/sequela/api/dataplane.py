@@ -51,11 +51,11 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work(Generic[Request, Result]):
-    """A request, and the form of its answer, for this process and for an engine.
+    """A request, for this process and for an engine.
 
     Attributes:
         read: Decodes the request.
-        encode: Encodes the answer, as an engine does.
+        encode: Encodes the answer, in the form in which an engine returns it.
         request: The request as an engine gets it.
     """
 
