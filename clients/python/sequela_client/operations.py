@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client import arguments, requests, resources, responses
+from sequela_client.callers import Caller, caller
 from sequela_client.calls import Call, Listing, Operation, call
 from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import (
@@ -211,6 +212,11 @@ def delete_background(name: str) -> Operation[None]:
     """Deletes a background."""
     request = pb.DeleteBackgroundRequest(name=arguments.string("name", name))
     return call("backgrounds.DeleteBackground", request, lambda _: None)
+
+
+def get_caller() -> Operation[Caller]:
+    """Asks who the server takes the caller for."""
+    return call("access.GetCaller", pb.GetCallerRequest(), lambda answer: caller(answer.caller))
 
 
 @dataclass(frozen=True, slots=True)

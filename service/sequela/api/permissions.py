@@ -39,6 +39,7 @@ GRANTS: Mapping[str, frozenset[AccessRole]] = {
     "sequela.v1.BackgroundService/GetBackground": _DESCRIBE,
     "sequela.v1.BackgroundService/ListBackgrounds": _DESCRIBE,
     "sequela.v1.BackgroundService/DeleteBackground": _ADMIN,
+    "sequela.v1.AccessService/GetCaller": _DESCRIBE,
     "inference.GRPCInferenceService/ServerLive": _OPEN,
     "inference.GRPCInferenceService/ServerReady": _OPEN,
     "inference.GRPCInferenceService/ServerMetadata": _DESCRIBE,
