@@ -42,8 +42,5 @@ class Identity:
 
 def identify(service: Sequela) -> Identity:
     """Asks the service whom it takes the client for. Raises SequelaError."""
-    ask = getattr(service, "get_caller", None)
-    if ask is None:
-        return Identity("", frozenset({"read", "explain", "admin"}), "none")
-    found = ask()
+    found = service.get_caller()
     return Identity(found.name, frozenset(found.roles), found.method)
