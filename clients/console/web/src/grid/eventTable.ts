@@ -29,22 +29,8 @@ export async function fetchEventTable(
   spec: EventTableSpec,
   signal?: AbortSignal,
 ): Promise<EventTable> {
-  const path = `/api/cohorts/${encodeURIComponent(cohort)}/event-table?${eventTableQuery(spec)}`;
+  const path = `/api/cohorts/${encodeURIComponent(cohort)}/event-table?spec=${encodeURIComponent(JSON.stringify(spec))}`;
   return readEventTable(await bytes(path, signal));
-}
-
-export function eventTableQuery(spec: EventTableSpec): string {
-  const query = new URLSearchParams();
-  for (const variant of spec.variants) query.append("variants", variant);
-  query.set("weight", spec.weight);
-  if (spec.class.kind === "label") {
-    query.set("label", spec.class.key);
-    query.set("positive", spec.class.positive);
-  } else query.set("threshold", String(spec.class.threshold));
-  query.set("bins", spec.bins.kind);
-  query.set("bin_count", String(spec.bins.count));
-  query.set("steps", String(spec.steps));
-  return query.toString();
 }
 
 /** Reads a table without copying its columns. Raises an error if it is of another version or cut off. */
@@ -63,8 +49,8 @@ export function readEventTable(buffer: ArrayBuffer): EventTable {
     step: header.stepDtype === "uint8" ? columns.next(Uint8Array, events) : columns.next(Uint16Array, events),
     levels: columns.next(Uint8Array, events * header.attributes.length),
     positive: columns.next(Uint8Array, sequences),
-    variant: columns.next(Uint8Array, sequences),
     row: columns.next(Uint32Array, sequences),
+    variant: columns.next(Uint8Array, sequences),
   };
 }
 
