@@ -50,7 +50,10 @@ function tallies(counts: EdgeCounts, attributes: number): { nodes: Tally; edges:
   nodes.step.forEach((_, i) => nodeTally.set(name(i), [nodes.negative[i] ?? 0, nodes.positive[i] ?? 0]));
   const edgeTally: Tally = new Map();
   edges.from.forEach((from, i) =>
-    edgeTally.set(`${name(from)}>${name(edges.to[i] ?? 0)}`, [edges.negative[i] ?? 0, edges.positive[i] ?? 0]),
+    edgeTally.set(`${name(from)}>${name(edges.to[i] ?? 0)}`, [
+      edges.negative[i] ?? 0,
+      edges.positive[i] ?? 0,
+    ]),
   );
   return { nodes: nodeTally, edges: edgeTally };
 }

@@ -284,10 +284,7 @@ function emptyEdges(length: number): EdgeColumns {
   return mapEdges(null, () => new Uint32Array(length));
 }
 
-function mapEdges(
-  columns: EdgeColumns | null,
-  map: (column: Uint32Array) => Uint32Array,
-): EdgeColumns {
+function mapEdges(columns: EdgeColumns | null, map: (column: Uint32Array) => Uint32Array): EdgeColumns {
   const none = new Uint32Array(0);
   return {
     from: map(columns?.from ?? none),

@@ -114,8 +114,20 @@ export interface PlotResult {
   dashed: boolean;
 }
 
+/** An edge with its counts. */
+export interface EdgeRow extends Both<number> {
+  /** An index into the questions. */
+  question: number;
+  /** Indexes of nodes. */
+  from: number;
+  to: number;
+}
+
 export interface FigureResult {
-  counts: EdgeCounts[];
+  /** Of each question; edges stay in the worker, apart from the strongest. */
+  counts: Omit<EdgeCounts, "edges">[];
+  /** The strongest edges of all questions, strongest first. */
+  strongest: EdgeRow[];
   /** The slots of each question. */
   slots: Slot[][];
   /** Of a pair: the primary levels from top to bottom. */
@@ -126,9 +138,8 @@ export interface FigureResult {
   milliseconds: { count: number; build: number; draw: number };
 }
 
-/** An edge of a plot. */
-export interface EdgeRef {
+/** What lies under a point: an edge of a plot. */
+export interface EdgeHit {
   plot: number;
-  /** An index into the edges of the plot's question. */
-  edge: number;
+  row: EdgeRow;
 }
