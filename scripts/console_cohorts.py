@@ -1,7 +1,7 @@
 """Writes the cohorts of `sequela console --demo`: `python -m scripts.console_cohorts FOLDER`.
 
-The folders are `contracts`: customers of a maintenance service, each with three checkpoints of a model that learnt who leaves,
-explained without pruning; and `accounts`: bank accounts at their first alert, or else their latest event.
+The folders are `contracts`: customers of a maintenance service, each explained without pruning with three checkpoints
+of a model that learnt who leaves; and `accounts`: bank accounts at their latest event.
 """
 
 from __future__ import annotations

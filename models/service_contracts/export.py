@@ -12,10 +12,10 @@ import onnx
 import onnxruntime
 import torch
 
-from models.service_contracts.features import FEATURES, INPUT
-from models.service_contracts.simulate import Customer
-from models.service_contracts.network import ContractModel
 from models.fixtures.fixture import scrubbed
+from models.service_contracts.features import FEATURES, INPUT
+from models.service_contracts.network import ContractModel
+from models.service_contracts.simulate import Customer
 
 OPSET = 17
 PROBABILITY, ATTENTION = "probability", "attention"

@@ -19,7 +19,7 @@ LEARNING_RATE = 2e-4  # small, so that what is learnt first and later lies in di
 class ContractModel(nn.Module):
     """A network that gives the probability, (n, 1), that the contract is not renewed, and the attention, (n, l).
 
-    Attention as in AttributionHeatmap, equation 1: a_t = softmax over t of a(h_t), and the head reads the sum of a_t h_t.
+    Attention as in AttributionHeatmap, equation 1: a_t = softmax over t of a(h_t). The head reads the sum of a_t h_t.
     """
 
     def __init__(self) -> None:

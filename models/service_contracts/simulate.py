@@ -1,9 +1,9 @@
 """Simulates customers of a maintenance service, month by month for a year.
 
-What is planted follows what AttributionHeatmap reports of real ones (section VI). Customers who leave are visited often at
-first and seldom later, or the other way round; they get scheduled visits where others get a quick unscheduled
-repair; and they use their machines less and less from the middle of the year. Customers who stay are visited evenly. A share of the
-customers behaves like the other class, so no model can be right about all of them.
+What is planted follows what AttributionHeatmap reports of real ones (section VI). Customers who leave are visited often
+at first and seldom later, or the other way round; they get scheduled visits where others get a quick unscheduled
+repair; and they use their machines less and less from the middle of the year. Customers who stay are visited evenly.
+A share of the customers behaves like the other class, so no model can be right about all of them.
 """
 
 from __future__ import annotations

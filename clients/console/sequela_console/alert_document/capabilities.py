@@ -54,7 +54,9 @@ def _score(material: Material, situation: Situation) -> Capability:
     if not situation.online:
         return Capability(False, NO_SERVICE)
     if not situation.may_explain:
-        return Capability(False, "Your account may read explanations, but not ask for new ones (role explain).")
+        return Capability(
+            False, "Your account may read explanations, but not ask for new ones (role explain)."
+        )
     return _if(material.table, material.table_problem)
 
 
@@ -79,7 +81,9 @@ def _similar(material: Material, situation: Situation) -> Capability:
         return Capability(False, "Rows of files are not compared with the alerts of a service.")
     level = material.explanation.feature_level
     if level is None or level.quality.stop_reason is StopReason.NOT_COMPUTED or not level.attributions:
-        return Capability(False, "The effects of features were not computed, and alerts are compared by these.")
+        return Capability(
+            False, "The effects of features were not computed, and alerts are compared by these."
+        )
     return POSSIBLE
 
 

@@ -87,9 +87,7 @@ def _levels(material: Material) -> Iterator[str]:
     cells = material.explanation.cell_level
     if cells is None:
         return
-    uncertain = sum(
-        each.selection_uncertain and each.kind is PlayerKind.CELL for each in cells.attributions
-    )
+    uncertain = sum(each.selection_uncertain and each.kind is PlayerKind.CELL for each in cells.attributions)
     if uncertain:
         yield (
             f"{counted(uncertain, 'single value')} may not belong among the strongest: the events or features were "

@@ -66,8 +66,6 @@ def in_unit_interval(explanation: Explanation, model: Model | None) -> bool:
     """Returns whether the outputs lie in [0, 1]: as the model says, otherwise as the scores suggest."""
     if model is not None:
         return model.bounded
-    numbers = [
-        number for each in explanation.targets for number in (each.raw_score, each.raw_base_value)
-    ]
+    numbers = [number for each in explanation.targets for number in (each.raw_score, each.raw_base_value)]
     # NaN is a base value that was not computed, and says nothing.
     return all(0 <= number <= 1 for number in numbers if number == number)

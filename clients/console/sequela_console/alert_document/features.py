@@ -13,9 +13,7 @@ from sequela_console.feature_values.columns import GROUP, FeatureColumn
 def feature_details(material: Material) -> tuple[FeatureDetail, ...]:
     """Returns the features in the model's order."""
     known = {each.name: each for each in material.model.features} if material.model else {}
-    return tuple(
-        _detail(material, known.get(each.name, each)) for each in material.explanation.feature_info
-    )
+    return tuple(_detail(material, known.get(each.name, each)) for each in material.explanation.feature_info)
 
 
 def _detail(material: Material, feature: Feature) -> FeatureDetail:

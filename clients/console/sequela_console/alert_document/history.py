@@ -49,14 +49,23 @@ def _from_texts(material: Material) -> Iterator[tuple[int, dict[str, HistoryValu
         }
         texts |= {name: text for name, text in event.info.display.items() if name in units}
         values = {name: HistoryValue(text) for name, text in texts.items()}
-        yield event.t, {name: _with_effect(material, cells.get((event.t, name)), value) for name, value in values.items()}
+        yield (
+            event.t,
+            {
+                name: _with_effect(material, cells.get((event.t, name)), value)
+                for name, value in values.items()
+            },
+        )
 
 
 def _from_table(material: Material) -> Iterator[tuple[int, dict[str, HistoryValue]]]:
     table = material.table
     assert table is not None
     cells, infos = _cells(material), material.infos
-    own = {name: standings_among_earlier(column.codes, column.has_order) for name, column in table.columns.items()}
+    own = {
+        name: standings_among_earlier(column.codes, column.has_order)
+        for name, column in table.columns.items()
+    }
     for t in range(0, -len(table.rows), -1):
         display = infos.get(t, EventInfo()).display
         yield (
@@ -106,5 +115,3 @@ def _with_effect(material: Material, cell: Attribution | None, value: HistoryVal
         cell.values[material.target],
         cell.standard_errors[material.target],
     )
-
-

@@ -61,16 +61,17 @@ def read_material(
 ) -> Material:
     """Returns the material of a document, with the features of the sequence if they can be read."""
     table, problem = _table(explanation, sequence, model)
-    return Material(
-        explanation, target, sequence, model, table, problem, fixed_features=fixed_features
-    )
+    return Material(explanation, target, sequence, model, table, problem, fixed_features=fixed_features)
 
 
 def _table(
     explanation: Explanation, sequence: Sequence | None, model: Model | None
 ) -> tuple[FeatureTable | None, str]:
     if sequence is None:
-        return None, "The service did not keep this sequence, so only the events that were explained are known."
+        return (
+            None,
+            "The service did not keep this sequence, so only the events that were explained are known.",
+        )
     if model is None:
         return None, "The service no longer has the model that made this explanation."
     try:

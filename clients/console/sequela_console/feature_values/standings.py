@@ -53,7 +53,9 @@ class Population:
 NOBODY = Population(np.empty(0, np.float32))
 
 
-def standing(code: float, has_order: bool, among: Population, without: Population = NOBODY) -> Standing | None:
+def standing(
+    code: float, has_order: bool, among: Population, without: Population = NOBODY
+) -> Standing | None:
     """Returns where a value stands.
 
     Args:
@@ -117,7 +119,6 @@ class Reference:
         """Returns the values of other sequences, sorted."""
         among, own = self.populations.get(feature, NOBODY), self.without.get(feature, NOBODY)
         return _difference(among.values, own.values)
-
 
 
 def _difference(values: Codes, removed: Codes) -> Codes:
