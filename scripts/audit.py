@@ -10,6 +10,7 @@ what was not looked up is printed nevertheless.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -55,14 +56,18 @@ class Report:
 
 def main(arguments: Sequence[str]) -> int:
     """Writes the list, asks the databases, and prints what they say. Returns the exit code."""
-    may_be_unreachable = "--may-be-unreachable" in arguments
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--may-be-unreachable", action="store_true", help="exit with 0 instead of 3")
+    given = parser.parse_args(arguments)
     write_list(_run)
     report = look_up(_run)
     print("\n".join(describe(report)))
     if report.weaknesses:
         return WEAK
     if report.unknown or not report.clean:
-        return 0 if may_be_unreachable else NOT_CHECKED
+        return 0 if given.may_be_unreachable else NOT_CHECKED
     return 0
 
 

@@ -20,8 +20,13 @@ DEV = REQUIREMENTS / "dev.lock"
 ENGINE = ["pyproject.toml", "--extra", "service", "--group", "test", "--constraints", str(DEV)]
 # The smaller locks take their versions from the largest, so that all can be installed into one environment.
 LOCKS = {
-    DEV: ["pyproject.toml", "--extra", "service", "--extra", "jwt", "--extra", "cohort", "--group", "dev"],
+    DEV: ["pyproject.toml", "--extra", "service", "--extra", "jwt", "--extra", "console", "--group", "dev"],
     REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
+    # Of `make console`: the service, for the demo, and the console.
+    REQUIREMENTS / "console.lock": [
+        "pyproject.toml",
+        *("--extra", "service", "--extra", "console", "--constraints", str(DEV)),
+    ],
     REQUIREMENTS / "bench.lock": ["--group", "bench", "--constraints", str(DEV)],
     REQUIREMENTS / "audit.lock": ["--group", "audit"],
     REQUIREMENTS / "build.lock": ["--group", "build", "--constraints", str(DEV)],

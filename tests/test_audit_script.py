@@ -70,6 +70,14 @@ def test_the_exit_code(
     assert said in capsys.readouterr().out
 
 
+def test_a_misspelt_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked, rather than asked without the option."""
+    monkeypatch.setattr(audit, "_run", Tools())
+    with pytest.raises(SystemExit) as caught:
+        audit.main(["--may-be-unreachble"])
+    assert caught.value.code == 2
+
+
 def test_the_first_database_that_answers_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The second is asked only if the first knows nothing."""
     tools = Tools(pypi=[CLEAN], osv=[WEAK])

@@ -64,6 +64,16 @@ def test_every_limit_is_a_setting(limit: str) -> None:
             "--execution-provider (SEQUELA_EXECUTION_PROVIDER): must be 'cpu' or 'cuda', not 'abacus'",
         ),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
+        (["--host", "[::1]"], "--host (SEQUELA_HOST): must be a name or an address without brackets, port"),
+        (
+            ["--http-host", "127.0.0.1:80"],
+            "without brackets, port and scheme, such as ::1, not '127.0.0.1:80'",
+        ),
+        (
+            ["--allowed-hosts", "a.example,b.example"],
+            "names separated by spaces, without ports and schemes, not 'a.example,b",
+        ),
+        (["--allowed-hosts", "a.example b.example:443"], "schemes, not 'a.example b.example:443'"),
         (["--http-host", "0.0.0.0"], "--http-host 0.0.0.0 can be reached from other machines"),
         (
             [*MUTUAL_TLS, "--no-https", "--http-inference"],

@@ -18,7 +18,8 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from models.account_takeover.export import write_alert, write_model, write_schema
+from models.account_takeover.alert_file import write_alert
+from models.account_takeover.export import write_model, write_schema
 from models.account_takeover.network import train
 from models.account_takeover.simulate import Account, accounts
 

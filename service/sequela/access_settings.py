@@ -62,25 +62,23 @@ class AccessSettings(BaseModel):
         """Whether callers need a token, or a certificate that is in the file of identities."""
         return bool(self.tokens or self.identities or self.jwt_issuer)
 
-    @property
-    def jwt_keys_url(self) -> bool:
-        """Whether the keys are behind a URL."""
-        return "://" in self.jwt_keys
-
     @model_validator(mode="after")
     def _sign_safely(self) -> Self:
         given = {bool(each) for each in (self.jwt_issuer, self.jwt_audience, self.jwt_keys)}
         if len(given) > 1:
             raise ValueError("--jwt-issuer, --jwt-audience and --jwt-keys go together: set all or none")
-        if self.jwt_keys_url and not _is_safe(self.jwt_keys):
+        if not _is_safe(self.jwt_keys):
             raise ValueError(
                 "--jwt-keys must be a path or an https URL, since whoever can change the keys can call as anybody"
             )
         return self
 
 
-def _is_safe(url: str) -> bool:
-    parts = urlsplit(url)
+def _is_safe(keys: str) -> bool:
+    """Returns whether nobody between the server and the keys, which are at a path or a URL, can change them."""
+    if "://" not in keys:
+        return True
+    parts = urlsplit(keys)
     return parts.scheme == "https" or (
         parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
     )

@@ -149,7 +149,7 @@ def build(
         store.records, observer, settings.explanation_ttl, settings.keep_sequences
     )
     # Both explainers share the store, so equal requests must not be answered twice at the same time.
-    flights = _flights(settings, store)
+    flights = _flights(store)
     make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=flights)
     upload_workers = SerialWorkers(count_upload_engines(settings))
     closing.callback(upload_workers.close)
@@ -227,9 +227,9 @@ def _store(settings: Settings, observer: Observer) -> Store:
             return _redis(url, settings, observer)
 
 
-def _flights(settings: Settings, store: Store) -> Flights:
-    """Returns what lets one request at a time work on an answer: of this server, or of all that share a Redis."""
-    return ReplicaFlights(store.leases) if isinstance(settings.store_location, InRedis) else SingleFlight()
+def _flights(store: Store) -> Flights:
+    """Returns what lets one request at a time work on an answer: of this server, or of all that share the store."""
+    return SingleFlight() if store.leases is None else ReplicaFlights(store.leases)
 
 
 def _store_limits(settings: Settings, max_bytes: int) -> StoreLimits:

@@ -153,9 +153,12 @@ def _complaint(error: ErrorDetails) -> str:
     if not error["loc"]:  # it is about several settings, and names them
         return message
     name = str(error["loc"][0])
-    # A URL may have a password.
-    given = re.sub(r"://.*@", "://…@", repr(error["input"]))
-    return f"{flag(name)} ({variable(name)}): {message}, not {given}"
+    return f"{flag(name)} ({variable(name)}): {message}, not {_without_passwords(repr(error['input']))}"
+
+
+def _without_passwords(given: str) -> str:
+    """Hides what may be a password in a URL, also in one that lacks its slashes: before `@`, and after `?`."""
+    return re.sub(r"(://[^?]*\?)[^']*", r"\1…", re.sub(r":(/*).*@", r":\1…@", given))
 
 
 def _exit(complaints: Iterable[str]) -> NoReturn:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+import ipaddress
+
+from pydantic import BaseModel, Field, field_validator
 
 
 class ConnectionSettings(BaseModel):
@@ -59,3 +61,20 @@ class ConnectionSettings(BaseModel):
         description="Seconds that a gRPC message, an HTTP body or a whole model may take to arrive. While others wait "
         "for room, a message that takes longer than a second is ended.",
     )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_only(cls, names: str) -> str:
+        # Such a name would never be that of a request.
+        if not all(map(is_host, names.split())):
+            raise ValueError("must be names separated by spaces, without ports and schemes")
+        return names
+
+
+def is_host(text: str) -> bool:
+    """Returns whether a text may be the name of a host, or is an address without brackets and port."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return not set(text) & set(":/[],")
+    return True

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from sequela.access_settings import AccessSettings
 from sequela.adapters.onnx.provider import ExecutionProvider, installed_providers
-from sequela.connection_settings import ConnectionSettings
+from sequela.connection_settings import ConnectionSettings, is_host
 from sequela.endpoint_settings import EndpointSettings
 from sequela.engine_settings import EngineSettings
 from sequela.explain.evaluate.choose_execution import ExecutionKind
@@ -280,6 +280,13 @@ class Settings(
                 f"must be one that the installed onnxruntime offers: {', '.join(installed_providers())} ({GPU_HINT})"
             )
         return provider
+
+    @field_validator("host", "http_host")
+    @classmethod
+    def _host_only(cls, host: str) -> str:
+        if not is_host(host):
+            raise ValueError("must be a name or an address without brackets, port and scheme, such as ::1")
+        return host
 
     @model_validator(mode="after")
     def _listen_safely(self) -> Self:

@@ -205,6 +205,14 @@ def test_files_are_read_again_when_they_change(tmp_path: Path) -> None:
         text_file("tokens", path, int, told.append)
 
 
+def test_a_byte_order_mark_is_not_a_part_of_the_first_name(tmp_path: Path) -> None:
+    """Otherwise the first client of a file that was saved on Windows would not be revoked."""
+    path = tmp_path / "revoked"
+    path.write_text("client-a\nclient-b\n", encoding="utf-8-sig")
+    denied = text_file("revoked", path, DenyList.parse, list[CredentialsReloaded]().append).current()
+    assert denied.names == {"client-a", "client-b"}
+
+
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
     """What was read is not used, since its parts may not belong together. The next call reads it again."""
     path, told = tmp_path / "file", list[CredentialsReloaded]()

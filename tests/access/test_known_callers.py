@@ -100,6 +100,35 @@ def test_an_emptied_file_means_nobody(
     assert reason(known, credentials) == unknown
 
 
+def test_an_emptied_file_of_revoked_clients_revokes_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not before it has been so for 2 seconds: a file that is written in place is empty for a moment."""
+    path, told, now = tmp_path / "revoked", list[CredentialsReloaded](), [1000.0]
+    replace(tmp_path / "tokens", token_line("client", "token", "read"))
+    replace(path, "")
+    files = AccessFiles(tokens=tmp_path / "tokens", revoked=path)
+    known, credentials = authenticator(files, False, told.append, ExitStack()), CallerCredentials("token")
+    known.identify(credentials)
+    replace(path, "client\n")
+    assert reason(known, credentials) == "CALLER_REVOKED"
+    monkeypatch.setattr("sequela.access.watched_files.time.monotonic", lambda: now[0])
+    path.write_text("")
+    os.utime(path, (4e9, 4e9))
+    assert reason(known, credentials) == "CALLER_REVOKED"
+    now[0] += 1.9
+    assert reason(known, credentials) == "CALLER_REVOKED"
+    path.write_text("client\nother\n")
+    now[0] += 60
+    assert reason(known, credentials) == "CALLER_REVOKED"
+    path.write_text("# nobody\n")
+    os.utime(path, (4e9, 4e9))
+    assert reason(known, credentials) == "CALLER_REVOKED"
+    now[0] += 2
+    known.identify(credentials)
+    assert [(each.source, each.ok) for each in told] == [("revoked", True)] * 3
+
+
 def test_a_revoked_certificate_is_refused_with_any_token(tmp_path: Path) -> None:
     """And a revoked client with any certificate."""
     tokens = token_line("client", "token", "read") + token_line("gone", "other", "read")

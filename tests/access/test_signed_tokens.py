@@ -22,6 +22,7 @@ from sequela.access.key_sources import KeyFile, KeyUrl
 from sequela.access.roles import AccessRole
 from sequela.access.signed_tokens import LEEWAY_SECONDS, JsonWebTokens, TokenRules
 from sequela.errors import NotAuthenticated, Unavailable
+from sequela.explain.telemetry import CredentialsReloaded
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Serving, embedded
 from transports import eventually
@@ -158,6 +159,16 @@ def test_files_without_keys(file: Path, text: str) -> None:
         KeyFile(file, lambda _: None)
 
 
+def test_a_key_for_encryption_signs_nothing(file: Path) -> None:
+    """A provider may publish such keys in the same set."""
+    keys = json.loads(key_set(rsa=RSA, other=OTHER))
+    keys["keys"][1]["use"] = "enc"
+    replace(file, json.dumps(keys))
+    tokens = JsonWebTokens(RULES, KeyFile(file, lambda _: None))
+    assert tokens.caller(signed()).name == "jwt:alice"
+    assert "key that the server does not have" in refusal(tokens, signed(OTHER, "other")).message
+
+
 class Provider:
     """An identity provider that serves its keys over HTTP, or an error."""
 
@@ -197,7 +208,8 @@ def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
 
 def test_keys_behind_a_url(provider: Provider) -> None:
     """While there are none, callers are told to retry. The last keys stay while the provider fails."""
-    keys = KeyUrl(provider.url, lambda _: None)
+    told = list[CredentialsReloaded]()
+    keys = KeyUrl(provider.url, told.append)
     tokens = JsonWebTokens(RULES, keys)
     with pytest.raises(Unavailable, match="retry later"):
         tokens.caller(signed())
@@ -213,7 +225,11 @@ def test_keys_behind_a_url(provider: Provider) -> None:
     refusal(tokens, signed(OTHER, "other"))
     eventually(lambda: "other" in (keys.current() or {}))
     assert tokens.caller(signed(OTHER, "other"))
+    asked = provider.asked
+    refusal(tokens, signed(OTHER, "a third"))
+    eventually(lambda: provider.asked > asked + 1 or keys.refresh())
     keys.close()
+    assert sum(each.ok for each in told) == 2, "the same keys were reported as new"
 
 
 def test_strangers_cannot_make_the_server_flood_the_provider(

@@ -113,7 +113,7 @@ def test_work_runs_where_its_model_belongs(model: ModelChoice, executor: str) ->
         seen.add(threading.current_thread().name.rsplit("_", 1)[0])
         return replace(requests(1)[0], model=model)
 
-    work = Work(note, note, EngineRequest(EngineOperation.EXPLAIN, b""), bytes)
+    work = Work(note, note, EngineRequest(EngineOperation.EXPLAIN, b""))
     run(lambda plane: plane.explain(model, work, Deadline(10)), note)
     assert seen == {executor}
     seen.clear()

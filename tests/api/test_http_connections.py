@@ -107,7 +107,8 @@ def test_an_address_on_the_network_is_asked_by_any_name() -> None:
 def test_unfinished_handshakes_make_room_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many connections that never begin TLS: the oldest ones end, and whoever comes next is answered."""
     monkeypatch.setattr(http_server, "PROBE_CONNECTIONS", 2)
-    monkeypatch.setattr(http_server, "HANDSHAKE_SECONDS", PATIENCE)
+    # Longer than `received` waits, so that the handshakes do not end by themselves.
+    monkeypatch.setattr(http_server, "HANDSHAKE_SECONDS", 10 * PATIENCE)
     pki = Pki(tmp_path)
     with Serving(embedded(max_http_connections=4, **pki.settings())) as server, ExitStack() as stack:
         silent = [stack.enter_context(connect(server)) for _ in range(30)]

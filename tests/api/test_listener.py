@@ -74,7 +74,10 @@ def test_tls_files_that_are_none(certificates: Certificates, tmp_path: Path) -> 
     key.write_bytes(certificates.authority.issue_cert("localhost").private_key_pem.bytes())
     mine = {"tls_certificate": certificates.certificate, "tls_key": certificates.key}
     for wrong, said in (
-        ({"tls_certificate": none}, "--tls-certificate and --tls-key: .*none.pem"),
+        (
+            {"tls_certificate": none},
+            r"--tls-certificate and --tls-key: .*none.pem .* without a password \(\[SSL\]",
+        ),
         ({"tls_key": key}, "KEY_VALUES_MISMATCH"),
         ({"tls_client_ca": none}, "--tls-client-ca: .*none.pem must be a certificate in PEM"),
         ({"tls_key": tmp_path / "nowhere"}, "No such file or directory"),
@@ -96,6 +99,17 @@ def test_a_port_that_is_taken_is_an_error(server: Serving) -> None:
     """Two servers never share a port in silence."""
     port = int(server.bound.grpc.rpartition(":")[2])
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"), Serving(embedded(port=port)):
+        pass
+
+
+@pytest.mark.parametrize("option", ["host", "http_host"])
+def test_a_host_that_cannot_be_resolved(option: str) -> None:
+    """The message says so, and names the option. Here the zone of the address does not exist."""
+    said = rf"the host fe80::1%none \(--{option.replace('_', '-')}\) cannot be resolved"
+    with (
+        pytest.raises(OSError, match=said),
+        Serving(embedded(**{option: "fe80::1%none", "insecure": True})),
+    ):
         pass
 
 

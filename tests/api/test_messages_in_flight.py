@@ -232,6 +232,24 @@ def test_a_caller_that_leaves_passes_its_place_on() -> None:
     assert asyncio.run(run()) == b"x"
 
 
+def test_messages_of_streams_count_too() -> None:
+    """They are complete when they are counted. One for which there is no room is refused, until another is released."""
+
+    async def run() -> None:
+        shared = budget(1)
+        with shared.stream() as one, shared.stream() as other:
+            shared.hold(one, 60)
+            with pytest.raises(Overloaded, match="60 of at most 100 bytes"):
+                shared.hold(other, 50)
+            shared.hold(other, 40)
+            shared.release(one, 60)
+            shared.hold(other, 50)
+            assert shared.used_bytes == 90
+        assert shared.used_bytes == 0
+
+    asyncio.run(run())
+
+
 def test_a_message_larger_than_the_budget_is_read_if_it_is_alone() -> None:
     """A budget below one message does not stop the server."""
 

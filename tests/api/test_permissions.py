@@ -27,7 +27,7 @@ PROBES = {"Check", "List", "Watch", "ServerLive", "ServerReady"}
 WORK = {"Explain", "ExplainStream", "Score", "ModelInfer"}
 READING = {"GetExplanation", "ListExplanations"}
 DESCRIPTIONS = {"GetModel", "ListModels", "GetBackground", "ListBackgrounds", "ServerReflectionInfo"}
-DESCRIPTIONS |= {"ServerMetadata", "ModelReady", "ModelMetadata", "ModelConfig"}
+DESCRIPTIONS |= {"ServerMetadata", "ModelReady", "ModelMetadata", "ModelConfig", "GetCaller"}
 CHANGES = {"DeleteExplanation", "RegisterModel", "DeleteModel", "CreateBackground", "DeleteBackground"}
 OPEN_PAGES = {"/", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"}
 

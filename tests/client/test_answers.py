@@ -17,7 +17,7 @@ from client.command_runs import Run
 from client.page_outputs import without_log
 from inference_server import InferenceServer, ServedModel
 from rich.console import Console
-from sequela_client import CallerError, Explanation, Sequela
+from sequela_client import CallerError, Explanation, NotFound, Sequela
 from sequela_client import resources as client_resources
 from sequela_client.attribution_rows import COLUMNS
 from sequela_client.attributions import StopReason
@@ -280,9 +280,13 @@ def test_a_model_with_its_version(run: Run, tmp_path: Path) -> None:
         absent, misspelt = (run(*given, "--model", each) for each in ("fraud/3", "frad"))
         listed = without_log(run("models", "--server", serving.bound.grpc).stdout)
         described = client.get_model("fraud/2")
+        (outcome,) = client.explain_many([np.ones((2, 1))], model="fraud/3")
+        with pytest.raises(NotFound) as averaged:
+            client.average_background("b", [np.ones((2, 1))], model="fraud/3")
     assert done.exit_code == 0, done.output
     assert json.loads((tmp_path / "e.json").read_text())["model"] == "models/fraud/versions/2"
     both = "no model is named 'fraud/3', and there is no file 'fraud/3'"
+    assert [str(outcome.error), str(averaged.value)] == [both, both]
     assert f"{both} (did you mean fraud/1 or fraud/2? the server has fraud, other)" in absent.stderr
     assert "(did you mean fraud? the server has fraud, other)" in misspelt.stderr
     assert [each in listed for each in ("fraud/1", "fraud/2", "other/")] == [True, True, False]

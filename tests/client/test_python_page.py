@@ -51,6 +51,22 @@ def test_the_code_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert same_words(shown, snippet.output or ""), shown
 
 
+def test_the_code_runs_from_top_to_bottom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader may run the whole page in one session; no piece changes a name that a later one needs."""
+    monkeypatch.chdir(ROOT)
+    scope = dict[str, object]()
+    with Serving(embedded(model_repository=MODELS)) as serving:
+        for name in [each for each in SNIPPETS if each not in SLOW]:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(SNIPPETS[name].code.replace("localhost:50051", serving.bound.grpc), scope)
+            shown = without_log(printed.getvalue())
+            assert same_words(shown, SNIPPETS[name].output or ""), (name, shown)
+        sequela = scope["sequela"]
+        assert isinstance(sequela, Sequela)
+        sequela.close()
+
+
 def test_the_table_of_options() -> None:
     """It is the one that `python -m scripts.option_tables` writes, and has a row for every option."""
     assert outdated([Section("python.md", MARK, option_table())]) == []

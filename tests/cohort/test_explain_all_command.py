@@ -66,13 +66,16 @@ def test_all_of_it(run: Run, data: Path, model: Path, real: str, tmp_path: Path)
 
 
 def test_exit_codes(
-    run: Run, data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, data: Path, model: Path, real: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """1 for what the caller has to change, 2 for the command line, 3 for a server that is gone."""
     monkeypatch.setattr(bulk, "PATIENCE_SECONDS", 0.3)
     base = ("explain-all", data, "--entity", "account", "--out", tmp_path / "out")
     assert run(*base, "--model", tmp_path / "no.onnx").exit_code == 1
     assert run(*base, "--model", "fraud").exit_code == 1
+    absent = run(*base, "--model", "fraud/3", "--server", real)
+    assert absent.exit_code == 1
+    assert "no model is named 'fraud/3', and there is no file 'fraud/3'" in absent.stderr
     assert run(*base).exit_code == 2
     assert run(*base, "--model", model, "--secure").exit_code == 2
     assert run(*base, "--model", model, "--server", "a:1", "--workers", 2).exit_code == 2

@@ -17,8 +17,10 @@ from matrix import BY_NAME
 from onnx import numpy_helper
 from sequela_client import CallerError, Sequela
 from sequela_client.cohort import BulkQuestion, explain_batches
+from sequela_client.cohort import explain as explaining
 from sequela_client.cohort.rows import RowHead, explained_row, record_batch
 from sequela_client.cohort.schema import SCHEMA
+from sequela_client.cohort.servers import named_pool
 
 MULTI = BY_NAME["multi_input"]
 
@@ -188,6 +190,28 @@ def test_wrong_questions_end_the_run(rows_question: BulkQuestion, real: str) -> 
     ):
         with pytest.raises(CallerError, match=said):
             answers(replace(rows_question, **changed), batches, real)
+
+
+def test_one_name_instead_of_a_list(rows_question: BulkQuestion) -> None:
+    """A text is not taken for a list of its characters; the error shows what to write."""
+    batches = cohorts.nested(cohorts.accounts(2)).to_batches()
+    with pytest.raises(CallerError, match=r"servers: must be a list .* write \['localhost:50051'\]"):
+        list(explain_batches(rows_question, batches, servers="localhost:50051"))
+    with pytest.raises(
+        CallerError, match=r"labels: must be a tuple of names, not 'fraud'; write \('fraud',\)"
+    ):
+        replace(rows_question, labels="fraud")  # type: ignore[arg-type] # a mistake of the caller
+
+
+def test_no_address_stands_for_local_servers(
+    rows_question: BulkQuestion, real: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `RunOptions` and on Ray and Spark, an empty list is none; a pool without servers would wait for ever."""
+    batches = cohorts.nested(cohorts.accounts(2)).to_batches()
+    with named_pool([real]) as pool:
+        monkeypatch.setattr(explaining, "shared_pool", lambda: pool)
+        for servers in ((), None):
+            assert sum(map(len, explain_batches(rows_question, batches, servers=servers))) == 2
 
 
 def test_a_model_with_several_outputs_needs_a_target(real: str) -> None:

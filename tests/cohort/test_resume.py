@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from cohort import cohorts
+from inference_server import InferenceServer, ServedModel
 from sequela_client import CallerError, OperatorError, TryAgain
 from sequela_client.cohort import BulkQuestion, RunOptions
 from sequela_client.cohort import run as bulk_run
@@ -67,6 +68,29 @@ def test_a_run_with_nothing_left_starts_no_server(
             changed.write_text(changed.read_text() + " ")
         with pytest.raises(OperatorError, match="a server was started"):
             bulk_run.run(data, out, question, RunOptions(), seen.append)
+
+
+def test_a_run_behind_an_endpoint_with_nothing_left_starts_no_server(
+    events: Path, events_question: BulkQuestion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model behind an endpoint has no digest, so nothing about it needs a server."""
+    model, out = Path(events_question.model), tmp_path / "out"
+    served = InferenceServer({"toy": ServedModel(model.read_bytes())})
+    allowed = embedded(endpoint_allow="grpc://127.0.0.1:*/*", endpoint_networks="127.0.0.0/8")
+    with served, Serving(allowed) as serving:
+        question = replace(
+            events_question, model=served.uri("toy"), schema=str(model.with_name("schema.json"))
+        )
+        assert cohorts.explained(events, out, serving.bound.grpc, question).explained == 60
+
+    def start(*_: object) -> NoReturn:
+        raise OperatorError("a server was started")
+
+    monkeypatch.setattr(bulk_run, "local_pool", start)
+    done = bulk_run.run(events, out, question, RunOptions(), lambda _: None)
+    assert (done.added, done.explained) == (0, 60)
+    with pytest.raises(OperatorError, match="a server was started"):
+        bulk_run.run(events, out, replace(question, seeds=(1,)), RunOptions(), lambda _: None)
 
 
 def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:

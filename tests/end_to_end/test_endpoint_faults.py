@@ -18,6 +18,7 @@ from endpoint_folders import (
     numbers,
     outcome,
     reachable,
+    recovered,
     serving,
     state,
 )
@@ -97,7 +98,7 @@ def test_half_open(server: Serving, proxy: FaultProxy) -> None:
     proxy.swallowing = True
     unavailable(failure(server, asked(), 20.0))
     proxy.swallowing = False
-    eventually(lambda: metric(server, "sequela_circuit_state", target="gru/1") == 0)
+    recovered(server, "gru")
     assert numbers(explained(server, asked())) == numbers(wanted)
 
 
@@ -167,7 +168,7 @@ def test_killed_in_mid_explanation_and_back(
     assert "down" in refused.message
     assert metric(server, "sequela_endpoint_calls_total", endpoint="gru/1") == called
     proxy.listen()
-    eventually(lambda: metric(server, "sequela_circuit_state", target="gru/1") == 0)
+    recovered(server, "gru")
     assert numbers(explained(server, asked())) == numbers(wanted)
 
 

@@ -61,6 +61,7 @@ def test_without_both_no_engine_starts() -> None:
     with running("attacks", 1, SANDBOXED, listener, b"no landlock, no seccomp") as pool:
         with pytest.raises(EngineLost, match="neither Landlock nor seccomp"):
             call(pool, "echo x")
+        listener.wait(lambda: bool(listener.exits))
         assert [each.reason for each in listener.exits] == [ExitReason.START_FAILED]
     unsafe = replace(SANDBOXED, unsafe=True)
     with running("attacks", 1, unsafe, config=b"no landlock, no seccomp") as pool:

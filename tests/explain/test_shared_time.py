@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from adapters.store.store_samples import Heard
 from asking import Watched, ask, explainer, levels, loaded, numbers, question
 from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate import sample
-from sequela.explain.explanation import Explanation, StopReason
+from sequela.explain.explanation import Cost, Explanation, StopReason
 from sequela.explain.options import Estimator, Level
+from sequela.explain.telemetry import CacheLookup
 
 GRU = BY_NAME["gru"]
 EVENTS = (Level.EVENT,)
@@ -106,6 +108,19 @@ def test_the_same_content_is_worked_out_once() -> None:
     assert [numbers(level) for level in levels(first)] == [numbers(level) for level in levels(second)]
     other = house.explain(question(model, GRU.sample(9), GRU.average(), seed=1), Deadline())
     assert not other.cost.cached
+
+
+def test_the_same_request_is_read_from_the_store_once() -> None:
+    """It gets exactly what was stored, which the look-up of its content has found already."""
+    heard = Heard()
+    model = loaded(GRU)
+    house = explainer(model, observer=heard)
+    asked = replace(question(model, GRU.sample(9), GRU.average()), caller_id="alert-1")
+    first = house.explain(asked, Deadline())
+    heard.records.clear()
+    again = house.explain(asked, Deadline())
+    assert again == replace(first, cost=Cost(cached=True))
+    assert [(each.cache, each.result) for each in heard.of(CacheLookup)] == [("answer", "hit")]  # type: ignore[attr-defined]
 
 
 def test_the_same_question_at_once_is_worked_out_once() -> None:

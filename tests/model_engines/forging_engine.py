@@ -14,7 +14,7 @@ import numpy as np
 from matrix import BY_NAME
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.upload_engines.entry import LoadedModelEngine, UploadEngineConfig
-from sequela.adapters.upload_engines.model_answers import AnswerKind, arrays_answer
+from sequela.adapters.upload_engines.model_answers import AnswerKind, arrays_answer, read_arrays
 from sequela.adapters.upload_engines.model_tasks import DescribeModel, ModelTask
 from sequela.adapters.upload_engines.packed_arrays import pack_arrays
 from sequela.concurrency.deadline import Deadline
@@ -81,11 +81,11 @@ RUNS: dict[str, Callable[[bytes], bytes]] = {
     "nothing": lambda _: b"",
     "pickle": lambda _: AnswerKind.ARRAYS.value + pickle.dumps(Exploit()),
     "objects": lambda _: _shape([["|O", [1]]], b"\0" * 8),
-    "not finite": lambda _: arrays_answer([np.full((2, 1), np.nan)]),
+    "not finite": lambda honest: arrays_answer([np.full_like(each, np.nan) for each in read_arrays(honest)]),
     "too many rows": lambda _: arrays_answer([np.zeros((1 << 16, 1))]),
     "too few rows": lambda _: arrays_answer([np.zeros((0, 1))]),
-    "other type": lambda _: arrays_answer([np.zeros((2, 1), np.float32)]),
-    "several": lambda _: arrays_answer([np.zeros((2, 1))] * 3),
+    "other type": lambda honest: arrays_answer([each.astype(np.float32) for each in read_arrays(honest)]),
+    "several": lambda honest: arrays_answer([*read_arrays(honest), *read_arrays(honest)]),
     "negative size": lambda _: _shape([["<f8", [-1]]]),
     "announced terabyte": lambda _: _shape([["<f8", [1 << 37]]]),
     "overflow": lambda _: _shape([["<f8", [1 << 62, 1 << 62]]]),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-from sequela_client.client import Sequela
 from sequela_client.errors import SequelaError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,120 +12,78 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sequela_console import login
 from sequela_console.alerts.routes import ROUTES as ALERT_ROUTES
-from sequela_console.api_route import ApiRoute, Question
+from sequela_console.api_endpoint import (
+    Endpoint,
+    check_caller,
+    endpoint,
+    json_body,
+    of_service,
+    prepared,
+    told,
+)
 from sequela_console.cohorts.routes import ROUTES as COHORT_ROUTES
 from sequela_console.context import Console
-from sequela_console.http.errors import ApiError, bad_request
+from sequela_console.http.errors import ApiError
 from sequela_console.http.headers import embed_headers, page_headers
-from sequela_console.http.json_answer import json_response
 from sequela_console.http.static_files import asset, page
-from sequela_console.sessions.open_door import anybody
-from sequela_console.sessions.visitor import Visitor
-
-MAX_BODY_BYTES = 1_000_000
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(console: Console, service: Sequela) -> Starlette:
-    """Returns the application.
-
-    Args:
-        console: the parts of the console.
-        service: the client of the service for visitors.
-    """
-    routes = [
-        Route(each.path, _api(console, service, each), methods=[each.method])
+def build_app(console: Console) -> Starlette:
+    """Returns the application."""
+    api = [
+        Route(each.path, endpoint(console, each), methods=[each.method])
         for each in (*ALERT_ROUTES, *COHORT_ROUTES)
     ]
     return Starlette(
         routes=[
-            *routes,
-            Route("/api/{rest:path}", _no_such_route),
-            Route("/assets/{name}", _asset),
+            Route("/api/session", _session(console), methods=["GET", "POST", "DELETE"]),
+            *api,
+            Route("/api/{rest:path}", _no_such_route, methods=["GET", "POST", "DELETE", "PUT", "PATCH"]),
+            Route("/assets/{name}", _page(console, lambda request: asset(request.path_params["name"]))),
             Route("/embed/{rest:path}", _embed(console)),
-            Route("/{rest:path}", _index),
-        ],
-        exception_handlers={ApiError: _told},
+            Route("/healthz", _alive),
+            Route("/{rest:path}", _page(console, lambda _: page("index.html"))),
+        ]
     )
 
 
-def _api(console: Console, service: Sequela, route: ApiRoute) -> Endpoint:
+def _session(console: Console) -> Endpoint:
     async def answer(request: Request) -> Response:
         try:
-            question = await _question(request, anybody(service))
-            found = await run_in_threadpool(route.answer, console, question)
+            check_caller(console, request)
+            body = await json_body(request)
+            return prepared(await run_in_threadpool(_session_answer, console, request, dict(body)))
         except ApiError as error:
-            return await _told(request, error)
+            return told(error)
         except SequelaError as error:
-            return await _told(request, _of_service(error))
-        response = found if isinstance(found, Response) else json_response(found)
-        response.headers.update({"Cache-Control": "no-store", **page_headers()})
-        return response
+            return told(of_service(error))
 
     return answer
 
 
-async def _question(request: Request, visitor: Visitor) -> Question:
-    return Question(
-        visitor=visitor,
-        path=request.path_params,
-        query=dict(request.query_params),
-        body=await _body(request),
-        address=f"{request.url.scheme}://{request.url.netloc}",
-    )
+def _session_answer(console: Console, request: Request, body: dict[str, Any]) -> Any:
+    match request.method:
+        case "POST":
+            return login.begin(console, request, body)
+        case "DELETE":
+            return login.end(console, request)
+        case _:
+            return login.session_state(console, request)
 
 
-async def _body(request: Request) -> Mapping[str, Any]:
-    if request.method == "GET":
-        return {}
-    found = bytearray()
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > MAX_BODY_BYTES:
-            raise ApiError(413, "BODY_TOO_LARGE", f"the body has more than {MAX_BODY_BYTES} bytes")
-    if not found:
-        return {}
-    try:
-        body = json.loads(found)
-    except ValueError as error:
-        raise bad_request("BODY_INVALID", f"the body is not valid JSON: {error}") from None
-    if not isinstance(body, dict):
-        raise bad_request("BODY_INVALID", "the body must be a JSON object")
-    return body
+def _page(console: Console, found: Callable[[Request], Response]) -> Endpoint:
+    async def answer(request: Request) -> Response:
+        try:
+            check_caller(console, request)
+            response = found(request)
+        except ApiError as error:
+            return told(error)
+        response.headers.update(page_headers())
+        return response
 
-
-def _of_service(error: SequelaError) -> ApiError:
-    return ApiError(502, error.reason or "SERVICE_ERROR", str(error))
-
-
-async def _told(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    content = {"reason": error.reason, "message": error.message}
-    if error.field:
-        content["field"] = error.field
-    response = json_response({"error": content}, error.status)
-    response.headers.update({"Cache-Control": "no-store", **page_headers()})
-    return response
-
-
-async def _no_such_route(request: Request) -> Response:
-    return await _told(
-        request, ApiError(404, "ROUTE_NOT_FOUND", f"the API has no {request.method} {request.url.path}")
-    )
-
-
-async def _asset(request: Request) -> Response:
-    response = asset(request.path_params["name"])
-    response.headers.update(page_headers())
-    return response
-
-
-async def _index(_: Request) -> Response:
-    response = page("index.html")
-    response.headers.update(page_headers())
-    return response
+    return answer
 
 
 def _embed(console: Console) -> Endpoint:
@@ -137,3 +93,11 @@ def _embed(console: Console) -> Endpoint:
         return response
 
     return answer
+
+
+async def _alive(_: Request) -> Response:
+    return Response("ok", media_type="text/plain")
+
+
+async def _no_such_route(request: Request) -> Response:
+    return told(ApiError(404, "ROUTE_NOT_FOUND", f"the API has no {request.method} {request.url.path[:200]}"))

@@ -1,37 +1,210 @@
-"""`sequela console`: starts the console."""
+"""`sequela console`: reads the options and starts the console."""
 
 from __future__ import annotations
 
+import webbrowser
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import click
-import uvicorn
-from sequela_client.client import Sequela
+import platformdirs
+from sequela_client.cli.grouped_help import GroupedCommand, option
+from sequela_client.cli.server_options import credentials_of, server_options
 
-from sequela_console.alert_index.index import AlertIndex
-from sequela_console.app import build_app
-from sequela_console.cohort_files.catalogue import CohortCatalogue
-from sequela_console.context import Console
+from sequela_console.demo.console import demo_settings
+from sequela_console.server import ConsoleServer
 from sequela_console.settings import DEFAULT_PORT, ConsoleSettings
-from sequela_console.state.database import StateDatabase
+
+LISTEN, CONTENT = "Where people find it", "What it shows"
+DEFAULT_SERVER = "localhost:50051"
+
+EPILOG = """\b
+Examples:
+  sequela console --demo
+  sequela console --server fraud.example:50051 --ca ca.pem --token-file console.token
+  sequela console --cohort january=cohorts/january --threshold 0.85
+"""
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command(short_help="Look at explanations and cohorts in a browser.")
-@click.option("--server", metavar="HOST:PORT", default="localhost:50051", show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=DEFAULT_PORT, show_default=True)
-@click.option("--state-dir", metavar="FOLDER", type=click.Path(path_type=Path), required=True)
-@click.option("--cohort", "cohorts", metavar="FOLDER", type=click.Path(path_type=Path), multiple=True)
-def console(server: str, host: str, port: int, state_dir: Path, cohorts: tuple[Path, ...]) -> None:
-    """Starts the console: a web application for the explanations that a server stores, and for cohorts."""
+def _thresholds(_context: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+    """Reads `MODEL=SCORE` and `SCORE`."""
+    found = {}
+    for each in given:
+        model, _, score = each.rpartition("=")
+        try:
+            found[model] = float(score)
+        except ValueError:
+            raise click.BadParameter(f"{each!r} is not a score, or MODEL=SCORE") from None
+    return found
+
+
+def _cohorts(_context: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[str, Path]:
+    """Reads `NAME=FOLDER` and `FOLDER`."""
+    found: dict[str, Path] = {}
+    for each in given:
+        name, _, folder = each.rpartition("=")
+        path = Path(folder)
+        name = name or path.resolve().name
+        if not path.is_dir():
+            raise click.BadParameter(f"there is no folder {folder!r}")
+        if name in found:
+            raise click.BadParameter(f"two cohorts are called {name!r}; give one another name: NAME={folder}")
+        found[name] = path
+    return found
+
+
+def _origins(_context: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Checks that each is an origin, since anything else would be a hole in the security policy."""
+    for each in given:
+        parts = urlsplit(each)
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or each != f"{parts.scheme}://{parts.netloc}"
+        ):
+            raise click.BadParameter(f"{each!r} is not an origin, such as https://cases.example")
+        if not each.isascii() or any(sign in each for sign in " ;,'\"*"):
+            raise click.BadParameter(f"{each!r} has characters that an origin cannot have")
+    return given
+
+
+@click.command(
+    "console",
+    cls=GroupedCommand,
+    short_help="Look at explanations and cohorts in a browser.",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@option(
+    CONTENT,
+    "--demo",
+    is_flag=True,
+    help="Start a server with the bundled model, alerts and cohorts, and show them.",
+)
+@option(
+    CONTENT,
+    "--cohort",
+    "cohorts",
+    multiple=True,
+    callback=_cohorts,
+    metavar="[NAME=]FOLDER",
+    help="Show a cohort that `sequela explain-all` wrote; repeatable.",
+)
+@option(
+    CONTENT,
+    "--cohorts-dir",
+    type=_FOLDER,
+    metavar="FOLDER",
+    help="Show each cohort that is a folder in this one.",
+)
+@option(
+    CONTENT,
+    "--threshold",
+    "thresholds",
+    multiple=True,
+    callback=_thresholds,
+    metavar="[MODEL=]SCORE",
+    help="The score from which a prediction is an alert, of all models or of one; repeatable. The label `threshold` of "
+    "an explanation goes first.  [default: 0.5 for scores from 0 to 1]",
+)
+@option(
+    CONTENT,
+    "--fixed-feature",
+    "fixed_features",
+    multiple=True,
+    metavar="NAME",
+    help="A feature that no client can change, such as the age: named last among changes; repeatable.",
+)
+@server_options(f"[default: {DEFAULT_SERVER}]")
+@option(LISTEN, "--host", default="127.0.0.1", show_default=True, help="The address that it listens on.")
+@option(
+    LISTEN,
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=DEFAULT_PORT,
+    show_default=True,
+    help="Its port; 0 for any free one.",
+)
+@option(
+    LISTEN,
+    "--tls-cert",
+    type=_FILE,
+    metavar="FILE",
+    help="Serve HTTPS with the certificate in this PEM file.",
+)
+@option(LISTEN, "--tls-key", type=_FILE, metavar="FILE", help="The key of that certificate, a PEM file.")
+@option(
+    LISTEN,
+    "--insecure",
+    is_flag=True,
+    help="Listen on the network without HTTPS, or without login where the server asks nobody who they are.",
+)
+@option(
+    LISTEN,
+    "--embed-origin",
+    "embed_origins",
+    multiple=True,
+    callback=_origins,
+    metavar="ORIGIN",
+    help="A site that may show one alert in a frame, such as https://cases.example; repeatable.",
+)
+@option(LISTEN, "--open/--no-open", "opened", default=False, help="Open it in the browser of this machine.")
+@option(
+    LISTEN,
+    "--state-dir",
+    "state_folder",
+    type=_FOLDER,
+    metavar="FOLDER",
+    help="Where labels, notes and the index are kept.  [default: sequela/console in the user's folder for state]",
+)
+def console(opened: bool, demo: bool, **values: Any) -> None:
+    """Starts the console, a web application: the list of alerts and each of them in full, and what a model has learnt
+    from many. It shows what a server stores, and the cohorts that are named. Ctrl-C stops it.
+    """
+    with ExitStack() as stack:
+        settings = _settings(values)
+        if demo:
+            settings = stack.enter_context(demo_settings(settings))
+        server = stack.enter_context(ConsoleServer.started(settings))
+        click.echo(f"The console is at {server.url} (Ctrl-C stops it)")
+        if opened:
+            webbrowser.open(server.url)
+        server.wait()
+
+
+def _settings(values: Mapping[str, Any]) -> ConsoleSettings:
+    """The settings, from the values of the parameters. Raises UsageError for those that do not go together."""
+    if (values["tls_cert"] is None) != (values["tls_key"] is None):
+        raise click.UsageError("--tls-cert and --tls-key go together, and only one of them is given")
     settings = ConsoleSettings(
-        server=server,
-        host=host,
-        port=port,
-        state_folder=state_dir,
-        cohorts={each.name: each for each in cohorts},
+        server=values["server"] or DEFAULT_SERVER,
+        credentials=credentials_of(values),
+        host=values["host"],
+        port=values["port"],
+        state_folder=values["state_folder"] or platformdirs.user_state_path("sequela") / "console",
+        cohorts={**_in_folder(values["cohorts_dir"]), **values["cohorts"]},
+        fixed_features=frozenset(values["fixed_features"]),
+        thresholds=values["thresholds"],
+        embed_origins=values["embed_origins"],
+        tls_cert=values["tls_cert"],
+        tls_key=values["tls_key"],
+        insecure=values["insecure"],
     )
-    with Sequela(server) as service:
-        state = StateDatabase(state_dir / "console.db")
-        parts = Console(settings, state, AlertIndex(service, state), CohortCatalogue(settings.cohorts))
-        uvicorn.run(build_app(parts, service), host=host, port=port, log_level="warning", access_log=False)
+    if not settings.is_local and not settings.uses_tls and not settings.insecure:
+        raise click.UsageError(
+            f"--host {settings.host} lets others on the network reach the console, whose tokens they could read; give "
+            "--tls-cert and --tls-key, or --insecure if something else encrypts the connection"
+        )
+    return settings
+
+
+def _in_folder(folder: Path | None) -> dict[str, Path]:
+    if folder is None:
+        return {}
+    return {each.name: each for each in sorted(folder.iterdir()) if any(each.glob("*.parquet"))}

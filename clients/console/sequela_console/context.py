@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sequela_client.client import Sequela
+
 from sequela_console.alert_index.index import AlertIndex
 from sequela_console.cohort_files.catalogue import CohortCatalogue
+from sequela_console.sessions.embed_keys import EmbedKeys
+from sequela_console.sessions.service_door import ServiceDoor
+from sequela_console.sessions.session_store import SessionStore
 from sequela_console.settings import ConsoleSettings
 from sequela_console.state.database import StateDatabase
 
@@ -16,12 +21,20 @@ class Console:
 
     Args:
         settings: what the operator chose.
+        service: the client of the service with the console's own credentials: for the index, and for panels in frames.
+        door: the service as people reach it.
+        sessions: who is logged in.
+        embed_keys: the keys of panels in frames.
         state: the console's own database.
         index: the index of stored explanations.
         cohorts: the cohorts that were named at the start.
     """
 
     settings: ConsoleSettings
+    service: Sequela
+    door: ServiceDoor
+    sessions: SessionStore
+    embed_keys: EmbedKeys
     state: StateDatabase
     index: AlertIndex
     cohorts: CohortCatalogue

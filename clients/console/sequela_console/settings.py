@@ -22,6 +22,7 @@ class ConsoleSettings:
         port: its port; 0 for any free one.
         state_folder: the folder with the console's own file, `console.db`.
         cohorts: folders of cohorts by the name that the pages show.
+        fixed_features: features that no client can change, which what-if searches name last.
         thresholds: the score from which a prediction is an alert, by model; "" for all others.
         embed_origins: the origins that may show the panel of one alert in a frame.
         tls_cert: the certificate of the console, for HTTPS; None for HTTP.
@@ -36,7 +37,18 @@ class ConsoleSettings:
     state_folder: Path = Path()
     cohorts: Mapping[str, Path] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
+    fixed_features: frozenset[str] = frozenset()
     embed_origins: tuple[str, ...] = ()
     tls_cert: Path | None = None
     tls_key: Path | None = None
     insecure: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the console listens on this machine only."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the console itself serves HTTPS."""
+        return self.tls_cert is not None

@@ -2,6 +2,7 @@
 
 from sequela_client.aio import AsyncSequela
 from sequela_client.attributions import Attribution, PlayerKind, StopReason
+from sequela_client.callers import Caller
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
 from sequela_client.errors import (
@@ -44,6 +45,7 @@ __all__ = [
     "AuthenticationError",
     "Background",
     "BackgroundValues",
+    "Caller",
     "CallerError",
     "CertificateExpired",
     "CertificateNotTrusted",

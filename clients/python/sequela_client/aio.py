@@ -16,6 +16,7 @@ import grpc.aio
 
 from sequela_client import operations
 from sequela_client.bearer_token import Metadata
+from sequela_client.callers import Caller
 from sequela_client.calls import Call, Listing, Operation
 from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
 from sequela_client.errors import SequelaError, Unavailable
@@ -256,6 +257,10 @@ class AsyncSequela(Client):
     async def delete_background(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a background."""
         await self._run(operations.delete_background(name), timeout)
+
+    async def get_caller(self, *, timeout: float | None = None) -> Caller:
+        """Asks the server who it takes this client for; see `Sequela.get_caller`."""
+        return await self._run(operations.get_caller(), timeout)
 
     async def _all(self, listing: Listing[T], timeout: float | None) -> AsyncIterator[T]:
         rest: Listing[T] | None = listing

@@ -13,6 +13,7 @@ import grpc
 
 from sequela_client import operations
 from sequela_client.bearer_token import Metadata
+from sequela_client.callers import Caller
 from sequela_client.calls import Call, Listing, Operation
 from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
 from sequela_client.errors import SequelaError, Unavailable
@@ -328,6 +329,10 @@ class Sequela(Client):
     def delete_background(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a background."""
         self._run(operations.delete_background(name), timeout)
+
+    def get_caller(self, *, timeout: float | None = None) -> Caller:
+        """Asks the server who it takes this client for: its name, its roles, and how it was identified."""
+        return self._run(operations.get_caller(), timeout)
 
     def _all(self, listing: Listing[T], timeout: float | None) -> Iterator[T]:
         rest: Listing[T] | None = listing

@@ -25,6 +25,7 @@ class Connection:
         self.explanations = rpc.ExplanationServiceStub(channel)
         self.models = rpc.ModelServiceStub(channel)
         self.backgrounds = rpc.BackgroundServiceStub(channel)
+        self.access = rpc.AccessServiceStub(channel)
         # Calls that are under way, which end with the channel.
         self.calls = 0
 

@@ -14,6 +14,7 @@ from sequela_client.channel import Deadline
 from sequela_client.content_digests import column_order
 from sequela_client.errors import CallerError
 from sequela_client.inputs import SequenceLike
+from sequela_client.models import with_missing_file
 from sequela_client.resources import Outcome, outcome
 
 
@@ -93,10 +94,11 @@ class ExplanationStream:
         names = pb.Sequence(inputs=[pb.InputTensor(name=name) for name, *_ in pending.order])
         answer = outcome(response, pb.ExplainRequest(sequence=names, background=self.background))
         yield from self._refused_before(pending.number)
+        error = None if answer.error is None else with_missing_file(answer.error, self.model.name)
         # From now on the digest is enough; the values of a background may be large.
         if answer.explanation and self.background is not None and self.background.HasField("values"):
             self._digests[pending.order] = answer.explanation.background_digest
-        yield replace(answer, index=pending.number)
+        yield replace(answer, index=pending.number, error=error)
 
     def rest(self) -> Iterator[Outcome]:
         """Yields the outcomes that are left once the stream has ended."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from sequela_client.client import Sequela
 from sequela_client.errors import UPLOADS_DISABLED, NotFound, SequelaError
 from sequela_client.model_inputs.layout import Layout, layout_of, schema_layout
-from sequela_client.models import ModelFile, choose
+from sequela_client.models import ModelFile, choose, with_missing_file
 from sequela_client.resources import Model
 
 
@@ -34,7 +34,12 @@ def described(sequela: Sequela, model: str) -> Model | None:
     chosen = choose(model)
     if isinstance(chosen, ModelFile):
         return _of_file(sequela, model, chosen)
-    return sequela.get_model(chosen.name) if chosen.name else None
+    if not chosen.name:
+        return None
+    try:
+        return sequela.get_model(chosen.name)
+    except NotFound as unknown:
+        raise with_missing_file(unknown, chosen.name) from None
 
 
 def _of_file(sequela: Sequela, model: str, chosen: ModelFile) -> Model | None:

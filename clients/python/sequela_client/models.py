@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.errors import CallerError
+from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, SequelaError
 from sequela_client.weights import read_whole
 
 
@@ -167,6 +167,14 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
 def is_version(model: object) -> bool:
     """Returns whether a text is a model's name with its version, `m/v`. It may be the path of a file, too."""
     return isinstance(model, str) and _WITH_VERSION.fullmatch(model) is not None
+
+
+def with_missing_file(error: SequelaError, name: str) -> SequelaError:
+    """Adds to an error about an unknown model `m/v` that there is no file of this name either: it may be a path."""
+    if not isinstance(error, NotFound) or error.reason != MODEL_NOT_FOUND or not is_version(name):
+        return error
+    text = f"{error.message}, and there is no file {name!r}"
+    return NotFound(text, reason=error.reason, violations=error.violations)
 
 
 def _advice(model: object) -> str:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client import arguments, requests, resources, responses
+from sequela_client.callers import Caller, caller
 from sequela_client.calls import Call, Listing, Operation, call
 from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import (
@@ -30,7 +31,7 @@ from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.model_inputs.category_columns import CategoryColumns
 from sequela_client.model_inputs.layout import Layout, layout_of, schema_layout
-from sequela_client.models import ModelFile, ModelLike, choose, is_version
+from sequela_client.models import ModelFile, ModelLike, choose, with_missing_file
 from sequela_client.option_messages import options_message
 from sequela_client.options import Options
 from sequela_client.requests import Average, BackgroundShape
@@ -213,6 +214,11 @@ def delete_background(name: str) -> Operation[None]:
     return call("backgrounds.DeleteBackground", request, lambda _: None)
 
 
+def get_caller() -> Operation[Caller]:
+    """Asks who the server takes the caller for."""
+    return call("access.GetCaller", pb.GetCallerRequest(), lambda answer: caller(answer.caller))
+
+
 @dataclass(frozen=True, slots=True)
 class _Registered:
     """A model that the server has, and what it said about it, if it was asked."""
@@ -272,7 +278,7 @@ def _with_model(
     """Sends the model's digest. If the server does not know it, uploads the model and sends the request again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
-        return (yield from _with_name(model, ask(chosen)))
+        return (yield from _named(chosen.name, ask(chosen)))
     try:
         # Most calls are about a model that the server has, and then its digest is enough.
         return (yield from ask(digests.reference(chosen)))
@@ -283,15 +289,12 @@ def _with_model(
     return (yield from ask(uploaded.reference))
 
 
-def _with_name(model: ModelLike, asked: Operation[T]) -> Operation[T]:
+def _named(name: str, asked: Operation[T]) -> Operation[T]:
     """Says of a name that may be meant as a path, such as `m/3`, that there is no such file either."""
     try:
         return (yield from asked)
     except NotFound as unknown:
-        if unknown.reason != MODEL_NOT_FOUND or not is_version(model):
-            raise
-        text = f"{unknown.message}, and there is no file {model!r}"
-        raise NotFound(text, reason=unknown.reason, violations=unknown.violations) from unknown
+        raise with_missing_file(unknown, name) from None
 
 
 def _upload(digests: ContentDigests, file: ModelFile) -> Operation[_Registered]:
@@ -369,10 +372,10 @@ def _background_header(
             reason="MODEL_NOT_REGISTERED",
         )
     # The server knows the full name of a model that is named by its digest or without a version.
-    described = yield Call("models.GetModel", pb.GetModelRequest(name=known))
+    described = yield from _named(reference.name, get_model(known))
     header.model.CopyFrom(reference)
     if "/" not in header.name:
-        parent = described.model.name.split("/versions/")[0]
+        parent = described.name.split("/versions/")[0]
         header.name = f"{parent}/backgrounds/{header.name}"
     return pb.CreateBackgroundRequest(header=header)
 

@@ -25,8 +25,8 @@ _COLONS = re.compile(r"(?<=[0-9A-Fa-f]{2}):(?=[0-9A-Fa-f]{2})")
 class DenyList:
     """Names of clients, and fingerprints of certificates."""
 
-    names: frozenset[str]
-    fingerprints: frozenset[str]
+    names: frozenset[str] = frozenset()
+    fingerprints: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, text: str) -> DenyList:

@@ -62,7 +62,7 @@ def authenticator(
         tokens=_watch("tokens", files.tokens, TokenFile.parse, report, TokenFile(())),
         identities=_watch("identities", files.identities, IdentityFile.parse, report, IdentityFile({})),
         signed=_signed(files.signed, report, closing) if files.signed else None,
-        revoked=_watch("revoked", files.revoked, DenyList.parse, report),
+        revoked=_watch("revoked", files.revoked, DenyList.parse, report, DenyList()),
         any_certificate=not named,
     )
 

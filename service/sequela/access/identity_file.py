@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sequela.access.caller import Caller
+from sequela.access.caller import AuthenticationMethod, Caller
 from sequela.access.credentials import ClientCertificate
 from sequela.access.identity_names import normal_name
 from sequela.access.lines import NoEntries, numbered_words
@@ -51,7 +51,7 @@ class IdentityFile:
             names = ", ".join(certificate.identities[:3]) or "no DNS name or URI"
             text = f"the client's certificate is for {names}, which the server does not know"
             raise NotAuthenticated("IDENTITY_UNKNOWN", text)
-        return Caller(found, self.roles[found])
+        return Caller(found, self.roles[found], AuthenticationMethod.CERTIFICATE)
 
 
 def _entry(words: list[str]) -> tuple[str, frozenset[AccessRole]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from sequela.access.caller import Caller
+from sequela.access.caller import AuthenticationMethod, Caller
 from sequela.access.credentials import CallerCredentials, ClientCertificate
 from sequela.access.deny_list import DenyList
 from sequela.access.identity_file import IdentityFile
@@ -81,7 +81,7 @@ class KnownCallers:
         if self.identities:
             return self.identities.current().caller(certificate)
         name = next(iter(certificate.identities), f"sha256:{certificate.fingerprint}")
-        return Caller(name, EVERY_ROLE)
+        return Caller(name, EVERY_ROLE, AuthenticationMethod.CERTIFICATE)
 
     def _ways(self) -> str:
         token = "send a token as `authorization: Bearer TOKEN`" if self.accepts_tokens else ""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import jwt
 from cachetools import TTLCache
 
-from sequela.access.caller import Caller
+from sequela.access.caller import AuthenticationMethod, Caller
 from sequela.access.roles import AccessRole
 from sequela.errors import NotAuthenticated, Unavailable
 
@@ -112,7 +112,7 @@ class JsonWebTokens:
             claims = self._checked[digest] = self._claims(token, keys)
         # Also for a token that has been checked, since its time may be over now.
         _check_time(claims)
-        return Caller(_name(claims), self._roles(claims))
+        return Caller(_name(claims), self._roles(claims), AuthenticationMethod.JWT)
 
     def _claims(self, token: str, keys: Keys) -> Mapping[str, Any]:
         try:

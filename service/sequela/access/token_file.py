@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sequela.access.caller import Caller
+from sequela.access.caller import AuthenticationMethod, Caller
 from sequela.access.lines import NAME, NoEntries, digest_of, numbered_words
 from sequela.access.roles import parse_roles
 from sequela.errors import NotAuthenticated
@@ -80,7 +80,7 @@ def _entry(words: list[str]) -> TokenEntry:
     name, digest, roles, expires = words
     if not NAME.fullmatch(name):
         raise ValueError("the name may have at most 128 letters, digits and ._@:/+-")
-    caller = Caller(name, parse_roles(roles.split(",")))
+    caller = Caller(name, parse_roles(roles.split(",")), AuthenticationMethod.TOKEN)
     return TokenEntry(caller, bytes.fromhex(digest_of(digest, "the second word")), _time(expires))
 
 

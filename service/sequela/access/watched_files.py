@@ -28,9 +28,9 @@ class WatchedFiles(Generic[T]):
     Args:
         source: What the files are, for the report.
         paths: The files that `read` reads.
-        read: Reads the files. It may raise OSError or ValueError.
+        read: Reads the files. It may raise OSError or ValueError, also for files without entries.
         report: Is told about every change.
-        empty: What files without entries mean, once they have been so for a while; None if that is a mistake.
+        empty: The content of files without entries. It is believed after `EMPTY_SECONDS`. None if such files are wrong.
 
     Raises:
         OSError: A file cannot be read at the start.
@@ -69,26 +69,26 @@ class WatchedFiles(Generic[T]):
         if stamp == self._stamp:
             return  # another thread was faster
         try:
-            value = self._read()
-        except NoEntries as error:
-            self._reload_empty(stamp, error)
-            return
+            value, detail = self._content()
         except (OSError, ValueError) as error:
             self._stamp = stamp
             self._report(CredentialsReloaded(self._source, False, str(error)))
             return
+        if value == self._empty and self._unchanged_seconds(stamp) < EMPTY_SECONDS:
+            return
         # If a file has changed meanwhile, its parts may not belong together. The next call reads it again.
         if self._now() == stamp:
             self._stamp, self._value = stamp, value
-            self._report(CredentialsReloaded(self._source, True))
+            self._report(CredentialsReloaded(self._source, True, detail))
 
-    def _reload_empty(self, stamp: Stamp, error: NoEntries) -> None:
-        if self._empty is None:
-            self._stamp = stamp
-            self._report(CredentialsReloaded(self._source, False, str(error)))
-        elif self._unchanged_seconds(stamp) >= EMPTY_SECONDS:
-            self._stamp, self._value = stamp, self._empty
-            self._report(CredentialsReloaded(self._source, True, f"{error}; so nobody may call by it"))
+    def _content(self) -> tuple[T, str]:
+        """Returns what the files contain now, and what the report should say about it."""
+        try:
+            return self._read(), ""
+        except NoEntries as error:
+            if self._empty is None:
+                raise
+            return self._empty, f"{error}; so nobody may call by it"
 
     def _unchanged_seconds(self, stamp: Stamp) -> float:
         """Returns for how long the files have been as they are: by their own times, or as long as it was seen."""
@@ -109,7 +109,8 @@ def text_file(
 
     def read() -> T:
         try:
-            return parse(path.read_text(encoding="utf-8"))
+            # Editors of Windows write a byte order mark, which would become a part of the first name.
+            return parse(path.read_text(encoding="utf-8-sig"))
         except NoEntries as error:
             raise NoEntries(f"{path}: {error}") from None
         except ValueError as error:

@@ -16,6 +16,11 @@ class BindOptions:
     port: str
 
 
+def address(host: str, port: int) -> str:
+    """Returns `host:port`, with brackets around an IPv6 host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def bind_error(host: str, port: int, options: BindOptions, error: OSError | None) -> OSError:
     """Returns the error for an address that a server cannot listen on.
 
@@ -25,15 +30,21 @@ def bind_error(host: str, port: int, options: BindOptions, error: OSError | None
         options: The options that set them.
         error: The error of the system; None if it is not known.
     """
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return OSError(f"cannot listen on {where}: {_reason(host, port, options, error)}")
+    return OSError(f"cannot listen on {address(host, port)}: {_reason(host, port, options, error)}")
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Returns a socket that listens on an address. Raises OSError; gaierror if the host cannot be resolved."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # `create_server` resolves the host too, but it raises errors of all kinds as a plain OSError.
+    socket.getaddrinfo(host or None, port, family, socket.SOCK_STREAM)
+    return socket.create_server((host, port), family=family)
 
 
 def find_bind_error(host: str, port: int) -> OSError | None:
     """Tries to listen on an address, and returns the error of the system; None if it works now."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host, port), family=family).close()
+        listening_socket(host, port).close()
     except OSError as error:
         return error
     return None

@@ -50,20 +50,18 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Work(Generic[Request, Result, T]):
-    """A request, and the form of its answer, for this process and for an engine.
+class Work(Generic[Request, Result]):
+    """A request, for this process and for an engine.
 
     Attributes:
         read: Decodes the request.
-        encode: Encodes the answer.
+        encode: Encodes the answer, in the form in which an engine returns it.
         request: The request as an engine gets it.
-        finish: Makes the answer from what the engine returns.
     """
 
     read: Callable[[], Request]
-    encode: Callable[[Result], T]
+    encode: Callable[[Result], bytes]
     request: EngineRequest
-    finish: Callable[[bytes], T]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,15 +105,15 @@ class DataPlane:
     async def explain(
         self,
         model: ModelChoice,
-        work: Work[ExplainRequest, Explanation, T],
+        work: Work[ExplainRequest, Explanation],
         deadline: Deadline,
-    ) -> T:
+    ) -> bytes:
         """Explains one score."""
         lane = self.pick_lane(model)
 
-        def answer() -> T:
+        def answer() -> bytes:
             if lane.in_engines:
-                return work.finish(self.engines.run(work.request, lane.in_engines, deadline))
+                return self.engines.run(work.request, lane.in_engines, deadline)
             return work.encode(lane.explainer.explain(work.read(), deadline))
 
         return await lane.executor.run(answer, deadline)
@@ -148,15 +146,15 @@ class DataPlane:
     async def score(
         self,
         model: ModelChoice,
-        work: Work[ScoreRequest, ScoreResult, T],
+        work: Work[ScoreRequest, ScoreResult],
         deadline: Deadline,
-    ) -> T:
+    ) -> bytes:
         """Scores sequences without explaining them."""
         lane = self.pick_lane(model)
 
-        def answer() -> T:
+        def answer() -> bytes:
             if lane.in_engines:
-                return work.finish(self.engines.run(work.request, lane.in_engines, deadline))
+                return self.engines.run(work.request, lane.in_engines, deadline)
             return work.encode(lane.explainer.score(work.read(), deadline))
 
         return await lane.executor.run(answer, deadline)

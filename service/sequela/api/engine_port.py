@@ -17,9 +17,7 @@ class EngineOperation(StrEnum):
     """What an engine does with a request, and the form of its answer."""
 
     EXPLAIN = "explain"  # bytes of sequela.v1.ExplainRequest -> bytes of ExplainResponse
-    EXPLAIN_ITEM = (
-        "explain_item"  # bytes of ExplainRequest -> bytes of ExplainStreamResponse, without the index
-    )
+    EXPLAIN_ITEM = "explain_item"  # the same -> bytes of ExplainStreamResponse, without the index
     SCORE = "score"  # bytes of ScoreRequest -> bytes of ScoreResponse
 
 

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 from google.protobuf.descriptor import EnumDescriptor
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.access.caller import AuthenticationMethod
+from sequela.access.roles import AccessRole
 from sequela.explain.background_average import Average, BackgroundShape
 from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator, FeatureScope, Level
@@ -62,6 +64,8 @@ ROLES = EnumTable(Role, _CONTRACT["InputRole"])
 FEATURE_KINDS = EnumTable(FeatureKind, _CONTRACT["FeatureKind"])
 MODEL_SOURCES = EnumTable(ModelSource, _CONTRACT["ModelSource"])
 MODEL_STATES = EnumTable(ModelState, _CONTRACT["ModelState"])
+ACCESS_ROLES = EnumTable(AccessRole, _CONTRACT["Role"])
+AUTHENTICATION_METHODS = EnumTable(AuthenticationMethod, _CONTRACT["AuthenticationMethod"])
 
 OPTION_TABLES: Mapping[type, EnumTable[Any]] = {
     Level: LEVELS,

@@ -20,9 +20,8 @@ from starlette.routing import Route
 
 from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.access_record import AccessRecord
-from sequela.api.bind_errors import BindOptions, bind_error
+from sequela.api.bind_errors import BindOptions, address, bind_error, listening_socket
 from sequela.api.errors import to_failure
-from sequela.api.grpc.listener import address
 from sequela.api.http_protocol import PROBE_CONNECTIONS, ConnectionProtocol
 from sequela.api.listener_socket import ListenerSocket
 from sequela.api.permissions import METRICS
@@ -31,7 +30,7 @@ from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.api.rest.credentials import request_credentials
 from sequela.api.rest.host_check import ANY_HOST, HostCheck
 from sequela.api.rest.responses import error_response, json_response, to_json
-from sequela.api.tls import ReloadingContext
+from sequela.api.tls import HANDSHAKE_SECONDS, ReloadingContext
 from sequela.errors import SequelaError
 
 ACCEPTED_AT_ONCE = 128
@@ -39,9 +38,6 @@ ACCEPTED_AT_ONCE = 128
 
 SHUTDOWN_SECONDS = 1
 """How long a response that is still being sent may delay the shutdown, in seconds."""
-
-HANDSHAKE_SECONDS = 10.0
-"""How long a client may take for the handshake of TLS, in seconds."""
 
 OPTIONS = BindOptions("--http-host", "--http-port")
 
@@ -169,10 +165,9 @@ class HttpServer(uvicorn.Server):
 
     async def open(self) -> str:
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""
-        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         # Bound here, because uvicorn would end the process if it could not listen.
         try:
-            listener = socket.create_server(self._address, family=family)
+            listener = listening_socket(*self._address)
         except OSError as error:
             raise bind_error(*self._address, OPTIONS, error) from error
         self._task = asyncio.create_task(self.serve([listener]))

@@ -39,6 +39,7 @@ GRANTS: Mapping[str, frozenset[AccessRole]] = {
     "sequela.v1.BackgroundService/GetBackground": _DESCRIBE,
     "sequela.v1.BackgroundService/ListBackgrounds": _DESCRIBE,
     "sequela.v1.BackgroundService/DeleteBackground": _ADMIN,
+    "sequela.v1.AccessService/GetCaller": _DESCRIBE,
     "inference.GRPCInferenceService/ServerLive": _OPEN,
     "inference.GRPCInferenceService/ServerReady": _OPEN,
     "inference.GRPCInferenceService/ServerMetadata": _DESCRIBE,
@@ -65,7 +66,7 @@ GRANTS: Mapping[str, frozenset[AccessRole]] = {
     **{f"GET {path}/ready": _DESCRIBE for path in _MODELS_V2},
     **{f"POST {path}/infer": _EXPLAIN for path in _MODELS_V2},
 }
-"""The roles of which a caller needs one. None for a method that everybody may call, without showing who they are."""
+"""The roles of which a caller needs one. Empty for a method that everybody may call without showing who they are."""
 
 UPLOADS = ("sequela.v1.ModelService/RegisterModel", "sequela.v1.BackgroundService/CreateBackground")
 """The methods that store what callers send."""
@@ -101,7 +102,7 @@ class Permissions:
         """Raises NotPermitted (METHOD_NOT_PERMITTED) if the caller has none of the roles for a method."""
         if self.is_open(method):
             return
-        _check(caller, self.grants.get(method, _ADMIN), method, "METHOD_NOT_PERMITTED")
+        _check(caller, self.grants.get(method, _ADMIN), f"call {method}", "METHOD_NOT_PERMITTED")
 
     def check_own_models(self, caller: Caller, field: str) -> None:
         """Raises NotPermitted (MODEL_NOT_PERMITTED) if the caller may not send a model, or name an endpoint.
@@ -110,16 +111,14 @@ class Permissions:
             caller: Whoever sent the request.
             field: The path of the model or the endpoint in the request.
         """
-        _check(caller, self.own_models, f"to set {field}", "MODEL_NOT_PERMITTED")
+        _check(caller, self.own_models, f"set {field}", "MODEL_NOT_PERMITTED")
 
 
 def _check(caller: Caller, wanted: frozenset[AccessRole], what: str, reason: str) -> None:
     if caller.roles & wanted:
         return
     roles = " or ".join(sorted(wanted))
-    text = f"{caller.name or 'the caller'} may not {_verb(what)}: it needs the role {roles}; ask the server's operator"
+    text = (
+        f"{caller.name or 'the caller'} may not {what}: it needs the role {roles}; ask the server's operator"
+    )
     raise NotPermitted(reason, text)
-
-
-def _verb(what: str) -> str:
-    return what.removeprefix("to ") if what.startswith("to ") else f"call {what}"

@@ -9,6 +9,9 @@ from typing import Any
 
 from sequela.access.watched_files import Report, WatchedFiles
 
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take for the handshake, in seconds. gRPC's own limit is two minutes, and asyncio's one."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TlsContent:
@@ -54,14 +57,14 @@ class TlsFiles:
             context.load_cert_chain(self.certificate, self.key, password=lambda: "")
         except ssl.SSLError as error:
             what = f"{self.certificate} and {self.key} must be a certificate and its key, in PEM and without a password"
-            raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason})") from error
+            raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason or error})") from error
         if self.client_ca is None:
             return context
         try:
             context.load_verify_locations(self.client_ca)
         except ssl.SSLError as error:
             raise OSError(
-                f"--tls-client-ca: {self.client_ca} must be a certificate in PEM ({error.reason})"
+                f"--tls-client-ca: {self.client_ca} must be a certificate in PEM ({error.reason or error})"
             ) from error
         context.verify_mode = ssl.CERT_OPTIONAL
         return context

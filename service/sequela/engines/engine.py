@@ -150,23 +150,27 @@ class Engine:
                 signal.pidfd_send_signal(self._process.pidfd, signal.SIGKILL)
             self._connection.shut_down()
 
-    def wait(self) -> bool:
-        """Waits until the process has ended; returns False if it does not."""
-        return self._ended.wait(END_SECONDS)
+    def wait(self) -> None:
+        """Waits until the process has ended, but not for ever."""
+        self._ended.wait(END_SECONDS)
 
     def _fork(self, forkserver: ForkServer, order: ForkOrder, seconds: float) -> None:
-        data, their_data = socket.socketpair()
-        self._control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._connection = FrameConnection(data, self._limits.max_frame_bytes)
         try:
-            with their_data, their_control:
-                process = forkserver.fork(order, (their_data, their_control), self._note_end, seconds)
-        except ForkFailed as error:
-            self._connection.close()
-            self._control.close()
+            with contextlib.ExitStack() as ours:
+                data, their_data = socket.socketpair()
+                ours.enter_context(data)
+                with their_data:
+                    control, their_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                    ours.enter_context(control)
+                    with their_control:
+                        sockets = their_data, their_control
+                        process = forkserver.fork(order, sockets, self._note_end, seconds)
+                ours.pop_all()
+        except (ForkFailed, OSError) as error:  # such as no room for open files or for another process
             failed = EngineExit(ExitReason.START_FAILED, f"could not be started: {error}", self.affinity)
             self._finish(failed)
             raise EngineLost(failed) from error
+        self._connection, self._control = FrameConnection(data, self._limits.max_frame_bytes), control
         with self._lock:
             self._process = process
             early = self._cause
@@ -238,9 +242,8 @@ class Engine:
         process = self._process
         if not self._limits.cpu_seconds_per_task or process is None or self._ended.is_set():
             return
-        clock = (
-            ~process.pid << 3
-        ) | 2  # the processor clock of another process, as clock_getcpuclockid makes it
+        # The processor clock of another process, as clock_getcpuclockid makes it.
+        clock = (~process.pid << 3) | 2
         with contextlib.suppress(OSError):
             used = time.clock_gettime(clock)
             # The hard limit stays, because only a privileged process may raise it again.

@@ -21,22 +21,20 @@ class ExitReason(StrEnum):
 
     CRASHED = "crashed"  # a signal of its own, such as SIGSEGV, or an exit
     OUT_OF_MEMORY = "out_of_memory"
-    HOST_MEMORY = (
-        "host_memory"  # the kernel had none left; one that wants too much fails before, at its own limit
-    )
+    HOST_MEMORY = "host_memory"  # the machine had none left; an engine's own limit is OUT_OF_MEMORY
     CPU_LIMIT = "cpu_limit"
     OVERRAN = "overran"  # killed, because the task went on after its deadline and the grace period
     KILLED = "killed"  # by somebody else
     INVALID = "invalid"  # killed, because it broke the protocol
     START_FAILED = "start_failed"  # it did not get ready
-    RETIRED = (
-        "retired"  # ended to make room for an engine with another affinity, or because it had nothing to do
-    )
+    RETIRED = "retired"  # ended to make room for another affinity, or because it had nothing to do
     CLOSED = "closed"  # ended because the pool was closed
 
 
 EXPECTED = frozenset({ExitReason.RETIRED, ExitReason.CLOSED})
-"""Reasons for which nobody is to blame."""
+"""Ends that the pool wanted."""
+GUILTY = frozenset({ExitReason.CRASHED, ExitReason.OUT_OF_MEMORY, ExitReason.CPU_LIMIT, ExitReason.INVALID})
+"""Ends that the task at work is to blame for."""
 
 ERROR_REASONS = {
     ExitReason.CRASHED: "ENGINE_CRASHED",

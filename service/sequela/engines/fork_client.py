@@ -120,15 +120,12 @@ class ForkServer:
 class _ForkserverProcess:
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-m", "sequela.engines.forkserver", str(theirs.fileno())],
-                env=_environment(os.environ),
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # the command prints its results to standard output
-                pass_fds=[theirs.fileno()],
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self._process = _start_process(theirs.fileno())
+        except OSError:  # such as no room for open files
+            self._socket.close()
+            raise
         self._lock = threading.Lock()
         self._waiting: deque[_Order] = deque()
         self._engines: dict[int, Callable[[ProcessEnd], None]] = {}
@@ -177,11 +174,14 @@ class _ForkserverProcess:
     def _begin(self, packet: Forked, files: list[int]) -> None:
         with self._lock:
             entry = self._waiting.popleft()
+            # An engine that nobody gets ends by itself, since its sockets are closed.
+            self._engines[packet.pid] = lambda _: None
             if packet.error:
                 entry.error = packet.error
-            elif entry.abandoned:  # the engine ends by itself, since its sockets are closed
+            elif not files:
+                entry.error = "the server has too many open files"
+            elif entry.abandoned:
                 os.close(files[0])
-                self._engines[packet.pid] = lambda _: None
             else:
                 entry.engine = ForkedEngine(packet.pid, files[0])
                 self._engines[packet.pid] = entry.on_end
@@ -199,6 +199,17 @@ class _ForkserverProcess:
             on_end(ProcessEnd(None))
         for entry in waiting:
             entry.done.set()
+
+
+def _start_process(descriptor: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603
+        [sys.executable, "-P", "-m", "sequela.engines.forkserver", str(descriptor)],
+        env=_environment(os.environ),
+        stdin=subprocess.DEVNULL,
+        stdout=2,  # the command prints its results to standard output
+        pass_fds=[descriptor],
+        start_new_session=True,
+    )
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -56,15 +56,17 @@ class _Forkserver:
                     return
 
     def _fork(self, order: ForkOrder, files: list[int]) -> None:
+        log = -1
         try:
             entry = _load(order.entry)
             gc.freeze()  # so that engines share the pages of all objects until now
-            log = os.memfd_create("log") if order.sandboxed else -1
+            if order.sandboxed:
+                log = os.memfd_create("log")
             parent = os.getpid()
             pid = os.fork()
         except Exception as error:
             orders.send(self._front, Forked(0, f"{type(error).__name__}: {error}"[:1000]))
-            _close(files)
+            _close([*files, log] if log >= 0 else files)
             return
         if pid == 0:
             process.run(order, entry, files, log, parent)

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator
 
 from sequela.engines import syscall_numbers
-from sequela.engines.libc import syscall
+from sequela.engines.libc import PR_SET_PDEATHSIG, syscall
 
 SET_MODE_FILTER = 1
 ALL_THREADS = 1  # SECCOMP_FILTER_FLAG_TSYNC
@@ -28,7 +28,6 @@ MAP_SHARED_ANONYMOUS = 0x21
 MAP_GROWSDOWN = 0x100
 F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
 FIOSETOWN, SIOCSPGRP = 0x8901, 0x8902
-PR_SET_PDEATHSIG = 1
 
 Instruction = tuple[int, int, int, int]
 

@@ -23,7 +23,6 @@ class ExplanationSummary:
         event_count: The number of real events.
         pruned_events: The number of events in the pruned block; 0 if nothing was pruned.
         targets: The scores of the targets that are explained.
-        method_version: The version of the method.
     """
 
     name: str
@@ -35,7 +34,6 @@ class ExplanationSummary:
     event_count: int
     pruned_events: int
     targets: tuple[TargetScore, ...]
-    method_version: str
 
 
 def summarize(explanation: Explanation) -> ExplanationSummary:
@@ -50,5 +48,4 @@ def summarize(explanation: Explanation) -> ExplanationSummary:
         event_count=explanation.event_count,
         pruned_events=explanation.pruning.pruned_events if explanation.pruning else 0,
         targets=explanation.targets,
-        method_version=explanation.method_version,
     )

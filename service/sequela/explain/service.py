@@ -164,6 +164,8 @@ class Explainer:
         cost = Cost(cached=True)
         name = content_name(key, task.request)
         # The same request was answered before: return exactly what was stored.
+        if found.name == name:
+            return replace(found, cost=cost)
         try:
             return replace(self._explanations.get(name).explanation, cost=cost)
         except (NotFound, Unavailable):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from cachetools import LRUCache, TTLCache
 
-from sequela.engines.exits import EngineLost, ExitReason
+from sequela.engines.exits import GUILTY, EngineLost
 from sequela.errors import DoesNotFit, Unavailable
 
 MAX_REQUESTS = 10_000
@@ -21,7 +21,6 @@ MAX_MODEL_CRASHES = 4
 WINDOW_SECONDS = 30.0
 REST_SECONDS = 5.0
 """How long a model rests after a crash, if it has crashed that often."""
-GUILTY = frozenset({ExitReason.CRASHED, ExitReason.OUT_OF_MEMORY, ExitReason.CPU_LIMIT, ExitReason.INVALID})
 
 Keys = Callable[[], tuple[str, ...]]
 """Returns the sequences of a request, as `request_sequences.sequence_keys`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-from pathlib import Path
 
 import structlog
 
@@ -112,7 +111,7 @@ def _load_all(config: ModelEngineConfig) -> dict[str, OnnxModel]:
 
 
 def _load(folder: EngineModelFolder, loader: Loader) -> OnnxModel:
-    return loader.load(folder.name, read_model(Path(folder.path), loader.limits))
+    return loader.load(folder.name, read_model(folder.path, loader.limits))
 
 
 def _diagnostics(config: ModelEngineConfig) -> Diagnostics:

@@ -25,8 +25,6 @@ from sequela.explain.telemetry import BatchesEvaluated, CacheLookup, Explanation
 from sequela.model_engines.error_form import ErrorForm
 from sequela.model_engines.frames import FormInvalid, join_parts, split_parts
 
-MAX_RECORDS = 1_000_000
-
 
 @dataclass(slots=True)
 class TaskTelemetry:

@@ -30,7 +30,6 @@ def record(number: int = 0, *, body: bytes = BODY, **changed: object) -> Record:
         event_count=480,
         pruned_events=463,
         targets=(TargetScore("fraud", 0.25, 0.5, -1.1, float(number)),),
-        method_version="3",
     )
     own = {field.name for field in dataclasses.fields(Record)}
     now = datetime.now(UTC)

@@ -42,10 +42,14 @@ def test_what_the_log_says_of_it(place: StoreLocation, text: str) -> None:
     [
         ("memory:", InMemory()),
         ("memory", InMemory()),
+        (":memory:", InMemory()),
+        ("sqlite::memory:", InMemory()),
         ("store.db", InFile(Path("store.db"))),
         ("/var/lib/store.db", InFile(Path("/var/lib/store.db"))),
         ("sqlite:/var/lib/store.db", InFile(Path("/var/lib/store.db"))),
         ("sqlite:a:b.db", InFile(Path("a:b.db"))),
+        ("./redis:6379", InFile(Path("redis:6379"))),
+        ("redis", InFile(Path("redis"))),
         ("~/store.db", InFile(Path.home() / "store.db")),
         *(
             (url, InRedis(url))
@@ -96,6 +100,12 @@ def test_the_earlier_name_is_still_read() -> None:
     [
         (["--store", "http://user:secret@host"], "must be memory:, a path, sqlite:PATH, or a URL of Redis"),
         (["--store", "sqlite:"], "must be memory:, a path, sqlite:PATH, or a URL of Redis"),
+        (["--store", "redis:6379"], "must be memory:, a path, sqlite:PATH, or a URL of Redis"),
+        (
+            ["--store", "valkey://host?password=secret"],
+            "must be memory:, a path, sqlite:PATH, or a URL of Redis",
+        ),
+        (["--store", "rediss:/secret@host"], "must be memory:, a path, sqlite:PATH, or a URL of Redis"),
         (["--redis-url", "store.db"], "must be a URL of Redis; use --store for a file"),
     ],
 )
@@ -105,4 +115,5 @@ def test_other_forms_are_refused(arguments: list[str], said: str, capsys: pytest
         read_settings(arguments)
     assert error.value.code == 2
     printed = capsys.readouterr().err
+    assert "secret" not in printed
     assert f"{arguments[0]} (SEQUELA_{arguments[0][2:].upper().replace('-', '_')}): {said}" in printed

@@ -9,17 +9,17 @@ import os
 import signal
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from adapters.store.outbox_contents import files, owed
 from adapters.store.record_samples import BODY, delete, listed, record, stored
 from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela.adapters.store.outbox.folder import OutboxFolder
-from sequela.adapters.store.outbox.sender import OutboxSender
 from sequela.adapters.store.ports import Addition, Store, StoreDown
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
@@ -54,16 +54,6 @@ def open_replica(fragile_redis: RedisServer, tmp_path: Path) -> Iterator[Callabl
     yield start
     for each in made:
         each.close()
-
-
-def owed(heard: Heard) -> list[int]:
-    """How many explanations waited, each time that it changed."""
-    return [each.count for each in heard.of(ExplanationsOwed)]
-
-
-def files(folder: Path) -> list[str]:
-    """The outboxes that are there."""
-    return sorted(path.name for path in folder.glob("outbox-*.db"))
 
 
 def test_what_is_made_while_redis_is_down_is_found_and_sent(
@@ -327,34 +317,3 @@ def test_an_outbox_that_cannot_be_written_is_told(
     database.execute("PRAGMA query_only = OFF")
     here.records.add(record(1), BODY, None)
     assert here.records.get("explanations/e1") is not None
-
-
-class Choosy:
-    """A store that never takes one of the explanations."""
-
-    def __init__(self) -> None:
-        self.taken: list[str] = []
-
-    def is_up(self) -> bool:
-        return True
-
-    def add_all(self, additions: Sequence[Addition]) -> None:
-        names = [each.record.summary.name for each in additions]
-        if "explanations/e1" in names:
-            raise StoreDown("it is too large")
-        self.taken += names
-
-
-def test_one_that_cannot_be_sent_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    """They are sent, though it is the oldest; it stays in the outbox."""
-    outbox, store, heard = OutboxFolder(tmp_path, 1 << 20), Choosy(), Heard()
-    for number in range(1, 30):
-        outbox.file.add(Addition(record(number), BODY, None))
-    sender = OutboxSender(outbox, store, heard, interval_seconds=0.01)
-    sender.start()
-    eventually(lambda: len(store.taken) == 28)
-    assert owed(heard)[-1] == 1
-    with capture_logs() as logged:
-        sender.close(0.05)
-    assert [line["event"] for line in logged] == ["explanations owed"]
-    assert len(files(tmp_path)) == 1

@@ -203,9 +203,10 @@ def test_a_user_of_an_access_list(
         assert store.records.answer("key") is not None
         assert listed(store.records, Filter(caller_id="a")) == ["e1"]
         assert delete(store.records, CallerSelector("a")) == 1
-        token = store.leases.take("key", 60.0)
-        store.leases.release("key", token)
-        assert not store.leases.held("key")
+        for _ in range(2):
+            token = store.leases.take("key", 60.0)
+            assert token is not None
+            store.leases.release("key", token)
         store.close()
 
 

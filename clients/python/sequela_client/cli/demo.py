@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 
@@ -63,6 +64,9 @@ def _only(models: Path) -> str:
 
 
 def _print_more(console: Console) -> None:
+    console.print("Look at alerts and cohorts in a browser:")
+    # In a clone, `make console` also installs what the console needs.
+    console.print(f"{_command()} console --demo" if find_spec("duckdb") else "make console")
     console.print("Explain your own:")
     console.print(
         f"{_command()} explain --model model.onnx --sequence alert.json --background average.json",

@@ -61,9 +61,8 @@ def with_known_names(sequela: Sequela, wanted: str) -> Iterator[None]:
     except NotFound as unknown:
         if unknown.reason != MODEL_NOT_FOUND:
             raise
-        no_file = f", and there is no file {wanted!r}"
-        said = unknown.message.removesuffix(no_file) + (no_file if is_version(wanted) else "")
-        raise NotFound(f"{said} ({_known_names(sequela, wanted)})", reason=unknown.reason) from unknown
+        text = f"{unknown.message} ({_known_names(sequela, wanted)})"
+        raise NotFound(text, reason=unknown.reason) from unknown
 
 
 def _known_names(sequela: Sequela, wanted: str) -> str:

@@ -24,7 +24,8 @@ def rows_there(folder: Path, question: BulkQuestion, part_rows: int, retry_faile
         retry_failed: whether failed rows count as missing.
 
     Returns:
-        None if only a server can say that the question is the same: the model is not a file.
+        None if only a server can say whether the question is the same: it gives the model its name, or the folder
+            has another question.
     """
     record = _record(question, part_rows)
     path = folder / QUESTION_NAME
@@ -67,9 +68,11 @@ def _record(question: BulkQuestion, part_rows: int) -> dict[str, Any] | None:
 
 
 def _digest(question: BulkQuestion, checkpoint: str | None) -> str | None:
-    """The digest that a server gives to a model file."""
+    """The digest that a server gives to a model: that of a file, and none to an endpoint. None: only a server knows."""
     try:
         chosen = choose(question.model_of(checkpoint))
-        return chosen.read().digest if isinstance(chosen, ModelFile) else None
+        if isinstance(chosen, ModelFile):
+            return chosen.read().digest
     except CallerError:
         return None
+    return "" if chosen.HasField("endpoint") else None

@@ -38,8 +38,8 @@ def explain_batches(
         question: what is asked about each sequence.
         batches: RecordBatches with one row for each sequence. Its values are lists: of a feature's values, oldest event
             first, in a column with the name of the feature, or of events in a column with the name of an input.
-        servers: the addresses of running servers, or a pool of servers. None: local servers, one for each core, which
-            this process starts once.
+        servers: the addresses of running servers, or a pool of servers. None, or no address: local servers, one for
+            each core, which this process starts once.
         credentials: how to reach running servers safely.
 
     Returns:
@@ -77,7 +77,7 @@ def _pool(
 ) -> AbstractContextManager[ServerPool]:
     if isinstance(servers, ServerPool):
         return nullcontext(servers)
-    return nullcontext(shared_pool()) if servers is None else named_pool(servers, credentials)
+    return named_pool(servers, credentials) if servers else nullcontext(shared_pool())
 
 
 class Describer:

@@ -114,12 +114,19 @@ class BulkQuestion:
             "entity and id: only one of them can be given; the entity is the id of a sequence"
             if self.entity and self.id
             else "",
+            self._not_a_list(),
             self._repeated(),
             f"decimal: must be '.' or ',', not {self.decimal!r}"
             if self.decimal not in (None, ".", ",")
             else "",
             f"timeout: {self.timeout:g} is not a positive number of seconds" if self.timeout <= 0 else "",
         )
+
+    def _not_a_list(self) -> str:
+        for name in ("labels", "columns", "checkpoints"):
+            if isinstance(given := getattr(self, name), str):
+                return f"{name}: must be a tuple of names, not {given!r}; write ({given!r},)"
+        return ""
 
     def _repeated(self) -> str:
         given = {"checkpoints": self.checkpoints, "seeds": self.seeds, "tolerances": self.tolerances}

@@ -20,6 +20,7 @@ from sequela_client.cohort.columns import check_columns
 from sequela_client.cohort.engine import PART_ROWS, EngineExplainer, EngineFolder, engine_run
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.run import RunSummary, run_summary
+from sequela_client.cohort.servers import addresses_of
 from sequela_client.cohort.sources import Memory
 from sequela_client.cohort.sources.scan import Scan, open_scan
 from sequela_client.cohort.sources.sequence_rows import SequenceTable
@@ -76,7 +77,9 @@ def explain_dataset(
             the error is raised before the plan is carried out.
     """
     require_checkpoints(question, dataset)
-    return _explained(EngineExplainer(question, tuple(servers), credentials), dataset, concurrency, num_cpus)
+    return _explained(
+        EngineExplainer(question, addresses_of(servers), credentials), dataset, concurrency, num_cpus
+    )
 
 
 def explain_files(

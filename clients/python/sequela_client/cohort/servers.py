@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
-from sequela_client.errors import SequelaError, TryAgain
+from sequela_client.errors import CallerError, SequelaError, TryAgain
 from sequela_client.local_server import embedded_server
 
 Work = Callable[[Sequela], Any]
@@ -321,13 +321,26 @@ def local_pool(
     return ServerPool([CoreServer(core, settings) for core in bound], patience_seconds)
 
 
+def addresses_of(servers: Sequence[str]) -> tuple[str, ...]:
+    """The addresses of running servers as a tuple.
+
+    Raises:
+        CallerError: one address was given instead of a list; its characters would be taken for addresses.
+    """
+    if isinstance(servers, str):
+        text = f"servers: must be a list of addresses, not {servers!r}; write [{servers!r}]"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
+    return tuple(servers)
+
+
 def named_pool(
     addresses: Sequence[str],
     credentials: Credentials | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
 ) -> ServerPool:
     """A pool of running servers."""
-    return ServerPool([NamedServer(address, credentials) for address in addresses], patience_seconds)
+    hosts = [NamedServer(address, credentials) for address in addresses_of(addresses)]
+    return ServerPool(hosts, patience_seconds)
 
 
 _shared: dict[tuple[int, object], ServerPool] = {}

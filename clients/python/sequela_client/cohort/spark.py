@@ -16,6 +16,7 @@ from sequela_client.cohort.columns import check_columns
 from sequela_client.cohort.engine import PART_ROWS, EngineExplainer, EngineFolder, engine_run
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.run import RunSummary, named_columns, run_summary
+from sequela_client.cohort.servers import addresses_of
 from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 from sequela_client.extras import require
@@ -53,7 +54,7 @@ def explain_frame(
         CallerError: the question names a column that the frame lacks, or events have no time.
     """
     found = _sequences(question, frame)
-    function = _Explain(EngineExplainer(question, tuple(servers), credentials))
+    function = _Explain(EngineExplainer(question, addresses_of(servers), credentials))
     return _mapped(found, function, from_arrow_schema(schema.SCHEMA))
 
 

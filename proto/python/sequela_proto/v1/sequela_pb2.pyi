@@ -443,6 +443,62 @@ BACKGROUND_SHAPE_SEQUENCE: BackgroundShape.ValueType  # 2
 """one event for each position, counted from the most recent event"""
 Global___BackgroundShape: _TypeAlias = BackgroundShape  # noqa: Y015
 
+class _Role:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ROLE_UNSPECIFIED: _Role.ValueType  # 0
+    ROLE_EXPLAIN: _Role.ValueType  # 1
+    """explains and scores, and looks up models and backgrounds"""
+    ROLE_READ: _Role.ValueType  # 2
+    """reads stored explanations, and looks up models and backgrounds"""
+    ROLE_ADMIN: _Role.ValueType  # 3
+    """does everything"""
+
+class Role(_Role, metaclass=_RoleEnumTypeWrapper):
+    """A set of methods that a caller may call."""
+
+ROLE_UNSPECIFIED: Role.ValueType  # 0
+ROLE_EXPLAIN: Role.ValueType  # 1
+"""explains and scores, and looks up models and backgrounds"""
+ROLE_READ: Role.ValueType  # 2
+"""reads stored explanations, and looks up models and backgrounds"""
+ROLE_ADMIN: Role.ValueType  # 3
+"""does everything"""
+Global___Role: _TypeAlias = Role  # noqa: Y015
+
+class _AuthenticationMethod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AuthenticationMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AuthenticationMethod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AUTHENTICATION_METHOD_UNSPECIFIED: _AuthenticationMethod.ValueType  # 0
+    AUTHENTICATION_METHOD_NONE: _AuthenticationMethod.ValueType  # 1
+    """not at all: the server serves everybody"""
+    AUTHENTICATION_METHOD_TOKEN: _AuthenticationMethod.ValueType  # 2
+    """by a token of the operator's file"""
+    AUTHENTICATION_METHOD_CERTIFICATE: _AuthenticationMethod.ValueType  # 3
+    """by the client certificate of the connection"""
+    AUTHENTICATION_METHOD_JWT: _AuthenticationMethod.ValueType  # 4
+    """by a token that an identity provider has signed"""
+
+class AuthenticationMethod(_AuthenticationMethod, metaclass=_AuthenticationMethodEnumTypeWrapper):
+    """How the server identified a caller."""
+
+AUTHENTICATION_METHOD_UNSPECIFIED: AuthenticationMethod.ValueType  # 0
+AUTHENTICATION_METHOD_NONE: AuthenticationMethod.ValueType  # 1
+"""not at all: the server serves everybody"""
+AUTHENTICATION_METHOD_TOKEN: AuthenticationMethod.ValueType  # 2
+"""by a token of the operator's file"""
+AUTHENTICATION_METHOD_CERTIFICATE: AuthenticationMethod.ValueType  # 3
+"""by the client certificate of the connection"""
+AUTHENTICATION_METHOD_JWT: AuthenticationMethod.ValueType  # 4
+"""by a token that an identity provider has signed"""
+Global___AuthenticationMethod: _TypeAlias = AuthenticationMethod  # noqa: Y015
+
 @_typing.final
 class Tensor(_message.Message):
     """A dense array in row-major order. Exactly one of `raw`, `numbers` and `integers` holds the elements. Their number is
@@ -3047,3 +3103,71 @@ class DeleteBackgroundResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteBackgroundResponse: _TypeAlias = DeleteBackgroundResponse  # noqa: Y015
+
+@_typing.final
+class Caller(_message.Message):
+    """Whoever sent a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The client's name in the file of tokens, the identity in its certificate, or the subject of its signed token. Empty
+    if the server serves everybody.
+    """
+    method: Global___AuthenticationMethod.ValueType
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[Global___Role.ValueType]:
+        """All roles of the caller. If the server serves everybody, these are all that there are."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        roles: _abc.Iterable[Global___Role.ValueType] | None = ...,
+        method: Global___AuthenticationMethod.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["method", b"method", "name", b"name", "roles", b"roles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Caller: _TypeAlias = Caller  # noqa: Y015
+
+@_typing.final
+class GetCallerRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCallerRequest: _TypeAlias = GetCallerRequest  # noqa: Y015
+
+@_typing.final
+class GetCallerResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALLER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def caller(self) -> Global___Caller: ...
+    def __init__(
+        self,
+        *,
+        caller: Global___Caller | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetCallerResponse: _TypeAlias = GetCallerResponse  # noqa: Y015

@@ -751,3 +751,80 @@ class BackgroundService(object):
             timeout,
             metadata,
             _registered_method=True)
+
+
+class AccessServiceStub(object):
+    """Says who the server takes its caller for.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.GetCaller = channel.unary_unary(
+                '/sequela.v1.AccessService/GetCaller',
+                request_serializer=sequela__proto_dot_v1_dot_sequela__pb2.GetCallerRequest.SerializeToString,
+                response_deserializer=sequela__proto_dot_v1_dot_sequela__pb2.GetCallerResponse.FromString,
+                _registered_method=True)
+
+
+class AccessServiceServicer(object):
+    """Says who the server takes its caller for.
+    """
+
+    def GetCaller(self, request, context):
+        """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
+        server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_AccessServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'GetCaller': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCaller,
+                    request_deserializer=sequela__proto_dot_v1_dot_sequela__pb2.GetCallerRequest.FromString,
+                    response_serializer=sequela__proto_dot_v1_dot_sequela__pb2.GetCallerResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'sequela.v1.AccessService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('sequela.v1.AccessService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class AccessService(object):
+    """Says who the server takes its caller for.
+    """
+
+    @staticmethod
+    def GetCaller(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sequela.v1.AccessService/GetCaller',
+            sequela__proto_dot_v1_dot_sequela__pb2.GetCallerRequest.SerializeToString,
+            sequela__proto_dot_v1_dot_sequela__pb2.GetCallerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

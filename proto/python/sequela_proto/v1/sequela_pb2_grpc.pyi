@@ -342,3 +342,40 @@ class BackgroundServiceServicer(metaclass=_abc_1.ABCMeta):
         """Deletes a background. NOT_FOUND: there is no such background."""
 
 def add_BackgroundServiceServicer_to_server(servicer: BackgroundServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class AccessServiceStub:
+    """Says who the server takes its caller for."""
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> AccessServiceAsyncStub: ...
+    GetCaller: _grpc.UnaryUnaryMultiCallable[_sequela_pb2.GetCallerRequest, _sequela_pb2.GetCallerResponse]
+    """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
+    server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+    """
+
+@_typing.type_check_only
+class AccessServiceAsyncStub(AccessServiceStub):
+    """Says who the server takes its caller for."""
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    GetCaller: _aio.UnaryUnaryMultiCallable[_sequela_pb2.GetCallerRequest, _sequela_pb2.GetCallerResponse]  # type: ignore[assignment]
+    """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
+    server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+    """
+
+class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Says who the server takes its caller for."""
+
+    @_abc_1.abstractmethod
+    def GetCaller(
+        self,
+        request: _sequela_pb2.GetCallerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_sequela_pb2.GetCallerResponse, _abc.Awaitable[_sequela_pb2.GetCallerResponse]]:
+        """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
+        server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+        """
+
+def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

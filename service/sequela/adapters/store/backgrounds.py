@@ -91,9 +91,8 @@ class BackgroundStore:
             # The name belongs to other values, so nothing refers to those that were just written.
             self._values.delete(_named_key(stored.name, digest))
             text = (
-                f"{stored.name} already exists with different values (digest {present.digest}); choose another "
-                "name, or delete it "
-                "first"
+                f"{stored.name} already exists with different values (digest {present.digest}); choose another name, "
+                "or delete it first"
             )
             raise AlreadyExists("BACKGROUND_EXISTS", text)
         self._values.put(_digest_key(digest), values, self._digest_ttl_seconds)

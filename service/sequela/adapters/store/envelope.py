@@ -2,8 +2,7 @@
 
 An envelope is `SQ`, a letter for the kind, a byte for the version of the kind's format, the CRC-32 of the rest (little
 endian), a letter for the compression (`p` for plain, `z` for Zstandard, `d` for Zstandard with the dictionary) and the
-content. Bytes that another program
-wrote, that are damaged, or that a newer release wrote are recognised, and never parsed.
+content. Bytes that are damaged, or that another program or a newer release wrote, are recognised, and never parsed.
 """
 
 from __future__ import annotations

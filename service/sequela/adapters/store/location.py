@@ -11,12 +11,13 @@ from platformdirs import user_state_path
 from sequela.errors import Unavailable
 
 FORMS = (
-    "memory:, a path, sqlite:PATH, or a URL of Redis (redis://…, rediss://…, unix://…, redis+sentinel://…, "
+    "memory:, a path, sqlite:PATH, or a URL of Redis or Valkey (redis://…, rediss://…, unix://…, redis+sentinel://…, "
     "redis+cluster://…)"
 )
 """What `--store` may be, for messages."""
 
 _FILE_NAME = "store.db"
+_MEMORY_NAMES = ("memory:", "memory", ":memory:", "sqlite::memory:")  # the last two are SQLite's own
 _REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel", "cluster")
 
 
@@ -84,12 +85,13 @@ def parse_location(text: str) -> StoreLocation:
     """
     if not text:
         return InFile(default_path())
-    if text in ("memory", "memory:"):
+    if text in _MEMORY_NAMES:
         return InMemory()
-    scheme, found, _ = text.partition("://")
-    if found and scheme.lower().rpartition("+")[2] in _REDIS_SCHEMES:
+    scheme, _, rest = text.partition(":")
+    is_url, of_redis = rest.startswith("//"), scheme.lower().rpartition("+")[2] in _REDIS_SCHEMES
+    if is_url and of_redis:
         return InRedis(text)
-    if found or text == "sqlite:":
-        # The URL may have a password, so only its scheme is shown.
-        raise ValueError(f"must be {FORMS}, not {scheme + '://…' if found else text}")
+    # `redis:6379` is hardly meant as the name of a file; `./redis:6379` is.
+    if is_url or (of_redis and rest) or text == "sqlite:":
+        raise ValueError(f"must be {FORMS}")
     return InFile(Path(text.removeprefix("sqlite:")).expanduser())

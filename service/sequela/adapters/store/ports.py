@@ -1,4 +1,4 @@
-"""The ports for backends: values by key, ordered sets, explanations, and leases. SQLite and Redis implement them."""
+"""The ports for backends: values by key, ordered sets, explanations, and leases."""
 
 from __future__ import annotations
 
@@ -177,19 +177,24 @@ class Leases(Protocol):
     def take(self, key: str, seconds: float) -> str | None:
         """Takes the lease for `seconds`, if nobody holds it. Returns a token for `release`, or None."""
 
-    def held(self, key: str) -> bool:
-        """Returns whether somebody holds the lease."""
-
     def release(self, key: str, token: str) -> None:
         """Gives the lease back, unless it has expired and somebody else holds it by now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A backend. `close` releases what it holds open."""
+    """A backend.
+
+    Attributes:
+        values: Bytes by key.
+        index: Ordered sets of names.
+        records: Explanations.
+        leases: Locks that replicas share; None if only one process uses the store.
+        close: Releases what the store holds open.
+    """
 
     values: KeyValue
     index: Index
     records: Records
-    leases: Leases
+    leases: Leases | None
     close: Callable[[], None] = lambda: None

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from sequela.adapters.onnx.loader import ModelBytes
 from sequela.adapters.upload_engines.model_answers import ModelFacts, is_not_loaded, read_arrays, read_facts
 from sequela.adapters.upload_engines.model_tasks import DescribeModel, ModelOperation, ModelTask
-from sequela.adapters.upload_engines.quarantine import GUILTY, Quarantine
+from sequela.adapters.upload_engines.quarantine import Quarantine
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
-from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
+from sequela.engines.exits import GUILTY, EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.pool import EnginePool
 from sequela.errors import DoesNotFit, OutOfTime
 
@@ -53,7 +53,7 @@ class EngineClient:
 
         Args:
             source: The model's files.
-            deadline: When nobody needs the model any more. The limit for loading is added to it.
+            deadline: When nobody needs the model any more. The limit for loading may bring it forward.
 
         Raises:
             InvalidInput, DoesNotFit: The model cannot be used (`model_answers.REASONS`), MODEL_QUARANTINED,

@@ -14,8 +14,6 @@ from sequela.errors import DoesNotFit
 MAX_DIGESTS = 10_000
 MAX_QUESTIONS = 3
 """How many different questions may end the engine of a model. One caller's question must not take it from others."""
-GUILTY = frozenset({ExitReason.CRASHED, ExitReason.OUT_OF_MEMORY, ExitReason.CPU_LIMIT, ExitReason.INVALID})
-"""Ends of an engine that its model, or the question, is to blame for."""
 
 Question = Callable[[], str]
 """Returns what tells a question to a model from others. It is called only if the model has ended an engine before."""

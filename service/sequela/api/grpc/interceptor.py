@@ -22,13 +22,14 @@ from sequela.api.drain_gate import DrainGate
 from sequela.api.errors import Failure, to_failure
 from sequela.api.grpc.context import Context
 from sequela.api.grpc.credentials import credentials_of, token_of
+from sequela.api.grpc.message_heads import malformed
 from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.probes import is_probe
 from sequela.api.grpc.raw_messages import is_raw, serialize_or_pass
 from sequela.api.grpc.resources import resource_of
 from sequela.api.grpc.status import grpc_status
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
-from sequela.errors import InvalidInput, SequelaError
+from sequela.errors import SequelaError
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
 
@@ -205,8 +206,7 @@ def _parser(deserializer: Parse) -> Parse:
         try:
             return deserializer(data)
         except DecodeError:
-            text = "the request could not be decoded as a message of this method"
-            raise InvalidInput("MESSAGE_MALFORMED", text) from None
+            raise malformed() from None
 
     return parse
 

@@ -8,11 +8,8 @@ from typing import Any
 import grpc
 
 from sequela.access.watched_files import WatchedFiles
-from sequela.api.bind_errors import BindOptions, bind_error, find_bind_error
-from sequela.api.tls import TlsContent
-
-HANDSHAKE_SECONDS = 10.0
-"""How long a client may take for the handshake of TLS, in seconds. gRPC's own limit is two minutes."""
+from sequela.api.bind_errors import BindOptions, address, bind_error, find_bind_error
+from sequela.api.tls import HANDSHAKE_SECONDS, TlsContent
 
 OPTIONS = BindOptions("--host", "--port")
 
@@ -94,11 +91,6 @@ class GrpcListener:
             ("grpc.so_reuseport", 0),  # by default gRPC would share a port that is already in use
             *(age if self.max_connection_age else ()),
         ]
-
-
-def address(host: str, port: int) -> str:
-    """Returns `host:port`, with brackets around an IPv6 host."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _millis(seconds: float) -> int:

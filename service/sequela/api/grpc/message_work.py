@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError
@@ -18,38 +19,26 @@ from sequela.explain.limits import Limits
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.service import ScoreResult
 
-ExplainWork: TypeAlias = Work[ExplainRequest, Explanation, bytes]
-ScoreWork: TypeAlias = Work[ScoreRequest, ScoreResult, bytes]
+ExplainWork: TypeAlias = Work[ExplainRequest, Explanation]
+ScoreWork: TypeAlias = Work[ScoreRequest, ScoreResult]
 
 
 def explain_work(content: bytes, limits: Limits) -> ExplainWork:
     """Returns the work of `Explain`. The answer is an ExplainResponse."""
-    return Work(
-        lambda: read_explain(content, limits),
-        explain_answer,
-        EngineRequest(EngineOperation.EXPLAIN, content),
-        _unchanged,
-    )
+    request = EngineRequest(EngineOperation.EXPLAIN, content)
+    return Work(partial(read_explain, content, limits), explain_answer, request)
 
 
 def item_work(content: bytes, limits: Limits) -> ExplainWork:
     """Returns the work of a message of `ExplainStream`. The answer is an ExplainStreamResponse without its index."""
-    return Work(
-        lambda: read_explain(content, limits),
-        item_answer,
-        EngineRequest(EngineOperation.EXPLAIN_ITEM, content),
-        _unchanged,
-    )
+    request = EngineRequest(EngineOperation.EXPLAIN_ITEM, content)
+    return Work(partial(read_explain, content, limits), item_answer, request)
 
 
 def score_work(content: bytes, limits: Limits) -> ScoreWork:
     """Returns the work of `Score`. The answer is a ScoreResponse."""
-    return Work(
-        lambda: read_score(content, limits),
-        score_answer,
-        EngineRequest(EngineOperation.SCORE, content),
-        _unchanged,
-    )
+    request = EngineRequest(EngineOperation.SCORE, content)
+    return Work(partial(read_score, content, limits), score_answer, request)
 
 
 def read_explain(content: bytes, limits: Limits) -> ExplainRequest:
@@ -82,7 +71,3 @@ def _parsed(parse: Callable[[bytes], Any], content: bytes) -> Any:
         return parse(content)
     except DecodeError:
         raise malformed() from None
-
-
-def _unchanged(content: bytes) -> bytes:
-    return content

@@ -13,6 +13,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.catalog import Catalog
+from sequela.api.grpc.access_service import AccessService
 from sequela.api.grpc.background_service import BackgroundService
 from sequela.api.grpc.explanation_service import ExplanationService
 from sequela.api.grpc.inference_service import InferenceService
@@ -52,6 +53,11 @@ def services(catalog: Catalog, inference: OpenInference) -> tuple[Service, ...]:
             _SERVICES["BackgroundService"].full_name,
             BackgroundService(catalog, dataplane.policy),
             rpc.add_BackgroundServiceServicer_to_server,
+        ),
+        Service(
+            _SERVICES["AccessService"].full_name,
+            AccessService(),
+            rpc.add_AccessServiceServicer_to_server,
         ),
         Service(
             _INFERENCE,

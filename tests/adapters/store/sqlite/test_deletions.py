@@ -98,6 +98,20 @@ def test_numbers_are_not_used_again_while_a_deletion_is_pending(monkeypatch: pyt
     assert database(store)._connection.execute("SELECT count(*) FROM record").fetchone() == (1,)
 
 
+def test_a_deletion_that_ends_does_not_end_a_later_one() -> None:
+    """Of the same caller id, which began while the first one was still removing."""
+    store = memory_store()
+    connection, wanted = database(store)._connection, CallerSelector("a")
+    store.records.add(record(1, caller_id="a"), b"", None)
+    first, _ = deletions.begin(connection, wanted, 1, 2)
+    store.records.add(record(2, caller_id="a"), b"", None)
+    second, _ = deletions.begin(connection, wanted, 3, 4)
+    assert deletions.remove_batch(connection, first)
+    assert deletions.pending(connection) == [second]
+    assert deletions.remove_batch(connection, second)
+    assert deletions.pending(connection) == []
+
+
 def test_a_deletion_that_failed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the upkeep, as soon as the file can be written again. One that could not even begin is an error."""
     monkeypatch.setattr(upkeep, "INTERVAL_SECONDS", 0.05)

@@ -12,7 +12,10 @@ export interface Fact {
 }
 
 export function headline(document: AlertDocument): string {
-  return document.explanation.caller_id || (document.source.kind === "cohort" ? `Row ${document.source.row}` : document.id.slice(0, 12));
+  return (
+    document.explanation.caller_id ||
+    (document.source.kind === "cohort" ? `Row ${document.source.row}` : document.id.slice(0, 12))
+  );
 }
 
 const SOURCES: Record<Threshold["source"], string> = {
@@ -40,7 +43,11 @@ export function computedFacts(document: AlertDocument): Fact[] {
     { name: "Asked by", text: explanation.requested_by || "not recorded", more: "" },
     { name: "Explained", text: timeText(explanation.create_time), more: explanation.create_time },
     { name: "Seed", text: `${explanation.options.seed}`, more: "The same seed gives the same numbers again" },
-    { name: "Accuracy", text: accuracy(document), more: "Half of the 95 % interval of the least exact number of each breakdown" },
+    {
+      name: "Accuracy",
+      text: accuracy(document),
+      more: "Half of the 95 % interval of the least exact number of each breakdown",
+    },
   ];
   return facts.filter((each) => each.text);
 }

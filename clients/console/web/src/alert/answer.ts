@@ -17,14 +17,18 @@ export function answer(document: AlertDocument, names: Names): string {
   const [strongest] = effectsOf(document.explanation.event_level, document.target)
     .filter((each) => each.kind === "event" && !spansZero(each))
     .sort(byStrength);
-  return strongest ? `${moved} The ${names.player(strongest)} ${raised(strongest)}, more than any other.` : moved;
+  return strongest
+    ? `${moved} The ${names.player(strongest)} ${raised(strongest)}, more than any other.`
+    : moved;
 }
 
 export function readingNotes(document: AlertDocument): string {
   const target = document.explanation.targets[document.target];
   const whole = signed((target?.score ?? 0) - (target?.base_value ?? 0));
   const scale =
-    document.explanation.options.link === "identity" ? "" : " The score is a probability; the effects are in log-odds.";
+    document.explanation.options.link === "identity"
+      ? ""
+      : " The score is a probability; the effects are in log-odds.";
   return (
     `Events, features and single facts are three separate breakdowns, and each adds up to ${whole}. ` +
     `± and whiskers show the 95 % interval.${scale}`

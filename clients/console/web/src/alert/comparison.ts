@@ -15,14 +15,16 @@ export interface Pair {
 /** Whether effects can be subtracted: they must be about the same thing, on the same scale. */
 export function subtractable(left: AlertDocument, right: AlertDocument): { ok: boolean; why: string } {
   const [a, b] = [left.explanation.targets[left.target], right.explanation.targets[right.target]];
-  if (a?.name !== b?.name) return { ok: false, why: "They explain different scores, so no differences are shown." };
+  if (a?.name !== b?.name)
+    return { ok: false, why: "They explain different scores, so no differences are shown." };
   if (left.explanation.options.link !== right.explanation.options.link)
     return { ok: false, why: "Their effects are on different scales, so no differences are shown." };
   const units = new Map(left.explanation.feature_info.map((each) => [each.name, each.unit]));
   const other = right.explanation.feature_info.find(
     (each) => units.has(each.name) && units.get(each.name) !== each.unit,
   );
-  if (other) return { ok: false, why: `${other.label || other.name} has other units, so no differences are shown.` };
+  if (other)
+    return { ok: false, why: `${other.label || other.name} has other units, so no differences are shown.` };
   return { ok: true, why: "" };
 }
 

@@ -49,7 +49,8 @@ function readBody(fields: URLSearchParams): ExplainBody {
   if (model) body.model = model;
   if (background) body.background = background;
   if (edits) body.edits = readEdits(edits);
-  if (tolerance && Number.isFinite(Number(tolerance))) body.options = { pruning_tolerance: Number(tolerance) };
+  if (tolerance && Number.isFinite(Number(tolerance)))
+    body.options = { pruning_tolerance: Number(tolerance) };
   return body;
 }
 

@@ -61,7 +61,10 @@ export async function pngBlob(svg: SVGSVGElement): Promise<Blob> {
     canvas.height = number(svg, "height") * PNG_SCALE;
     canvas.getContext("2d")?.drawImage(image, 0, 0, canvas.width, canvas.height);
     return await new Promise((resolve, reject) =>
-      canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))), "image/png"),
+      canvas.toBlob(
+        (blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))),
+        "image/png",
+      ),
     );
   } finally {
     URL.revokeObjectURL(address);

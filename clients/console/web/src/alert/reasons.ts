@@ -17,7 +17,10 @@ export interface ShownReason {
 export function shownReasons(reasons: readonly Reason[], target: string): ShownReason[] {
   const clear = reasons.filter((each) => each.target === target).map(withInterval);
   const shown = clear.filter((each) => each.low > 0 || each.high < 0).slice(0, MOST_REASONS);
-  return shown.map((each) => ({ ...each, rank: each.reason.tied ? `${each.reason.rank}=` : `${each.reason.rank}` }));
+  return shown.map((each) => ({
+    ...each,
+    rank: each.reason.tied ? `${each.reason.rank}=` : `${each.reason.rank}`,
+  }));
 }
 
 function withInterval(reason: Reason): Omit<ShownReason, "rank"> {

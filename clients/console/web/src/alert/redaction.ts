@@ -36,7 +36,8 @@ function redactedExplanation(explanation: ExplanationJson): ExplanationJson {
 }
 
 function reasonText(explanation: ExplanationJson, reason: ExplanationJson["reasons"][number]): string {
-  const label = explanation.feature_info.find((each) => each.name === reason.feature)?.label ?? reason.feature ?? "";
+  const label =
+    explanation.feature_info.find((each) => each.name === reason.feature)?.label ?? reason.feature ?? "";
   const value = explanation.event_values.find((each) => each.t === reason.t)?.values[reason.feature ?? ""];
   const what = [label, value].filter(Boolean).join(" ") || "The event";
   return `${what}${reason.t === null ? "" : `, t = ${reason.t}`}`.replace("-", "−");
@@ -51,9 +52,10 @@ function redactedEvent(
   model: Record<string, string>,
   unitsOf: Map<string, string>,
 ): HistoryEvent {
-  const values = Object.entries(event.values).map(
-    ([name, value]): [string, HistoryValue] => [name, { ...value, text: ownText(value, model[name], unitsOf.get(name)) }],
-  );
+  const values = Object.entries(event.values).map(([name, value]): [string, HistoryValue] => [
+    name,
+    { ...value, text: ownText(value, model[name], unitsOf.get(name)) },
+  ]);
   return { ...event, id: REDACTED, values: Object.fromEntries(values) };
 }
 

@@ -24,7 +24,12 @@ const withTarget = (target: number): string => (target ? `?target=${target}` : "
 export const getAlert = (id: string, target: number, signal?: AbortSignal): Promise<AlertDocument> =>
   call("GET", path(id) + withTarget(target), undefined, signal);
 
-export const getRow = (cohort: string, row: number, variant: string, signal?: AbortSignal): Promise<AlertDocument> =>
+export const getRow = (
+  cohort: string,
+  row: number,
+  variant: string,
+  signal?: AbortSignal,
+): Promise<AlertDocument> =>
   call(
     "GET",
     `/api/cohorts/${encodeURIComponent(cohort)}/rows/${row}?variant=${encodeURIComponent(variant)}`,
@@ -38,7 +43,8 @@ export const getNeighbours = (id: string, filters: string, signal?: AbortSignal)
 export const getLabels = (id: string, signal?: AbortSignal): Promise<AlertLabel[]> =>
   call("GET", path(id, "/labels"), undefined, signal);
 
-export const addLabel = (id: string, label: NewLabel): Promise<AlertLabel> => call("POST", path(id, "/labels"), label);
+export const addLabel = (id: string, label: NewLabel): Promise<AlertLabel> =>
+  call("POST", path(id, "/labels"), label);
 
 export const getTrail = (id: string, signal?: AbortSignal): Promise<TrailEntry[]> =>
   call("GET", path(id, "/trail"), undefined, signal);

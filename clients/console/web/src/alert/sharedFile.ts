@@ -5,7 +5,8 @@ import type { AlertDocument } from "../api/types";
 import SharedAlert from "./SharedAlert.svelte";
 
 /** A file has no scripts and asks nobody for anything; its policy says so to the browser. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
+const POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 export function sharedHtml(shown: AlertDocument, title: string): string {
   const holder = document.createElement("div");
@@ -64,5 +65,9 @@ function isUsedSelector(selector: string, holder: Element): boolean {
 }
 
 export function escaped(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  return text
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll('"', "&quot;");
 }

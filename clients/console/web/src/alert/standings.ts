@@ -28,4 +28,3 @@ export function percentText(percent: number): string {
   if (percent < 100 && percent > 99) return "> 99";
   return percent.toFixed(0);
 }
-

@@ -21,10 +21,11 @@ IN_MEMORY = Path(":memory:")
 _VERSION = 1
 _BUSY_SECONDS = 0.1  # no other process uses the file, unless somebody looks into it
 _OVERHEAD_BYTES = 400  # of a row and its index entries, measured with names and labels of usual length
+# AUTOINCREMENT: what was sent is removed by its number, which no later explanation may have got meanwhile.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS owed (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, answer_key TEXT, record BLOB NOT NULL, body BLOB NOT NULL,
-    bytes INTEGER NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, answer_key TEXT, record BLOB NOT NULL,
+    body BLOB NOT NULL, bytes INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS owed_answer ON owed (answer_key);
 CREATE TABLE IF NOT EXISTS selector (
@@ -85,23 +86,17 @@ class OutboxFile:
 
     def add(self, addition: Addition) -> None:
         """Adds an explanation, which replaces one of the same name. The oldest are dropped if there is no room."""
-        record = addition.record
-        data = encode_record(record)
-        size = len(data) + len(addition.body) + _OVERHEAD_BYTES
-        with self._change() as database:
-            self._delete("name = ?", (record.summary.name,))
-            row = (record.summary.name, addition.answer_key, data, addition.body, size)
-            number = database.execute(
-                "INSERT INTO owed (name, answer_key, record, body, bytes) VALUES (?, ?, ?, ?, ?)", row
-            ).lastrowid
-            database.executemany(
-                "INSERT OR IGNORE INTO selector VALUES (?, ?)",
-                [(digest, number) for digest in selector_digests(record.summary)],
-            )
-            self._count += 1
-            self._bytes += size
+        with self._change():
+            self._delete("name = ?", (addition.record.summary.name,))
+            self._insert(addition)
             dropped = self._make_room()
         self._dropped += dropped
+
+    def move_to_end(self, owed: OwedRecord) -> None:
+        """Puts an explanation behind all others, unless it was removed or replaced meanwhile."""
+        with self._change():
+            if self._delete("id = ?", (owed.number,)):
+                self._insert(owed.addition)
 
     def get(self, name: str) -> StoredRecord | None:
         """Returns the explanation with this name, if it waits."""
@@ -166,12 +161,12 @@ class OutboxFile:
         self._count, self._bytes = execute("SELECT count(*), coalesce(sum(bytes), 0) FROM owed").fetchone()
 
     @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def _change(self) -> Iterator[None]:
         with self._lock:
             before = self._count, self._bytes
             self._database.execute("BEGIN IMMEDIATE")
             try:
-                yield self._database
+                yield
                 self._database.execute("COMMIT")
             except BaseException:
                 self._count, self._bytes = before
@@ -187,6 +182,21 @@ class OutboxFile:
         self._count -= len(rows)
         self._bytes -= sum(size for (size,) in rows)
         return len(rows)
+
+    def _insert(self, addition: Addition) -> None:
+        record = addition.record
+        data = encode_record(record)
+        size = len(data) + len(addition.body) + _OVERHEAD_BYTES
+        row = (record.summary.name, addition.answer_key, data, addition.body, size)
+        number = self._database.execute(
+            "INSERT INTO owed (name, answer_key, record, body, bytes) VALUES (?, ?, ?, ?, ?)", row
+        ).lastrowid
+        self._database.executemany(
+            "INSERT OR IGNORE INTO selector VALUES (?, ?)",
+            [(digest, number) for digest in selector_digests(record.summary)],
+        )
+        self._count += 1
+        self._bytes += size
 
     def _make_room(self) -> int:
         dropped = 0

@@ -121,9 +121,8 @@ class OutboxFolder:
             held.release()
             return count
         except sqlite3.Error as error:
-            _log.error(
-                "outbox spoilt", file=str(held.move_aside()), detail=str(error)
-            )  # kept for the operator
+            # The operator may want what is in it, so it is not removed.
+            _log.error("outbox spoilt", file=str(held.move_aside()), detail=str(error))
         held.remove()
         if count:
             _log.info("outbox adopted", file=str(held.path), explanations=count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import structlog
 
@@ -21,12 +21,13 @@ from sequela.adapters.store.ports import (
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 
 Result = TypeVar("Result")
+_Read: TypeAlias = Callable[[], StoredRecord | None]
 
 _log = structlog.get_logger(__name__)
 
 
 class OutboxRecords:
-    """Implements `Records` in front of a shared store: what this cannot take is put into the outbox.
+    """Implements `Records` in front of a shared store: what the store cannot take is put into the outbox.
 
     Args:
         shared: The shared store.
@@ -59,25 +60,11 @@ class OutboxRecords:
 
     def get(self, name: str) -> StoredRecord | None:
         """See `Records`."""
-        owed = self._with_file(lambda: self._file.get(name)) if self._file.count else None
-        try:
-            found = self._shared.get(name)
-        except StoreDown:
-            if owed is None:
-                raise
-            found = None
-        return self._choose(owed, found)
+        return self._find(lambda: self._file.get(name), lambda: self._shared.get(name))
 
     def answer(self, answer_key: str) -> StoredRecord | None:
         """See `Records`."""
-        owed = self._with_file(lambda: self._file.answer(answer_key)) if self._file.count else None
-        try:
-            found = self._shared.answer(answer_key)
-        except StoreDown:
-            if owed is None:
-                raise
-            found = None
-        return self._choose(owed, found)
+        return self._find(lambda: self._file.answer(answer_key), lambda: self._shared.answer(answer_key))
 
     def page(self, wanted: Filter, after: str, limit: int) -> RecordPage:
         """See `Records`. What is owed is not listed yet."""
@@ -97,6 +84,16 @@ class OutboxRecords:
             _log.error("outbox not written", file=str(self._file.path), detail=str(error))
             raise StoreDown("and the outbox cannot be written to") from error
         self._sender.tell()
+
+    def _find(self, read_owed: _Read, read_shared: _Read) -> StoredRecord | None:
+        owed = self._with_file(read_owed) if self._file.count else None
+        try:
+            found = read_shared()
+        except StoreDown:
+            if owed is None:
+                raise
+            found = None
+        return self._choose(owed, found)
 
     def _choose(self, owed: StoredRecord | None, found: StoredRecord | None) -> StoredRecord | None:
         if owed is None or self._is_deleted(owed.record):

@@ -130,7 +130,7 @@ class OutboxSender:
         return bool(file.count)
 
     def _send_some(self) -> bool:
-        """Sends the oldest, and returns whether that worked."""
+        """Sends the oldest, and returns whether the store took them."""
         if not self._recipient.is_up():
             return False
         file, now = self._outbox.file, datetime.now(UTC)
@@ -140,7 +140,7 @@ class OutboxSender:
         except StoreDown:
             # One that can never be sent must not hold up the others: each is tried alone, and then goes to the end.
             if len(owed) == 1:
-                file.add(owed[0].addition)
+                file.move_to_end(owed[0])
             self._at_once = 1
             return False
         file.remove([each.number for each in owed])

@@ -207,9 +207,8 @@ class RedisConnection:
                 self._discard(client)
                 return False
             return True
-        except (
-            Exception
-        ):  # the thread must go on, whatever redis-py raises: without it the store would stay down
+        except Exception:
+            # The thread must go on, whatever redis-py raises: without it the store would stay down.
             self._discard(client)
             return False
         return True

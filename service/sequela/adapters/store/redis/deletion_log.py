@@ -6,13 +6,13 @@ Each call that reads records also reads what is new in the log. So no replica fi
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 
 from sequela.adapters.store.ports import Record
 from sequela.adapters.store.redis.command import ADD_DELETION, SORTED_SET, Command
 from sequela.adapters.store.redis.connection import RedisConnection
-from sequela.adapters.store.redis.record_keys import RecordKeys, microseconds
+from sequela.adapters.store.redis.record_keys import RecordKeys
 from sequela.adapters.store.scopes import selector_digest, selector_digests
+from sequela.adapters.store.timestamps import microseconds, now
 from sequela.explain.explanation_query import Selector
 
 _READ_AT_ONCE = 1_000
@@ -91,5 +91,5 @@ class DeletionLog:
                     self._times[digest] = max(until, self._times.get(digest, -1))
                     self._last = max(self._last, number)
             if len(self._times) > _MAX_REMEMBERED:
-                oldest = microseconds(datetime.now(UTC)) - self._keep_milliseconds * 1000
+                oldest = now() - self._keep_milliseconds * 1000
                 self._times = {digest: time for digest, time in self._times.items() if time >= oldest}

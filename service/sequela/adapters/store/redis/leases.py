@@ -22,11 +22,6 @@ class RedisLeases:
         taken = self.connection.call(lambda redis: redis.set(name, token, px=milliseconds, nx=True))
         return token if taken else None
 
-    def held(self, key: str) -> bool:
-        """See `Leases`."""
-        name = self._name(key)
-        return bool(self.connection.call(lambda redis: redis.exists(name)))
-
     def release(self, key: str, token: str) -> None:
         """See `Leases`."""
         name = self._name(key)

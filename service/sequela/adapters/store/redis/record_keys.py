@@ -15,9 +15,10 @@ begin with the time, which counts down, and the name; the record follows, so tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from sequela.adapters.store.scopes import ALL, selector_digest
+from sequela.adapters.store.timestamps import microseconds
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector
 from sequela.explain.explanation_summary import ExplanationSummary
 
@@ -26,7 +27,6 @@ HOUR_MICROSECONDS = 3_600_000_000
 _NAME_END, _AFTER_NAME = b"\x00", b"\x01"
 """The end of a name in a member, which sorts before all characters of names, and what sorts after it."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COUNTDOWN_FROM = 1 << 63
 """More microseconds than any date has since 1970, so that the difference is positive and has 16 digits."""
 
@@ -70,16 +70,6 @@ def filter_scope(wanted: Filter) -> str:
     for key, value in sorted((wanted.labels or {}).items()):
         return selector_digest(LabelSelector(key, value))
     return ALL
-
-
-def microseconds(time: datetime) -> int:
-    """Returns the microseconds since 1970."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def milliseconds(time: datetime) -> int:
-    """Returns the milliseconds since 1970, rounded up."""
-    return -((_EPOCH - time) // timedelta(milliseconds=1))
 
 
 def hour_of(time: datetime) -> int:

@@ -33,20 +33,20 @@ from sequela.adapters.store.redis.record_keys import (
     join_answer_key,
     member,
     member_sealed,
-    milliseconds,
     sealed_part,
 )
 from sequela.adapters.store.redis.record_scan import RecordReader
 from sequela.adapters.store.scopes import scopes, selector_digest
 from sequela.adapters.store.serialization import decode_record, encode_record
 from sequela.adapters.store.skip_log import SkipLog
+from sequela.adapters.store.timestamps import milliseconds
 from sequela.explain.explanation_query import Deleted, Filter, NameSelector, Selector
 
 DELETED_AT_ONCE = 100
 """Records that are deleted in one round trip: about a thousand commands, a few hundredths of a second."""
 
 KEEP_SECONDS = 7 * 86_400.0
-"""How long deletions are remembered, unless it is said otherwise: as long as explanations are kept by default."""
+"""How long deletions are remembered by default: as long as explanations are kept by default."""
 
 _RETRY_SECONDS = 1.0
 """How long the thread that finishes a deletion waits while Redis is down."""

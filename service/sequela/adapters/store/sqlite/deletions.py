@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sequela.adapters.store.ports import Record
+from sequela.adapters.store.scopes import selector_digest, selector_digests
 from sequela.adapters.store.sqlite.database import Connection
-from sequela.adapters.store.sqlite.schema import microseconds, selector_digest, selectors_of
+from sequela.adapters.store.timestamps import microseconds
 from sequela.explain.explanation_query import CallerSelector, LabelSelector, NameSelector, Selector
 
 BATCH_RECORDS = 500
@@ -41,7 +42,7 @@ def begin(connection: Connection, selector: Selector, made: int, expires: int) -
         expires: When the tombstone may be forgotten.
     """
     query = "INSERT OR REPLACE INTO tombstone (selector, made, expires) VALUES (?, ?, ?)"
-    connection.execute(query, (selector_digest(selector), made, expires))
+    connection.execute(query, (bytes.fromhex(selector_digest(selector)), made, expires))
     last = int(connection.execute("SELECT ifnull(max(id), 0) FROM record").fetchone()[0])
     deletion = Deletion(selector, last)
     query = "INSERT OR REPLACE INTO pending_deletion (kind, key, value, last) VALUES (?, ?, ?, ?)"
@@ -72,7 +73,7 @@ def pending(connection: Connection) -> list[Deletion]:
 
 def is_covered(connection: Connection, record: Record) -> bool:
     """Returns whether a tombstone says that the record was deleted before it is stored."""
-    digests = [selector_digest(selector) for selector in selectors_of(record.summary)]
+    digests = [bytes.fromhex(digest) for digest in selector_digests(record.summary)]
     marks = ", ".join("?" * len(digests))
     query = f"SELECT 1 FROM tombstone WHERE selector IN ({marks}) AND made >= ? LIMIT 1"  # noqa: S608
     return connection.execute(query, (*digests, microseconds(record.accepted))).fetchone() is not None

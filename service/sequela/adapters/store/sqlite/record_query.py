@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sequela.adapters.store.page_tokens import foreign_position
-from sequela.adapters.store.sqlite.schema import microseconds, now
+from sequela.adapters.store.timestamps import microseconds, now
 from sequela.explain.explanation_query import Filter
 from sequela.names import model_owner, model_version
 

@@ -16,8 +16,9 @@ from sequela.adapters.store.sqlite import deletions
 from sequela.adapters.store.sqlite.database import Connection, Database
 from sequela.adapters.store.sqlite.deletions import Deletion
 from sequela.adapters.store.sqlite.record_query import page_query, position
-from sequela.adapters.store.sqlite.schema import key_digest, microseconds, now
+from sequela.adapters.store.sqlite.schema import key_digest
 from sequela.adapters.store.sqlite.upkeep import Upkeep
+from sequela.adapters.store.timestamps import microseconds, now
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.names import model_owner, model_version
 

@@ -16,10 +16,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from datetime import UTC, datetime, timedelta
 
-from sequela.explain.explanation_query import CallerSelector, LabelSelector, NameSelector, Selector
-from sequela.explain.explanation_summary import ExplanationSummary
+from sequela.adapters.store.timestamps import now
 
 APPLICATION_ID = 0x53514C41
 """`SQLA` in SQLite's header: whose file it is."""
@@ -61,19 +59,8 @@ CREATE TABLE tombstone (selector BLOB PRIMARY KEY, made INTEGER NOT NULL, expire
 CREATE TABLE pending_deletion (kind TEXT, key TEXT, value TEXT, last INTEGER NOT NULL, PRIMARY KEY (kind, key, value));
 """
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEY_BYTES = 16
 """128 bits: two different keys practically never have the same digest."""
-
-
-def microseconds(time: datetime) -> int:
-    """Returns a time as it is stored."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def now() -> int:
-    """Returns the present time as it is stored."""
-    return microseconds(datetime.now(UTC))
 
 
 def expiry(ttl_seconds: float | None) -> int | None:
@@ -81,23 +68,6 @@ def expiry(ttl_seconds: float | None) -> int | None:
     return None if ttl_seconds is None or math.isinf(ttl_seconds) else now() + round(ttl_seconds * 1e6)
 
 
-def key_digest(*parts: str) -> bytes:
-    """Returns a short key for texts of any length."""
-    return hashlib.sha256(repr(parts).encode(errors="surrogatepass")).digest()[:_KEY_BYTES]
-
-
-def selector_digest(selector: Selector) -> bytes:
-    """Returns the key of a selector's tombstone."""
-    match selector:
-        case NameSelector(name):
-            return key_digest("name", name)
-        case CallerSelector(caller_id):
-            return key_digest("caller", caller_id)
-        case LabelSelector(key, value):
-            return key_digest("label", key, value)
-
-
-def selectors_of(summary: ExplanationSummary) -> list[Selector]:
-    """Returns every selector that selects this explanation."""
-    found: list[Selector] = [NameSelector(summary.name), CallerSelector(summary.caller_id)]
-    return found + [LabelSelector(key, value) for key, value in summary.labels.items()]
+def key_digest(text: str) -> bytes:
+    """Returns a short key for a text of any length."""
+    return hashlib.sha256(repr((text,)).encode(errors="surrogatepass")).digest()[:_KEY_BYTES]

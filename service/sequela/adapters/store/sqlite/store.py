@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sequela.adapters.store.leases import ProcessLeases
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.skip_log import NOBODY, SkipLog
 from sequela.adapters.store.sqlite.database import Connection, Database
@@ -105,4 +104,4 @@ class _Parts:
 
     def store(self, close: Callable[[], None]) -> Store:
         values = SqliteKeyValue(self.database, self.max_bytes)
-        return Store(values, SqliteIndex(self.database), self.records, ProcessLeases(), close)
+        return Store(values, SqliteIndex(self.database), self.records, None, close)

@@ -12,7 +12,7 @@ from sequela.adapters.store.ports import StoreDown
 from sequela.adapters.store.skip_log import NOBODY
 from sequela.adapters.store.sqlite.database import Connection, Database
 from sequela.adapters.store.sqlite.deletions import BATCH_RECORDS, remove_records
-from sequela.adapters.store.sqlite.schema import now
+from sequela.adapters.store.timestamps import now
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import ExplanationsRemovedEarly
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sequela.adapters.store.ports import StoreFull
 from sequela.adapters.store.sqlite.database import Connection, Database
-from sequela.adapters.store.sqlite.schema import expiry, now
+from sequela.adapters.store.sqlite.schema import expiry
+from sequela.adapters.store.timestamps import now
 
 _PRESENT = "SELECT data FROM value WHERE key = ? AND (expires IS NULL OR expires > ?)"
 _PUT = "INSERT OR REPLACE INTO value (key, data, expires) VALUES (?, ?, ?)"

@@ -28,6 +28,8 @@ export function microBar(
   };
 }
 
-export function commonDomain(effects: Iterable<{ value: number; low: number; high: number }>): [number, number] {
+export function commonDomain(
+  effects: Iterable<{ value: number; low: number; high: number }>,
+): [number, number] {
   return extentWithZero([...effects].flatMap((each) => [each.value, each.low, each.high]));
 }

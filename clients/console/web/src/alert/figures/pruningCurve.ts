@@ -74,7 +74,10 @@ export function pruningCurve(
     newer: axis.scale(each.newer),
   }));
   const path = (part: "older" | "newer"): string =>
-    line<(typeof placed)[number]>((each) => each.x, (each) => each[part])(placed) ?? "";
+    line<(typeof placed)[number]>(
+      (each) => each.x,
+      (each) => each[part],
+    )(placed) ?? "";
   const shown = cut !== null && cut >= first && cut <= last;
   return {
     width,
@@ -95,7 +98,8 @@ export function pruningCurve(
 }
 
 function cutLabels(points: readonly { t: number; x: number }[]): Tick[] {
-  const step = points.length > 1 ? ((points.at(-1)?.x ?? 0) - (points[0]?.x ?? 0)) / (points.length - 1) : 100;
+  const step =
+    points.length > 1 ? ((points.at(-1)?.x ?? 0) - (points[0]?.x ?? 0)) / (points.length - 1) : 100;
   const longest = Math.max(...points.map((each) => textWidth(`${each.t}`)), 0);
   const stride = labelStride(step, longest + 10);
   return points

@@ -1,0 +1,137 @@
+"""Answers a request to the API: who asks, what is in the body, which error has which status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from sequela_client.errors import (
+    AuthenticationError,
+    CallerError,
+    DeadlineExceeded,
+    NotFound,
+    PermissionDenied,
+    SequelaError,
+    TryAgain,
+)
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sequela_console.api_route import ApiRoute, Question
+from sequela_console.context import Console
+from sequela_console.http.errors import ApiError, bad_request
+from sequela_console.http.headers import page_headers
+from sequela_console.http.json_answer import json_response
+from sequela_console.http.origin import check_host, check_origin
+from sequela_console.visitors import visitor_of
+
+MAX_BODY_BYTES = 1_000_000
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+# From the most special class to the most general one.
+_STATUSES: Mapping[type[SequelaError], int] = {
+    AuthenticationError: 401,
+    PermissionDenied: 403,
+    NotFound: 404,
+    DeadlineExceeded: 504,
+    TryAgain: 503,
+    CallerError: 400,
+}
+
+
+def endpoint(console: Console, route: ApiRoute) -> Endpoint:
+    """Returns the function that answers a route in a thread. Every answer has the headers of the console."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            check_caller(console, request)
+            body = await json_body(request)
+            return prepared(await run_in_threadpool(_answer, console, route, request, body))
+        except ApiError as error:
+            return told(error)
+        except SequelaError as error:
+            return told(of_service(error))
+
+    return answer
+
+
+def check_caller(console: Console, request: Request) -> None:
+    """Raises ApiError (403) for a request that another site makes."""
+    if console.settings.is_local:
+        check_host(request.headers.get("host", ""))
+    if request.method != "GET":
+        check_origin(request.headers)
+
+
+def _answer(console: Console, route: ApiRoute, request: Request, body: Mapping[str, Any]) -> Any:
+    visitor = visitor_of(console, request)
+    if not visitor.may(route.role):
+        raise ApiError(
+            403,
+            "ROLE_MISSING",
+            f"{visitor.name or 'you'} may not do this: it needs the role {route.role} at the service",
+        )
+    question = Question(
+        visitor=visitor,
+        path=request.path_params,
+        query=request.query_params,
+        body=body,
+        address=f"{request.url.scheme}://{request.url.netloc}",
+    )
+    return route.answer(console, question)
+
+
+async def json_body(request: Request) -> Mapping[str, Any]:
+    """Returns the JSON object in the body; empty if there is none. Raises ApiError (400, 413, 415)."""
+    if request.method == "GET":
+        return {}
+    found = bytearray()
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > MAX_BODY_BYTES:
+            raise ApiError(413, "BODY_TOO_LARGE", f"the body has more than {MAX_BODY_BYTES:,} bytes")
+    if not found:
+        return {}
+    # Forms of other sites can send other types without asking.
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise ApiError(415, "BODY_NOT_JSON", "the body must have the Content-Type application/json")
+    return _parsed(bytes(found))
+
+
+def _parsed(content: bytes) -> Mapping[str, Any]:
+    try:
+        body = json.loads(content, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise bad_request("BODY_INVALID", f"the body is not valid JSON: {error}") from None
+    if not isinstance(body, dict):
+        raise bad_request("BODY_INVALID", "the body must be a JSON object")
+    return body
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"JSON has no {name}")
+
+
+def prepared(found: Any) -> Response:
+    """Returns what a route found as a response that nobody may store."""
+    response = found if isinstance(found, Response) else json_response(found)
+    for name, value in {"Cache-Control": "no-store", **page_headers()}.items():
+        response.headers[name] = value
+    return response
+
+
+def of_service(error: SequelaError) -> ApiError:
+    """Returns an error of the service as one of the API."""
+    status = next((code for kind, code in _STATUSES.items() if isinstance(error, kind)), 502)
+    return ApiError(status, error.reason or "SERVICE_ERROR", str(error))
+
+
+def told(error: ApiError) -> Response:
+    """Returns an error as a response."""
+    content = {"reason": error.reason, "message": error.message}
+    if error.field:
+        content["field"] = error.field
+    return prepared(json_response({"error": content}, error.status))

@@ -1,0 +1,43 @@
+"""Whether a request comes from the console's own pages, or from another site that a person has open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from sequela_console.http.errors import ApiError
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Raises ApiError (403) if a browser says that a request that changes something was made by another site.
+
+    Programs that are not browsers send neither header, and no cookies by themselves.
+    """
+    site = headers.get("sec-fetch-site")
+    origin = headers.get("origin")
+    if site is not None and site not in ("same-origin", "none"):
+        raise _foreign()
+    if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        raise _foreign()
+
+
+def check_host(host: str) -> None:
+    """Raises ApiError (403) if a console on this machine is called by a name that is not of this machine.
+
+    Another site could otherwise point its own name at this machine, and read what anybody here may read.
+    """
+    name = urlsplit(f"//{host}").hostname or ""
+    if name.rstrip(".") not in _LOOPBACK and not name.startswith("127."):
+        raise ApiError(
+            403,
+            "HOST_NOT_ALLOWED",
+            f"the console listens on this machine only, and is not called {name[:80]!r}; open it as localhost",
+        )
+
+
+def _foreign() -> ApiError:
+    return ApiError(
+        403, "ORIGIN_NOT_ALLOWED", "the request was made by another site; open the console and try again"
+    )

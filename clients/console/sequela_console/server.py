@@ -1,0 +1,148 @@
+"""A running console: its parts, its socket, and its thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+
+import uvicorn
+from sequela_client.client import Sequela
+from sequela_client.errors import CallerError
+
+from sequela_console.alert_index.index import AlertIndex
+from sequela_console.app import build_app
+from sequela_console.cohort_files.catalogue import CohortCatalogue
+from sequela_console.context import Console
+from sequela_console.sessions.embed_keys import EmbedKeys
+from sequela_console.sessions.identity import identify
+from sequela_console.sessions.service_door import TIMEOUT_SECONDS, ServiceDoor
+from sequela_console.sessions.session_store import SessionStore
+from sequela_console.settings import ConsoleSettings
+from sequela_console.state.database import StateDatabase
+
+MAX_CONNECTIONS = 500
+_STOP_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleServer:
+    """A console that answers.
+
+    Args:
+        url: where people find it.
+        console: its parts.
+        server: the HTTP server.
+        thread: the thread that it runs in.
+    """
+
+    url: str
+    console: Console
+    server: uvicorn.Server
+    thread: threading.Thread
+
+    @classmethod
+    @contextmanager
+    def started(cls, settings: ConsoleSettings) -> Iterator[ConsoleServer]:
+        """Starts a console, and stops it at the end of the block.
+
+        Raises:
+            CallerError: the port is in use, a file cannot be read, or the service asks for a token that the console
+                does not have.
+        """
+        with ExitStack() as stack:
+            listener = stack.enter_context(_listener(settings))
+            console = stack.enter_context(_parts(settings))
+            server = uvicorn.Server(_config(settings, console))
+            thread = threading.Thread(target=server.run, args=([listener],), name="console-http", daemon=True)
+            thread.start()
+            stack.callback(_stop, server, thread)
+            yield cls(_url(settings, listener), console, server, thread)
+
+    def wait(self) -> None:
+        """Waits until the console ends, or Ctrl-C is pressed."""
+        with suppress(KeyboardInterrupt):
+            # Without a timeout the main thread would not hear Ctrl-C on all systems.
+            while self.thread.is_alive():
+                self.thread.join(1.0)
+
+
+@contextmanager
+def _parts(settings: ConsoleSettings) -> Iterator[Console]:
+    """Opens everything that a console is made of, and closes it at the end."""
+    with ExitStack() as stack:
+        state = StateDatabase(settings.state_folder / "console.db")
+        service = stack.enter_context(
+            Sequela(settings.server, timeout=TIMEOUT_SECONDS, credentials=settings.credentials)
+        )
+        door = ServiceDoor(settings.server, settings.credentials, identify)
+        stack.callback(door.close)
+        _check_own_token(settings, door)
+        sessions = SessionStore(identify)
+        stack.callback(sessions.close)
+        index = AlertIndex(service, state, settings.thresholds)
+        index.start()
+        stack.callback(index.close)
+        yield Console(
+            settings=settings,
+            service=service,
+            door=door,
+            sessions=sessions,
+            embed_keys=EmbedKeys.from_folder(settings.state_folder),
+            state=state,
+            index=index,
+            cohorts=CohortCatalogue(settings.cohorts),
+        )
+
+
+def _check_own_token(settings: ConsoleSettings, door: ServiceDoor) -> None:
+    state = door.state()
+    has_own = settings.credentials.has_token or settings.credentials.certificate is not None
+    if state.state == "up" and state.login_needed and not has_own:
+        raise CallerError(
+            f"the service at {settings.server} asks who calls; give the console a token of its own with the role read "
+            "(--token-file), which it needs for the list of alerts",
+            reason="TOKEN_MISSING",
+        )
+
+
+def _listener(settings: ConsoleSettings) -> socket.socket:
+    """Opens the port, so that a wrong one is told before anything else starts."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise CallerError(
+            f"the console cannot listen on {settings.host}:{settings.port} ({error.strerror or error}); choose another "
+            "port with --port, or 0 for any free one",
+            reason="ADDRESS_UNAVAILABLE",
+        ) from None
+
+
+def _config(settings: ConsoleSettings, console: Console) -> uvicorn.Config:
+    return uvicorn.Config(
+        build_app(console),
+        log_level="warning",
+        access_log=False,  # addresses have search words and states of views in them
+        lifespan="off",
+        limit_concurrency=MAX_CONNECTIONS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        server_header=False,
+        proxy_headers=False,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+def _url(settings: ConsoleSettings, listener: socket.socket) -> str:
+    scheme = "https" if settings.uses_tls else "http"
+    host = "localhost" if settings.host in ("127.0.0.1", "::1") else settings.host
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{listener.getsockname()[1]}"
+
+
+def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
+    server.should_exit = True
+    thread.join(_STOP_SECONDS + 2)

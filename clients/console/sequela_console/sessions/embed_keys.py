@@ -1,0 +1,84 @@
+"""Keys that open the panel of one alert for a while, in a frame of a case tool."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequela_console.http.errors import ApiError
+
+LIFETIME_SECONDS = 600.0
+_SECRET_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedKeys:
+    """Makes and checks keys.
+
+    Args:
+        secret: what keys are signed with.
+        clock: seconds since 1970.
+    """
+
+    secret: bytes
+    clock: Callable[[], float] = time.time
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> EmbedKeys:
+        """Reads the secret from the folder of the console's state, and makes it the first time."""
+        file = folder / "embed.key"
+        try:
+            descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            return cls(file.read_bytes())
+        secret = secrets.token_bytes(_SECRET_BYTES)
+        with open(descriptor, "wb") as new:
+            new.write(secret)
+        return cls(secret)
+
+    def key(self, alert: str, who: str) -> tuple[str, float]:
+        """Returns a key for an alert, and when it expires, in seconds since 1970."""
+        end = self.clock() + LIFETIME_SECONDS
+        content = json.dumps([alert, who, end], separators=(",", ":")).encode()
+        return f"{_text(content)}.{_text(self._signature(content))}", end
+
+    def check(self, key: str, alert: str) -> str:
+        """Returns who asked for a key. Raises ApiError (401) if it is not for this alert or has expired."""
+        content, _, signature = key.partition(".")
+        try:
+            data = _bytes(content)
+            genuine = hmac.compare_digest(self._signature(data), _bytes(signature))
+        except ValueError:
+            genuine = False
+        if not genuine:
+            raise _refused("the key is not one of this console")
+        found, who, end = json.loads(data)
+        if found != alert:
+            raise _refused("the key is for another alert")
+        if self.clock() > end:
+            raise _refused("the key has expired; ask the case tool to open the alert again")
+        return str(who)
+
+    def _signature(self, content: bytes) -> bytes:
+        return hmac.new(self.secret, content, hashlib.sha256).digest()
+
+
+def _text(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    """Raises ValueError for what is not base64url."""
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+
+
+def _refused(message: str) -> ApiError:
+    return ApiError(401, "EMBED_KEY_REFUSED", message)

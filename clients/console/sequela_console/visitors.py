@@ -1,0 +1,104 @@
+"""Finds out who makes a request: by the cookie of a session, or by a token of the service."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from sequela_client.errors import SequelaError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sequela_console.context import Console
+from sequela_console.http.errors import ApiError
+from sequela_console.sessions.session_store import LONGEST_SECONDS, refused
+from sequela_console.sessions.visitor import Visitor
+
+_NAME_COOKIE_SUFFIX = "_name"
+MAX_NAME = 80
+
+
+def visitor_of(console: Console, request: Request) -> Visitor:
+    """Returns who makes a request.
+
+    Raises:
+        ApiError: (401) nobody is logged in.
+        SequelaError: the service does not answer, or refuses the token.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return _bearer(console, token)
+    key = request.cookies.get(cookie_name(request))
+    found = console.sessions.visitor(key) if key else None
+    if found is not None:
+        return found
+    if not console.door.state().login_needed:
+        _check_open(console)
+        client, roles = console.door.identity_of_nobody()
+        return Visitor(own_name(request), roles, client)
+    raise ApiError(401, "LOGIN_NEEDED", "log in with your token of the service")
+
+
+def _check_open(console: Console) -> None:
+    """Raises ApiError (403) if everybody on the network could read everything."""
+    if not console.settings.is_local and not console.settings.insecure:
+        raise ApiError(
+            403,
+            "LOGIN_NOT_ASKED_FOR",
+            "the service asks nobody who they are, so the console would let everybody on the network in; start the "
+            "service with --tokens, or the console with --insecure",
+        )
+
+
+def _bearer(console: Console, token: str) -> Visitor:
+    """A program, such as a case tool, sends its token with each request."""
+    service = console.door.client(token)
+    try:
+        found = console.sessions.identify(service)
+    except SequelaError as error:
+        service.close()
+        raise refused(error) from None
+    found.check_person()
+    return Visitor(found.name, found.roles, service, verified=True)
+
+
+def cookie_name(request: Request) -> str:
+    """Returns the name of the cookie. It has the port, since browsers share cookies between the ports of a host."""
+    if request.url.scheme == "https":
+        return "__Host-sequela"
+    return f"sequela_{request.url.port or 80}"
+
+
+def set_session(response: Response, request: Request, key: str) -> None:
+    """Puts the key of a session into the browser, which scripts cannot read and other sites cannot send."""
+    _set(response, request, cookie_name(request), key)
+
+
+def set_name(response: Response, request: Request, name: str) -> None:
+    """Keeps the name that somebody typed where the service asks nobody."""
+    _set(response, request, cookie_name(request) + _NAME_COOKIE_SUFFIX, name)
+
+
+def forget(response: Response, request: Request) -> None:
+    """Removes both cookies."""
+    for name in (cookie_name(request), cookie_name(request) + _NAME_COOKIE_SUFFIX):
+        response.delete_cookie(
+            name, path="/", secure=request.url.scheme == "https", httponly=True, samesite="strict"
+        )
+
+
+def own_name(request: Request) -> str:
+    """Returns the name that somebody typed; empty if nobody did."""
+    text = unquote(request.cookies.get(cookie_name(request) + _NAME_COOKIE_SUFFIX, ""))
+    return text if text.isprintable() and len(text) <= MAX_NAME else ""
+
+
+def _set(response: Response, request: Request, name: str, value: str) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(LONGEST_SECONDS),
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )

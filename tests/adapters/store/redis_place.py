@@ -1,0 +1,31 @@
+"""A part of the tests' Redis that one test has for itself."""
+
+from __future__ import annotations
+
+import uuid
+
+from adapters.store.redis_stores import connected
+from adapters.store.store_samples import Heard
+from redis import Redis
+from redis_server import RedisServer
+from sequela.adapters.store.redis.records import RedisRecords
+
+
+class Place:
+    """A namespace of its own in the tests' Redis, and what is in it."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self.namespace = f"{uuid.uuid4()}:"
+        self.client: Redis = server.client()
+        self.heard = Heard()
+        self.connection = connected(server, self.heard, self.namespace)
+        self.records = RedisRecords(self.connection)
+
+    def found(self, prefix: str = "") -> list[str]:
+        """The keys, without the namespace."""
+        found = self.client.keys(f"{self.namespace}{prefix}*")
+        return sorted(key.decode().removeprefix(self.namespace) for key in found)
+
+    def other(self) -> RedisRecords:
+        """The records of another replica."""
+        return RedisRecords(self.connection)
