@@ -1,7 +1,7 @@
 /** What an explanation was computed with, in words for the head of the page. */
 
 import type { AlertDocument, Threshold } from "../api/types";
-import { count, score } from "../format/numbers";
+import { count, plainNumber } from "../format/numbers";
 import { timeText } from "./times";
 
 export interface Fact {
@@ -27,7 +27,7 @@ const SOURCES: Record<Threshold["source"], string> = {
 
 export function thresholdText(threshold: Threshold): string {
   if (threshold.value === null) return "no threshold";
-  return `threshold ${score(threshold.value).replace(/0+$/, "") || "0"} (${SOURCES[threshold.source]})`;
+  return `threshold ${plainNumber(threshold.value, 4).replace(/0+$/, "")} (${SOURCES[threshold.source]})`;
 }
 
 export function computedFacts(document: AlertDocument): Fact[] {
