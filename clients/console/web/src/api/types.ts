@@ -235,6 +235,8 @@ export interface ExplanationJson {
   output_count: number;
   reasons: Reason[];
   event_weights: number[];
+  /** Who asked the service for it; empty or missing where it is not recorded. */
+  requested_by?: string;
 }
 
 export interface EventInfo {
