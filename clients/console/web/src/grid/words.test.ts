@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { shortLevel, wrapped } from "./labels";
 import { moved } from "./focus";
-import { attributeWords, cellNumber, cellWords, levelWords, numberUnit, signedText, valueText } from "./words";
+import {
+  attributeWords,
+  cellNumber,
+  cellWords,
+  levelWords,
+  numberUnit,
+  signedText,
+  valueText,
+} from "./words";
 
 const words = { name: "outcome", positive: "churn", negative: "loyal", positives: 2, negatives: 3 };
 const usage = {
@@ -15,7 +23,12 @@ const usage = {
 
 describe("the words of the grid", () => {
   it("tell a cell in one sentence", () => {
-    const facts = { levels: ["Usage 0", "Support 3"], measure: "saliency" as const, value: 0.0123, events: [1, 12] as const };
+    const facts = {
+      levels: ["Usage 0", "Support 3"],
+      measure: "saliency" as const,
+      value: 0.0123,
+      events: [1, 12] as const,
+    };
     expect(cellWords(facts, "difference", words)).toBe(
       "Usage 0 with Support 3: weight per sequence (churn minus loyal) +0.0123, more in churn; 1 event of churn, 12 of loyal",
     );
@@ -28,7 +41,9 @@ describe("the words of the grid", () => {
     expect(attributeWords(usage)).toBe("number, −0.5 to 20,000 EUR, 2 bins");
     const kind = { ...usage, kind: "categorical" as const, unit: "", levels: ["a", "b", "c", "d", "e"] };
     expect(attributeWords(kind)).toBe("categories: a, b, c, …, e (5)");
-    expect(attributeWords({ ...kind, kind: "ordinal", levels: ["low", "high"] })).toBe("ordered levels: low, high");
+    expect(attributeWords({ ...kind, kind: "ordinal", levels: ["low", "high"] })).toBe(
+      "ordered levels: low, high",
+    );
     expect(levelWords(usage, 1)).toBe("Usage 10 – 20,000 EUR");
     expect([shortLevel(usage, 0), shortLevel(usage, 1), shortLevel(kind, 2)]).toEqual(["−0.5", "10", "c"]);
   });
@@ -55,7 +70,9 @@ describe("the words of the grid", () => {
       "0",
     ]);
     expect(cellNumber(0.0042, unit, "both")).toBe("4.2");
-    expect([numberUnit(3), numberUnit(0), numberUnit(1e-12)].map(({ factor }) => factor)).toEqual([1, 1, 1e9]);
+    expect([numberUnit(3), numberUnit(0), numberUnit(1e-12)].map(({ factor }) => factor)).toEqual([
+      1, 1, 1e9,
+    ]);
   });
 
   it("wrap names into the lines that fit", () => {

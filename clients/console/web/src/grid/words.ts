@@ -21,7 +21,11 @@ export const MEASURE_WORDS: Record<MeasureName, string> = {
 };
 
 /** Where a value points: "more in churn". Empty where a value has no sign. */
-export function directionWords(value: number, selector: Selector, { positive, negative }: ClassWords): string {
+export function directionWords(
+  value: number,
+  selector: Selector,
+  { positive, negative }: ClassWords,
+): string {
   if (selector !== "difference" || value === 0) return "";
   return `more in ${value > 0 ? positive : negative}`;
 }
