@@ -538,3 +538,42 @@ export type MembersOf =
       weights: [number, number];
       steps: [number, number];
     };
+
+/** Of GET /api/models and /api/backgrounds. */
+export interface NamedChoice {
+  /** As the service names it, such as `models/m/versions/1`. */
+  name: string;
+  label: string;
+}
+
+/** Body of POST /api/alerts/{id}/score. */
+export interface ScoreBody {
+  edits: Edit[];
+  target?: number;
+}
+
+export interface ScoreResult {
+  /** Before the link. */
+  score: number;
+  alert: boolean | null;
+}
+
+/** Body of POST /api/alerts/{id}/explain, whose answer is an AlertDocument of source `dry_run`. */
+export interface ExplainBody {
+  edits?: Edit[];
+  model?: string;
+  background?: string;
+  target?: number;
+  options?: { refine_history?: boolean; full_pruning_curve?: boolean; pruning_tolerance?: number };
+}
+
+/** Of POST /api/alerts/{id}/embed-link. */
+export interface EmbedLink {
+  url: string;
+  expires: string;
+}
+
+/** Of POST /api/links {path, state}. */
+export interface ShortLink {
+  id: string;
+}
