@@ -235,6 +235,8 @@ export interface ExplanationJson {
   output_count: number;
   reasons: Reason[];
   event_weights: number[];
+  /** Who asked the service for it; empty or missing where it is not recorded. */
+  requested_by?: string;
 }
 
 export interface EventInfo {
@@ -260,6 +262,8 @@ export interface HistoryValue {
   text: string;
   /** The value in people's units; null for words, and if it is not known. */
   number: number | null;
+  /** The model's value as people read it, if the caller's text differs; otherwise empty. */
+  modelText: string;
   /** How the account's earlier events compare; null if there are none. */
   own: Standing | null;
   /** The same among events of other stored alerts of this model. */
@@ -538,3 +542,42 @@ export type MembersOf =
       weights: [number, number];
       steps: [number, number];
     };
+
+/** Of GET /api/models and /api/backgrounds. */
+export interface NamedChoice {
+  /** As the service names it, such as `models/m/versions/1`. */
+  name: string;
+  label: string;
+}
+
+/** Body of POST /api/alerts/{id}/score. */
+export interface ScoreBody {
+  edits: Edit[];
+  target?: number;
+}
+
+export interface ScoreResult {
+  /** Before the link. */
+  score: number;
+  alert: boolean | null;
+}
+
+/** Body of POST /api/alerts/{id}/explain, whose answer is an AlertDocument of source `dry_run`. */
+export interface ExplainBody {
+  edits?: Edit[];
+  model?: string;
+  background?: string;
+  target?: number;
+  options?: { refine_history?: boolean; full_pruning_curve?: boolean; pruning_tolerance?: number };
+}
+
+/** Of POST /api/alerts/{id}/embed-link. */
+export interface EmbedLink {
+  url: string;
+  expires: string;
+}
+
+/** Of POST /api/links {path, state}. */
+export interface ShortLink {
+  id: string;
+}
