@@ -1,0 +1,117 @@
+/** Counts and builds a figure, and remembers it for questions about what lies where. */
+
+import { countEdgesInSlices, MAXIMUM_EDGES } from "./edges";
+import type { EventColumns } from "./events";
+import type { EdgeCounts, EdgeHit, EdgeQuestion, EdgeRow, FigureRequest, FigureResult, Slot } from "./figure";
+import { at, divisors, frequencies, shown } from "./frequency";
+import { pairSlots } from "./slots";
+import { buildStrokes, lineAt, type Strokes } from "./strokes";
+
+/** How many edges the table of the strongest has. */
+export const STRONGEST = 200;
+/** Distinct edges of a whole figure that are kept, shared by its questions. */
+const FIGURE_EDGES = 3 * MAXIMUM_EDGES;
+
+export interface BuiltView {
+  result: FigureResult;
+  strokes: Strokes;
+}
+
+/** The figure of one place on the page. */
+export class FigureEngine {
+  #request: FigureRequest | null = null;
+  #counts: EdgeCounts[] = [];
+  #built: BuiltView | null = null;
+
+  constructor(private readonly columns: EventColumns) {}
+
+  /** Makes the figure, with pauses after which the caller can stop. Questions that stay the same are not counted again. */
+  *make(request: FigureRequest): Generator<void, BuiltView> {
+    const start = performance.now();
+    const most = Math.min(MAXIMUM_EDGES, Math.floor(FIGURE_EDGES / Math.max(1, request.questions.length)));
+    const counts: EdgeCounts[] = [];
+    for (const question of request.questions) {
+      counts.push(this.#known(question) ?? (yield* countEdgesInSlices(this.columns, question, most)));
+      yield;
+    }
+    const counted = performance.now();
+    const pair = request.slots ? null : pairSlots(counts);
+    const slots = request.slots ?? counts.map((): Slot[] => pair?.slots ?? []);
+    const { strokes, plots } = buildStrokes(request, counts, slots);
+    const result: FigureResult = {
+      counts: counts.map(({ edges: _, ...numbers }) => numbers),
+      strongest: strongestEdges(request, counts),
+      slots: slots.map((each) => [...each]),
+      groups: pair?.groups ?? [],
+      plots,
+      renderer: "",
+      milliseconds: { count: counted - start, build: performance.now() - counted, draw: 0 },
+    };
+    this.#request = request;
+    this.#counts = counts;
+    return (this.#built = { result, strokes });
+  }
+
+  #known(question: EdgeQuestion): EdgeCounts | undefined {
+    const text = JSON.stringify(question);
+    const index = this.#request?.questions.findIndex((each) => JSON.stringify(each) === text) ?? -1;
+    return this.#counts[index];
+  }
+
+  /** Finds the most frequent edge near a point. */
+  hit(x: number, y: number): EdgeHit | null {
+    const strokes = this.#built?.strokes;
+    const line = strokes ? lineAt(strokes, x, y) : -1;
+    if (!strokes || line < 0) return null;
+    const plot = strokes.lines.plot[line] as number;
+    const question = this.#request?.plots[plot]?.question ?? 0;
+    const counts = this.#counts[question] as EdgeCounts;
+    return { plot, row: edgeRow(counts, question, strokes.lines.edge[line] as number) };
+  }
+
+  /** Returns the edges of a node, the strongest first. */
+  edgesOf(question: number, node: number): EdgeRow[] {
+    const counts = this.#counts[question];
+    if (!counts || !this.#request) return [];
+    const { from, to } = counts.edges;
+    const found: EdgeRow[] = [];
+    for (let i = 0; i < from.length; i++)
+      if (from[i] === node || to[i] === node) found.push(edgeRow(counts, question, i));
+    return strongestFirst(found, this.#request, this.#counts).slice(0, STRONGEST);
+  }
+}
+
+const edgeRow = ({ edges }: EdgeCounts, question: number, i: number): EdgeRow => ({
+  question,
+  from: edges.from[i] ?? 0,
+  to: edges.to[i] ?? 0,
+  ...at(edges, i),
+});
+
+function strength(row: EdgeRow, request: FigureRequest, counts: readonly EdgeCounts[]): number {
+  const by = divisors(counts[row.question] as EdgeCounts, request.measure);
+  const style = request.plots.some((plot) => plot.style === "difference") ? "difference" : "overlay";
+  return Math.abs(shown(style, frequencies(row, by)));
+}
+
+function strongestFirst(rows: EdgeRow[], request: FigureRequest, counts: readonly EdgeCounts[]): EdgeRow[] {
+  const keyed = rows.map((row) => ({ row, strength: strength(row, request, counts) }));
+  return keyed.sort((a, b) => b.strength - a.strength).map((each) => each.row);
+}
+
+/** Keeps a few hundred candidates at a time, so that no list of all edges is made. */
+function strongestEdges(request: FigureRequest, counts: readonly EdgeCounts[]): EdgeRow[] {
+  let best: EdgeRow[] = [];
+  let least = 0;
+  counts.forEach((each, question) => {
+    for (let i = 0; i < each.edges.from.length; i++) {
+      const row = edgeRow(each, question, i);
+      if (strength(row, request, counts) <= least) continue;
+      best.push(row);
+      if (best.length < 4 * STRONGEST) continue;
+      best = strongestFirst(best, request, counts).slice(0, STRONGEST);
+      least = strength(best[STRONGEST - 1] as EdgeRow, request, counts);
+    }
+  });
+  return strongestFirst(best, request, counts).slice(0, STRONGEST);
+}

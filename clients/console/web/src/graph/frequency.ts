@@ -1,0 +1,48 @@
+/** How frequent an edge or a node is, so that classes of different sizes compare. */
+
+import type { Both, EdgeColumns, EdgeCounts, EdgeStyle, Measure, NodeColumns } from "./figure";
+
+/** What a count is divided by. */
+export function divisors(counts: Pick<EdgeCounts, "classSizes">, measure: Measure): Both<number> {
+  const { positive, negative } = counts.classSizes;
+  return measure === "share"
+    ? { positive: Math.max(1, positive), negative: Math.max(1, negative) }
+    : { positive: 1, negative: 1 };
+}
+
+export const frequencies = (counts: Both<number>, by: Both<number>): Both<number> => ({
+  positive: counts.positive / by.positive,
+  negative: counts.negative / by.negative,
+});
+
+/** The frequency that a style shows; its sign is the class that has more. */
+export function shown(style: EdgeStyle, { positive, negative }: Both<number>): number {
+  if (style === "difference") return positive - negative;
+  if (style === "positive") return positive;
+  return style === "negative" ? negative : Math.max(positive, negative);
+}
+
+/** The largest value of a scale. Both classes share it, unless it is of their difference. */
+export function largest(columns: EdgeColumns | NodeColumns, by: Both<number>, style: EdgeStyle): number {
+  let found = 0;
+  const common = style === "difference" ? "difference" : "overlay";
+  for (let i = 0; i < columns.positive.length; i++)
+    found = Math.max(found, Math.abs(shown(common, frequencies(at(columns, i), by))));
+  return found;
+}
+
+export const at = (columns: Both<Uint32Array>, i: number): Both<number> => ({
+  positive: columns.positive[i] ?? 0,
+  negative: columns.negative[i] ?? 0,
+});
+
+/** The rarest line can still be seen alone; many of them do not hide the frequent ones. */
+const FAINTEST = 0.045;
+const STRONGEST = 0.95;
+
+/** The opacity of a line whose frequency is a share of the largest. */
+export const lineOpacity = (share: number): number =>
+  FAINTEST + (STRONGEST - FAINTEST) * Math.min(1, share) ** 0.9;
+
+/** The intensity of a node, which must be seen also if it is rare. */
+export const nodeOpacity = (share: number): number => 0.18 + 0.82 * Math.min(1, share) ** 0.6;
