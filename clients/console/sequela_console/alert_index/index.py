@@ -15,6 +15,7 @@ from sequela_client.explanation import Explanation
 from sequela_client.resources import Model
 
 from sequela_console.alert_index.models import KnownModels
+from sequela_console.alert_index.nearest import NearestEffects
 from sequela_console.alert_index.reader import IndexReader
 from sequela_console.alert_index.records import details_of, row_of_explanation
 from sequela_console.alert_index.reference import ReferenceValues
@@ -53,6 +54,7 @@ class AlertIndex:
     def __init__(self, service: Sequela, state: StateDatabase, thresholds: Mapping[str, float]) -> None:
         self.thresholds = thresholds
         self.reference = ReferenceValues(state)
+        self.nearest = NearestEffects(state)
         self._database = state
         self._models = KnownModels(service)
         self._reader = IndexReader(service, state, self._models)

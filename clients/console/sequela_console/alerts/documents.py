@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from sequela_client.errors import CallerError, NotFound
 from sequela_client.explanation import Explanation
@@ -122,8 +120,3 @@ def background_problem(visitor: Visitor, material: Material) -> str:
     return (
         "" if same else f"The background {explanation.background} has been replaced by another of this name."
     )
-
-
-def source_of_dry_run() -> Mapping[str, Any]:
-    """Returns the source of an explanation that was just made and is not stored."""
-    return {"kind": "dry_run"}

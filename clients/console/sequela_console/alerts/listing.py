@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +30,8 @@ from sequela_console.state.facets import Facets, facets
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
 AFTER, BEFORE = "after", "before"
+_DURATION = re.compile(r"([0-9]{1,5})([hd])", re.ASCII)
+_SECONDS = {"h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ def alert_list(console: Console, query: Mapping[str, str]) -> AlertList:
 def _filter(query: Mapping[str, str]) -> AlertFilter:
     return AlertFilter(
         text=text(query, "q").strip(),
-        start=moment(query, "from"),
+        start=_start(query),
         end=moment(query, "to"),
         min_score=number(query, "min_score"),
         max_score=number(query, "max_score"),
@@ -129,6 +133,18 @@ def _filter(query: Mapping[str, str]) -> AlertFilter:
         decision=choice(query, "verdict", ("", OPEN, DECIDED, *DECISIONS), ""),
         feature=text(query, "feature"),
     )
+
+
+def _start(query: Mapping[str, str]) -> float | None:
+    """Returns the time of `from`, or that of `since`, such as 24h or 7d, whichever is later."""
+    since = text(query, "since")
+    if not since:
+        return moment(query, "from")
+    found = _DURATION.fullmatch(since)
+    if found is None:
+        raise invalid("since", "must be hours or days, such as 24h or 7d")
+    ago = time.time() - int(found[1]) * _SECONDS[found[2]]
+    return max(ago, moment(query, "from") or ago)
 
 
 def _labels(given: str) -> tuple[tuple[str, str], ...]:
