@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import isnan
 from typing import Any
 
 from sequela_client.explanation import Explanation
@@ -68,4 +69,4 @@ def in_unit_interval(explanation: Explanation, model: Model | None) -> bool:
         return model.bounded
     numbers = [number for each in explanation.targets for number in (each.raw_score, each.raw_base_value)]
     # NaN is a base value that was not computed, and says nothing.
-    return all(0 <= number <= 1 for number in numbers if number == number)
+    return all(0 <= number <= 1 for number in numbers if not isnan(number))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 from sequela_client.explanation_parts import Feature
 from sequela_client.resources import ModelFeature
 
 from sequela_console.alert_document.material import Material
 from sequela_console.alert_document.parts import FeatureDetail, ValueRange
 from sequela_console.feature_values.columns import GROUP, FeatureColumn
+from sequela_console.feature_values.display import number_display, rounded
 
 
 def feature_details(material: Material) -> tuple[FeatureDetail, ...]:
@@ -45,8 +47,12 @@ def _range(material: Material, column: FeatureColumn | None) -> ValueRange | Non
     """Returns the range over this sequence and the events of other alerts."""
     if column is None or not column.has_order:
         return None
-    numbers = [number for row in range(len(column.raw)) if (number := column.number(row)) is not None]
-    return ValueRange(min(numbers), max(numbers)) if numbers else None
+    others = material.reference.values(column.feature.name)
+    codes = np.concatenate([column.codes[~np.isnan(column.codes)], others[:1], others[-1:]])
+    if not len(codes) or column.raw.dtype == np.bool_:
+        return None
+    display = number_display(column.feature)
+    return ValueRange(rounded(display, float(codes.min())), rounded(display, float(codes.max())))
 
 
 def _same_texts(material: Material, name: str) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sequela_client.cohort import schema
 
-from sequela_console.cohort_files.folders import folders_in
 from sequela_console.cohort_files.open_cohort import OpenCohort, Stamp
 from sequela_console.http.errors import not_found
 
@@ -22,18 +21,12 @@ class CohortCatalogue:
 
     Args:
         folders: the folders that `sequela explain-all` wrote.
-        parent: a folder in which each folder with parts is a cohort too, or None.
     """
 
-    def __init__(self, folders: Mapping[str, Path], parent: Path | None = None) -> None:
-        self._folders = folders
-        self._parent = parent
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self.folders = folders
         self._open: OrderedDict[str, OpenCohort] = OrderedDict()
         self._lock = threading.Lock()
-
-    def folders(self) -> Mapping[str, Path]:
-        """Returns the folders by name. Those in the parent folder are looked up anew at each call."""
-        return {**folders_in(self._parent), **self._folders}
 
     def cohort(self, name: str) -> OpenCohort:
         """Returns a cohort. It is opened again if its files have changed.
@@ -42,7 +35,7 @@ class CohortCatalogue:
             ApiError: 404, there is no cohort of this name.
             CallerError: its folder cannot be read.
         """
-        folder = self.folders().get(name)
+        folder = self.folders.get(name)
         if folder is None:
             raise not_found("COHORT_NOT_FOUND", f"there is no cohort {name[:80]!r}")
         with self._lock:

@@ -25,7 +25,7 @@ _BYTES = 10_000
 def cards(catalogue: CohortCatalogue) -> list[Mapping[str, Any]]:
     """Returns a line for each cohort. One that cannot be read has a line that says why."""
     found = []
-    for name in sorted(catalogue.folders()):
+    for name in sorted(catalogue.folders):
         try:
             found.append(card_of(catalogue.cohort(name)))
         except CallerError as error:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from sequela_client.cohort.errors import NotInCohort
-from sequela_client.errors import CallerError
 from starlette.responses import Response
 
 from sequela_console.api_route import ApiRoute, Question
@@ -17,22 +15,16 @@ from sequela_console.cohorts.event_spec import spec_of_text
 from sequela_console.cohorts.event_table import bytes_of, event_table
 from sequela_console.cohorts.variants import with_variants
 from sequela_console.context import Console
-from sequela_console.http.errors import ApiError
 
 Answer = Callable[[Console, Question, OpenCohort], Any]
 
 
 def _about(answer: Answer) -> Callable[[Console, Question], Any]:
-    """Opens the cohort that the path names, and turns the errors of reports into those of the API."""
+    """Opens the cohort that the path names."""
 
     @wraps(answer)
     def answered(console: Console, question: Question) -> Any:
-        try:
-            return answer(console, question, console.cohorts.cohort(question.path["cohort"]))
-        except NotInCohort as error:
-            raise ApiError(404, error.reason or "NOT_IN_COHORT", str(error)) from error
-        except CallerError as error:
-            raise ApiError(400, error.reason or "COHORT_REQUEST_INVALID", str(error)) from error
+        return answer(console, question, console.cohorts.cohort(question.path["cohort"]))
 
     return answered
 

@@ -88,10 +88,7 @@ def _arranged(
 ) -> NDArray[Any]:
     columns = value.columns if isinstance(value, Table) else ()
     array = np.asarray(value.values if isinstance(value, Table) else value)
-    if events:
-        array = array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1)
-    else:
-        array = array.reshape(1, -1)
+    array = array.reshape(len(array) if events and array.ndim else 1, -1)
     if columns:
         array = array[:, _order(columns, features, name, width)]
     return array

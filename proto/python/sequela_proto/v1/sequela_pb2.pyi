@@ -1054,8 +1054,14 @@ class ExplainRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     CALLER_ID_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     caller_id: _builtins.str
     """The caller's id of the sequence, such as an alert's id; at most 256 characters. Explanations can be listed by it."""
+    dry_run: _builtins.bool
+    """Try something out: the explanation is computed even if it is stored already, and it is not stored. It has no name, and
+    `Cost.cached` is false. Everything else is as without this. (Models and backgrounds that are sent are kept for a
+    while all the same, so that their digests can be sent.) Default: false.
+    """
     @_builtins.property
     def model(self) -> Global___ModelReference: ...
     @_builtins.property
@@ -1077,10 +1083,11 @@ class ExplainRequest(_message.Message):
         options: Global___ExplainOptions | None = ...,
         caller_id: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "caller_id", b"caller_id", "labels", b"labels", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "caller_id", b"caller_id", "dry_run", b"dry_run", "labels", b"labels", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2037,7 +2044,7 @@ class Explanation(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     EVENT_WEIGHTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`explanations/e`."""
+    """`explanations/e`. Empty for a dry run, which is not stored."""
     caller_id: _builtins.str
     """As sent with the request."""
     model: _builtins.str

@@ -235,6 +235,8 @@ export interface ExplanationJson {
   output_count: number;
   reasons: Reason[];
   event_weights: number[];
+  /** Who asked the service for it; empty or missing where it is not recorded. */
+  requested_by?: string;
 }
 
 export interface EventInfo {
@@ -260,6 +262,8 @@ export interface HistoryValue {
   text: string;
   /** The value in people's units; null for words, and if it is not known. */
   number: number | null;
+  /** The model's value as people read it, if the caller's text differs; otherwise empty. */
+  modelText: string;
   /** How the account's earlier events compare; null if there are none. */
   own: Standing | null;
   /** The same among events of other stored alerts of this model. */
