@@ -57,6 +57,18 @@ def test_draws_every_level(run: Run, real: str, arguments: list[object]) -> None
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_a_dry_run_is_not_stored(run: Run, real: str, arguments: list[object]) -> None:
+    """It prints the same report; its JSON has no name, and the server lists nothing."""
+    named = [*arguments, "--caller-id", "a dry run", "--seed", 11]
+    told = json.loads(run(*named, "--dry-run", "--json", "-").stdout)
+    assert (told["name"], told["cost"]["cached"]) == ("", False)
+    with Sequela(real) as client:
+        assert list(client.list_explanations(caller_id="a dry run")) == []
+        dry = run(*named, "--dry-run").stdout
+        assert dry == run(*named).stdout
+        assert len(list(client.list_explanations(caller_id="a dry run"))) == 1
+
+
 def test_what_is_pruned_is_said(run: Run, arguments: list[object]) -> None:
     """A generous tolerance lumps the history together, and the words say so."""
     done = run(*arguments, "--pruning-tolerance", 10)

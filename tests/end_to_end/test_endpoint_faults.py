@@ -43,7 +43,11 @@ def test_latency(server: Serving, proxy: FaultProxy, seconds: float) -> None:
 def test_latency_that_leaves_too_little_time(server: Serving, proxy: FaultProxy, seconds: float) -> None:
     """What was found by the deadline is answered, and said to be cut short; else the deadline is named."""
     proxy.latency = seconds / 2
-    found = outcome(server, asked(max_coalitions=1 << 12), 0.6)
+    for limit in (0.6, 1.2, 2.4):
+        found = outcome(server, asked(max_coalitions=1 << 12), limit)
+        # On a busy machine, gRPC may end the call in this process before the server's answer is here.
+        if not isinstance(found, Failure) or found.reason:
+            break
     if isinstance(found, Failure):
         assert (found.code, found.reason) == (Code.DEADLINE_EXCEEDED, "DEADLINE_TOO_SHORT")
     else:

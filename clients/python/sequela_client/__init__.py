@@ -5,6 +5,7 @@ from sequela_client.attributions import Attribution, PlayerKind, StopReason
 from sequela_client.callers import Caller
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
+from sequela_client.display import Display
 from sequela_client.errors import (
     AuthenticationError,
     CallerError,
@@ -55,6 +56,7 @@ __all__ = [
     "CredentialsMissing",
     "CredentialsRevoked",
     "DeadlineExceeded",
+    "Display",
     "Endpoint",
     "EventInfo",
     "Explanation",

@@ -94,11 +94,14 @@ class AsyncSequela(Client):
         background: BackgroundLike = None,
         caller_id: str | None = None,
         labels: Mapping[str, str] | None = None,
+        dry_run: bool = False,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
         """Explains the score of one sequence; see `Sequela.explain`."""
-        operation = operations.explain(self._digests, sequence, model, background, options, caller_id, labels)
+        operation = operations.explain(
+            self._digests, sequence, model, background, options, caller_id, labels, dry_run
+        )
         return await self._run(operation, timeout)
 
     @documented
@@ -108,6 +111,7 @@ class AsyncSequela(Client):
         *,
         model: ModelLike,
         background: BackgroundLike = None,
+        dry_run: bool = False,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> AsyncIterator[Outcome]:
@@ -116,7 +120,9 @@ class AsyncSequela(Client):
         `sequences` is an iterable or an async iterable. It is read as the stream needs the sequences. `timeout` is the
         number of seconds for each sequence. See `Sequela.explain_many`.
         """
-        operation = operations.explain_many(self._digests, model, background, options, self._seconds(timeout))
+        operation = operations.explain_many(
+            self._digests, model, background, options, self._seconds(timeout), dry_run
+        )
         state = await self._run(operation, timeout)
         reader, resumptions = AsyncSequenceReader(sequences, state), Resumptions()
         try:

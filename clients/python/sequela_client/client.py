@@ -109,6 +109,7 @@ class Sequela(Client):
         background: BackgroundLike = None,
         caller_id: str | None = None,
         labels: Mapping[str, str] | None = None,
+        dry_run: bool = False,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
@@ -123,10 +124,14 @@ class Sequela(Client):
             caller_id: your id for the sequence, by which explanations can be listed. None stands for the `id` of a
                 `Sequence`.
             labels: labels to store with the explanation, in addition to those of a `Sequence`.
+            dry_run: whether to try something out: the explanation is computed even if the server has it already, and
+                it is neither stored nor listed. Its `name` is empty.
             timeout: how long the explanation may take, in seconds. After that the best answer so far is returned, with
                 `cut_short` set.
         """
-        operation = operations.explain(self._digests, sequence, model, background, options, caller_id, labels)
+        operation = operations.explain(
+            self._digests, sequence, model, background, options, caller_id, labels, dry_run
+        )
         return self._run(operation, timeout)
 
     @documented
@@ -136,6 +141,7 @@ class Sequela(Client):
         *,
         model: ModelLike,
         background: BackgroundLike = None,
+        dry_run: bool = False,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Iterator[Outcome]:
@@ -148,9 +154,12 @@ class Sequela(Client):
             sequences: the sequences. They are read in another thread, as the stream needs them.
             model: the model that scores them.
             background: as in `explain`, for all of them.
+            dry_run: as in `explain`.
             timeout: seconds for each sequence.
         """
-        operation = operations.explain_many(self._digests, model, background, options, self._seconds(timeout))
+        operation = operations.explain_many(
+            self._digests, model, background, options, self._seconds(timeout), dry_run
+        )
         state = self._run(operation, timeout)
         reader, resumptions = SequenceReader(sequences, state), Resumptions()
         while True:

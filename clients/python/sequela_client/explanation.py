@@ -33,7 +33,7 @@ class Explanation(ExplanationRecord):
         how = f"{self.pruning.pruned_events} of {self.length} events pruned; levels: {levels or 'none'}"
         lines = [told, how if self.explained else "below the minimum score, not explained"]
         lines += [f"warning {each.reason}: {each.message}" for each in self.warnings]
-        return "\n  ".join([f"<Explanation {self.name}", *lines]) + ">"
+        return "\n  ".join([f"<Explanation {self.name or '(dry run)'}", *lines]) + ">"
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""

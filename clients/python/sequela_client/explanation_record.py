@@ -30,6 +30,7 @@ class ExplanationRecord:
     counted back from the latest: t = 0 is the latest event, t = -1 the one before it.
 
     Args:
+        name: its name on the server, `explanations/e`; empty for a dry run, which is not stored.
         length: how many real events the sequence has, without padding.
         targets: the explained outputs with their scores.
         explained: False if the score was below `minimum_score`; there are then no levels.

@@ -40,12 +40,14 @@ class ExplanationStream:
         background: their background; None: the model's default.
         options: their options.
         timeout: seconds for each of them; None: no limit.
+        dry_run: whether their explanations are computed anew, and not stored.
     """
 
     model: pb.ModelReference
     background: pb.BackgroundReference | None
     options: pb.ExplainOptions
     timeout: float | None
+    dry_run: bool = False
     answered: int = field(default=0, init=False)
     """The place of the first sequence without an answer. Answers come in the order of the places."""
     added: int = field(default=0, init=False)
@@ -69,6 +71,7 @@ class ExplanationStream:
         pending = self._pending[place]
         message = pb.ExplainStreamRequest(request=pending.request)
         message.request.model.CopyFrom(self.model)
+        message.request.dry_run = self.dry_run
         if pending.order in self._digests:
             message.request.background.digest = self._digests[pending.order]
         elif self.background is not None:

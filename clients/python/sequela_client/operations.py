@@ -50,6 +50,7 @@ def explain(
     options: Options,
     caller_id: str | None,
     labels: Mapping[str, str] | None,
+    dry_run: bool,
 ) -> Operation[Explanation]:
     """Explains one sequence."""
     message = options_message(options)
@@ -60,6 +61,7 @@ def explain(
 
     # A wrong argument is reported here, before a model is uploaded.
     request, reference = yield from _read_with_text(digests, model, make)
+    request.dry_run = bool(dry_run)
 
     def ask(known: pb.ModelReference) -> Operation[Explanation]:
         request.model.CopyFrom(known)
@@ -78,6 +80,7 @@ def explain_many(
     background: BackgroundLike,
     options: Options,
     timeout: float | None,
+    dry_run: bool,
 ) -> Operation[ExplanationStream]:
     """Prepares a stream of requests that differ only in their sequence. `timeout` is in seconds, for each request."""
     message = options_message(options)
@@ -86,7 +89,7 @@ def explain_many(
     known = yield from _registered_model(digests, model)
     # Once the stream has begun, it is too late to ask what the text in one of its sequences means.
     layout = yield from _layout(known, model)
-    return _TextStream(known.reference, reference, message, timeout, layout)
+    return _TextStream(known.reference, reference, message, timeout, bool(dry_run), layout)
 
 
 def score(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela_client.display import Display, Transform
 from sequela_client.enums import word
 from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
@@ -50,11 +51,13 @@ class ModelFeature(Feature):
         kind: numeric, categorical, one_hot or group.
         categories: the names of the ids, or of the one-hot columns.
         columns: the columns that belong to it, counted from 0, by input name.
+        display: how its numbers are shown in their own unit; None for categories, and if the server does not say.
     """
 
     kind: str = ""
     categories: tuple[str, ...] = ()
     columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    display: Display | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,19 +212,7 @@ def model(message: pb.Model) -> Model:
             )
             for item in message.inputs
         ),
-        features=tuple(
-            ModelFeature(
-                item.name,
-                item.label,
-                item.unit,
-                item.description,
-                item.static,
-                word(pb.FeatureKind, item.kind),
-                tuple(item.categories),
-                {each.input: tuple(each.columns) for each in item.columns},
-            )
-            for item in message.features
-        ),
+        features=tuple(map(_feature, message.features)),
         targets=tuple(Target(item.name, item.label) for item in message.targets),
         link=word(pb.Link, message.link),
         fixed_length=message.fixed_length or None,
@@ -237,6 +228,28 @@ def model(message: pb.Model) -> Model:
         reasons_version=message.reasons_version,
         event_weights=message.event_weights,
     )
+
+
+def _feature(message: pb.Feature) -> ModelFeature:
+    return ModelFeature(
+        message.name,
+        message.label,
+        message.unit,
+        message.description,
+        message.static,
+        word(pb.FeatureKind, message.kind),
+        tuple(message.categories),
+        {each.input: tuple(each.columns) for each in message.columns},
+        _display(message.display) if message.HasField("display") else None,
+    )
+
+
+def _display(message: pb.Display) -> Display | None:
+    transform = word(pb.DisplayTransform, message.transform)
+    # A newer server may have transformations that this client cannot invert.
+    if transform not in get_args(Transform):
+        return None
+    return Display(cast(Transform, transform), message.mean, message.scale, message.decimals)
 
 
 def background(message: pb.Background) -> Background:

@@ -18,7 +18,7 @@ from sequela.explain.background_average import Average, BackgroundShape
 from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator, FeatureScope, Level
 from sequela.explain.ports import ModelSource, ModelState
-from sequela.explain.schema import Dtype, FeatureKind, Link, Role
+from sequela.explain.schema import Dtype, FeatureKind, Link, Role, Transform
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
@@ -62,6 +62,7 @@ VERDICTS = EnumTable(Verdict, _CONTRACT["ToleranceVerdict"])
 DTYPES = EnumTable(Dtype, _CONTRACT["DataType"])
 ROLES = EnumTable(Role, _CONTRACT["InputRole"])
 FEATURE_KINDS = EnumTable(FeatureKind, _CONTRACT["FeatureKind"])
+TRANSFORMS = EnumTable(Transform, _CONTRACT["DisplayTransform"])
 MODEL_SOURCES = EnumTable(ModelSource, _CONTRACT["ModelSource"])
 MODEL_STATES = EnumTable(ModelState, _CONTRACT["ModelState"])
 ACCESS_ROLES = EnumTable(AccessRole, _CONTRACT["Role"])

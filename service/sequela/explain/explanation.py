@@ -229,7 +229,7 @@ class Explanation:
     """The answer to a request.
 
     Attributes:
-        name: `explanations/{id}`.
+        name: `explanations/{id}`; empty for a dry run, which is not stored.
         create_time: When it was computed.
         caller_id: The caller's own id for what is explained.
         labels: The caller's labels.

@@ -180,7 +180,18 @@ class RequestPaths:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplainRequest:
-    """A score to explain. `caller_id` and `labels` are chosen by the caller, for example the id of an alert."""
+    """A score to explain.
+
+    Attributes:
+        model: The model whose score it is.
+        sequence: The sequence that has the score.
+        background: The background; None for the model's default.
+        options: How to explain.
+        caller_id: The caller's own id for the sequence, for example that of an alert.
+        labels: The caller's labels.
+        paths: The paths of the background and the options in the request.
+        dry_run: Whether the answer is computed whatever is stored, and is not stored.
+    """
 
     model: ModelChoice
     sequence: GivenSequence
@@ -189,6 +200,7 @@ class ExplainRequest:
     caller_id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     paths: RequestPaths = RequestPaths()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

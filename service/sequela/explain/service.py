@@ -125,6 +125,8 @@ class Explainer:
             request = self._with_required_levels(request)
             task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
             self._observer.notice(StageDone("resolve", deadline.now() - start))
+            if request.dry_run:
+                return self._try_out(task, deadline)
             endpoint = task.model.endpoint
             # An answer is stored for reuse only if it is certain that the same request would get the same
             # answer.
@@ -138,6 +140,11 @@ class Explainer:
         """Adds the levels that the requested levels require. They become part of the answer."""
         levels = self._levels.select_names(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
+
+    def _try_out(self, task: Task, deadline: Deadline) -> Explanation:
+        """Computes an answer without a name. It is neither looked up nor stored, and nobody waits for it."""
+        # The record of a tracer has a name all the same.
+        return replace(self._run(task, unique_name(), deadline), name="")
 
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:
         """Computes an answer that is not reused, because the endpoint may serve a different model at any time."""

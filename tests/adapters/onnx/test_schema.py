@@ -306,6 +306,8 @@ MISFITS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ),
     ("one-hot", of("features[0]", kind="one_hot", categories=["a", "b"]), "2 categories for 1 columns"),
     ("scale", of("features[0]", display={"scale": 0.0}), "display.scale is 0"),
+    ("decimals", of("features[0]", display={"decimals": -1}), "display.decimals is -1, but must be from 0"),
+    ("digits", of("features[0]", display={"decimals": 31}), "decimals is 31, but must be from 0 to 30"),
     (
         "targets",
         lambda d: d["targets"].append({"name": "other"}),

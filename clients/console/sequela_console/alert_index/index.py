@@ -2,11 +2,44 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from sequela_client.client import Sequela
+from sequela_client.errors import SequelaError
+from sequela_client.explanation import Explanation
+from sequela_client.resources import Model
 
+from sequela_console.alert_index.models import KnownModels
+from sequela_console.alert_index.nearest import NearestEffects
+from sequela_console.alert_index.reader import IndexReader
+from sequela_console.alert_index.records import details_of, row_of_explanation
+from sequela_console.alert_index.reference import ReferenceValues
+from sequela_console.state.alerts import add_alerts, add_details, forget_alerts
 from sequela_console.state.database import StateDatabase
+
+POLL_SECONDS = 5.0
+FULL_LIST_SECONDS = 60.0
+# A complete list of a large store takes a while; it must not keep the service busy all the time.
+FULL_LIST_SHARE = 0.1
+MAX_BACKOFF_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexState:
+    """How far the index is, see `IndexState` in types.ts."""
+
+    alerts: int
+    pending: int
+    complete: bool
+    updated: datetime | None
 
 
 class AlertIndex:
@@ -19,16 +52,78 @@ class AlertIndex:
     """
 
     def __init__(self, service: Sequela, state: StateDatabase, thresholds: Mapping[str, float]) -> None:
-        self._service = service
-        self._state = state
-        self._thresholds = thresholds
+        self.thresholds = thresholds
+        self.reference = ReferenceValues(state)
+        self.nearest = NearestEffects(state)
+        self._database = state
+        self._models = KnownModels(service)
+        self._reader = IndexReader(service, state, self._models)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="console-index", daemon=True)
+        self._updated: datetime | None = None
 
     def start(self) -> None:
         """Starts the thread."""
+        self._thread.start()
 
     def close(self) -> None:
-        """Stops the thread."""
+        """Stops the thread. What has been read is kept, and the next start goes on from there."""
+        self._stop.set()
+        self._reader.close()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
 
-    def state(self) -> dict[str, object]:
-        """Returns how far the index is, see `IndexState` in types.ts."""
-        return {"alerts": 0, "pending": 0, "complete": False, "updated": None}
+    def state(self) -> IndexState:
+        """Returns how far the index is."""
+        read = self._database.read
+        alerts = int(read.execute("SELECT COUNT(*) FROM alert").fetchone()[0])
+        pending = int(read.execute("SELECT COUNT(*) FROM alert WHERE detailed = 0").fetchone()[0])
+        return IndexState(alerts, pending, self._updated is not None and not pending, self._updated)
+
+    def ensure(self, explanation: Explanation, model: Model | None) -> None:
+        """Adds an explanation that somebody opened, if the index has not found it yet."""
+        add_alerts(self._database, [row_of_explanation(explanation, model)])
+        add_details(self._database, [details_of(explanation, model)])
+
+    def forget(self, id: str) -> None:
+        """Removes an explanation that the service no longer has."""
+        forget_alerts(self._database, [id])
+
+    def refresh(self) -> None:
+        """Reads everything that is new at once. Tests call this instead of waiting for the thread."""
+        self._reader.read_all()
+        self._updated = datetime.now(UTC)
+        while self._reader.read_details():
+            pass
+
+    def _run(self) -> None:
+        full_list_at, failures = 0.0, 0
+        while not self._stop.is_set():
+            try:
+                full_list_at = self._round(full_list_at)
+                failures, pause = 0, POLL_SECONDS
+            except SequelaError as error:
+                failures += 1
+                pause = min(POLL_SECONDS * 2 ** (failures - 1), MAX_BACKOFF_SECONDS)
+                log.debug("the index cannot be read: %s", error)
+            except Exception:
+                # The list must go on with what it has, whatever one answer of the service looks like.
+                failures, pause = failures + 1, MAX_BACKOFF_SECONDS
+                log.exception("the index cannot be updated")
+            self._stop.wait(pause)
+
+    def _round(self, full_list_at: float) -> float:
+        """Reads what is new. Returns when everything is listed next, in seconds of the monotonic clock."""
+        start = time.monotonic()
+        if start >= full_list_at:
+            self._reader.read_all()
+            spent = time.monotonic() - start
+            full_list_at = time.monotonic() + max(FULL_LIST_SECONDS, spent / FULL_LIST_SHARE)
+        else:
+            self._reader.read_recent()
+        self._updated = datetime.now(UTC)
+        # New alerts must not wait until the details of a hundred thousand old ones have been read.
+        while not self._stop.is_set() and time.monotonic() - start < POLL_SECONDS:
+            if not self._reader.read_details():
+                break
+        return full_list_at

@@ -1,13 +1,21 @@
-"""The cohorts that the operator named."""
+"""The cohorts that the operator named, opened when somebody looks at them."""
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from sequela_client.cohort import schema
 
-@dataclass(frozen=True, slots=True)
+from sequela_console.cohort_files.open_cohort import OpenCohort, Stamp
+from sequela_console.http.errors import not_found
+
+# How many cohorts stay open. Each has a DuckDB of its own, which may take up to 2 GB while it works.
+MOST_OPEN = 4
+
+
 class CohortCatalogue:
     """Cohorts by name.
 
@@ -15,4 +23,34 @@ class CohortCatalogue:
         folders: the folders that `sequela explain-all` wrote.
     """
 
-    folders: Mapping[str, Path]
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self.folders = folders
+        self._open: OrderedDict[str, OpenCohort] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def cohort(self, name: str) -> OpenCohort:
+        """Returns a cohort. It is opened again if its files have changed.
+
+        Raises:
+            ApiError: 404, there is no cohort of this name.
+            CallerError: its folder cannot be read.
+        """
+        folder = self.folders.get(name)
+        if folder is None:
+            raise not_found("COHORT_NOT_FOUND", f"there is no cohort {name[:80]!r}")
+        with self._lock:
+            stamp = stamp_of(folder)
+            found = self._open.get(name)
+            if found is None or found.stamp != stamp:
+                found = OpenCohort.read(name, folder, stamp)
+            self._open[name] = found
+            self._open.move_to_end(name)
+            while len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)
+            return found
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """Returns names, sizes and times of the files of a cohort, which change when a run adds rows."""
+    held = [(path, path.stat()) for path in sorted(folder.glob(schema.PART_PATTERN))]
+    return tuple((path.name, state.st_size, state.st_mtime_ns) for path, state in held)

@@ -1,8 +1,10 @@
--- One row for each stored explanation that the console knows.
+-- One row for each stored explanation that the console knows. `score` and `base` are those of the first target, before
+-- the link. `moment` is when the explained event happened, or else when it was explained.
 CREATE TABLE IF NOT EXISTS alert (
   id TEXT PRIMARY KEY,
   created REAL NOT NULL,
   happened REAL,
+  moment REAL NOT NULL,
   caller_id TEXT NOT NULL,
   model TEXT NOT NULL,
   model_digest TEXT NOT NULL,
@@ -10,18 +12,20 @@ CREATE TABLE IF NOT EXISTS alert (
   target_label TEXT NOT NULL,
   score REAL NOT NULL,
   base REAL,
-  threshold REAL NOT NULL,
-  threshold_source TEXT NOT NULL,
+  in_unit_interval INTEGER NOT NULL,
   events INTEGER NOT NULL,
   labels TEXT NOT NULL,
   reasons TEXT NOT NULL,
-  effects BLOB,
-  seen REAL NOT NULL
-) WITHOUT ROWID;
+  detailed INTEGER NOT NULL,
+  decision TEXT
+);
 CREATE INDEX IF NOT EXISTS alert_created ON alert (created, id);
+CREATE INDEX IF NOT EXISTS alert_moment ON alert (moment, id);
 CREATE INDEX IF NOT EXISTS alert_score ON alert (score, id);
-CREATE INDEX IF NOT EXISTS alert_caller ON alert (caller_id);
-CREATE INDEX IF NOT EXISTS alert_model ON alert (model, created);
+CREATE INDEX IF NOT EXISTS alert_caller ON alert (caller_id, id);
+CREATE INDEX IF NOT EXISTS alert_model ON alert (model, created, id);
+CREATE INDEX IF NOT EXISTS alert_decision ON alert (decision, created, id);
+CREATE INDEX IF NOT EXISTS alert_undetailed ON alert (created) WHERE detailed = 0;
 -- Labels that callers sent with their requests.
 CREATE TABLE IF NOT EXISTS alert_label (
   alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
@@ -30,6 +34,13 @@ CREATE TABLE IF NOT EXISTS alert_label (
   PRIMARY KEY (key, value, alert)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alert_label_alert ON alert_label (alert);
+-- What the search finds an alert by, in lower case: its id, its caller id, the values of its labels.
+CREATE TABLE IF NOT EXISTS alert_text (
+  text TEXT NOT NULL,
+  alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+  PRIMARY KEY (text, alert)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS alert_text_alert ON alert_text (alert);
 -- The features among the reasons of an alert.
 CREATE TABLE IF NOT EXISTS alert_reason (
   alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
@@ -38,19 +49,38 @@ CREATE TABLE IF NOT EXISTS alert_reason (
   PRIMARY KEY (feature, alert)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alert_reason_alert ON alert_reason (alert);
+-- The effects of features and of the older events on a target, as float32. Vectors of the same space can be compared.
+CREATE TABLE IF NOT EXISTS alert_effect (
+  space TEXT NOT NULL,
+  alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+  vector BLOB NOT NULL,
+  content TEXT NOT NULL,
+  PRIMARY KEY (space, alert)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS alert_effect_alert ON alert_effect (alert);
+-- Values of the events of some alerts of each model, as float32 (events, features): what other values are compared with.
+CREATE TABLE IF NOT EXISTS reference_values (
+  model_digest TEXT NOT NULL,
+  alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+  created REAL NOT NULL,
+  cells BLOB NOT NULL,
+  PRIMARY KEY (model_digest, alert)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS reference_values_alert ON reference_values (alert);
 -- What people said of an alert. All of it is kept, and the latest decision counts.
 CREATE TABLE IF NOT EXISTS verdict (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   alert TEXT NOT NULL,
   verdict TEXT NOT NULL,
   note TEXT NOT NULL,
+  reason TEXT NOT NULL,
   who TEXT NOT NULL,
   at REAL NOT NULL
 );
 CREATE INDEX IF NOT EXISTS verdict_alert ON verdict (alert, id);
 -- Who did what. Rows are only added.
 CREATE TABLE IF NOT EXISTS trail (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   alert TEXT NOT NULL,
   action TEXT NOT NULL,
   detail TEXT NOT NULL,

@@ -121,6 +121,12 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     metavar="KEY=VALUE",
     help="Store this label with the explanation; repeatable.",
 )
+@option(
+    HEADING,
+    "--dry-run",
+    is_flag=True,
+    help="Compute the explanation even if the server has it already, and do not store it.",
+)
 @explain_options
 @diagnostic_options
 def explain(**values: Any) -> None:
@@ -158,6 +164,7 @@ def explain(**values: Any) -> None:
             background=background or values["background"],
             caller_id=values["caller_id"],
             labels=values["labels"],
+            dry_run=values["dry_run"],
             **given_options(values),
         )
     _print_notes(diagnostics.notes(answer.name))

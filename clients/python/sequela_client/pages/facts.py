@@ -114,7 +114,7 @@ def _quality_row(name: str, level: LevelAttributions) -> tuple[str, ...]:
 
 def audit_facts(explanation: Explanation) -> Iterator[Fact]:
     """Returns everything that is needed to repeat the request and to recognise the answer."""
-    yield Fact("Explanation", explanation.name)
+    yield Fact("Explanation", explanation.name or "a dry run, not stored")
     yield Fact("Your id", explanation.caller_id or "–")
     for key, text in sorted(explanation.labels.items()):
         yield Fact(f"Label {key}", text)

@@ -279,6 +279,26 @@ PLAYER_KIND_STATIC: PlayerKind.ValueType  # 9
 """all static inputs"""
 Global___PlayerKind: _TypeAlias = PlayerKind  # noqa: Y015
 
+class _DisplayTransform:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DisplayTransformEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DisplayTransform.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DISPLAY_TRANSFORM_UNSPECIFIED: _DisplayTransform.ValueType  # 0
+    DISPLAY_TRANSFORM_NONE: _DisplayTransform.ValueType  # 1
+    DISPLAY_TRANSFORM_LOG1P: _DisplayTransform.ValueType  # 2
+    """log(1 + raw)"""
+
+class DisplayTransform(_DisplayTransform, metaclass=_DisplayTransformEnumTypeWrapper):
+    """The transformation that was applied to a raw value before it was standardised."""
+
+DISPLAY_TRANSFORM_UNSPECIFIED: DisplayTransform.ValueType  # 0
+DISPLAY_TRANSFORM_NONE: DisplayTransform.ValueType  # 1
+DISPLAY_TRANSFORM_LOG1P: DisplayTransform.ValueType  # 2
+"""log(1 + raw)"""
+Global___DisplayTransform: _TypeAlias = DisplayTransform  # noqa: Y015
+
 class _FeatureKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1034,8 +1054,14 @@ class ExplainRequest(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     CALLER_ID_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     caller_id: _builtins.str
     """The caller's id of the sequence, such as an alert's id; at most 256 characters. Explanations can be listed by it."""
+    dry_run: _builtins.bool
+    """Try something out: the explanation is computed even if it is stored already, and it is not stored. It has no name, and
+    `Cost.cached` is false. Everything else is as without this. (Models and backgrounds that are sent are kept for a
+    while all the same, so that their digests can be sent.) Default: false.
+    """
     @_builtins.property
     def model(self) -> Global___ModelReference: ...
     @_builtins.property
@@ -1057,10 +1083,11 @@ class ExplainRequest(_message.Message):
         options: Global___ExplainOptions | None = ...,
         caller_id: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        dry_run: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "caller_id", b"caller_id", "labels", b"labels", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "caller_id", b"caller_id", "dry_run", b"dry_run", "labels", b"labels", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1825,6 +1852,7 @@ class Feature(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     CATEGORIES_FIELD_NUMBER: _builtins.int
     COLUMNS_FIELD_NUMBER: _builtins.int
+    DISPLAY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     label: _builtins.str
     unit: _builtins.str
@@ -1843,6 +1871,10 @@ class Feature(_message.Message):
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___FeatureColumns]:
         """The columns of the feature, in order."""
 
+    @_builtins.property
+    def display(self) -> Global___Display:
+        """How the feature's numbers are shown to people. Unset for categorical and one-hot features."""
+
     def __init__(
         self,
         *,
@@ -1854,14 +1886,51 @@ class Feature(_message.Message):
         kind: Global___FeatureKind.ValueType = ...,
         categories: _abc.Iterable[_builtins.str] | None = ...,
         columns: _abc.Iterable[Global___FeatureColumns] | None = ...,
+        display: Global___Display | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["display", b"display"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "columns", b"columns", "description", b"description", "kind", b"kind", "label", b"label", "name", b"name", "static", b"static", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "columns", b"columns", "description", b"description", "display", b"display", "kind", b"kind", "label", b"label", "name", b"name", "static", b"static", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Feature: _TypeAlias = Feature  # noqa: Y015
+
+@_typing.final
+class Display(_message.Message):
+    """How a number x of the model's input is shown in its own unit: the inverse of `transform`, applied to mean + scale x.
+    To get x from a shown value, apply `transform`, subtract `mean` and divide by `scale`.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSFORM_FIELD_NUMBER: _builtins.int
+    MEAN_FIELD_NUMBER: _builtins.int
+    SCALE_FIELD_NUMBER: _builtins.int
+    DECIMALS_FIELD_NUMBER: _builtins.int
+    transform: Global___DisplayTransform.ValueType
+    mean: _builtins.float
+    scale: _builtins.float
+    """Never 0."""
+    decimals: _builtins.int
+    """The digits after the decimal point. If all four fields have their defaults (NONE, 0, 1, 2) and a number other than 0
+    would be shown as 0, it is shown with three significant digits.
+    """
+    def __init__(
+        self,
+        *,
+        transform: Global___DisplayTransform.ValueType = ...,
+        mean: _builtins.float = ...,
+        scale: _builtins.float = ...,
+        decimals: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decimals", b"decimals", "mean", b"mean", "scale", b"scale", "transform", b"transform"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Display: _TypeAlias = Display  # noqa: Y015
 
 @_typing.final
 class FeatureColumns(_message.Message):
@@ -1975,7 +2044,7 @@ class Explanation(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     EVENT_WEIGHTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`explanations/e`."""
+    """`explanations/e`. Empty for a dry run, which is not stored."""
     caller_id: _builtins.str
     """As sent with the request."""
     model: _builtins.str

@@ -27,6 +27,8 @@ from sequela.explain.schema import (
 REASON = "SCHEMA_DOES_NOT_FIT"
 MAX_PROBLEMS = 10
 """The most problems that one error lists."""
+MAX_DECIMALS = 30
+"""The most digits after the decimal point that a schema may ask for. A 64-bit float has 17 significant ones."""
 RANKS = {Role.EVENTS: (2, 3), Role.STATIC: (1, 2), Role.MASK: (2,), Role.LENGTH: (1, 2)}
 ROLE_AXES = {
     Role.EVENTS: "(batch, events, columns) or (batch, events)",
@@ -212,6 +214,8 @@ def _problems_within(feature: FeatureSchema, inputs: dict[str, InputSchema]) -> 
         yield f"has {len(feature.categories)} categories for {count} columns, but needs one for each"
     if feature.display.scale == 0:
         yield "display.scale is 0, but must be another number"
+    if not 0 <= feature.display.decimals <= MAX_DECIMALS:
+        yield f"display.decimals is {feature.display.decimals}, but must be from 0 to {MAX_DECIMALS}"
 
 
 def _cover_problems(schema: ModelSchema) -> Iterator[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.encode.common import feature, timestamp, warning
-from sequela.api.enums import DTYPES, FEATURE_KINDS, LINKS, MODEL_SOURCES, MODEL_STATES, ROLES
+from sequela.api.enums import DTYPES, FEATURE_KINDS, LINKS, MODEL_SOURCES, MODEL_STATES, ROLES, TRANSFORMS
 from sequela.explain.explanation import Feature
 from sequela.explain.ports import ModelInfo, ModelRecord, Page
-from sequela.explain.schema import FeatureSchema, InputSchema, ModelSchema, Role
+from sequela.explain.schema import Display, FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
 
 
 def model(record: ModelRecord) -> pb.Model:
@@ -80,4 +80,16 @@ def _feature(schema: ModelSchema, item: FeatureSchema) -> pb.Feature:
     message.columns.extend(
         pb.FeatureColumns(input=name, columns=columns) for name, columns in item.columns.items()
     )
+    # Categories are shown by their names.
+    if item.kind in (FeatureKind.NUMERIC, FeatureKind.GROUP):
+        message.display.CopyFrom(_display(item.display))
     return message
+
+
+def _display(item: Display) -> pb.Display:
+    return pb.Display(
+        transform=TRANSFORMS.number(item.transform),
+        mean=item.mean,
+        scale=item.scale,
+        decimals=item.decimals,
+    )

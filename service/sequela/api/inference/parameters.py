@@ -1,4 +1,4 @@
-"""Request parameters: the options of `sequela.v1.ExplainOptions` by name, and `background` and `caller_id`.
+"""Request parameters: the options of `sequela.v1.ExplainOptions` by name, `background`, `caller_id` and `dry_run`.
 
 Parameters are booleans, numbers or strings, and in JSON also lists. A list may also be a string with commas, and a
 number may be a string. Enum values are written without their prefix, in lower or upper case (`control_variate`).
@@ -30,7 +30,7 @@ PATHS = RequestPaths(
 )
 """The paths of the background and the options in these protocols."""
 
-OTHERS = ("background", "caller_id")
+OTHERS = ("background", "caller_id", "dry_run")
 IGNORED = frozenset({"sequence_id", "sequence_start", "sequence_end", "priority", "timeout"})
 """Parameters that Triton's clients add. They are ignored."""
 BINARY = ("binary_data_output", "binary_data")
@@ -47,12 +47,14 @@ class Parameters:
         background: The background; None for the model's default.
         caller_id: The caller's own id for what is explained.
         given: The names of the options that the request sets.
+        dry_run: Whether the answer is computed whatever is stored, and is not stored.
     """
 
     options: Options
     background: BackgroundChoice | None
     caller_id: str
     given: frozenset[str]
+    dry_run: bool
 
     @property
     def levels(self) -> frozenset[Level] | None:
@@ -89,8 +91,9 @@ def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     background = _background(given, violations)
     caller_id = _string(given, "caller_id", violations) or ""
     violations.text(PATHS.option("caller_id"), caller_id, limits.max_text)
+    dry_run = _convert(_to_bool, given.get("dry_run", False), PATHS.option("dry_run"), violations)
     violations.raise_any()
-    return Parameters(options, background, caller_id, frozenset(values))
+    return Parameters(options, background, caller_id, frozenset(values), bool(dry_run))
 
 
 def _unknown(name: str) -> str:

@@ -44,7 +44,15 @@ class Batch:
         given = self.parameters
         options = given.options if levels is None else replace(given.options, levels=levels)
         return [
-            ExplainRequest(self.choice, row, given.background, options, given.caller_id, paths=PATHS)
+            ExplainRequest(
+                self.choice,
+                row,
+                given.background,
+                options,
+                given.caller_id,
+                paths=PATHS,
+                dry_run=given.dry_run,
+            )
             for row in self.rows
         ]
 

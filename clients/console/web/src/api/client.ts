@@ -14,6 +14,13 @@ export class Failure extends Error {
   }
 }
 
+let refused: () => void = () => {};
+
+/** Calls something whenever an answer says that nobody is logged in. */
+export function onRefused(callback: () => void): void {
+  refused = callback;
+}
+
 export async function call<T>(
   method: "GET" | "POST" | "DELETE",
   path: string,
@@ -48,6 +55,7 @@ async function answered(
       "The console does not answer. Check that it is still running, then try again.",
     );
   });
+  if (answer.status === 401) refused();
   if (!answer.ok) throw await failure(answer);
   return answer;
 }

@@ -235,6 +235,8 @@ export interface ExplanationJson {
   output_count: number;
   reasons: Reason[];
   event_weights: number[];
+  /** Who asked the service for it; empty or missing where it is not recorded. */
+  requested_by?: string;
 }
 
 export interface EventInfo {
@@ -260,6 +262,8 @@ export interface HistoryValue {
   text: string;
   /** The value in people's units; null for words, and if it is not known. */
   number: number | null;
+  /** The model's value as people read it, if the caller's text differs; otherwise empty. */
+  modelText: string;
   /** How the account's earlier events compare; null if there are none. */
   own: Standing | null;
   /** The same among events of other stored alerts of this model. */
@@ -380,8 +384,11 @@ export interface CohortCard {
   variants: string[];
   target: string;
   model: string;
+  /** When the explained events happened, as ISO times; null without times. */
   from: string | null;
   to: string | null;
+  /** Why the cohort cannot be read; empty if it can. */
+  problem: string;
 }
 
 export interface CohortDescription extends CohortCard {
@@ -392,8 +399,24 @@ export interface CohortDescription extends CohortCard {
   /** Whether rows have weights of the model's own. */
   eventWeights: boolean;
   prunedShare: number;
+  /** Levels that any row has. */
+  levels: ("event" | "feature" | "cell")[];
+  /** Whether rows have displayed values, which grids, graphs and groups by a feature need. */
+  values: boolean;
+  /** Whether the run looked for first positive predictions. */
+  firstPositive: boolean;
   /** What a grid is drawn of unless something else is chosen. */
   suggested: { label: string; positive: string; variant: string; threshold: number };
+}
+
+/** What one figure of a cohort shows; the browser draws it from the tables. */
+export interface FigureData {
+  /** Sentences on how to read it. */
+  explanation: string[];
+  /** By name; which ones there are depends on the figure. */
+  tables: Record<string, TableData>;
+  /** Why there is nothing to show and what to do; empty if there is something. */
+  missing: string;
 }
 
 /** A report as columns. */
@@ -426,7 +449,10 @@ export interface CohortRow {
 
 export interface CohortRowPage {
   rows: CohortRow[];
+  /** How many sequences there are; the same number as the mark has. */
   total: number;
+  /** Behind a cell of a grid: how many events of these sequences; null otherwise. */
+  events: number | null;
   next: string | null;
 }
 
@@ -442,7 +468,13 @@ export interface EventTableHeader {
   attributes: GridAttribute[];
   class: { name: string; positive: string; negative: string; positives: number; negatives: number };
   weight: { kind: "attribution" | "model"; text: string; maximum: 65535 };
-  leftOut: { prunedEvents: number; sequencesWithoutClass: number; olderEvents: number; unmatched: number };
+  leftOut: {
+    prunedEvents: number;
+    sequencesWithoutClass: number;
+    olderEvents: number;
+    unmatched: number;
+    eventsWithoutWeight: number;
+  };
 }
 
 export interface GridAttribute {
@@ -467,16 +499,29 @@ export interface EventTableSpec {
 
 export type ClassChoice = "positive" | "negative" | "both";
 
-/** Which sequences of a cohort: the body of POST /api/cohorts/{c}/members. */
-export type Members = { variant?: string; cursor?: string; limit?: number } & (
+/** Which sequences of a cohort: the body of POST /api/cohorts/{c}/members. Ends of ranges: low ≤ value < high, null is open. */
+export type Members = { variant?: string; cursor?: string; limit?: number } & MembersOf;
+
+export type MembersOf =
   | { kind: "all" }
-  | { kind: "event_bin"; t: number; low: number; high: number }
-  | { kind: "feature_bin"; feature: string; low: number; high: number }
-  | { kind: "first_positive"; t: number }
-  | { kind: "group"; by: string; value: string }
-  | { kind: "label"; key: string; value: string }
-  | { kind: "period"; start: string; end: string }
+  /** Explained sequences in which the event at t has an attribution of its own in this range. */
+  | { kind: "event_bin"; t: number; low: number | null; high: number | null }
+  | { kind: "feature_bin"; feature: string; low: number | null; high: number | null }
+  | { kind: "score_bin"; low: number | null; high: number | null }
+  /** t is null for sequences without a positive prediction. */
+  | { kind: "first_positive"; t: number | null }
+  /** A group of /figures/fairness by its name; null for sequences without a value. */
+  | { kind: "group"; by: string; value: string | null }
+  /** `other`: the label is known and has another value. */
+  | { kind: "label"; key: string; value: string | null; other?: boolean }
+  /** As in /figures/drift: a year, month, day, or two times with a slash between. */
+  | { kind: "period"; period: string }
+  | { kind: "status"; status: string }
+  | { kind: "warning"; code: string }
+  | { kind: "verdict"; verdict: string | null }
   | { kind: "rows"; rows: number[] }
+  /** Sequences to which all of these apply. */
+  | { kind: "every"; of: MembersOf[] }
   | {
       kind: "grid_cell";
       spec: EventTableSpec;
@@ -496,5 +541,43 @@ export type Members = { variant?: string; cursor?: string; limit?: number } & (
       class: ClassChoice;
       weights: [number, number];
       steps: [number, number];
-    }
-);
+    };
+
+/** Of GET /api/models and /api/backgrounds. */
+export interface NamedChoice {
+  /** As the service names it, such as `models/m/versions/1`. */
+  name: string;
+  label: string;
+}
+
+/** Body of POST /api/alerts/{id}/score. */
+export interface ScoreBody {
+  edits: Edit[];
+  target?: number;
+}
+
+export interface ScoreResult {
+  /** Before the link. */
+  score: number;
+  alert: boolean | null;
+}
+
+/** Body of POST /api/alerts/{id}/explain, whose answer is an AlertDocument of source `dry_run`. */
+export interface ExplainBody {
+  edits?: Edit[];
+  model?: string;
+  background?: string;
+  target?: number;
+  options?: { refine_history?: boolean; full_pruning_curve?: boolean; pruning_tolerance?: number };
+}
+
+/** Of POST /api/alerts/{id}/embed-link. */
+export interface EmbedLink {
+  url: string;
+  expires: string;
+}
+
+/** Of POST /api/links {path, state}. */
+export interface ShortLink {
+  id: string;
+}

@@ -38,6 +38,7 @@ def explain_request(message: pb.ExplainRequest, limits: Limits) -> ExplainReques
         options=options(message.options, "options", violations, limits),
         caller_id=violations.text("caller_id", message.caller_id, limits.max_text),
         labels=texts(message.labels, "labels", violations, limits),
+        dry_run=message.dry_run,
     )
     violations.raise_any()
     return request

@@ -1,0 +1,1 @@
+"""The document behind the page of one explanation, whether a service stores it or a cohort has it."""

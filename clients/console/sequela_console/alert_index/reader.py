@@ -1,0 +1,128 @@
+"""Reads lists and details of explanations from the service into the index."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from sequela_client.client import Sequela
+from sequela_client.errors import NotFound, SequelaError, TryAgain
+from sequela_client.resources import ExplanationSummary
+
+from sequela_console.alert_index.models import KnownModels
+from sequela_console.alert_index.records import PREFIX, details_of, row_of_summary
+from sequela_console.state.alerts import (
+    AlertDetails,
+    add_alerts,
+    add_details,
+    forget_alerts,
+    known_ids,
+    undetailed_ids,
+)
+from sequela_console.state.database import StateDatabase
+
+PAGE_SIZE = 1000
+"""The most that the service lists at once."""
+OVERLAP = timedelta(minutes=10)
+"""How far the list of new explanations reaches back: replicas of the service may have clocks that differ."""
+WORKERS = 4
+BATCH = 100
+"""How many explanations are read between two writes."""
+RETRY_SECONDS = 300.0
+"""After this time, an explanation that could not be read is tried again."""
+REFERENCE_ALERTS = 500
+"""How many alerts of a model keep the values of their events, for comparisons."""
+
+
+class IndexReader:
+    """Reads what the index lacks.
+
+    Args:
+        service: the client of the service with the console's own credentials.
+        state: the database with the index.
+        models: the descriptions of models.
+    """
+
+    def __init__(self, service: Sequela, state: StateDatabase, models: KnownModels) -> None:
+        self._service = service
+        self._state = state
+        self._models = models
+        self._pool = ThreadPoolExecutor(WORKERS, "console-details")
+        self._closed = threading.Event()
+        self._failed: dict[str, float] = {}
+
+    def close(self) -> None:
+        """Lets running reads end, and starts no new ones."""
+        self._closed.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def read_all(self) -> None:
+        """Lists everything: adds what is new, and removes what the service no longer has."""
+        before = known_ids(self._state)
+        gone = set(before)
+        for page in _pages(self._service.list_explanations(page_size=PAGE_SIZE)):
+            gone -= {each.name.removeprefix(PREFIX) for each in page}
+            self._add(page, before)
+            if self._closed.is_set():
+                return
+        if gone:
+            forget_alerts(self._state, gone)
+
+    def read_recent(self) -> None:
+        """Adds explanations that are newer than the newest known one, or a little older."""
+        newest = self._state.read.execute("SELECT MAX(created) FROM alert").fetchone()[0]
+        start = None if newest is None else datetime.fromtimestamp(newest, UTC) - OVERLAP
+        for page in _pages(self._service.list_explanations(start=start, page_size=PAGE_SIZE)):
+            self._add(page, known_ids(self._state))
+
+    def read_details(self) -> bool:
+        """Reads some explanations that have only been listed, the newest first. Returns whether there were any."""
+        ids = self._due(undetailed_ids(self._state, BATCH + len(self._failed)))[:BATCH]
+        if not ids or self._closed.is_set():
+            return False
+        found = [each for each in self._pool.map(self._details, ids) if each is not None]
+        add_details(self._state, found)
+        for digest in {each.row.model_digest for each in found if each.cells is not None}:
+            self._trim(digest)
+        return True
+
+    def _add(self, page: list[ExplanationSummary], known: set[str]) -> None:
+        new = [each for each in page if each.targets and each.name.removeprefix(PREFIX) not in known]
+        add_alerts(self._state, map(row_of_summary, new))
+
+    def _due(self, ids: Iterable[str]) -> list[str]:
+        now = time.monotonic()
+        return [each for each in ids if self._failed.get(each, 0.0) <= now]
+
+    def _details(self, id: str) -> AlertDetails | None:
+        """Reads one explanation. Raises SequelaError if the service cannot be reached."""
+        try:
+            explanation = self._service.get_explanation(PREFIX + id)
+        except NotFound:
+            forget_alerts(self._state, [id])
+            return None
+        except TryAgain:
+            raise
+        except SequelaError:
+            self._failed[id] = time.monotonic() + RETRY_SECONDS
+            return None
+        self._failed.pop(id, None)
+        return details_of(explanation, self._models.model(explanation.model, explanation.model_digest))
+
+    def _trim(self, digest: str) -> None:
+        """Keeps the values of the latest alerts of a model only."""
+        with self._state.write() as database:
+            database.execute(
+                "DELETE FROM reference_values WHERE model_digest = ?1 AND alert NOT IN (SELECT alert FROM "
+                "reference_values WHERE model_digest = ?1 ORDER BY created DESC LIMIT ?2)",
+                (digest, REFERENCE_ALERTS),
+            )
+
+
+def _pages(summaries: Iterator[ExplanationSummary]) -> Iterator[list[ExplanationSummary]]:
+    while page := list(islice(summaries, PAGE_SIZE)):
+        yield page

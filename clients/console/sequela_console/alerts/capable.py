@@ -1,0 +1,20 @@
+"""Refuses what cannot be done with an alert, in the words that its page shows."""
+
+from __future__ import annotations
+
+from sequela_console.alert_document.capabilities import Situation, capabilities
+from sequela_console.alert_document.material import Material
+from sequela_console.http.errors import ApiError
+
+
+def require(material: Material, situation: Situation, name: str) -> None:
+    """Raises ApiError (409) if something cannot be done with an explanation.
+
+    Args:
+        material: the explanation, and what is known around it.
+        situation: what else decides.
+        name: the capability, as in `CapabilityName` of types.ts.
+    """
+    found = capabilities(material, situation, material.explanation.length)[name]
+    if not found.ok:
+        raise ApiError(409, "NOT_POSSIBLE", found.why)

@@ -1,0 +1,112 @@
+"""Files to keep or to pass on: an explanation as JSON or CSV, and what people said of alerts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from sequela_console.alerts.documents import read_explanation
+from sequela_console.alerts.parameters import alert_id, flag
+from sequela_console.alerts.redaction import REDACTED, redacted
+from sequela_console.api_route import Question
+from sequela_console.context import Console
+from sequela_console.http.json_answer import json_response
+from sequela_console.state.labels import all_labels
+from sequela_console.state.trail import record
+
+_LABEL_COLUMNS = (
+    *("alert", "caller_id", "model", "model_digest", "target", "score", "explained_at"),
+    *(
+        "verdict",
+        "is_latest_decision",
+        "note",
+        "reason_kind",
+        "reason_t",
+        "reason_feature",
+        "reason_template",
+    ),
+    *("who", "when"),
+)
+
+
+def export_json(console: Console, question: Question) -> Response:
+    """Answers GET /api/alerts/{id}/export.json: the file that `Explanation.to_json` gives."""
+    id, explanation = _exported(console, question, "JSON")
+    return _file(explanation.to_json(), "application/json", f"{id}.json")
+
+
+def export_csv(console: Console, question: Question) -> Response:
+    """Answers GET /api/alerts/{id}/export.csv: the file that `Explanation.to_csv` gives."""
+    id, explanation = _exported(console, question, "CSV")
+    return _file(explanation.to_csv(), "text/csv", f"{id}.csv")
+
+
+def labels_csv(console: Console, _: Question) -> Response:
+    """Answers GET /api/labels.csv: every label of every alert, the oldest first."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _LABEL_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in label_rows(all_labels(console.state)):
+        writer.writerow({name: inert(value) for name, value in row.items()})
+    return _file(text.getvalue(), "text/csv", "labels.csv")
+
+
+def labels_json(console: Console, _: Question) -> Response:
+    """Answers GET /api/labels.json: every label of every alert, the oldest first."""
+    response = json_response(list(label_rows(all_labels(console.state))))
+    response.headers["Content-Disposition"] = 'attachment; filename="labels.json"'
+    return response
+
+
+def label_rows(rows: Iterable[sqlite3.Row]) -> Iterator[Mapping[str, Any]]:
+    """Yields labels with the columns of the files."""
+    for row in rows:
+        reason = json.loads(row["reason"]) or {}
+        yield {
+            "alert": row["alert"],
+            "caller_id": row["caller_id"],
+            "model": row["model"],
+            "model_digest": row["model_digest"],
+            "target": row["target"],
+            "score": row["score"],
+            "explained_at": _time(row["created"]),
+            "verdict": row["verdict"],
+            "is_latest_decision": bool(row["latest"]),
+            "note": row["note"],
+            **{f"reason_{part}": reason.get(part) for part in ("kind", "t", "feature", "template")},
+            "who": row["who"],
+            "when": _time(row["at"]),
+        }
+
+
+def inert(value: object) -> str:
+    """Returns a cell that no spreadsheet runs as a formula: callers and colleagues wrote some of the texts."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        return repr(value) if isinstance(value, float) else str(value)
+    return f"'{value}" if value[:1] in ("=", "@", "+", "-", "\t", "\r") else value
+
+
+def _exported(console: Console, question: Question, kind: str) -> tuple[str, Any]:
+    id = alert_id(question.path)
+    hides = flag(question.query, "redact") or False
+    explanation = read_explanation(console, question.visitor, id)
+    record(console.state, id, "exported", question.visitor.name, f"{kind}{', redacted' * hides}")
+    return (REDACTED, redacted(explanation)) if hides else (f"explanation-{id}", explanation)
+
+
+def _file(content: str, kind: str, name: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=kind, headers=headers)
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,84 @@
+"""A cohort whose files are open: its rows, its features, and the answers that were computed from them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from sequela_client.cohort import sql
+from sequela_client.cohort.dataset import Cohort
+
+from sequela_console.cohort_files.answer_cache import AnswerCache
+from sequela_console.cohort_files.feature_schema import (
+    CohortFeatureInfo,
+    CohortTarget,
+    features_of,
+    target_of,
+)
+
+Stamp = tuple[tuple[str, int, int], ...]
+"""Name, size and time of each file."""
+
+# Answers of one cohort that are kept: tables of events take about 24 bytes an event, reports some kilobytes.
+CACHE_BYTES = 256 * 2**20
+# More queries at once would be slower for all, and each may take memory.
+_QUERIES = threading.BoundedSemaphore(2)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCohort:
+    """A cohort.
+
+    Args:
+        name: what the pages call it.
+        stamp: name, size and time of each file when it was opened.
+        rows: its rows, from which reports are made.
+        features: the model's features, in the order of the displayed values.
+        target: the explained output.
+        cache: what was computed from it.
+    """
+
+    name: str
+    stamp: Stamp
+    rows: Cohort
+    features: tuple[CohortFeatureInfo, ...]
+    target: CohortTarget
+    cache: AnswerCache = field(default_factory=lambda: AnswerCache(CACHE_BYTES))
+
+    @classmethod
+    def read(cls, name: str, folder: Path, stamp: Stamp) -> Self:
+        """Opens a folder. Raises CallerError if it has no cohort that can be read."""
+        cohort = Cohort.open(folder.resolve())
+        first = cohort.database.files[0]
+        opened = cls(name, stamp, cohort, features_of(first), target_of(first))
+        close_other_files(cohort, folder)
+        return opened
+
+    def query(self, query: str, values: Iterable[Any] = ()) -> Any:
+        """Returns the result of a query as a pyarrow Table.
+
+        Args:
+            query: SQL, with `?` where values belong.
+            values: these values, which DuckDB binds; nothing that a browser sent is ever part of the SQL.
+        """
+        with one_of_few(), self.rows.database.connection.cursor() as cursor:
+            return cursor.sql(query, params=list(values)).to_arrow_table()
+
+
+@contextmanager
+def one_of_few() -> Iterator[None]:
+    """Waits until fewer than two others compute, so that many visitors cannot take all memory."""
+    with _QUERIES:
+        yield
+
+
+def close_other_files(cohort: Cohort, *folders: Path) -> None:
+    """Forbids DuckDB to read or write anything but these folders and its own temporary files."""
+    connection = cohort.database.connection
+    connection.execute(f"SET allowed_directories = {sql.texts(str(each.resolve()) for each in folders)}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")

@@ -1,0 +1,88 @@
+"""Which alerts a list shows, as SQL. Values are bound, never written into the query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MIN_INNER_CHARACTERS = 3
+"""Shorter searches only find texts that begin with them: within texts they would find nearly everything."""
+LAST_CHARACTER = "\U0010ffff"
+
+OPEN, DECIDED = "open", "decided"
+DECISIONS = ("fraud", "false_positive", "undecided")
+Clause = tuple[str, tuple[object, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    """What alerts must have in common. None and empty texts leave something open.
+
+    Args:
+        text: the beginning of an id, a caller id or the value of a label; from three characters on, any part of it.
+        start: made at this time or later, in seconds since 1970.
+        end: made before this time.
+        min_score: the lowest raw score.
+        max_score: the highest raw score.
+        model: the name of the model.
+        labels: ways to read one label as key and value, of which one must hold.
+        decision: fraud, false_positive, undecided; `open` for those without a decision or undecided, `decided` for
+            fraud and false_positive.
+        feature: a feature that must be among the reasons.
+    """
+
+    text: str = ""
+    start: float | None = None
+    end: float | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+    model: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    decision: str = ""
+    feature: str = ""
+
+    def where(self) -> Clause:
+        """Returns the condition and its values; `1` if everything is shown."""
+        clauses = list(self._clauses())
+        if not clauses:
+            return "1", ()
+        values = tuple(value for _, bound in clauses for value in bound)
+        return " AND ".join(f"({condition})" for condition, _ in clauses), values
+
+    def _clauses(self) -> Iterator[Clause]:
+        for condition, value in (
+            ("created >= ?", self.start),
+            ("created < ?", self.end),
+            ("score >= ?", self.min_score),
+            ("score <= ?", self.max_score),
+            ("model = ?", self.model or None),
+        ):
+            if value is not None:
+                yield condition, (value,)
+        if self.labels:
+            pairs = " UNION ".join(
+                ["SELECT alert FROM alert_label WHERE key = ? AND value = ?"] * len(self.labels)
+            )
+            yield f"id IN ({pairs})", tuple(part for pair in self.labels for part in pair)
+        if self.feature:
+            yield "id IN (SELECT alert FROM alert_reason WHERE feature = ?)", (self.feature,)
+        if self.decision:
+            yield self._decision()
+        if self.text:
+            yield self._text()
+
+    def _decision(self) -> Clause:
+        if self.decision == OPEN:
+            return "decision IS NULL OR decision = 'undecided'", ()
+        if self.decision == DECIDED:
+            return "decision IN ('fraud', 'false_positive')", ()
+        return "decision = ?", (self.decision,)
+
+    def _text(self) -> Clause:
+        text = self.text.lower()
+        begins = "SELECT alert FROM alert_text WHERE text >= ? AND text < ?"
+        values: tuple[object, ...] = (text, text + LAST_CHARACTER)
+        if len(text) < MIN_INNER_CHARACTERS:
+            return f"id IN ({begins})", values
+        inside = f"{begins} UNION SELECT alert FROM alert_text WHERE instr(text, ?)"  # noqa: S608 values are bound
+        return f"id IN ({inside})", (*values, text)

@@ -1,0 +1,121 @@
+"""Reads pages of the index: sorted, filtered, and always from a place in the order, not from a number of rows."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from sequela_console.state.alert_filter import AlertFilter
+from sequela_console.state.database import StateDatabase
+
+SORT_COLUMNS = {"created": "created", "happened": "moment", "score": "score", "caller": "caller_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class AlertOrder:
+    """How a list is sorted. Equal values are sorted by id.
+
+    Args:
+        column: a column of the index, one of the values of `SORT_COLUMNS`.
+        descending: whether the largest comes first.
+    """
+
+    column: str = "created"
+    descending: bool = True
+
+    @property
+    def sql(self) -> str:
+        """The ORDER BY of this order."""
+        way = "DESC" if self.descending else "ASC"
+        return f"{self.column} {way}, id {way}"
+
+    @property
+    def reverse(self) -> AlertOrder:
+        """The opposite order."""
+        return AlertOrder(self.column, not self.descending)
+
+    def after(self) -> str:
+        """The condition for rows that follow a place (value, id)."""
+        sign = "<" if self.descending else ">"
+        # The first part alone could use the index, too, but only the pair is right among equal values.
+        return f"({self.column}, id) {sign} (?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in an order: the value that it is sorted by, and the id."""
+
+    value: float | str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertList:
+    """A sorted and filtered list of the index.
+
+    Args:
+        state: the database.
+        filter: which alerts it shows.
+        order: how it is sorted.
+    """
+
+    state: StateDatabase
+    filter: AlertFilter
+    order: AlertOrder
+
+    def total(self) -> int:
+        """Returns how many alerts it has."""
+        where, values = self.filter.where()
+        return self._number(f"SELECT COUNT(*) FROM alert WHERE {where}", values)  # noqa: S608 values are bound
+
+    def first(self, limit: int) -> list[sqlite3.Row]:
+        """Returns the first rows."""
+        where, values = self.filter.where()
+        return self._rows(self.page_sql(where, self.order), (*values, limit))
+
+    def after(self, place: Place, limit: int) -> list[sqlite3.Row]:
+        """Returns the rows that follow a place, which need not be in the list itself."""
+        return self._from(place, self.order, limit)
+
+    def before(self, place: Place, limit: int) -> list[sqlite3.Row]:
+        """Returns the rows that come before a place, in the order of the list."""
+        return self._from(place, self.order.reverse, limit)[::-1]
+
+    def position(self, place: Place) -> int:
+        """Returns how many alerts come before a place."""
+        where, values = self.filter.where()
+        query = f"SELECT COUNT(*) FROM alert WHERE {where} AND {self.order.reverse.after()}"  # noqa: S608
+        return self._number(query, (*values, place.value, place.id))
+
+    def has(self, id: str) -> bool:
+        """Returns whether an alert is in the list."""
+        where, values = self.filter.where()
+        query = f"SELECT COUNT(*) FROM alert WHERE id = ? AND ({where})"  # noqa: S608 values are bound
+        return self._number(query, (id, *values)) > 0
+
+    def place_of(self, row: sqlite3.Row) -> Place:
+        """Returns the place of a row in this order."""
+        return Place(row[self.order.column], row["id"])
+
+    @staticmethod
+    def page_sql(where: str, order: AlertOrder) -> str:
+        """Returns the query of a page."""
+        return f"SELECT * FROM alert WHERE {where} ORDER BY {order.sql} LIMIT ?"  # noqa: S608 values are bound
+
+    def _from(self, place: Place, order: AlertOrder, limit: int) -> list[sqlite3.Row]:
+        where, values = self.filter.where()
+        query = self.page_sql(f"{where} AND {order.after()}", order)
+        return self._rows(query, (*values, place.value, place.id, limit))
+
+    def _rows(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:
+        return self.state.read.execute(query, values).fetchall()
+
+    def _number(self, query: str, values: tuple[Any, ...]) -> int:
+        return int(self.state.read.execute(query, values).fetchone()[0])
+
+
+def alert_row(state: StateDatabase, id: str) -> sqlite3.Row | None:
+    """Returns the row of one alert; None if the index does not have it."""
+    row: sqlite3.Row | None = state.read.execute("SELECT * FROM alert WHERE id = ?", (id,)).fetchone()
+    return row

@@ -1,0 +1,1 @@
+"""Simulated customers of a maintenance service, and a model that says who will not renew the contract."""
