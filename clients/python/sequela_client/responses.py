@@ -64,6 +64,7 @@ def explanation(message: pb.Explanation) -> Explanation:
         output_count=message.output_count,
         reasons_by_target={target.name: _reasons(message, target.name) for target in message.targets},
         event_weights=tuple(message.event_weights),
+        requested_by=message.requested_by,
     )
 
 

@@ -57,6 +57,7 @@ def explanation(item: Explanation) -> pb.Explanation:
         output_count=item.output_count,
         reasons=map(_reason, item.reasons),
         event_weights=item.event_weights,
+        requested_by=item.requested_by,
     )
     for name, found in item.levels.items():
         getattr(message, LEVEL_FIELD.format(name)).CopyFrom(level(found))
@@ -100,6 +101,7 @@ def summary(item: ExplanationSummary) -> pb.ExplanationSummary:
         event_count=item.event_count,
         pruned_events=item.pruned_events,
         targets=map(_target, item.targets),
+        requested_by=item.requested_by,
     )
 
 
