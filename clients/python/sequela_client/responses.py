@@ -72,7 +72,8 @@ def stored_explanation(message: pb.GetExplanationResponse) -> Explanation:
     """The explanation of a message, with its sequence if the server kept it."""
     found = explanation(message.explanation)
     state = SequenceState(word(pb.SequenceState, message.sequence_state))
-    kept = _sequence(message.sequence, found) if state is SequenceState.KEPT else None
+    # A request may have asked for the explanation alone.
+    kept = _sequence(message.sequence, found) if message.HasField("sequence") else None
     return replace(found, sequence_state=state, sequence=kept)
 
 

@@ -2258,16 +2258,20 @@ class GetExplanationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    OMIT_SEQUENCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`explanations/e`."""
+    omit_sequence: _builtins.bool
+    """Leave the sequence out of the response, for readers that do not need it. Default: false."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        omit_sequence: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "omit_sequence", b"omit_sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2285,7 +2289,9 @@ class GetExplanationResponse(_message.Message):
     def explanation(self) -> Global___Explanation: ...
     @_builtins.property
     def sequence(self) -> Global___Sequence:
-        """The sequence that was explained, as the caller sent it. Unset unless `sequence_state` is KEPT."""
+        """The sequence that was explained, as the caller sent it. Unset unless `sequence_state` is KEPT, and if the request
+        omits it.
+        """
 
     def __init__(
         self,
