@@ -130,3 +130,12 @@ def eventually(condition: Callable[[], bool]) -> None:
 def reachable(server: Serving, *names: str) -> None:
     """Waits until the models are ready."""
     eventually(lambda: all(state(server, name).state == pb.MODEL_STATE_READY for name in names))
+
+
+def recovered(server: Serving, name: str) -> None:
+    """Waits until the endpoint of a model is up again.
+
+    Its description is read again at its own times. On a slow machine, one of these may have been while it was down.
+    """
+    eventually(lambda: metric(server, "sequela_circuit_state", target=f"{name}/1") == 0)
+    reachable(server, name)

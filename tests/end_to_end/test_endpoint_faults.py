@@ -18,6 +18,7 @@ from endpoint_folders import (
     numbers,
     outcome,
     reachable,
+    recovered,
     serving,
     state,
 )
@@ -42,7 +43,11 @@ def test_latency(server: Serving, proxy: FaultProxy, seconds: float) -> None:
 def test_latency_that_leaves_too_little_time(server: Serving, proxy: FaultProxy, seconds: float) -> None:
     """What was found by the deadline is answered, and said to be cut short; else the deadline is named."""
     proxy.latency = seconds / 2
-    found = outcome(server, asked(max_coalitions=1 << 12), 0.6)
+    for limit in (0.6, 1.2, 2.4):
+        found = outcome(server, asked(max_coalitions=1 << 12), limit)
+        # On a busy machine, gRPC may end the call in this process before the server's answer is here.
+        if not isinstance(found, Failure) or found.reason:
+            break
     if isinstance(found, Failure):
         assert (found.code, found.reason) == (Code.DEADLINE_EXCEEDED, "DEADLINE_TOO_SHORT")
     else:
@@ -97,7 +102,7 @@ def test_half_open(server: Serving, proxy: FaultProxy) -> None:
     proxy.swallowing = True
     unavailable(failure(server, asked(), 20.0))
     proxy.swallowing = False
-    eventually(lambda: metric(server, "sequela_circuit_state", target="gru/1") == 0)
+    recovered(server, "gru")
     assert numbers(explained(server, asked())) == numbers(wanted)
 
 
@@ -167,7 +172,7 @@ def test_killed_in_mid_explanation_and_back(
     assert "down" in refused.message
     assert metric(server, "sequela_endpoint_calls_total", endpoint="gru/1") == called
     proxy.listen()
-    eventually(lambda: metric(server, "sequela_circuit_state", target="gru/1") == 0)
+    recovered(server, "gru")
     assert numbers(explained(server, asked())) == numbers(wanted)
 
 

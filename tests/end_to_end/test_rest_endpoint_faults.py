@@ -10,12 +10,12 @@ from typing import Any
 import grpc
 import pytest
 from endpoint_folders import (
-    eventually,
     explained,
     failure,
     metric,
     numbers,
     reachable,
+    recovered,
     request,
     serving,
     write_endpoint,
@@ -158,7 +158,7 @@ def test_half_open_and_back(server: Serving, proxy: FaultProxy) -> None:
     proxy.swallowing = True
     assert told(failure(server, asked(), 20.0)) == AWAY
     proxy.swallowing = False
-    eventually(lambda: metric(server, "sequela_circuit_state", target="gru/1") == 0)
+    recovered(server, "gru")
     assert numbers(explained(server, asked())) == numbers(wanted)
 
 
@@ -170,5 +170,5 @@ def test_killed_and_back(server: Serving, proxy: FaultProxy) -> None:
         assert told(failure(server, asked(seed))) == AWAY
     assert metric(server, "sequela_circuit_state", target="gru/1") == 1
     proxy.listen()
-    eventually(lambda: metric(server, "sequela_circuit_state", target="gru/1") == 0)
+    recovered(server, "gru")
     assert numbers(explained(server, asked())) == numbers(wanted)
