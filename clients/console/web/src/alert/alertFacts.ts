@@ -2,7 +2,7 @@
 
 import type { AlertDocument, Threshold } from "../api/types";
 import { count, margin, plainNumber } from "../format/numbers";
-import { timeText } from "./times";
+import { dateTime } from "../format/times";
 
 export interface Fact {
   name: string;
@@ -41,7 +41,7 @@ export function computedFacts(document: AlertDocument): Fact[] {
     },
     { name: "Events", text: count(explanation.length), more: "" },
     { name: "Asked by", text: explanation.requested_by || "not recorded", more: "" },
-    { name: "Explained", text: timeText(explanation.create_time), more: explanation.create_time },
+    { name: "Explained", text: dateTime(explanation.create_time), more: explanation.create_time },
     { name: "Seed", text: `${explanation.options.seed}`, more: "The same seed gives the same numbers again" },
     { name: "Accuracy", text: accuracy(document), more: accuracyInFull(document) },
   ];

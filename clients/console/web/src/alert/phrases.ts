@@ -1,7 +1,8 @@
 /** How the page of an alert writes the names of features, events and players, and the effects of one explanation. */
 
 import type { ExplanationJson } from "../api/types";
-import { plainNumber, signed } from "../format/numbers";
+import { count, plainNumber, signed } from "../format/numbers";
+import { eventWords } from "../format/words";
 import { HALF_WIDTH, type Effect } from "./effects";
 
 /** Significant digits of the largest effect; all others get its decimals, so that a reader can add them up. */
@@ -51,11 +52,11 @@ export class Phrases {
     const feature = effect.feature === null ? "" : this.feature(effect.feature);
     switch (effect.kind) {
       case "event":
-        return eventName(effect.t ?? 0);
+        return eventWords(effect.t ?? 0);
       case "feature":
         return feature;
       case "cell":
-        return `${feature}, ${eventName(effect.t ?? 0)}`;
+        return `${feature}, ${eventWords(effect.t ?? 0)}`;
       case "event_rest":
         return `Other facts of ${theEvent(effect.t ?? 0)}`;
       case "feature_rest":
@@ -74,14 +75,8 @@ export class Phrases {
   }
 }
 
-/** "latest event", "1 before the latest". */
-export function eventName(t: number): string {
-  if (t === 0) return "latest event";
-  return t < 0 ? `${-t} before the latest` : `${t} after the explained event`;
-}
-
 function theEvent(t: number): string {
-  return t === 0 ? "the latest event" : `the event ${eventName(t)}`;
+  return t === 0 ? "the latest event" : `the event ${eventWords(t)}`;
 }
 
 export function eventCount(effect: Pick<Effect, "firstT" | "lastT">): number {
@@ -91,11 +86,11 @@ export function eventCount(effect: Pick<Effect, "firstT" | "lastT">): number {
 function olderName(effect: Effect): string {
   const n = eventCount(effect);
   if (n === 1) return "1 older event";
-  return n ? `${n.toLocaleString("en")} older events together` : "Older events together";
+  return n ? `${count(n)} older events together` : "Older events together";
 }
 
 function blockName(effect: Effect): string {
-  if (effect.firstT === effect.lastT) return eventName(effect.lastT ?? 0);
+  if (effect.firstT === effect.lastT) return eventWords(effect.lastT ?? 0);
   return `Events ${-(effect.lastT ?? 0)} to ${-(effect.firstT ?? 0)} before the latest`;
 }
 

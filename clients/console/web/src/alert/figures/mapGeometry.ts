@@ -1,7 +1,8 @@
 /** Where the squares, the labels and the groups of a map of single facts stand. */
 
 import type { Effect } from "../effects";
-import { eventName, type Phrases } from "../phrases";
+import { eventWords } from "../../format/words";
+import type { Phrases } from "../phrases";
 import type { CellMap } from "./cellMap";
 import { shortened, textWidth } from "./axis";
 
@@ -118,5 +119,5 @@ function emptySquares(
 
 function columnText(t: number | null): string {
   if (t === null) return "other events";
-  return t === 0 ? "latest" : eventName(t).replace(" the latest", "");
+  return t === 0 ? "latest" : eventWords(t).replace(" the latest", "");
 }
