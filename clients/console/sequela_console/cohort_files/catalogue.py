@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from sequela_client.cohort import schema
@@ -42,12 +43,26 @@ class CohortCatalogue:
             stamp = stamp_of(folder)
             found = self._open.get(name)
             if found is None or found.stamp != stamp:
-                found = OpenCohort.read(name, folder, stamp)
+                found = OpenCohort.read(name, folder, stamp, [folder])
             self._open[name] = found
             self._open.move_to_end(name)
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
             return found
+
+    @contextmanager
+    def both(self, first: str, second: str) -> Iterator[tuple[OpenCohort, OpenCohort]]:
+        """Opens two cohorts for one comparison, in which the first reads the files of the second as well."""
+        folders = [self.folders[name] for name in (first, second)]
+        found = [
+            OpenCohort.read(name, folder, stamp_of(folder), folders)
+            for name, folder in zip((first, second), folders, strict=True)
+        ]
+        try:
+            yield found[0], found[1]
+        finally:
+            for each in found:
+                each.rows.database.connection.close()
 
 
 def stamp_of(folder: Path) -> Stamp:

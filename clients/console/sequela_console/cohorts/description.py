@@ -48,7 +48,7 @@ def _card(cohort: OpenCohort) -> Mapping[str, Any]:
         **_broken(cohort.name, ""),
         "sequences": counted["sequences"],
         "explained": int(counted["explained"]),
-        "variants": cohort.rows.variants(),
+        "variants": cohort.variants,
         "target": cohort.target.label,
         "model": PurePath(str(cohort.rows.database.question.get("model") or "")).name,
         "from": counted["first"],
@@ -131,7 +131,7 @@ def _suggested(
     cohort: OpenCohort, labels: Mapping[str, list[dict[str, Any]]], thresholds: Mapping[str, float]
 ) -> dict[str, Any]:
     label, positive = _likely_class(labels)
-    variants = cohort.rows.variants()
+    variants = cohort.variants
     return {
         "label": label,
         "positive": positive,
