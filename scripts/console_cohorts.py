@@ -7,6 +7,7 @@ of a model that learnt who leaves; and `accounts`: bank accounts at their latest
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -25,8 +26,9 @@ from models.service_contracts.features import FEATURES
 from models.service_contracts.simulate import MONTHS, draw_customers
 
 ROOT = Path(__file__).resolve().parent.parent
-CHECKPOINTS = ROOT / "models" / "service_contracts" / "checkpoints"
-TAKEOVER = ROOT / "service" / "sequela" / "demo" / "models" / "account_takeover" / "1" / "model.onnx"
+# From the root of the repository, since cohorts keep the paths of their models.
+CHECKPOINTS = Path("models", "service_contracts", "checkpoints")
+TAKEOVER = Path("service", "sequela", "demo", "models", "account_takeover", "1", "model.onnx")
 EPOCHS = ("1", "200", "600")
 CONTRACTS_SEED = 4
 """Another seed than that of the customers that the model was trained on."""
@@ -43,6 +45,8 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=2584, help="(default: %(default)s, as in the paper)")
     parser.add_argument("--accounts", type=int, default=2000, help="(default: %(default)s)")
     options = parser.parse_args()
+    options.folder = options.folder.resolve()
+    os.chdir(ROOT)
     options.folder.mkdir(parents=True, exist_ok=True)
     if options.customers:
         write_contracts(options.folder, options.customers)

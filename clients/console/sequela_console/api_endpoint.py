@@ -28,6 +28,8 @@ from sequela_console.http.origin import check_host, check_origin
 from sequela_console.visitors import visitor_of
 
 MAX_BODY_BYTES = 1_000_000
+# A sender hears that its body is too large only after it has sent it; beyond this it is cut off.
+_MAX_DISCARDED_BYTES = 20_000_000
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -88,11 +90,15 @@ async def json_body(request: Request) -> Mapping[str, Any]:
     """Returns the JSON object in the body; empty if there is none. Raises ApiError (400, 413, 415)."""
     if request.method == "GET":
         return {}
-    found = bytearray()
+    found, count = bytearray(), 0
     async for chunk in request.stream():
-        found += chunk
-        if len(found) > MAX_BODY_BYTES:
-            raise ApiError(413, "BODY_TOO_LARGE", f"the body has more than {MAX_BODY_BYTES:,} bytes")
+        count += len(chunk)
+        if count <= MAX_BODY_BYTES:
+            found += chunk
+        elif count > _MAX_DISCARDED_BYTES:
+            break
+    if count > MAX_BODY_BYTES:
+        raise ApiError(413, "BODY_TOO_LARGE", f"the body has more than {MAX_BODY_BYTES:,} bytes")
     if not found:
         return {}
     # Forms of other sites can send other types without asking.

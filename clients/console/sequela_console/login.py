@@ -117,5 +117,5 @@ def _state(console: Console, state: ServiceState, visitor: Visitor | None) -> Se
         service=state,
         version=version("sequela"),
         index=console.index.state(),
-        cohorts=len(console.cohorts.folders()),
+        cohorts=len(console.cohorts.folders),
     )

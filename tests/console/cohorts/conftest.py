@@ -1,4 +1,4 @@
-"""A console with cohorts and without a service, and a client that asks it over HTTP."""
+"""A console with cohorts, and a client that asks it over HTTP."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from console.cohort_files import write_cohort
-from console.cohorts.console_server import console_server
+from console.cohort_files import read_rows, write_cohort, write_rows
+from console.running_console import running_console
+from serving import Serving
 
 
 @pytest.fixture(scope="session")
@@ -18,14 +19,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def address(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a console that has this cohort, and others that a test writes beside it."""
-    with console_server(folder.parent, tmp_path_factory.mktemp("state")) as address:
-        yield address
+def pruned(folder: Path) -> Path:
+    """A cohort with two variants "a" and "b", of which only "a" has every third sequence; some events are pruned."""
+    rows = []
+    for row in read_rows(folder):
+        variant = {"1": "a", "200": "b"}.get(row["checkpoint"])
+        if row["status"] == "explained" and (variant == "a" or (variant == "b" and row["row"] % 3)):
+            rows.append({**row, "variant": variant, "checkpoint": variant})
+    for row in rows:
+        if row["length"] > 4 and row["row"] % 2:
+            row["pruned_events"] = row["length"] - 4
+            row["events"], row["event_values"] = row["events"][:4], row["event_values"][:4]
+            row["pruning"] |= {"value": 0.01, "standard_error": 0.0, "verdict": "within"}
+    return write_rows(folder.parent / "pruned", rows)
 
 
 @pytest.fixture(scope="session")
-def client(address: str) -> Iterator[httpx.Client]:
+def console_address(
+    server: Serving, folder: Path, pruned: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a console that has these cohorts, and one that cannot be read."""
+    broken = folder.parent / "broken"
+    broken.mkdir()
+    cohorts = {each.name: each for each in (folder, pruned, broken)}
+    with running_console(server.bound.grpc, tmp_path_factory.mktemp("state"), cohorts=cohorts) as console:
+        yield console.url
+
+
+@pytest.fixture(scope="session")
+def client(console_address: str) -> Iterator[httpx.Client]:
     """A client of the console."""
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx.Client(base_url=console_address, timeout=60) as client:
         yield client

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from console.cohort_files import CHECKPOINTS, Row, as_json, read_rows, write_rows
+from console.cohort_files import CHECKPOINTS, Row, as_json, read_rows
 from console.cohorts.event_tables import CLASS_BY_LABEL, class_of, events_of, level_of, read_table
 from httpx import Client
 
@@ -144,20 +144,10 @@ def test_a_sequence_without_effects_has_weights_of_zero(client: Client) -> None:
     assert (table.weight[table.row[table.sequence] == 9] == 0).all()
 
 
-def test_what_is_left_out_is_counted_once(client: Client, tmp_path: Path, folder: Path) -> None:
+def test_what_is_left_out_is_counted_once(client: Client, pruned: Path) -> None:
     """Pruned events, older events, sequences without a class and unmatched ones, against a count by hand."""
     spec = {"class": CLASS_BY_LABEL, "variants": ["a", "b"], "steps": 6}
-    rows = [each for each in read_rows(folder) if each["status"] == "explained"]
-    rows = [
-        {**each, "variant": "a" if each["checkpoint"] == "1" else "b"}
-        for each in rows
-        if each["checkpoint"] == "1" or (each["checkpoint"] == "200" and each["row"] % 3)
-    ]
-    for row in rows:
-        if row["length"] > 4 and row["row"] % 2:
-            row["pruned_events"] = row["length"] - 4
-            row["events"], row["event_values"] = row["events"][:4], row["event_values"][:4]
-    write_rows(folder.parent / "pruned", rows)
+    rows = read_rows(pruned)
     answer = client.get("/api/cohorts/pruned/event-table", params={"spec": as_json(spec)})
     table = read_table(answer.content)
     chosen = _chosen(rows, spec)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from sequela_client.cohort import schema
 
-from sequela_console.cohort_files.folders import folders_in
 from sequela_console.cohort_files.open_cohort import OpenCohort, Stamp
 from sequela_console.http.errors import not_found
 
@@ -22,18 +22,12 @@ class CohortCatalogue:
 
     Args:
         folders: the folders that `sequela explain-all` wrote.
-        parent: a folder in which each folder with parts is a cohort too, or None.
     """
 
-    def __init__(self, folders: Mapping[str, Path], parent: Path | None = None) -> None:
-        self._folders = folders
-        self._parent = parent
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self.folders = folders
         self._open: OrderedDict[str, OpenCohort] = OrderedDict()
         self._lock = threading.Lock()
-
-    def folders(self) -> Mapping[str, Path]:
-        """Returns the folders by name. Those in the parent folder are looked up anew at each call."""
-        return {**folders_in(self._parent), **self._folders}
 
     def cohort(self, name: str) -> OpenCohort:
         """Returns a cohort. It is opened again if its files have changed.
@@ -42,19 +36,33 @@ class CohortCatalogue:
             ApiError: 404, there is no cohort of this name.
             CallerError: its folder cannot be read.
         """
-        folder = self.folders().get(name)
+        folder = self.folders.get(name)
         if folder is None:
             raise not_found("COHORT_NOT_FOUND", f"there is no cohort {name[:80]!r}")
         with self._lock:
             stamp = stamp_of(folder)
             found = self._open.get(name)
             if found is None or found.stamp != stamp:
-                found = OpenCohort.read(name, folder, stamp)
+                found = OpenCohort.read(name, folder, stamp, [folder])
             self._open[name] = found
             self._open.move_to_end(name)
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
             return found
+
+    @contextmanager
+    def both(self, first: str, second: str) -> Iterator[tuple[OpenCohort, OpenCohort]]:
+        """Opens two cohorts for one comparison, in which the first reads the files of the second as well."""
+        folders = [self.folders[name] for name in (first, second)]
+        found = [
+            OpenCohort.read(name, folder, stamp_of(folder), folders)
+            for name, folder in zip((first, second), folders, strict=True)
+        ]
+        try:
+            yield found[0], found[1]
+        finally:
+            for each in found:
+                each.rows.database.connection.close()
 
 
 def stamp_of(folder: Path) -> Stamp:

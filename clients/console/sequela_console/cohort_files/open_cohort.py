@@ -25,6 +25,7 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 # Answers of one cohort that are kept: tables of events take about 24 bytes an event, reports some kilobytes.
 CACHE_BYTES = 256 * 2**20
+_BYTES_OF_NAMES = 1000
 # More queries at once would be slower for all, and each may take memory.
 _QUERIES = threading.BoundedSemaphore(2)
 
@@ -50,13 +51,31 @@ class OpenCohort:
     cache: AnswerCache = field(default_factory=lambda: AnswerCache(CACHE_BYTES))
 
     @classmethod
-    def read(cls, name: str, folder: Path, stamp: Stamp) -> Self:
-        """Opens a folder. Raises CallerError if it has no cohort that can be read."""
+    def read(cls, name: str, folder: Path, stamp: Stamp, readable: Iterable[Path]) -> Self:
+        """Opens a folder.
+
+        Args:
+            name: what the pages call it.
+            folder: the folder.
+            stamp: name, size and time of each of its files.
+            readable: the folders that its queries may read.
+
+        Raises:
+            CallerError: it has no cohort that can be read.
+        """
         cohort = Cohort.open(folder.resolve())
         first = cohort.database.files[0]
         opened = cls(name, stamp, cohort, features_of(first), target_of(first))
-        close_other_files(cohort, folder)
+        _close_other_files(cohort, readable)
         return opened
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of its variants; one empty name if nothing is varied."""
+        found: tuple[str, ...] = self.cache.get(
+            "variants", lambda: tuple(self.rows.variants()), lambda _: _BYTES_OF_NAMES
+        )
+        return found
 
     def query(self, query: str, values: Iterable[Any] = ()) -> Any:
         """Returns the result of a query as a pyarrow Table.
@@ -76,7 +95,7 @@ def one_of_few() -> Iterator[None]:
         yield
 
 
-def close_other_files(cohort: Cohort, *folders: Path) -> None:
+def _close_other_files(cohort: Cohort, folders: Iterable[Path]) -> None:
     """Forbids DuckDB to read or write anything but these folders and its own temporary files."""
     connection = cohort.database.connection
     connection.execute(f"SET allowed_directories = {sql.texts(str(each.resolve()) for each in folders)}")

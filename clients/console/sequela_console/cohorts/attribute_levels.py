@@ -18,6 +18,8 @@ NO_LEVEL = 255
 """The level of an event that has no value of an attribute."""
 
 MOST_LEVELS = 254
+MOST_NUMBERS = 12
+"""A numeric attribute with at most so many different values, such as a count, has a level for each."""
 OTHER = "other"
 _MOST_DIGITS = 12
 
@@ -53,7 +55,7 @@ def attribute_levels(
     numbers = values.numbers(position)
     known = numbers[np.isfinite(numbers)]
     different = np.unique(known)
-    if len(different) <= spec.bin_count:
+    if len(different) <= MOST_NUMBERS:
         return _few_numbers(feature, numbers, different)
     return _bins(feature, numbers, bin_edges(known, spec.bins, spec.bin_count))
 

@@ -25,7 +25,7 @@ _BYTES = 10_000
 def cards(catalogue: CohortCatalogue) -> list[Mapping[str, Any]]:
     """Returns a line for each cohort. One that cannot be read has a line that says why."""
     found = []
-    for name in sorted(catalogue.folders()):
+    for name in sorted(catalogue.folders):
         try:
             found.append(card_of(catalogue.cohort(name)))
         except CallerError as error:
@@ -48,8 +48,8 @@ def _card(cohort: OpenCohort) -> Mapping[str, Any]:
         **_broken(cohort.name, ""),
         "sequences": counted["sequences"],
         "explained": int(counted["explained"]),
-        "variants": cohort.rows.variants(),
-        "target": cohort.target.label,
+        "variants": cohort.variants,
+        "target": cohort.target.text,
         "model": PurePath(str(cohort.rows.database.question.get("model") or "")).name,
         "from": counted["first"],
         "to": counted["last"],
@@ -131,7 +131,7 @@ def _suggested(
     cohort: OpenCohort, labels: Mapping[str, list[dict[str, Any]]], thresholds: Mapping[str, float]
 ) -> dict[str, Any]:
     label, positive = _likely_class(labels)
-    variants = cohort.rows.variants()
+    variants = cohort.variants
     return {
         "label": label,
         "positive": positive,

@@ -19,17 +19,18 @@ def rows_of_variant(cohort: OpenCohort, name: str | None) -> Cohort:
         ApiError: 404, there is no such variant.
         CallerError: there are several, and none was named.
     """
-    check_variant(cohort, only_variant(cohort, name))
-    # A variant's name is compared as a whole here; `Cohort.variant` would also take a part of it.
-    rows = cohort.rows
-    return rows if len(rows.variants()) < 2 else rows.variant(only_variant(cohort, name))
+    chosen = only_variant(cohort, name)
+    check_variant(cohort, chosen)
+    # The parts of a full name, such as "checkpoint=200,seed=3", are those of no other variant.
+    parts = tuple(chosen.split(",")) if len(cohort.variants) > 1 else ()
+    return replace(cohort.rows, variant_parts=parts)
 
 
 def only_variant(cohort: OpenCohort, name: str | None) -> str:
     """Returns the named variant, else the only one. Raises CallerError if there are several and none is named."""
     if name is not None:
         return name
-    known = cohort.rows.variants()
+    known = cohort.variants
     if len(known) > 1:
         raise CallerError(
             f"the cohort has {len(known)} variants; choose one of them", reason="VARIANT_NOT_CHOSEN"
@@ -39,7 +40,7 @@ def only_variant(cohort: OpenCohort, name: str | None) -> str:
 
 def check_variant(cohort: OpenCohort, name: str) -> None:
     """Raises ApiError (404) if a cohort with rows has no variant of this name."""
-    known = cohort.rows.variants()
+    known = cohort.variants
     if known and name not in known:
         raise not_found("VARIANT_NOT_FOUND", f"the cohort {cohort.name!r} has no variant {name[:80]!r}")
 

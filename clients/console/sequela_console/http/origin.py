@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from sequela_console.http.errors import ApiError
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
@@ -28,13 +27,27 @@ def check_host(host: str) -> None:
 
     Another site could otherwise point its own name at this machine, and read what anybody here may read.
     """
-    name = urlsplit(f"//{host}").hostname or ""
-    if name.rstrip(".") not in _LOOPBACK and not name.startswith("127."):
+    name = _host_name(host)
+    if name != "localhost" and not _is_loopback(name):
         raise ApiError(
             403,
             "HOST_NOT_ALLOWED",
             f"the console listens on this machine only, and is not called {name[:80]!r}; open it as localhost",
         )
+
+
+def _host_name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return host
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _foreign() -> ApiError:

@@ -235,6 +235,8 @@ export interface ExplanationJson {
   output_count: number;
   reasons: Reason[];
   event_weights: number[];
+  /** Who asked the service for it; empty or missing where it is not recorded. */
+  requested_by?: string;
 }
 
 export interface EventInfo {
@@ -438,8 +440,11 @@ export interface CohortRow {
   row: number;
   id: string;
   variant: string;
+  status: "explained" | "below_minimum" | "failed";
   score: number | null;
   length: number | null;
+  /** When its latest event happened, as ISO time; null without times. */
+  time: string | null;
   labels: Record<string, string>;
   /** The alert of the service, if the index has it. */
   alert: string | null;
@@ -515,6 +520,8 @@ export type MembersOf =
   /** As in /figures/drift: a year, month, day, or two times with a slash between. */
   | { kind: "period"; period: string }
   | { kind: "status"; status: string }
+  /** Failed sequences by the reason. */
+  | { kind: "failure"; reason: string }
   | { kind: "warning"; code: string }
   | { kind: "verdict"; verdict: string | null }
   | { kind: "rows"; rows: number[] }

@@ -1,26 +1,21 @@
 import { describe, expect, it } from "vitest";
-import type { CohortDescription } from "../api/types";
-import { defaultState, readState, selectionOf, specOf, writeState, type GridState } from "./gridState";
+import {
+  type CohortChoices,
+  defaultState,
+  readState,
+  selectionOf,
+  specOf,
+  writeState,
+  type GridState,
+} from "./gridState";
 import { shareOf, weightOf } from "./selection";
 import { syntheticTable } from "./synthetic";
 import { quarters } from "./timeFocus";
 
-const cohort: CohortDescription = {
-  name: "churn",
-  title: "Churn",
-  sequences: 100,
-  explained: 100,
+const cohort: CohortChoices = {
   variants: ["epoch 1", "epoch 600"],
-  target: "churn",
-  model: "models/churn",
-  from: null,
-  to: null,
   labels: { outcome: [{ value: "churn", count: 40 }] },
-  features: [],
-  length: { min: 12, median: 12, max: 12 },
-  statuses: [],
   eventWeights: true,
-  prunedShare: 0,
   suggested: { label: "outcome", positive: "churn", variant: "epoch 600", threshold: 0.5 },
 };
 const usual = defaultState(cohort);

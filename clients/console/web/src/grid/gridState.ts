@@ -5,6 +5,9 @@ import type { EventTable } from "./eventTable";
 import type { ColourChoice, GridSelection, PairView, Selector } from "./selection";
 import { weightOf } from "./selection";
 
+/** What of a cohort can be chosen. */
+export type CohortChoices = Pick<CohortDescription, "variants" | "labels" | "eventWeights" | "suggested">;
+
 /** The pair whose graph is open, by names of attributes. */
 export interface Pair {
   primary: string;
@@ -34,7 +37,7 @@ export const LENGTHS = [12, 24, 64, 256] as const;
 export const DEFAULT_LENGTH = 64;
 export const BIN_COUNTS = { least: 2, most: 40, usual: 9 } as const;
 
-export function defaultState(cohort: CohortDescription): GridState {
+export function defaultState(cohort: CohortChoices): GridState {
   const { suggested } = cohort;
   return {
     variant: suggested.variant,
@@ -57,7 +60,7 @@ export function defaultState(cohort: CohortDescription): GridState {
 /** What the server is asked for. */
 export function specOf(state: GridState): EventTableSpec {
   const { variant, weight, bins, length } = state;
-  return { variants: [variant], weight, class: state.class, bins, steps: length };
+  return { variants: variant ? [variant] : [], weight, class: state.class, bins, steps: length };
 }
 
 /** The choice in terms of a table. Names that the table does not have are left out. */
@@ -92,7 +95,7 @@ export function writeState(state: GridState, usual: GridState): Record<string, u
 }
 
 /** Reads what an address says; each part that cannot be read, or does not exist, is the usual one. */
-export function readState(found: Record<string, unknown> | null, cohort: CohortDescription): GridState {
+export function readState(found: Record<string, unknown> | null, cohort: CohortChoices): GridState {
   const usual = defaultState(cohort);
   if (!found) return usual;
   const variant = Array.isArray(found["variants"]) ? (found["variants"] as unknown[])[0] : undefined;
@@ -115,7 +118,7 @@ export function readState(found: Record<string, unknown> | null, cohort: CohortD
   };
 }
 
-function readClass(found: unknown, cohort: CohortDescription): GridState["class"] | null {
+function readClass(found: unknown, cohort: CohortChoices): GridState["class"] | null {
   if (!isRecord(found)) return null;
   const { kind, key, positive, threshold } = found;
   if (kind === "decision" && typeof threshold === "number" && Number.isFinite(threshold))

@@ -95,6 +95,12 @@ function header(size: SyntheticSize, attributes: GridAttribute[], positive: Uint
       negatives: size.sequences - positives,
     },
     weight: { kind: "attribution", text: "size of the event's effect", maximum: 65535 },
-    leftOut: { prunedEvents: 0, sequencesWithoutClass: 0, olderEvents: 0, unmatched: 0 },
+    leftOut: {
+      prunedEvents: 0,
+      sequencesWithoutClass: 0,
+      olderEvents: 0,
+      unmatched: 0,
+      eventsWithoutWeight: 0,
+    },
   };
 }

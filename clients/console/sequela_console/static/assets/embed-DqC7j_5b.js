@@ -1,1 +1,0 @@
-import{i as e,r as t,t as n}from"./tokens-C2GmiegK.js";var r=e(`<main><h1>Alert</h1></main>`);function i(e){var n=r();t(e,n)}var a=document.getElementById(`app`);a&&n(i,{target:a});

@@ -1,0 +1,49 @@
+/** Axes that always hold everything: every value, the ends of its interval, and 0. */
+
+import { scaleLinear, type ScaleLinear } from "d3-scale";
+
+export interface Tick {
+  at: number;
+  label: string;
+}
+
+export interface Axis {
+  scale: ScaleLinear<number, number>;
+  ticks: Tick[];
+  zero: number;
+}
+
+/** The smallest and largest of the numbers and 0; ±0.001 around 0 where all are 0, so that there is a scale at all. */
+export function extentWithZero(numbers: Iterable<number>): [number, number] {
+  let [low, high] = [0, 0];
+  for (const each of numbers) {
+    if (!Number.isFinite(each)) continue;
+    low = Math.min(low, each);
+    high = Math.max(high, each);
+  }
+  return low === high ? [-0.001, 0.001] : [low, high];
+}
+
+export function valueAxis(domain: [number, number], range: [number, number], tickCount: number): Axis {
+  const scale = scaleLinear(domain, range).nice(tickCount);
+  const format = scale.tickFormat(tickCount);
+  const ticks = scale.ticks(tickCount).map((value) => ({ at: scale(value), label: format(value) }));
+  return { scale, ticks, zero: scale(0) };
+}
+
+/** Every how many positions a label fits, if each may need `needed` and positions are `step` apart: 1, 2, 5, 10, 20 … */
+export function labelStride(step: number, needed: number): number {
+  for (let power = 1; ; power *= 10)
+    for (const factor of [1, 2, 5]) if (factor * power * step >= needed) return factor * power;
+}
+
+/** About how wide a text is at 12 px of a system font, so that labels can be placed without a browser. */
+export function textWidth(text: string): number {
+  return text.length * 6.6;
+}
+
+/** Shortens a text to a width, with an ellipsis; the whole text stands in the title and in the table of the figure. */
+export function shortened(text: string, width: number): string {
+  const most = Math.floor(width / 6.6);
+  return text.length <= most ? text : `${text.slice(0, Math.max(most - 1, 1)).trimEnd()}…`;
+}

@@ -1,0 +1,40 @@
+/** Which reasons the page shows: at most four of the target, none of whose interval spans 0. */
+
+import type { Reason } from "../api/types";
+import { HALF_WIDTH } from "./effects";
+
+/** More are "not likely to be helpful" (Regulation B, official interpretation of § 1002.9(b)(2)). */
+export const MOST_REASONS = 4;
+
+export interface ShownReason {
+  reason: Reason;
+  /** "2", or "2=" where several share the rank. */
+  rank: string;
+  low: number;
+  high: number;
+}
+
+export function shownReasons(reasons: readonly Reason[], target: string): ShownReason[] {
+  const clear = reasons.filter((each) => each.target === target).map(withInterval);
+  const shown = clear.filter((each) => each.low > 0 || each.high < 0).slice(0, MOST_REASONS);
+  return shown.map((each) => ({
+    ...each,
+    rank: each.reason.tied ? `${each.reason.rank}=` : `${each.reason.rank}`,
+  }));
+}
+
+function withInterval(reason: Reason): Omit<ShownReason, "rank"> {
+  const half = HALF_WIDTH * reason.standard_error;
+  return { reason, low: reason.value - half, high: reason.value + half };
+}
+
+/** The cells of the history that a reason is about: of one event, of one feature, or one cell. */
+export interface Highlight {
+  t: number | null;
+  feature: string | null;
+}
+
+export function isHighlighted(at: Highlight | null, t: number, feature: string): boolean {
+  if (at === null || (at.t === null && at.feature === null)) return false;
+  return (at.t === null || at.t === t) && (at.feature === null || at.feature === feature);
+}
