@@ -6,6 +6,7 @@ What stays is on a list: features of the schema, numbers, and kinds. Everything 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import EventValues, Reason
@@ -34,7 +35,9 @@ def redacted(explanation: Explanation) -> Explanation:
         },
         sequence=_values_only(explanation.sequence, labels),
     )
-    return replace(found, requested_by="") if hasattr(found, "requested_by") else found
+    # Services of other versions do not say who asked.
+    unnamed: dict[str, Any] = {"requested_by": ""} if hasattr(found, "requested_by") else {}
+    return replace(found, **unnamed)
 
 
 def _without_texts(explanation: Explanation, reason: Reason) -> Reason:
