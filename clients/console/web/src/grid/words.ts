@@ -59,9 +59,9 @@ export function valueText(value: number): string {
   const sign = value < 0 ? "−" : "";
   if (size === 0) return "0";
   if (size >= 1000) return sign + count(Math.round(size));
-  if (size >= 0.001) return sign + String(Number(size.toPrecision(3)));
+  if (size >= 0.0001) return sign + String(Number(size.toPrecision(3)));
   const [digits = "", power = ""] = size.toExponential(1).split("e");
-  return `${sign}${digits} × 10${superscript(Number(power))}`;
+  return `${sign}${digits.replace(".0", "")} × 10${superscript(Number(power))}`;
 }
 
 export const signedText = (value: number): string => (value > 0 ? `+${valueText(value)}` : valueText(value));
