@@ -49,7 +49,7 @@ def _card(cohort: OpenCohort) -> Mapping[str, Any]:
         "sequences": counted["sequences"],
         "explained": int(counted["explained"]),
         "variants": cohort.variants,
-        "target": cohort.target.label,
+        "target": cohort.target.text,
         "model": PurePath(str(cohort.rows.database.question.get("model") or "")).name,
         "from": counted["first"],
         "to": counted["last"],

@@ -76,12 +76,12 @@ function bandAt({ bands, cell }: GridGeometry, pixel: number): { band: number; l
   return band < 0 ? null : { band, level: Math.floor((pixel - bands[band]!.start) / cell) };
 }
 
-/** The rows for what stands beside the grid, in CSS pixels. */
-export function rowGeometry({ bands, cell, pixelRatio }: GridGeometry): RowGeometry[] {
+/** The rows for what stands beside the grid, in CSS pixels; `above` is the room of the labels at the top. */
+export function rowGeometry({ bands, cell, pixelRatio }: GridGeometry, above = 0): RowGeometry[] {
   return bands.map(({ attribute, start, size, levels }) => ({
     attribute,
-    top: start / pixelRatio,
+    top: above + start / pixelRatio,
     height: size / pixelRatio,
-    levels: levels.map((level, j) => ({ level, centre: (start + (j + 0.5) * cell) / pixelRatio })),
+    levels: levels.map((level, j) => ({ level, centre: above + (start + (j + 0.5) * cell) / pixelRatio })),
   }));
 }

@@ -28,7 +28,7 @@ export interface TableSource {
 /** Opens the drawer with the sequences behind a mark. */
 export type OpenMembers = (members: Members, title: string) => void;
 
-/** Where a row of the grid stands, in CSS pixels from the top of the grid's first row. */
+/** Where a row of the grid stands, in CSS pixels from the top of the grid with its labels. */
 export interface RowGeometry {
   attribute: number;
   top: number;
