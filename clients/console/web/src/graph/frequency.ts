@@ -45,13 +45,19 @@ export const at = (columns: Both<Uint32Array>, i: number): Both<number> => ({
   negative: columns.negative[i] ?? 0,
 });
 
-/** The rarest line can still be seen alone; many of them do not hide the frequent ones. */
-const FAINTEST = 0.045;
+/** The rarest line can still be seen alone, and the most frequent one is never quite opaque. */
+const FAINTEST = 0.02;
 const STRONGEST = 0.95;
+/** How much of a plot lines may cover, if they were opaque, before all of them are drawn fainter. */
+const MOST_INK = 1.5;
+
+/** The opacity of the most frequent line of plots that lines would cover so many times: lower where lines are dense. */
+export const strongestOpacity = (ink: number): number =>
+  Math.max(0.1, Math.min(STRONGEST, (STRONGEST * MOST_INK) / Math.max(ink, 1e-9)));
 
 /** The opacity of a line whose frequency is a share of the largest. */
-export const lineOpacity = (share: number): number =>
-  FAINTEST + (STRONGEST - FAINTEST) * Math.min(1, share) ** 0.9;
+export const lineOpacity = (share: number, strongest: number): number =>
+  Math.max(FAINTEST, strongest * Math.min(1, share));
 
 /** The intensity of a node, which must be seen also if it is rare. */
 export const nodeOpacity = (share: number): number => 0.18 + 0.82 * Math.min(1, share) ** 0.6;

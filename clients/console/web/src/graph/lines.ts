@@ -1,12 +1,14 @@
 /** Which lines a figure has, each with its share of the largest frequency, the rarest first. */
 
 import type { Both, EdgeCounts, EdgeStyle, FigureRequest, PlotRequest, PlotResult, Slot } from "./figure";
-import { divisors, largest, shownAll } from "./frequency";
+import { divisors, largest, shownAll, strongestOpacity } from "./frequency";
 import { slotY, stepX, type Axes } from "./geometry";
 import { slotHeights } from "./slots";
 
 /** Of more lines than this, dashes of the negative class cannot be told apart. */
 export const MOST_DASHED = 600;
+/** Width of lines in CSS pixels. */
+export const LINE_WIDTH = 1.2;
 /** Ranks of frequencies by which lines are sorted. */
 const RANKS = 65_536;
 
@@ -62,24 +64,35 @@ function makePlot(
     result: {
       maximum: largest(found.edges, by, plot.style),
       nodeMaximum: largest(found.nodes, by, plot.style),
-      drawnEdges: 0,
+      drawnLines: 0,
+      opacity: 0,
       dashed: false,
     },
   };
 }
 
 function shareScales(plots: readonly Plot[]): void {
-  for (const key of ["maximum", "nodeMaximum"] as const) {
-    const scales = new Map<number, number>();
-    for (const { request, result } of plots)
-      scales.set(request.scale, Math.max(result[key], scales.get(request.scale) ?? 0));
-    for (const { request, result } of plots) result[key] = scales.get(request.scale) ?? 0;
-  }
+  for (const key of ["maximum", "nodeMaximum"] as const) shareScale(plots, key, Math.max);
+}
+
+/** Plots of the same scale have the same value: the largest, or the smallest. */
+function shareScale(
+  plots: readonly Plot[],
+  key: "maximum" | "nodeMaximum" | "opacity",
+  pick: (a: number, b: number) => number,
+): void {
+  const scales = new Map<number, number>();
+  for (const { request, result } of plots)
+    scales.set(request.scale, pick(result[key], scales.get(request.scale) ?? result[key]));
+  for (const { request, result } of plots) result[key] = scales.get(request.scale) ?? 0;
 }
 
 /** An overlay has a line for each class, the other styles have one an edge. */
 const stylesOf = (style: EdgeStyle): readonly EdgeStyle[] =>
   style === "overlay" ? ["negative", "positive"] : [style];
+
+/** Only such a graph needs dashes to tell the classes apart. */
+const mixesClasses = (style: EdgeStyle): boolean => style === "overlay" || style === "difference";
 
 export function makeLines(plots: readonly Plot[]): Lines {
   const most = plots.reduce(
@@ -89,11 +102,26 @@ export function makeLines(plots: readonly Plot[]): Lines {
   const lines = emptyLines(most);
   plots.forEach((plot, index) => {
     let negative = 0;
+    const first = lines.count;
     for (const style of stylesOf(plot.request.style)) negative += addLines(plot, index, style, lines);
-    plot.result.drawnEdges = drawnEdges(plot);
-    plot.result.dashed = negative > 0 && negative <= MOST_DASHED;
+    plot.result.drawnLines = lines.count - first;
+    plot.result.dashed = mixesClasses(plot.request.style) && negative > 0 && negative <= MOST_DASHED;
+    plot.result.opacity = strongestOpacity(ink(plot, lines, first));
   });
+  shareScale(plots, "opacity", Math.min);
   return sorted(lines);
+}
+
+/** How often the lines of a plot would cover it, each with its share of the largest frequency. */
+function ink({ request, counts, x, y }: Plot, lines: Lines, first: number): number {
+  const { from, to } = counts.edges;
+  let area = 0;
+  for (let i = first; i < lines.count; i++) {
+    const [a, b] = [from[lines.edge[i] as number] as number, to[lines.edge[i] as number] as number];
+    const length = Math.hypot((x[b] as number) - (x[a] as number), (y[b] as number) - (y[a] as number));
+    area += length * (lines.share[i] as number) * LINE_WIDTH;
+  }
+  return area / Math.max(1, request.rect.width * request.rect.height);
 }
 
 /** Returns how many lines of the negative class were added. */
@@ -118,15 +146,6 @@ function addLines(plot: Plot, index: number, style: EdgeStyle, lines: Lines): nu
 
 const isPlaced = ({ y }: Plot, from: number, to: number): boolean =>
   (y[from] as number) === y[from] && (y[to] as number) === y[to];
-
-function drawnEdges(plot: Plot): number {
-  const { from, to } = plot.counts.edges;
-  const common = plot.request.style;
-  return shownAll(plot.counts.edges, plot.by, common).reduce(
-    (sum, value, i) => sum + Number(value !== 0 && isPlaced(plot, from[i] as number, to[i] as number)),
-    0,
-  );
-}
 
 function emptyLines(length: number): Lines {
   return {

@@ -7,8 +7,6 @@ import { makeLines, makePlots, type Lines, type Plot } from "./lines";
 
 /** Numbers of a piece: x0, y0, x1, y1, the directions at both ends, where its dashes begin (-1: solid), its colour. */
 export const STRIDE = 8;
-/** Width of lines in CSS pixels. */
-export const LINE_WIDTH = 1.2;
 /** Dashes and gaps of the negative class, in CSS pixels. */
 export const DASH: readonly [number, number] = [6, 4];
 
@@ -52,9 +50,10 @@ function makePieces(plots: readonly Plot[], lines: Lines, request: FigureRequest
   const writer = new PieceWriter(count);
   for (let i = 0; i < lines.count; i++) {
     const positive = lines.positive[i] === 1;
-    const dashed = !positive && (plots[lines.plot[i] as number] as Plot).result.dashed;
+    const { dashed, opacity } = (plots[lines.plot[i] as number] as Plot).result;
     const colour = positive ? request.palette.positive : request.palette.negative;
-    writer.write(courses, i, counts[i] as number, dashed, packed(colour, lines.share[i] as number));
+    const alpha = lineOpacity(lines.share[i] as number, opacity);
+    writer.write(courses, i, counts[i] as number, dashed && !positive, packed(colour, alpha));
   }
   return { pieces: writer.pieces, count, line: writer.line, lines };
 }
@@ -180,8 +179,8 @@ class PieceWriter {
   }
 }
 
-function packed([red, green, blue]: Rgb, share: number): number {
-  const alpha = Math.round(lineOpacity(share) * 255);
+function packed([red, green, blue]: Rgb, opacity: number): number {
+  const alpha = Math.round(opacity * 255);
   return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
