@@ -1,6 +1,7 @@
 /** Draws lines with WebGL2: one buffer, one call, a quadrilateral for each piece. */
 
-import { DASH, LINE_WIDTH, STRIDE, type Strokes } from "./strokes";
+import { LINE_WIDTH } from "./lines";
+import { DASH, STRIDE, type Strokes } from "./strokes";
 
 // Coverage is computed from the distance to the middle of the line, as Canvas 2D smooths edges.
 const VERTEX = `#version 300 es
