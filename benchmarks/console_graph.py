@@ -1,4 +1,4 @@
-"""How long graphs of the console take from an input to the end of drawing, in Chromium, with the bundle of this tree.
+"""How long the console's graphs take from an input to the end of drawing, in Chromium, with the bundle of this tree.
 
     python -m benchmarks.console_graph --chromium /usr/bin/chromium
 

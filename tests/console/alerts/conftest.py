@@ -32,13 +32,13 @@ class AlertConsole:
     service: Sequela
     address: str
 
-    def get(self, path: str, **parameters: Any) -> Any:
+    def get(self, path: str, /, **parameters: Any) -> Any:
         """Returns the JSON of a GET that succeeds."""
         answer = self.http.get(path, params=parameters)
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         """Returns the JSON of a POST that succeeds."""
         answer = self.http.post(path, json=body)
         assert answer.status_code == httpx.codes.OK, answer.text

@@ -1,5 +1,5 @@
 /**
- * What a shared file keeps when phrases are redacted: phrases of features, numbers and kinds of players. What a caller or
+ * What a shared file keeps when names are redacted: names of features, numbers and kinds of players. What a caller or
  * a person wrote is replaced, by the same rule as the console's own exports.
  */
 
