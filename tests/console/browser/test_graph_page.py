@@ -114,6 +114,7 @@ def test_weights_pair_and_checkpoints_follow_at_once(visit: Visit, table: ReadTa
     page.get_by_role("application", name="Graphs of 2 checkpoints").wait_for()
     page.get_by_role("button", name="Swap").click()
     assert page.get_by_label("First attribute").input_value() == PAIR[1]
+    page.wait_for_timeout(500)  # the address follows a moment later
     page.reload()
     page.get_by_role("application", name="Graphs of 2 checkpoints").wait_for()
     assert page.get_by_label("First attribute").input_value() == PAIR[1]
@@ -241,6 +242,7 @@ def test_a_region_is_marked_named_and_kept_in_the_link(visit: Visit) -> None:
     panel.get_by_label("Name").fill("late and abroad")
     panel.get_by_label("Name").press("Enter")
     panel.get_by_role("list", name="Marked regions").get_by_text("late and abroad").wait_for()
+    page.wait_for_timeout(500)  # the address follows a moment later
     page.reload()
     panel.get_by_role("list", name="Marked regions").get_by_text("late and abroad").wait_for()
     assert panel.locator("svg text", has_text="late and abroad").count() == 1

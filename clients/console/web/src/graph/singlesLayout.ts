@@ -16,7 +16,7 @@ export interface SinglesRow {
 const GAP = 22;
 
 export const singlesHeight = (rows: readonly RowGeometry[]): number =>
-  Math.max(0, ...rows.map((row) => row.top + row.height)) + STEP_LABELS;
+  Math.ceil(Math.max(0, ...rows.map((row) => row.top + row.height))) + STEP_LABELS;
 
 /** Nodes stand level with the cells of the grid. */
 export function singlesLayout(rows: readonly RowGeometry[], width: number): SinglesRow[] {

@@ -30,7 +30,7 @@ export function progressLayout(
   const labels = labelWidths(width, attributes);
   const left = labels[0] + labels[1] + EDGE;
   const each = Math.max(40, (width - left - GAP * (columns - 1) - RIGHT) / columns);
-  const room = arcRoom(rowHeight);
+  const room = Math.ceil(arcRoom(rowHeight));
   const step = TITLE + (hanging ? 2 : 1) * room + rowHeight + STEP_LABELS + BELOW;
   const panels = Array.from({ length: rows * columns }, (_, i) => {
     const [row, column] = [Math.floor(i / columns), i % columns];
