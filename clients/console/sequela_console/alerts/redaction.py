@@ -6,7 +6,6 @@ What stays is on a list: features of the schema, numbers, and kinds. Everything 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import EventValues, Reason
@@ -21,10 +20,11 @@ REDACTED = "redacted"
 def redacted(explanation: Explanation) -> Explanation:
     """Returns an explanation without names, labels, ids, times of events and texts of callers."""
     labels = {name: text for name, text in explanation.labels.items() if name == LABEL and _is_number(text)}
-    found = replace(
+    return replace(
         explanation,
         name=REDACTED,
         caller_id=REDACTED,
+        requested_by="",
         labels=labels,
         event_values=tuple(
             EventValues(each.t, each.values, EventInfo()) for each in explanation.event_values
@@ -35,9 +35,6 @@ def redacted(explanation: Explanation) -> Explanation:
         },
         sequence=_values_only(explanation.sequence, labels),
     )
-    # Services of other versions do not say who asked.
-    unnamed: dict[str, Any] = {"requested_by": ""} if hasattr(found, "requested_by") else {}
-    return replace(found, **unnamed)
 
 
 def _without_texts(explanation: Explanation, reason: Reason) -> Reason:

@@ -87,7 +87,7 @@ def _number(feature: ModelFeature, dtype: np.dtype[Any], edit: Edit, place: int)
     if isinstance(edit.to, str) or not isfinite(edit.to):
         raise _wrong(place, "to", f"{feature.name!r} needs a finite number")
     value = number_display(feature).encoded(edit.to)
-    limit = np.finfo(np.float32).max if dtype.kind == "f" else np.iinfo(np.int32).max
+    limit = float(np.finfo(np.float32).max if dtype.kind == "f" else np.iinfo(np.int32).max)
     if not isfinite(value) or abs(value) > limit:
         raise _wrong(place, "to", f"{edit.to:g} is not a value that {feature.name!r} can have")
     return value if dtype.kind == "f" else round(value)
