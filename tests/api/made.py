@@ -112,6 +112,7 @@ def explanation() -> Explanation:
             Reason("t", "Age.", "default", "1", kind.FEATURE, 0.4, 0.1, feature="age", tied=True),
         ),
         event_weights=(0.25, 0.75),
+        requested_by="anna",
     )
 
 

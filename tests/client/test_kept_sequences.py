@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 from client.command_runs import Run
 from matrix import BY_NAME
-from sequela_client import EventInfo, NotFound, Sequela, Sequence
+from sequela_client import AsyncSequela, EventInfo, Explanation, NotFound, Sequela, Sequence
 from sequela_client.explanation_parts import SequenceState
-from serving import Serving, embedded
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
+from serving import PATIENCE, Serving, embedded
 
 GRU = BY_NAME["gru"]
 OPTIONS: dict[str, Any] = {
@@ -50,12 +54,37 @@ def test_a_kept_sequence_gives_the_same_explanation(run: Run, real: str, tmp_pat
     assert "alert alert-5" in done.output
 
 
+def test_an_explanation_without_its_sequence(real: str) -> None:
+    """It is the same, and still says that the sequence was kept; the message does not have it."""
+    with Sequela(real) as sequela:
+        made = sequela.explain(sent(7), **OPTIONS)
+        found = sequela.get_explanation(made.name, sequence=False)
+        assert found == made
+        assert (found.sequence, found.sequence_state) == (None, SequenceState.KEPT)
+        assert sequela.get_explanation(made.name).sequence is not None
+
+    async def read() -> Explanation:
+        async with AsyncSequela(real) as sequela:
+            return await sequela.get_explanation(made.name, sequence=False)
+
+    assert asyncio.run(read()).sequence is None
+    with grpc.insecure_channel(real) as channel:
+        stub = rpc.ExplanationServiceStub(channel)
+        asked = [pb.GetExplanationRequest(name=made.name, omit_sequence=omit) for omit in (False, True)]
+        whole, alone = (stub.GetExplanation(each, timeout=PATIENCE) for each in asked)
+    assert (whole.HasField("sequence"), alone.HasField("sequence")) == (True, False)
+    assert whole.explanation == alone.explanation
+    assert alone.sequence_state == pb.SEQUENCE_STATE_KEPT
+
+
 def test_a_server_that_keeps_none(run: Run) -> None:
     """The reader is told so."""
     with Serving(embedded(keep_sequences=False)) as server, Sequela(server.bound.grpc) as sequela:
         made = sequela.explain(sent(4), **OPTIONS)
         found = sequela.get_explanation(made.name)
         assert (found.sequence, found.sequence_state) == (None, SequenceState.NOT_KEPT)
+        alone = sequela.get_explanation(made.name, sequence=False)
+        assert (alone.sequence, alone.sequence_state) == (None, SequenceState.NOT_KEPT)
         assert "--no-keep-sequences" in run("show", made.name, "--server", server.bound.grpc).stderr
 
 

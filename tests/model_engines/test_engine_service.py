@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,17 @@ def test_an_engine_cannot_store_an_explanation_of_another_model() -> None:
     made = engines(TaskOutcome(b"answer", records=kept), store)
     assert made.run(REQUEST, MODEL, Deadline(60)) == b"answer"
     assert listed(store.records) == ["e1"]
+
+
+def test_an_engine_cannot_choose_whose_request_it_was() -> None:
+    """The record names the caller that the server knows, whatever the engine says."""
+    store = memory_store()
+    kept = RecordToKeep(record(1, model_digest=MODEL.digest, requested_by="somebody else"), BODY, None)
+    made = engines(TaskOutcome(b"answer", records=(kept,)), store)
+    made.run(replace(REQUEST, requested_by="anna"), MODEL, Deadline(60))
+    stored = store.records.get(kept.record.summary.name)
+    assert stored is not None
+    assert stored.record.summary.requested_by == "anna"
 
 
 @pytest.mark.parametrize("cause", [ExitReason.KILLED, ExitReason.HOST_MEMORY, ExitReason.RETIRED])

@@ -25,6 +25,7 @@ from sequela_console.api_endpoint import (
 )
 from sequela_console.cohorts.routes import ROUTES as COHORT_ROUTES
 from sequela_console.context import Console
+from sequela_console.embed_document import embed_document
 from sequela_console.http.errors import ApiError
 from sequela_console.http.headers import embed_headers, page_headers
 from sequela_console.http.static_files import asset, page
@@ -38,7 +39,8 @@ def build_app(console: Console) -> Starlette:
     ]
     return Starlette(
         routes=[
-            Route("/api/session", _session(console), methods=["GET", "POST", "DELETE"]),
+            Route("/api/session", _answered(console, _session), methods=["GET", "POST", "DELETE"]),
+            Route("/api/embed/{id}", _answered(console, _embedded), methods=["GET"]),
             *api,
             Route("/api/{rest:path}", _no_such_route, methods=["GET", "POST", "DELETE", "PUT", "PATCH"]),
             Route("/assets/{name}", _page(console, lambda request: asset(request.path_params["name"]))),
@@ -49,12 +51,14 @@ def build_app(console: Console) -> Starlette:
     )
 
 
-def _session(console: Console) -> Endpoint:
+def _answered(console: Console, found: Callable[[Console, Request, dict[str, Any]], Any]) -> Endpoint:
+    """Returns an endpoint for a route that finds out by itself who asks."""
+
     async def answer(request: Request) -> Response:
         try:
             check_caller(console, request)
             body = await json_body(request)
-            return prepared(await run_in_threadpool(_session_answer, console, request, dict(body)))
+            return prepared(await run_in_threadpool(found, console, request, dict(body)))
         except ApiError as error:
             return told(error)
         except SequelaError as error:
@@ -63,7 +67,7 @@ def _session(console: Console) -> Endpoint:
     return answer
 
 
-def _session_answer(console: Console, request: Request, body: dict[str, Any]) -> Any:
+def _session(console: Console, request: Request, body: dict[str, Any]) -> Any:
     match request.method:
         case "POST":
             return login.begin(console, request, body)
@@ -71,6 +75,10 @@ def _session_answer(console: Console, request: Request, body: dict[str, Any]) ->
             return login.end(console, request)
         case _:
             return login.session_state(console, request)
+
+
+def _embedded(console: Console, request: Request, _: dict[str, Any]) -> Any:
+    return embed_document(console, request)
 
 
 def _page(console: Console, found: Callable[[Request], Response]) -> Endpoint:

@@ -178,9 +178,11 @@ class AsyncSequela(Client):
             operations.score(self._digests, sequences, model, targets, output_event), timeout
         )
 
-    async def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
-        """Reads a stored explanation by its name, `explanations/e`."""
-        return await self._run(operations.get_explanation(name), timeout)
+    async def get_explanation(
+        self, name: str, *, sequence: bool = True, timeout: float | None = None
+    ) -> Explanation:
+        """Reads a stored explanation by its name, `explanations/e`; see `Sequela.get_explanation`."""
+        return await self._run(operations.get_explanation(name, sequence), timeout)
 
     def list_explanations(
         self,

@@ -214,12 +214,15 @@ class Sequela(Client):
         operation = operations.score(self._digests, sequences, model, targets, output_event)
         return self._run(operation, timeout)
 
-    def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
+    def get_explanation(
+        self, name: str, *, sequence: bool = True, timeout: float | None = None
+    ) -> Explanation:
         """Reads a stored explanation by its name, `explanations/e`.
 
-        Its `sequence_state` says whether the server kept the sequence; if so, it is in `sequence`.
+        Its `sequence_state` says whether the server kept the sequence; if so, it is in `sequence`, unless this is asked
+        for with `sequence=False`.
         """
-        return self._run(operations.get_explanation(name), timeout)
+        return self._run(operations.get_explanation(name, sequence), timeout)
 
     def list_explanations(
         self,

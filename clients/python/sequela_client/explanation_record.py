@@ -44,6 +44,7 @@ class ExplanationRecord:
         warnings: what to know before one relies on the numbers.
         output_count: how many outputs the model has; `targets` may be a part of them.
         reasons_by_target: the main reasons for each target's score, by its name; at most four each.
+        requested_by: the name of the authenticated caller whose request it answers; empty if the server does not know.
         event_weights: the model's own weight of each event, such as its attention, oldest event first as in the
             sequence; empty if the model has none.
         sequence: the sequence as it was sent, of a stored explanation whose sequence was kept; otherwise None.
@@ -74,6 +75,7 @@ class ExplanationRecord:
     output_count: int = 0
     reasons_by_target: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
     event_weights: tuple[float, ...] = ()
+    requested_by: str = ""
     # An explanation is the same whether it was read with its sequence or not.
     sequence: Sequence | None = field(default=None, compare=False)
     sequence_state: SequenceState = field(default=SequenceState.UNKNOWN, compare=False)

@@ -111,9 +111,9 @@ def score(
     return (yield from _with_model(digests, model, ask))
 
 
-def get_explanation(name: str) -> Operation[Explanation]:
-    """Reads a stored explanation."""
-    request = pb.GetExplanationRequest(name=arguments.string("name", name))
+def get_explanation(name: str, sequence: bool) -> Operation[Explanation]:
+    """Reads a stored explanation, with its sequence or without."""
+    request = pb.GetExplanationRequest(name=arguments.string("name", name), omit_sequence=not sequence)
     return call("explanations.GetExplanation", request, responses.stored_explanation)
 
 

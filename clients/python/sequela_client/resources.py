@@ -151,7 +151,12 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationSummary:
-    """A short description of a stored explanation. `length` is the number of real events in the sequence."""
+    """A short description of a stored explanation.
+
+    Args:
+        length: the number of real events in the sequence.
+        requested_by: the name of the authenticated caller whose request it answers; empty if the server does not know.
+    """
 
     name: str
     create_time: datetime
@@ -162,6 +167,7 @@ class ExplanationSummary:
     length: int
     pruned_events: int
     targets: tuple[TargetScore, ...]
+    requested_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -278,6 +284,7 @@ def summary(message: pb.ExplanationSummary) -> ExplanationSummary:
         length=message.event_count,
         pruned_events=message.pruned_events,
         targets=tuple(map(target_score, message.targets)),
+        requested_by=message.requested_by,
     )
 
 

@@ -64,6 +64,7 @@ def explanation(message: pb.Explanation) -> Explanation:
         output_count=message.output_count,
         reasons_by_target={target.name: _reasons(message, target.name) for target in message.targets},
         event_weights=tuple(message.event_weights),
+        requested_by=message.requested_by,
     )
 
 
@@ -71,7 +72,8 @@ def stored_explanation(message: pb.GetExplanationResponse) -> Explanation:
     """The explanation of a message, with its sequence if the server kept it."""
     found = explanation(message.explanation)
     state = SequenceState(word(pb.SequenceState, message.sequence_state))
-    kept = _sequence(message.sequence, found) if state is SequenceState.KEPT else None
+    # A request may have asked for the explanation alone.
+    kept = _sequence(message.sequence, found) if message.HasField("sequence") else None
     return replace(found, sequence_state=state, sequence=kept)
 
 

@@ -8,10 +8,11 @@ the operations on models and backgrounds.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
+from sequela.api.access_record import current_caller
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.engine_port import EngineRequest, Engines
 from sequela.api.executors import Executor, Executors
@@ -110,11 +111,13 @@ class DataPlane:
     ) -> bytes:
         """Explains one score."""
         lane = self.pick_lane(model)
+        name = current_caller().name
 
         def answer() -> bytes:
             if lane.in_engines:
-                return self.engines.run(work.request, lane.in_engines, deadline)
-            return work.encode(lane.explainer.explain(work.read(), deadline))
+                request = replace(work.request, requested_by=name)
+                return self.engines.run(request, lane.in_engines, deadline)
+            return work.encode(lane.explainer.explain(replace(work.read(), requested_by=name), deadline))
 
         return await lane.executor.run(answer, deadline)
 
@@ -130,15 +133,17 @@ class DataPlane:
         answered. The metadata of an error contains the index of its row (`row`).
         """
         lane = self.pick_lane(requests[0].model)
+        name = current_caller().name
         # More rows than threads would only wait while their deadlines pass.
         window = min(lane.executor.threads, self.policy.stream_window)
 
         async def answer(index: int, request: ExplainRequest) -> T:
             # Cancelling one row must not cancel the others.
             own = deadline.beside()
+            asked = replace(request, requested_by=name)
             # This row and the rows after it are worked on `window` at a time, so it gets one round of the time left.
             share = window / (len(requests) - index - 1 + window)
-            work = partial(self._explain_row, lane, index, request, encode, own, share)
+            work = partial(self._explain_row, lane, index, asked, encode, own, share)
             return await lane.executor.run(work, own)
 
         return [each async for each in in_order(_iterate(requests), answer, window)]

@@ -23,10 +23,17 @@ class EngineOperation(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EngineRequest:
-    """A request that nobody has parsed yet, and what to do with it."""
+    """A request that nobody has parsed yet, and what to do with it.
+
+    Attributes:
+        operation: What to do with it.
+        content: The request's bytes.
+        requested_by: The name of the authenticated caller, which the bytes do not have.
+    """
 
     operation: EngineOperation
     content: bytes
+    requested_by: str = ""
 
 
 class Engines(Protocol):

@@ -253,6 +253,7 @@ class Explanation:
         output_count: The number of the model's outputs.
         reasons: The main reasons, at most four for each target, in the order of the targets.
         event_weights: The model's own weight of each real event, oldest first; empty if it has none.
+        requested_by: The name of the authenticated caller; empty without authentication.
     """
 
     name: str
@@ -279,3 +280,4 @@ class Explanation:
     output_count: int = 0
     reasons: tuple[Reason, ...] = ()
     event_weights: tuple[float, ...] = ()
+    requested_by: str = ""

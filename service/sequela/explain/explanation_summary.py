@@ -23,6 +23,7 @@ class ExplanationSummary:
         event_count: The number of real events.
         pruned_events: The number of events in the pruned block; 0 if nothing was pruned.
         targets: The scores of the targets that are explained.
+        requested_by: The name of the authenticated caller; empty without authentication.
     """
 
     name: str
@@ -34,6 +35,8 @@ class ExplanationSummary:
     event_count: int
     pruned_events: int
     targets: tuple[TargetScore, ...]
+    # Records of older releases do not have it.
+    requested_by: str = ""
 
 
 def summarize(explanation: Explanation) -> ExplanationSummary:
@@ -48,4 +51,5 @@ def summarize(explanation: Explanation) -> ExplanationSummary:
         event_count=explanation.event_count,
         pruned_events=explanation.pruning.pruned_events if explanation.pruning else 0,
         targets=explanation.targets,
+        requested_by=explanation.requested_by,
     )

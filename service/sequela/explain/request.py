@@ -191,6 +191,7 @@ class ExplainRequest:
         labels: The caller's labels.
         paths: The paths of the background and the options in the request.
         dry_run: Whether the answer is computed whatever is stored, and is not stored.
+        requested_by: The name of the authenticated caller. It is not the caller who says so.
     """
 
     model: ModelChoice
@@ -201,6 +202,7 @@ class ExplainRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
     paths: RequestPaths = RequestPaths()
     dry_run: bool = False
+    requested_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -189,7 +189,7 @@ class Explainer:
 
 
 def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
-    """Returns a stored answer to the same content with the name, labels and event notes of this request."""
+    """Returns a stored answer to the same content with the name, labels, event notes and caller of this request."""
     request = task.request
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = request.sequence.events
@@ -205,6 +205,7 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
         background=task.background_name,
         event_values=shown if found.explained else (),
         cost=cost,
+        requested_by=request.requested_by,
     )
     # Reasons quote the caller's notes.
     return replace(answer, reasons=reasons(answer, task.model.info.schema.reasons))

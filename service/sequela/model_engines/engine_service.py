@@ -156,7 +156,7 @@ class ModelEngines:
         keys = partial(sequence_keys, request, self._limits)
         self._crashes.check(record.digest, keys)
         try:
-            outcome = self._until_led(task, record.digest, deadline)
+            outcome = self._until_led(task, record.digest, _requested_by(request), deadline)
         except EngineLost as lost:
             self._crashes.note(record.digest, keys, lost)
             if lost.exit.reason is ExitReason.OVERRAN:
@@ -167,7 +167,7 @@ class ModelEngines:
             raise outcome.error.error()
         return outcome.answer
 
-    def _until_led(self, task: bytes, digest: str, deadline: Deadline) -> TaskOutcome:
+    def _until_led(self, task: bytes, digest: str, requested_by: str, deadline: Deadline) -> TaskOutcome:
         """Sends the task. If another request works on the same answer, sends it again when that request has ended."""
         pool, parts = self._pool, self._parts
         if pool is None or parts is None:
@@ -179,7 +179,7 @@ class ModelEngines:
                 # No engine waits meanwhile. From here on, others wait for this request.
                 answers.wait_for(outcome.busy, deadline)
                 outcome = _read(pool.call(task, deadline, answers.reply))
-            _settle(parts, outcome, digest, deadline.accepted)
+            _settle(parts, outcome, digest, requested_by, deadline.accepted)
             return outcome
 
 
@@ -239,7 +239,13 @@ def _read(content: bytes) -> TaskOutcome:
         raise Unavailable("ENGINE_ANSWER_INVALID", text) from None
 
 
-def _settle(parts: StoredParts, outcome: TaskOutcome, digest: str, accepted: datetime) -> None:
+def _requested_by(request: EngineRequest | ExplainRequest | ScoreRequest) -> str:
+    return "" if isinstance(request, ScoreRequest) else request.requested_by
+
+
+def _settle(
+    parts: StoredParts, outcome: TaskOutcome, digest: str, requested_by: str, accepted: datetime
+) -> None:
     """Stores what an engine made, and tells the observers."""
     outcome.telemetry.tell(parts.observer)
     for background in outcome.backgrounds:
@@ -249,8 +255,9 @@ def _settle(parts: StoredParts, outcome: TaskOutcome, digest: str, accepted: dat
             _log.error("engine answer refused", detail="an explanation of another model")
             continue
         try:
-            # The engine does not know how long the request waited for it.
-            record = replace(kept.record, accepted=accepted)
+            # The engine does not know how long the request waited for it, and cannot choose whose request it was.
+            summary = replace(kept.record.summary, requested_by=requested_by)
+            record = replace(kept.record, summary=summary, accepted=accepted)
             parts.records.add(record, kept.body, kept.answer_key)
         except StoreDown:
             parts.observer.notice(ExplanationNotKept())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from sequela.api.engine_port import EngineOperation, EngineRequest
@@ -21,10 +22,10 @@ def answer(
 ) -> bytes:
     """Returns the encoded answer. Raises as the explainer does."""
     match request:
-        case EngineRequest(EngineOperation.EXPLAIN, content):
-            return explain_answer(explainer.explain(read_explain(content, limits), deadline))
-        case EngineRequest(EngineOperation.EXPLAIN_ITEM, content):
-            return item_answer(explainer.explain(read_explain(content, limits), deadline))
+        case EngineRequest(EngineOperation.EXPLAIN):
+            return explain_answer(explainer.explain(_explain_request(request, limits), deadline))
+        case EngineRequest(EngineOperation.EXPLAIN_ITEM):
+            return item_answer(explainer.explain(_explain_request(request, limits), deadline))
         case EngineRequest(EngineOperation.SCORE, content):
             return score_answer(explainer.score(read_score(content, limits), deadline))
         case ExplainRequest():
@@ -33,3 +34,7 @@ def answer(
             return pack_scores(explainer.score(request, deadline))
         case other:
             assert_never(other)  # type: ignore[arg-type]
+
+
+def _explain_request(request: EngineRequest, limits: Limits) -> ExplainRequest:
+    return replace(read_explain(request.content, limits), requested_by=request.requested_by)

@@ -112,6 +112,7 @@ def explanation(
     labels: dict[str, str] | None = None,
     cut_short: bool = False,
     players: int = 3,
+    requested_by: str = "jwt:anna",
 ) -> Explanation:
     """Returns an explanation with every field set, made `number` seconds after noon."""
     rng = np.random.default_rng(number)
@@ -160,6 +161,7 @@ def explanation(
         static_values=("34",),
         cost=Cost(1000, 10, 50_000, {"prune": 0.001}),
         cut_short=cut_short,
+        requested_by=requested_by,
     )
 
 

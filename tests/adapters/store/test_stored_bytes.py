@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import json
 import math
 import pickle
 import struct
@@ -55,8 +56,20 @@ def test_an_explanation_comes_back_equal() -> None:
 
 def test_a_record_comes_back_equal() -> None:
     """Every field, with its type."""
-    made = record_of(explanation(1, caller_id="\x00", labels={"k": "v\u2028"}), "f" * 64)
+    labels = {"k": "v\u2028"}
+    made = record_of(explanation(1, caller_id="\x00", labels=labels, requested_by="jwt:anna"), "f" * 64)
     assert decode_record(encode_record(made)) == made
+
+
+def test_records_of_older_releases_name_no_caller() -> None:
+    """They do not have the field. The body has nothing of the caller, so that equal content is stored once."""
+    made = record_of(explanation(1, requested_by="anna"), "f" * 64)
+    told = json.loads(unseal(RECORD, encode_record(made)))
+    assert told["summary"].pop("requested_by") == "anna"
+    older = dataclasses.replace(made.summary, requested_by="")
+    assert decode_record(seal(RECORD, json.dumps(told).encode())).summary == older
+    bodies = {encode_body(explanation(1, requested_by=name), None).digest for name in ("", "anna", "bert")}
+    assert len(bodies) == 1
 
 
 def test_a_body_says_nothing_of_the_request() -> None:

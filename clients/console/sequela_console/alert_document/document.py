@@ -18,6 +18,8 @@ from sequela_console.alert_document.parts import AlertDocument
 from sequela_console.alert_document.quality import level_qualities
 from sequela_console.feature_values.sequence_edits import Edit
 
+_LEFT_OUT = frozenset({"sequence", "sequence_state", "cost"})
+
 
 def build_document(
     material: Material,
@@ -58,9 +60,9 @@ def build_document(
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """Returns an explanation as the client exports it, without its sequence, which the history has."""
+    """Returns an explanation as the client exports it, without its cost, and its sequence, which the history has."""
     values = explanation.to_dict()
-    return {name: value for name, value in values.items() if name not in ("sequence", "sequence_state")}
+    return {name: value for name, value in values.items() if name not in _LEFT_OUT}
 
 
 def in_unit_interval(explanation: Explanation, model: Model | None) -> bool:

@@ -26,7 +26,7 @@ POLL_SECONDS = 5.0
 FULL_LIST_SECONDS = 60.0
 # A complete list of a large store takes a while; it must not keep the service busy all the time.
 FULL_LIST_SHARE = 0.1
-MAX_BACKOFF_SECONDS = 60.0
+MAX_BACKOFF_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from math import inf
 
 from sequela_client.client import Sequela
 from sequela_client.errors import NotFound, SequelaError, TryAgain
@@ -17,11 +18,12 @@ from sequela_console.alert_index.models import KnownModels
 from sequela_console.alert_index.records import PREFIX, details_of, row_of_summary
 from sequela_console.state.alerts import (
     AlertDetails,
+    UndetailedAlert,
     add_alerts,
     add_details,
     forget_alerts,
     known_ids,
-    undetailed_ids,
+    undetailed_alerts,
 )
 from sequela_console.state.database import StateDatabase
 
@@ -81,10 +83,12 @@ class IndexReader:
 
     def read_details(self) -> bool:
         """Reads some explanations that have only been listed, the newest first. Returns whether there were any."""
-        ids = self._due(undetailed_ids(self._state, BATCH + len(self._failed)))[:BATCH]
-        if not ids or self._closed.is_set():
+        alerts = self._due(undetailed_alerts(self._state, BATCH + len(self._failed)))[:BATCH]
+        if not alerts or self._closed.is_set():
             return False
-        found = [each for each in self._pool.map(self._details, ids) if each is not None]
+        oldest = {each: self._oldest_reference(each) for each in {alert.model_digest for alert in alerts}}
+        needed = [each.created > oldest[each.model_digest] for each in alerts]
+        found = [each for each in self._pool.map(self._details, alerts, needed) if each is not None]
         add_details(self._state, found)
         for digest in {each.row.model_digest for each in found if each.cells is not None}:
             self._trim(digest)
@@ -94,14 +98,21 @@ class IndexReader:
         new = [each for each in page if each.targets and each.name.removeprefix(PREFIX) not in known]
         add_alerts(self._state, map(row_of_summary, new))
 
-    def _due(self, ids: Iterable[str]) -> list[str]:
+    def _due(self, alerts: Iterable[UndetailedAlert]) -> list[UndetailedAlert]:
         now = time.monotonic()
-        return [each for each in ids if self._failed.get(each, 0.0) <= now]
+        return [each for each in alerts if self._failed.get(each.id, 0.0) <= now]
 
-    def _details(self, id: str) -> AlertDetails | None:
+    def _oldest_reference(self, digest: str) -> float:
+        """Returns the time of the oldest alert whose values are kept for comparison, if there are enough of them."""
+        query = "SELECT COUNT(*), MIN(created) FROM reference_values WHERE model_digest = ?"
+        count, oldest = self._state.read.execute(query, (digest,)).fetchone()
+        return float(oldest) if count >= REFERENCE_ALERTS else -inf
+
+    def _details(self, alert: UndetailedAlert, sequence: bool) -> AlertDetails | None:
         """Reads one explanation. Raises SequelaError if the service cannot be reached."""
+        id = alert.id
         try:
-            explanation = self._service.get_explanation(PREFIX + id)
+            explanation = self._service.get_explanation(PREFIX + id, sequence=sequence)
         except NotFound:
             forget_alerts(self._state, [id])
             return None

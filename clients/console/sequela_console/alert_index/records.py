@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import isnan
 
 import numpy as np
@@ -66,11 +65,6 @@ def details_of(explanation: Explanation, model: Model | None) -> AlertDetails:
     """Returns everything that the index keeps of an explanation."""
     row = row_of_explanation(explanation, model)
     return AlertDetails(row, effects(explanation), reference_cells(explanation, model))
-
-
-def without_cells(details: AlertDetails) -> AlertDetails:
-    """Returns details without the values of events."""
-    return replace(details, cells=None)
 
 
 def reference_cells(explanation: Explanation, model: Model | None) -> bytes | None:

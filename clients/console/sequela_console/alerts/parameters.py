@@ -12,7 +12,7 @@ from sequela_console.http.errors import ApiError, bad_request, not_found
 
 MAX_TEXT = 256
 """The longest search, and the longest name: the service allows ids and labels of 256 characters."""
-_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
+_ID = re.compile(r"(?!\.+$)[A-Za-z0-9_.-]{1,128}", re.ASCII)
 
 Values = Mapping[str, Any]
 

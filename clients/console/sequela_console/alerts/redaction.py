@@ -20,10 +20,11 @@ REDACTED = "redacted"
 def redacted(explanation: Explanation) -> Explanation:
     """Returns an explanation without names, labels, ids, times of events and texts of callers."""
     labels = {name: text for name, text in explanation.labels.items() if name == LABEL and _is_number(text)}
-    found = replace(
+    return replace(
         explanation,
         name=REDACTED,
         caller_id=REDACTED,
+        requested_by="",
         labels=labels,
         event_values=tuple(
             EventValues(each.t, each.values, EventInfo()) for each in explanation.event_values
@@ -34,7 +35,6 @@ def redacted(explanation: Explanation) -> Explanation:
         },
         sequence=_values_only(explanation.sequence, labels),
     )
-    return replace(found, requested_by="") if hasattr(found, "requested_by") else found
 
 
 def _without_texts(explanation: Explanation, reason: Reason) -> Reason:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sequela_console.alerts import (
+    changes,
     choices,
     documents,
     embed_links,
@@ -30,6 +31,7 @@ ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("POST", f"{_ALERT}/score", trials.post_score, role="explain"),
     ApiRoute("POST", f"{_ALERT}/explain", trials.post_explain, role="explain"),
     ApiRoute("POST", f"{_ALERT}/replay", replays.post_replay, role="explain"),
+    ApiRoute("POST", f"{_ALERT}/changes", changes.post_changes, role="explain"),
     ApiRoute("GET", f"{_ALERT}/similar", similar.get_similar),
     ApiRoute("GET", f"{_ALERT}/export.json", exports.export_json),
     ApiRoute("GET", f"{_ALERT}/export.csv", exports.export_csv),

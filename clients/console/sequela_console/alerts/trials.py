@@ -77,7 +77,8 @@ def scores_of(question: Question, material: Material, sequences: list[Sequence])
     """Returns the raw scores of sequences for the target of an explanation."""
     explanation = material.explanation
     found = question.visitor.service.score(
-        sequences,
+        # Ids, times and texts of events have no influence on scores, and many copies of them take long to send.
+        [Sequence(each.inputs) for each in sequences],
         model=explanation.model,
         targets=[explanation.targets[material.target].name],
         output_event=explanation.options.output_event or None,

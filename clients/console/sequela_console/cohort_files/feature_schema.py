@@ -36,10 +36,15 @@ class CohortFeatureInfo:
 
 @dataclass(frozen=True, slots=True)
 class CohortTarget:
-    """The explained output: its name, and what people call it."""
+    """The explained output: its name, and what people call it, if anybody said so."""
 
     name: str
     label: str
+
+    @property
+    def text(self) -> str:
+        """What people call it, else its name."""
+        return self.label or self.name
 
 
 def features_of(file: Path) -> tuple[CohortFeatureInfo, ...]:
@@ -51,8 +56,7 @@ def features_of(file: Path) -> tuple[CohortFeatureInfo, ...]:
 def target_of(file: Path) -> CohortTarget:
     """Returns the target."""
     held = json.loads(_metadata(file).get(schema.TARGET_KEY, "null")) or {}
-    name = str(held.get("name", ""))
-    return CohortTarget(name, str(held.get("label") or name))
+    return CohortTarget(str(held.get("name", "")), str(held.get("label") or ""))
 
 
 def _metadata(file: Path) -> dict[str, str]:

@@ -19,12 +19,15 @@ from sequela_console.cohorts.event_table import bytes_of, event_table
 from sequela_console.cohorts.figure_choices import FigureChoices, choices_of
 from sequela_console.cohorts.figures import comparison, figure
 from sequela_console.cohorts.members import members_page
+from sequela_console.cohorts.row_document import row_document
 from sequela_console.cohorts.variants import rows_of_variant, with_variants
 from sequela_console.context import Console
 from sequela_console.http.errors import not_found
 
 # Strips of counts and some thousand dots.
 DENSITY_BYTES = 200_000
+# Of the number of a row, which is below 2^63.
+MOST_DIGITS = 19
 
 Answer = Callable[[Console, Question, OpenCohort], Any]
 
@@ -102,6 +105,14 @@ def _known_alerts(console: Console, ids: list[str]) -> frozenset[str]:
     return frozenset(each["id"] for each in found)
 
 
+@_about
+def _row(console: Console, question: Question, cohort: OpenCohort) -> Any:
+    text = question.path["row"]
+    if not (text.isascii() and text.isdigit() and len(text) < MOST_DIGITS):
+        raise not_found("ROW_NOT_FOUND", f"{text[:80]!r} is not the number of a row")
+    return row_document(cohort, int(text), question.query.get("variant"), console.settings)
+
+
 ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/cohorts", _list),
     ApiRoute("GET", "/api/cohorts/{cohort}", _description),
@@ -109,4 +120,5 @@ ROUTES: tuple[ApiRoute, ...] = (
     ApiRoute("GET", "/api/cohorts/{cohort}/figures/{figure}", _figure),
     ApiRoute("GET", "/api/cohorts/{cohort}/density/{of}", _density),
     ApiRoute("POST", "/api/cohorts/{cohort}/members", _members),
+    ApiRoute("GET", "/api/cohorts/{cohort}/rows/{row}", _row),
 )

@@ -49,7 +49,7 @@ class FeatureColumn:
             return MISSING
         if self.feature.kind in (CATEGORICAL, ONE_HOT):
             return category_name(self.feature, self.codes[row])
-        return ", ".join(_number_text(self.feature, value) for value in values)
+        return ", ".join(map(number_display(self.feature).text, values))
 
     def text_with_unit(self, row: int) -> str:
         """Returns the value at an event as people read it, with its unit."""
@@ -96,9 +96,3 @@ def _codes(feature: ModelFeature, raw: NDArray[Any]) -> NDArray[np.float64]:
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.isnan(values.astype(np.float64))
-
-
-def _number_text(feature: ModelFeature, value: Any) -> str:
-    if isinstance(value, np.bool_):
-        return "yes" if value else "no"
-    return number_display(feature).text(float(value))

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isnan
-from typing import Protocol
-
+from sequela_client.display import MISSING, Display
 from sequela_client.resources import ModelFeature
 
-MISSING = "missing"
+__all__ = ["MISSING", "number_display", "rounded"]
+
+_AS_THEY_ARE = Display()
 
 
-class NumberDisplay(Protocol):
-    """How people read a number of the model."""
-
-    def shown(self, x: float) -> float:
-        """Returns the model's number in people's units."""
-
-    def encoded(self, shown: float) -> float:
-        """Returns a number in people's units as the model takes it."""
-
-    def text(self, x: float) -> str:
-        """Returns the model's number as people read it, without its unit."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawNumbers:
-    """Numbers that are shown as the model takes them, with up to six significant digits."""
-
-    def shown(self, x: float) -> float:
-        """Returns the number itself."""
-        return x
-
-    def encoded(self, shown: float) -> float:
-        """Returns the number itself."""
-        return shown
-
-    def text(self, x: float) -> str:
-        """Returns the number with up to six significant digits."""
-        return MISSING if isnan(x) else f"{x:,.6g}"
-
-
-def number_display(feature: ModelFeature) -> NumberDisplay:
+def number_display(feature: ModelFeature) -> Display:
     """Returns how a feature's numbers are shown, as its model's schema says."""
-    found: NumberDisplay | None = getattr(feature, "display", None)
-    return found or RawNumbers()
+    return feature.display or _AS_THEY_ARE
 
 
-def rounded(display: NumberDisplay, x: float) -> float:
+def rounded(display: Display, x: float) -> float:
     """Returns the model's number in people's units, as it is printed."""
     try:
         return float(display.text(x).replace(",", ""))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sequela_client.inputs import Sequence, by_name
-from sequela_client.resources import Model, ModelFeature
+from sequela_client.resources import Model, ModelFeature, ModelInput
 from sequela_client.tables import Table
 
 from sequela_console.feature_values.columns import FeatureColumn, feature_column
@@ -71,8 +71,7 @@ def model_inputs(sequence: Sequence, model: Model) -> dict[str, NDArray[Any]]:
     for each in model.inputs:
         value = given.get(each.name, given.get("") if _is_only(model, each.name) else None)
         if value is not None:
-            rows = each.role == "events"
-            found[each.name] = _arranged(value, model.features, each.name, each.width, rows)
+            found[each.name] = _arranged(value, model.features, each)
         elif each.role in ("events", "static"):
             raise SequenceUnreadable(f"the sequence lacks the input {each.name!r} of the model")
     return found
@@ -83,24 +82,23 @@ def _is_only(model: Model, name: str) -> bool:
     return [each.name for each in model.inputs if each.role in ("events", "static")] == [name]
 
 
-def _arranged(
-    value: Any, features: Iterable[ModelFeature], name: str, width: int, events: bool
-) -> NDArray[Any]:
+def _arranged(value: Any, features: Iterable[ModelFeature], described: ModelInput) -> NDArray[Any]:
+    """Returns the values of an input as its model takes them, with one axis for columns."""
     columns = value.columns if isinstance(value, Table) else ()
     array = np.asarray(value.values if isinstance(value, Table) else value)
-    array = array.reshape(len(array) if events and array.ndim else 1, -1)
+    array = array.reshape(len(array) if described.role == "events" and array.ndim else 1, -1)
     if columns:
-        array = array[:, _order(columns, features, name, width)]
-    return array
+        array = array[:, _order(columns, features, described)]
+    return array.astype(described.dtype)
 
 
-def _order(columns: tuple[str, ...], features: Iterable[ModelFeature], name: str, width: int) -> list[int]:
+def _order(columns: tuple[str, ...], features: Iterable[ModelFeature], described: ModelInput) -> list[int]:
     """Returns for each column of the model the place of the column that was sent under its name."""
-    places = [-1] * width
+    places = [-1] * described.width
     for feature in features:
-        picked = feature.columns.get(name, ())
+        picked = feature.columns.get(described.name, ())
         for place in picked:
-            if len(picked) == 1 and feature.name in columns and place < width:
+            if len(picked) == 1 and feature.name in columns and place < described.width:
                 places[place] = columns.index(feature.name)
     if -1 in places:
         raise SequenceUnreadable("the sequence was sent with columns that do not match the model's features")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import isfinite, nan
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -86,19 +86,11 @@ def _write(
 def _number(feature: ModelFeature, dtype: np.dtype[Any], edit: Edit, place: int) -> float:
     if isinstance(edit.to, str) or not isfinite(edit.to):
         raise _wrong(place, "to", f"{feature.name!r} needs a finite number")
-    value = _encoded(feature, float(edit.to))
-    limit = np.finfo(np.float32).max if dtype.kind == "f" else np.iinfo(np.int32).max
+    value = number_display(feature).encoded(edit.to)
+    limit = float(np.finfo(np.float32).max if dtype.kind == "f" else np.iinfo(np.int32).max)
     if not isfinite(value) or abs(value) > limit:
         raise _wrong(place, "to", f"{edit.to:g} is not a value that {feature.name!r} can have")
     return value if dtype.kind == "f" else round(value)
-
-
-def _encoded(feature: ModelFeature, shown: float) -> float:
-    """Returns a number as the model takes it; NaN if there is none, such as the logarithm of a negative number."""
-    try:
-        return number_display(feature).encoded(shown)
-    except (ValueError, OverflowError):
-        return nan
 
 
 def _category(feature: ModelFeature, edit: Edit, place: int) -> int:

@@ -80,6 +80,15 @@ class AlertEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class UndetailedAlert:
+    """An explanation that has only been read from a list."""
+
+    id: str
+    created: float
+    model_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertDetails:
     """What only the whole explanation says.
 
@@ -114,10 +123,10 @@ def known_ids(state: StateDatabase) -> set[str]:
     return {row[0] for row in state.read.execute("SELECT id FROM alert")}
 
 
-def undetailed_ids(state: StateDatabase, limit: int) -> list[str]:
+def undetailed_alerts(state: StateDatabase, limit: int) -> list[UndetailedAlert]:
     """Returns explanations that have only been read from a list, the newest first."""
-    query = "SELECT id FROM alert WHERE detailed = 0 ORDER BY created DESC LIMIT ?"
-    return [row[0] for row in state.read.execute(query, (limit,))]
+    query = "SELECT id, created, model_digest FROM alert WHERE detailed = 0 ORDER BY created DESC LIMIT ?"
+    return [UndetailedAlert(*row) for row in state.read.execute(query, (limit,))]
 
 
 def forget_alerts(state: StateDatabase, ids: Iterable[str]) -> None:

@@ -116,6 +116,8 @@ def audit_facts(explanation: Explanation) -> Iterator[Fact]:
     """Returns everything that is needed to repeat the request and to recognise the answer."""
     yield Fact("Explanation", explanation.name or "a dry run, not stored")
     yield Fact("Your id", explanation.caller_id or "–")
+    if explanation.requested_by:
+        yield Fact("Asked by", explanation.requested_by)
     for key, text in sorted(explanation.labels.items()):
         yield Fact(f"Label {key}", text)
     yield Fact("Made at", explanation.create_time.isoformat())

@@ -2043,6 +2043,7 @@ class Explanation(_message.Message):
     OUTPUT_COUNT_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
     EVENT_WEIGHTS_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`explanations/e`. Empty for a dry run, which is not stored."""
     caller_id: _builtins.str
@@ -2066,6 +2067,11 @@ class Explanation(_message.Message):
     """True if a deadline cut the explanation short. It is stored, but never reused for another request."""
     output_count: _builtins.int
     """The number of outputs that the model has. `targets` may have fewer."""
+    requested_by: _builtins.str
+    """The name of the caller whose request this answers, as in Caller.name. Empty if the server asks nobody who they are,
+    and for explanations that were stored before there was this field. The same request of another caller gets the same
+    stored explanation, with the name of the first.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -2145,10 +2151,11 @@ class Explanation(_message.Message):
         output_count: _builtins.int = ...,
         reasons: _abc.Iterable[Global___Reason] | None = ...,
         event_weights: _abc.Iterable[_builtins.float] | None = ...,
+        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "event_level", b"event_level", "feature_level", b"feature_level", "options", b"options", "pruning", b"pruning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_count", b"event_count", "event_level", b"event_level", "event_values", b"event_values", "event_weights", b"event_weights", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "output_count", b"output_count", "pruning", b"pruning", "reasons", b"reasons", "static_values", b"static_values", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_count", b"event_count", "event_level", b"event_level", "event_values", b"event_values", "event_weights", b"event_weights", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "output_count", b"output_count", "pruning", b"pruning", "reasons", b"reasons", "requested_by", b"requested_by", "static_values", b"static_values", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2251,16 +2258,20 @@ class GetExplanationRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
+    OMIT_SEQUENCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`explanations/e`."""
+    omit_sequence: _builtins.bool
+    """Leave the sequence out of the response, for readers that do not need it. Default: false."""
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
+        omit_sequence: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "omit_sequence", b"omit_sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2278,7 +2289,9 @@ class GetExplanationResponse(_message.Message):
     def explanation(self) -> Global___Explanation: ...
     @_builtins.property
     def sequence(self) -> Global___Sequence:
-        """The sequence that was explained, as the caller sent it. Unset unless `sequence_state` is KEPT."""
+        """The sequence that was explained, as the caller sent it. Unset unless `sequence_state` is KEPT, and if the request
+        omits it.
+        """
 
     def __init__(
         self,
@@ -2516,12 +2529,15 @@ class ExplanationSummary(_message.Message):
     EVENT_COUNT_FIELD_NUMBER: _builtins.int
     PRUNED_EVENTS_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     caller_id: _builtins.str
     model: _builtins.str
     model_digest: _builtins.str
     event_count: _builtins.int
     pruned_events: _builtins.int
+    requested_by: _builtins.str
+    """As in Explanation.requested_by."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -2540,10 +2556,11 @@ class ExplanationSummary(_message.Message):
         event_count: _builtins.int = ...,
         pruned_events: _builtins.int = ...,
         targets: _abc.Iterable[Global___TargetScore] | None = ...,
+        requested_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_id", b"caller_id", "create_time", b"create_time", "event_count", b"event_count", "labels", b"labels", "model", b"model", "model_digest", b"model_digest", "name", b"name", "pruned_events", b"pruned_events", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_id", b"caller_id", "create_time", b"create_time", "event_count", b"event_count", "labels", b"labels", "model", b"model", "model_digest", b"model_digest", "name", b"name", "pruned_events", b"pruned_events", "requested_by", b"requested_by", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,8 +1,8 @@
 """The format of backgrounds and explanations in a store. Nothing is ever unpickled.
 
-An explanation is stored in two parts. The record has what belongs to the request: name, caller id, labels, model name,
-times and cost. The body has the content: numbers, texts, and the sequence. So equal content is stored once, whoever
-asked, and its digest contains nothing of the request.
+An explanation is stored in two parts. The record has what belongs to the request: name, caller id, labels, caller,
+model name, times and cost. The body has the content: numbers, texts, and the sequence. So equal content is stored
+once, whoever asked, and its digest contains nothing of the request.
 """
 
 from __future__ import annotations
@@ -97,7 +97,14 @@ def encode_body(explanation: Explanation, sequence: KeptSequence | None) -> Body
     """Returns the body of an explanation, with its sequence if there is one."""
     # What belongs to the request is in the record, so that equal content has the same digest.
     content = replace(
-        explanation, name="", create_time=_EPOCH, caller_id="", labels={}, model="", cost=Cost()
+        explanation,
+        name="",
+        create_time=_EPOCH,
+        caller_id="",
+        labels={},
+        model="",
+        cost=Cost(),
+        requested_by="",
     )
     inputs = sequence.inputs if sequence else ()
     arrays = [little_endian(each.array) for each in inputs]
@@ -123,6 +130,7 @@ def decode_body(stored: StoredRecord) -> KeptExplanation:
         labels=summary.labels,
         model=summary.model,
         cost=stored.record.cost,
+        requested_by=summary.requested_by,
     )
     return KeptExplanation(explanation, _sequence(head.sequence, content, offset))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from google.protobuf import json_format
@@ -57,6 +57,7 @@ def explanation(item: Explanation) -> pb.Explanation:
         output_count=item.output_count,
         reasons=map(_reason, item.reasons),
         event_weights=item.event_weights,
+        requested_by=item.requested_by,
     )
     for name, found in item.levels.items():
         getattr(message, LEVEL_FIELD.format(name)).CopyFrom(level(found))
@@ -79,8 +80,15 @@ def kept_explanation(item: KeptExplanation) -> pb.GetExplanationResponse:
     return pb.GetExplanationResponse(
         explanation=explanation(item.explanation),
         sequence=optional(_sequence, item.sequence),
-        sequence_state=pb.SEQUENCE_STATE_KEPT if item.sequence else pb.SEQUENCE_STATE_NOT_KEPT,
+        sequence_state=_sequence_state(item),
     )
+
+
+def kept_without_sequence(item: KeptExplanation) -> pb.GetExplanationResponse:
+    """Encodes a stored explanation, and whether its sequence was kept, without the sequence."""
+    found = kept_explanation(replace(item, sequence=None))
+    found.sequence_state = _sequence_state(item)
+    return found
 
 
 def deleted(item: Deleted) -> pb.DeleteExplanationResponse:
@@ -100,6 +108,7 @@ def summary(item: ExplanationSummary) -> pb.ExplanationSummary:
         event_count=item.event_count,
         pruned_events=item.pruned_events,
         targets=map(_target, item.targets),
+        requested_by=item.requested_by,
     )
 
 
@@ -116,6 +125,10 @@ def scores(item: ScoreResult) -> pb.ScoreResponse:
         model_digest=item.model_digest,
         cost=cost(item.cost),
     )
+
+
+def _sequence_state(item: KeptExplanation) -> Any:
+    return pb.SEQUENCE_STATE_KEPT if item.sequence else pb.SEQUENCE_STATE_NOT_KEPT
 
 
 def _sequence(item: KeptSequence) -> pb.Sequence:

@@ -10,7 +10,12 @@ from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.access_record import note_resource, withdraw_resource
 from sequela.api.dataplane import DataPlane
-from sequela.api.encode.explanations import deleted, kept_explanation, summaries
+from sequela.api.encode.explanations import (
+    deleted,
+    kept_explanation,
+    kept_without_sequence,
+    summaries,
+)
 from sequela.api.errors import to_failure
 from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import explanations as decode
@@ -60,8 +65,9 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     ) -> pb.GetExplanationResponse:
         """Returns a stored explanation."""
         name = decode.explanation_name(request.name)
+        encode = kept_without_sequence if request.omit_sequence else kept_explanation
         deadline = call_deadline(self._policy, context)
-        return await self._dataplane.get_explanation(name, kept_explanation, deadline)
+        return await self._dataplane.get_explanation(name, encode, deadline)
 
     async def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Context

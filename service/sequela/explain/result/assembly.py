@@ -68,6 +68,7 @@ def basic_explanation(
         cost=cost,
         warnings=(*info.warnings, *task.warnings, *left_out),
         output_count=len(info.schema.targets),
+        requested_by=request.requested_by,
     )
 
 

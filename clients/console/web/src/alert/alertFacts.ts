@@ -1,8 +1,8 @@
 /** What an explanation was computed with, in words for the head of the page. */
 
 import type { AlertDocument, Threshold } from "../api/types";
-import { count, plainNumber } from "../format/numbers";
-import { timeText } from "./times";
+import { count, margin, plainNumber } from "../format/numbers";
+import { dateTime } from "../format/times";
 
 export interface Fact {
   name: string;
@@ -41,21 +41,24 @@ export function computedFacts(document: AlertDocument): Fact[] {
     },
     { name: "Events", text: count(explanation.length), more: "" },
     { name: "Asked by", text: explanation.requested_by || "not recorded", more: "" },
-    { name: "Explained", text: timeText(explanation.create_time), more: explanation.create_time },
+    { name: "Explained", text: dateTime(explanation.create_time), more: explanation.create_time },
     { name: "Seed", text: `${explanation.options.seed}`, more: "The same seed gives the same numbers again" },
-    {
-      name: "Accuracy",
-      text: accuracy(document),
-      more: "Half of the 95 % interval of the least exact number of each breakdown",
-    },
+    { name: "Accuracy", text: accuracy(document), more: accuracyInFull(document) },
   ];
   return facts.filter((each) => each.text);
 }
 
 const LEVELS = { event: "events", feature: "features", cell: "single facts" } as const;
 
+/** "events exact, features ± 0.008, single facts ± 0.008". */
 function accuracy(document: AlertDocument): string {
-  return document.quality.map((each) => `${LEVELS[each.level]} ${each.text}`).join(", ");
+  return document.quality
+    .map((each) => `${LEVELS[each.level]} ${each.exact ? "exact" : margin(each.standardError)}`)
+    .join(", ");
+}
+
+function accuracyInFull(document: AlertDocument): string {
+  return document.quality.map((each) => `${LEVELS[each.level]}: ${each.text}`).join("\n");
 }
 
 /** `models/account_takeover/versions/1` → "account_takeover, version 1". */

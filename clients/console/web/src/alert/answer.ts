@@ -1,13 +1,12 @@
 /** The answer in two sentences, and how the numbers of the page are to be read. */
 
 import type { AlertDocument } from "../api/types";
-import { score, signed } from "../format/numbers";
+import { score } from "../format/numbers";
 import { byStrength, effectsOf, spansZero } from "./effects";
-import { raised } from "./figureNotes";
-import type { Names } from "./names";
+import type { Phrases } from "./phrases";
 
 /** From where to where the score moved, and which event did most of it. */
-export function answer(document: AlertDocument, names: Names): string {
+export function answer(document: AlertDocument, phrases: Phrases): string {
   const target = document.explanation.targets[document.target];
   if (!target) return "";
   const moved =
@@ -18,13 +17,13 @@ export function answer(document: AlertDocument, names: Names): string {
     .filter((each) => each.kind === "event" && !spansZero(each))
     .sort(byStrength);
   return strongest
-    ? `${moved} The ${names.player(strongest)} ${raised(strongest)}, more than any other.`
+    ? `${moved} The ${phrases.player(strongest)} ${phrases.raised(strongest)}, more than any other.`
     : moved;
 }
 
-export function readingNotes(document: AlertDocument): string {
+export function readingNotes(document: AlertDocument, phrases: Phrases): string {
   const target = document.explanation.targets[document.target];
-  const whole = signed((target?.score ?? 0) - (target?.base_value ?? 0));
+  const whole = phrases.signed((target?.score ?? 0) - (target?.base_value ?? 0));
   const scale =
     document.explanation.options.link === "identity"
       ? ""

@@ -2,14 +2,6 @@
 
 import type { AlertLabel, Verdict } from "../api/types";
 
-export const DECISION_WORDS: Record<Verdict, string> = {
-  fraud: "Fraud",
-  false_positive: "False positive",
-  undecided: "Not decided",
-  reason_wrong: "A reason is wrong",
-  note: "Note",
-};
-
 const DECISIONS: readonly Verdict[] = ["fraud", "false_positive", "undecided"];
 
 /** The latest decision; remarks decide nothing. */

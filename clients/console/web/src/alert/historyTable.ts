@@ -15,7 +15,7 @@ export function historyColumns(document: AlertDocument): HistoryColumns {
   const strength = new Map<string, number>();
   for (const each of effectsOf(document.explanation.feature_level, document.target))
     if (each.kind === "feature" && each.feature !== null) strength.set(each.feature, Math.abs(each.value));
-  const used = new Set(reasonFeatures(document));
+  const used = new Set([...reasonFeatures(document), ...cellFeatures(document)]);
   const constant = document.features.filter((each) => each.constant && !used.has(each.name));
   const folded = new Set(constant.map((each) => each.name));
   const shown = document.features.filter((each) => !folded.has(each.name)).map((each) => each.name);
@@ -23,6 +23,13 @@ export function historyColumns(document: AlertDocument): HistoryColumns {
     shown: shown.sort((a, b) => (strength.get(b) ?? 0) - (strength.get(a) ?? 0)),
     constant: constant.map((each) => ({ feature: each.name, text: constantText(document, each.name) })),
   };
+}
+
+/** An effect that is shown nowhere else must not be folded away. */
+function cellFeatures(document: AlertDocument): string[] {
+  return document.history.flatMap((event) =>
+    Object.entries(event.values).flatMap(([name, value]) => (value.effect === null ? [] : name)),
+  );
 }
 
 /** A reason points at a cell, so its feature has a column even if it never changes. */

@@ -1,16 +1,15 @@
 /** The numbers of figures as rows of text. */
 
-import { margin, signed } from "../format/numbers";
 import { spansZero, type Effect } from "./effects";
-import type { Names } from "./names";
+import type { Phrases } from "./phrases";
 
 export const EFFECT_COLUMNS = ["What", "Effect", "95 % interval", "Direction"] as const;
 
-export function effectRows(effects: readonly Effect[], names: Names): string[][] {
+export function effectRows(effects: readonly Effect[], phrases: Phrases): string[][] {
   return effects.map((each) => [
-    names.player(each) + (each.selectionUncertain ? " (its place here is uncertain)" : ""),
-    signed(each.value, 4),
-    margin(each.standardError),
+    phrases.player(each) + (each.selectionUncertain ? " (its place here is uncertain)" : ""),
+    phrases.signed(each.value),
+    phrases.margin(each.standardError),
     direction(each),
   ]);
 }
@@ -19,9 +18,4 @@ export function direction(effect: Pick<Effect, "value" | "low" | "high">): strin
   if (effect.value === 0 && effect.low === effect.high) return "none";
   if (spansZero(effect)) return "not clear";
   return effect.value > 0 ? "raised" : "lowered";
-}
-
-/** Values from 100 % and more of the whole to none: strongest first. */
-export function total(effects: readonly Effect[]): number {
-  return effects.reduce((sum, each) => sum + each.value, 0);
 }

@@ -1,5 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { count, counted, effect, margin, ordinal, percent, plainNumber, score, signed } from "./numbers";
+import {
+  count,
+  counted,
+  effect,
+  margin,
+  ordinal,
+  percent,
+  plainNumber,
+  score,
+  setNumber,
+  signed,
+} from "./numbers";
 
 describe("numbers as text", () => {
   it("have a sign where they are effects", () => {
@@ -29,6 +40,16 @@ describe("numbers as text", () => {
       "2,109",
       "−0.500",
       "–",
+    ]);
+  });
+
+  it("stay as they were set, where people have set them", () => {
+    expect([0.8465, 0.5, -1.25, 1e-7, 2000].map(setNumber)).toEqual([
+      "0.8465",
+      "0.5",
+      "−1.25",
+      "0.0000001",
+      "2,000",
     ]);
   });
 

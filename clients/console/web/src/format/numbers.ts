@@ -31,6 +31,13 @@ export function plainNumber(x: number, decimals = decimalsOf(x)): string {
   return sign + fixed(size, decimals);
 }
 
+/** A number that people have set, such as a threshold: as they wrote it, to six figures. 0.8465 → "0.8465". */
+export function setNumber(x: number): string {
+  if (!Number.isFinite(x)) return "–";
+  const size = Number(Math.abs(x).toPrecision(6));
+  return (x < 0 ? MINUS : "") + size.toLocaleString("en", { maximumFractionDigits: 12 });
+}
+
 /** A score: three decimals, "> 0.999" where rounding would show 1. */
 export function score(x: number): string {
   if (x > 0.9995 && x < 1) return "> 0.999";

@@ -21,9 +21,11 @@ export interface CellMap {
   cells: MapCell[];
   /** Everything that belongs to no square: older events, facts without an event, and all others. Always shown. */
   groups: Effect[];
-  /** The largest |value| of cells and groups, for the scale of colours. */
-  strongest: number;
+  /** The end of the scale of colours: a little beyond the largest |value|, since the very ends hide differences. */
+  extreme: number;
 }
+
+const BEYOND = 1.2;
 
 export function cellMap(effects: readonly Effect[]): CellMap {
   const inside = effects.filter((each) => ["cell", "event_rest", "feature_rest"].includes(each.kind));
@@ -46,7 +48,7 @@ export function cellMap(effects: readonly Effect[]): CellMap {
       columns: 1,
     })),
     groups,
-    strongest: Math.max(0, ...effects.map((each) => Math.abs(each.value))),
+    extreme: BEYOND * Math.max(0, ...effects.map((each) => Math.abs(each.value))),
   };
 }
 

@@ -1,11 +1,13 @@
 /** Horizontal bars with 95 % whiskers, one for each effect: features (TimeSHAP's figures 5c and 5f), and comparisons. */
 
-import { margin, signed } from "../../format/numbers";
 import { extentWithZero, shortened, textWidth, valueAxis, type Tick } from "./axis";
 
 export interface BarInput {
   key: string;
   label: string;
+  /** The effect and its margin as text. */
+  text: string;
+  error: string;
   value: number;
   standardError: number;
   low: number;
@@ -84,8 +86,8 @@ function bar(input: BarInput, index: number, scale: (value: number) => number, l
     width: Math.abs(end - zero),
     positive,
     whisker: input.standardError > 0 ? { from: scale(input.low), to: scale(input.high) } : null,
-    text: signed(input.value),
-    error: margin(input.standardError),
+    text: input.text,
+    error: input.error,
     textX: beyond,
     textLeft: !positive,
   };

@@ -1,6 +1,5 @@
 /** Vertical bars over time, the latest event on the right: TimeSHAP's figures 5b and 5e. Older events stand apart, left. */
 
-import { signed } from "../../format/numbers";
 import { isOlder, type Effect } from "../effects";
 import { extentWithZero, labelStride, textWidth, valueAxis, type Tick } from "./axis";
 
@@ -37,13 +36,15 @@ const LEFT = 44;
 const RIGHT = 8;
 const TOP = 22;
 const PLOT = 190;
-const BOTTOM = 24;
+const BOTTOM = 42;
 const OLDER_GAP = 14;
 const NARROWEST = 3; // px of one event; more events make the figure wider than its place, which then scrolls
+const WIDEST = 110;
 const NUMBER_WIDTH = 46;
 
 export function eventBars(
   effects: readonly Effect[],
+  text: (value: number) => string,
   place: number,
   domain: [number, number] = extentWithZero(effects.flatMap((each) => [each.low, each.high, each.value])),
 ): EventBarsGeometry {
@@ -53,10 +54,10 @@ export function eventBars(
   const first = [...others, ...older];
   const gap = first.length && events.length ? OLDER_GAP : 0;
   const count = Math.max(first.length + events.length, 1);
-  const step = Math.max(Math.min((place - LEFT - RIGHT - gap) / count, 90), NARROWEST);
+  const step = Math.max(Math.min((place - LEFT - RIGHT - gap) / count, WIDEST), NARROWEST);
   const axis = valueAxis(domain, [TOP + PLOT, TOP], 5);
   const columns = [...first, ...events].map((each, index) =>
-    column(each, LEFT + index * step + (index < first.length ? 0 : gap), step, axis.scale),
+    column(each, LEFT + index * step + (index < first.length ? 0 : gap), step, axis.scale, text),
   );
   return {
     width: Math.max(LEFT + count * step + gap + RIGHT, Math.min(place, 280)),
@@ -72,7 +73,13 @@ export function eventBars(
   };
 }
 
-function column(effect: Effect, x: number, step: number, scale: (value: number) => number): Column {
+function column(
+  effect: Effect,
+  x: number,
+  step: number,
+  scale: (value: number) => number,
+  text: (value: number) => string,
+): Column {
   const [zero, end] = [scale(0), scale(effect.value)];
   const padding = Math.min(step * 0.15, 6);
   const positive = effect.value >= 0;
@@ -87,7 +94,7 @@ function column(effect: Effect, x: number, step: number, scale: (value: number) 
     middle: x + step / 2,
     positive,
     whisker: effect.standardError > 0 ? { from: scale(effect.low), to: scale(effect.high) } : null,
-    text: step >= NUMBER_WIDTH ? signed(effect.value) : "",
+    text: step >= NUMBER_WIDTH ? text(effect.value) : "",
     textY: beyond,
   };
 }

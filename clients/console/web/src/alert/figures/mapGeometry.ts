@@ -1,7 +1,8 @@
 /** Where the squares, the labels and the groups of a map of single facts stand. */
 
 import type { Effect } from "../effects";
-import { eventName, type Names } from "../names";
+import { eventWords } from "../../format/words";
+import type { Phrases } from "../phrases";
 import type { CellMap } from "./cellMap";
 import { shortened, textWidth } from "./axis";
 
@@ -38,8 +39,8 @@ const WIDEST = 150;
 const TOP = 26;
 const GROUP_GAP = 12;
 
-export function mapGeometry(map: CellMap, names: Names, place: number): MapGeometry {
-  const labels = map.rows.map(({ feature }) => (feature === null ? "other facts" : names.feature(feature)));
+export function mapGeometry(map: CellMap, phrases: Phrases, place: number): MapGeometry {
+  const labels = map.rows.map(({ feature }) => (feature === null ? "other facts" : phrases.feature(feature)));
   const left = Math.min(Math.max(60, ...labels.map((each) => textWidth(each) + 12)), place * 0.36);
   const count = Math.max(map.columns.length, 1);
   const pitch = Math.min(Math.max((place - left) / count, NARROWEST), WIDEST);
@@ -59,7 +60,7 @@ export function mapGeometry(map: CellMap, names: Names, place: number): MapGeome
   }));
   const groupsTop = rowY(map.rows.length) + (map.rows.length ? GROUP_GAP : -TOP);
   const groups = map.groups.map((effect, index) =>
-    groupSquare(effect, names, groupsTop + index * (SQUARE_HEIGHT + GAP), width),
+    groupSquare(effect, phrases, groupsTop + index * (SQUARE_HEIGHT + GAP), width),
   );
   return {
     width,
@@ -81,7 +82,7 @@ export function mapGeometry(map: CellMap, names: Names, place: number): MapGeome
   };
 }
 
-function groupSquare(effect: Effect, names: Names, y: number, width: number): Square {
+function groupSquare(effect: Effect, phrases: Phrases, y: number, width: number): Square {
   return {
     key: effect.key,
     effect,
@@ -90,7 +91,7 @@ function groupSquare(effect: Effect, names: Names, y: number, width: number): Sq
     width: width - GAP,
     height: SQUARE_HEIGHT,
     group: true,
-    name: shortened(names.player(effect), width - 110),
+    name: shortened(phrases.player(effect), width - 110),
     numberX: width - GAP - 10,
     anchor: "end",
   };
@@ -118,5 +119,5 @@ function emptySquares(
 
 function columnText(t: number | null): string {
   if (t === null) return "other events";
-  return t === 0 ? "latest" : eventName(t).replace(" the latest", "");
+  return t === 0 ? "latest" : eventWords(t).replace(" the latest", "");
 }

@@ -26,6 +26,8 @@ export interface CurveGeometry {
   points: { t: number; x: number; older: number; newer: number }[];
   /** Where the events were cut; null if nothing was pruned or the cut is outside of what is shown. */
   cut: number | null;
+  /** Names of the two lines, where they lie farthest apart. */
+  lineLabels: { part: "older" | "newer"; x: number; y: number }[];
   /** The band within the tolerance. */
   tolerance: { top: number; bottom: number } | null;
 }
@@ -35,9 +37,9 @@ export const LATEST_CUTS = 50;
 
 const LEFT = 44;
 const RIGHT = 12;
-const TOP = 10;
+const TOP = 24;
 const PLOT = 202;
-const BOTTOM = 24;
+const BOTTOM = 42;
 
 /** The two parts add up to score − base for each cut. */
 export function curvePoints(
@@ -93,6 +95,7 @@ export function pruningCurve(
     newer: path("newer"),
     points: placed,
     cut: shown ? x(cut) : null,
+    lineLabels: lineLabels(placed),
     tolerance: tolerance > 0 ? { top: axis.scale(tolerance), bottom: axis.scale(-tolerance) } : null,
   };
 }
@@ -106,4 +109,21 @@ function cutLabels(points: readonly { t: number; x: number }[]): Tick[] {
     .filter((each) => each.t % stride === 0 || (each.t === -1 && stride === 2))
     .filter((each, index, all) => index === 0 || each.x - (all[index - 1]?.x ?? 0) >= longest + 4)
     .map((each) => ({ at: each.x, label: `${each.t}`.replace("-", "−") }));
+}
+
+function lineLabels(
+  points: readonly { x: number; older: number; newer: number }[],
+): CurveGeometry["lineLabels"] {
+  const [first] = points;
+  if (!first) return [];
+  const above = (y: number): number => y - 8;
+  const below = (y: number): number => y + 18;
+  const [olderY, newerY] =
+    first.older > first.newer
+      ? [below(first.older), above(first.newer)]
+      : [above(first.older), below(first.newer)];
+  return [
+    { part: "older", x: first.x + 4, y: olderY },
+    { part: "newer", x: first.x + 4, y: newerY },
+  ];
 }

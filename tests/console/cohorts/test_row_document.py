@@ -1,0 +1,120 @@
+"""The document of a row against the explanation that the service stores, and what a row lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from client import file_models
+from cohort.cohorts import accounts, explained
+from console.cohort_files import read_rows
+from console.running_console import running_console
+from sequela_client import Sequela
+from sequela_client.cohort import BulkQuestion
+from serving import Serving
+
+# What files of cohorts do not have, or have in their own way.
+NOT_IN_ROWS = {
+    *("create_time", "caller_id", "labels", "feature_info", "warnings", "event_values", "sequence_state"),
+    *("reasons", "pruning", "cost", "sequence", "options", "requested_by"),
+}
+NOT_IN_QUALITY = {"seconds", "detail", "clipped_coalitions", "selection_truncated", "near_misses"}
+
+
+@pytest.fixture(scope="module")
+def made(server: Serving, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.Client, Path]]:
+    """A console with a cohort that a server explained, at all three levels and with pruning."""
+    folder = tmp_path_factory.mktemp("made")
+    model = file_models.written(
+        folder / "toy", file_models.weighted(2), file_models.features("amount", "hour")
+    )
+    question = BulkQuestion(
+        str(model),
+        np.zeros(2),
+        options={"levels": ("event", "feature", "cell"), "pruning_tolerance": 0.05, "max_coalitions": 512},
+        entity="account",
+        time="when",
+        labels=("fraud",),
+    )
+    accounts(12).to_parquet(folder / "events.parquet")
+    explained(folder / "events.parquet", folder / "toys", server.bound.grpc, question)
+    with (
+        running_console(server.bound.grpc, folder, cohorts={"toys": folder / "toys"}) as console,
+        httpx.Client(base_url=console.url, timeout=60) as client,
+    ):
+        yield client, folder / "toys"
+
+
+def test_a_row_has_the_numbers_of_the_stored_explanation(
+    made: tuple[httpx.Client, Path], server: Serving
+) -> None:
+    """Every number of a row's document is that of the explanation which the service stores."""
+    client, folder = made
+    with Sequela(server.bound.grpc) as sequela:
+        for row in read_rows(folder):
+            document = client.get(f"/api/cohorts/toys/rows/{row['row']}").json()
+            stored = sequela.get_explanation(row["explanation"]).to_dict()
+            found = document["explanation"]
+            for name in set(stored) - NOT_IN_ROWS - {"event_level", "feature_level", "cell_level"}:
+                assert found[name] == stored[name], name
+            for name in ("event_level", "feature_level", "cell_level"):
+                assert _players(found[name]) == _players(stored[name]), name
+                assert _quality(found[name]) == _quality(stored[name]), name
+            known = {key: value for key, value in stored["pruning"].items() if key != "quality"}
+            assert {key: found["pruning"][key] for key in known} == known
+            assert [each["text"] for each in found["reasons"]] == [each["text"] for each in stored["reasons"]]
+            assert found["labels"] == {"fraud": row["labels"][0][1]}
+            texts = {each["t"]: each["values"] for each in stored["event_values"]}
+            own = {each["t"]: each["values"] for each in found["event_values"]}
+            assert own == {t: values for t, values in texts.items() if t in own}
+            assert len(own) == row["length"] - row["pruned_events"]
+
+
+def _players(level: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The attributions of a level, in an order that does not depend on where they come from."""
+    names = ("kind", "t", "feature", "first_t", "last_t", "values", "standard_errors")
+    return sorted(
+        (tuple(str(each[name]) for name in names) for each in level["attributions"]),
+    )
+
+
+def _quality(level: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in level["quality"].items() if name not in NOT_IN_QUALITY}
+
+
+def test_a_row_says_what_it_lacks(made: tuple[httpx.Client, Path]) -> None:
+    """The history shows the explained events, and nothing can be asked or labelled."""
+    client, _ = made
+    document = client.get("/api/cohorts/toys/rows/3").json()
+    assert document["source"] == {"kind": "cohort", "cohort": "toys", "row": 3, "variant": ""}
+    assert document["capabilities"]["history"]["ok"]
+    for name in ("score", "explain", "replay", "changes", "similar", "label", "percentiles"):
+        assert not document["capabilities"][name]["ok"], name
+        assert document["capabilities"][name]["why"].endswith("."), name
+    assert document["history"][0]["t"] == 0
+
+
+def test_rows_that_cannot_be_shown_are_told_by_reason(client: httpx.Client) -> None:
+    """Unknown rows, rows of several variants, failed rows and rows below the minimum."""
+    for path, status, reason in (
+        ("rows/99?variant=checkpoint=1", 404, "ROW_NOT_FOUND"),
+        ("rows/-1?variant=checkpoint=1", 404, "ROW_NOT_FOUND"),
+        ("rows/9999999999999999999?variant=checkpoint=1", 404, "ROW_NOT_FOUND"),
+        ("rows/3", 400, "VARIANT_NOT_CHOSEN"),
+        ("rows/3?variant=checkpoint=2", 404, "VARIANT_NOT_FOUND"),
+        ("rows/7?variant=checkpoint=1", 409, "ROW_NOT_EXPLAINED"),
+        ("rows/8?variant=checkpoint=1", 409, "ROW_NOT_EXPLAINED"),
+    ):
+        answer = client.get(f"/api/cohorts/payments/{path}")
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (status, reason), path
+
+
+def test_thresholds_come_from_the_run_or_the_operator(client: httpx.Client) -> None:
+    """The run looked for predictions from 0.5 on, which is the threshold of its rows."""
+    document = client.get("/api/cohorts/payments/rows/3?variant=checkpoint=1").json()
+    assert document["threshold"] == {"value": 0.5, "source": "setting"}
+    assert document["alert"] is (document["explanation"]["targets"][0]["raw_score"] >= 0.5)
