@@ -32,10 +32,10 @@ PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo console test test-all fuzz lint audit format models proto bench lock clean
+.PHONY: help setup demo console console-web console-bundle test test-all fuzz lint audit format models proto bench lock clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 setup: $(DEV) $(SEQUELA) ## Make .venv: the service, the client, and the tools of the targets below
 
@@ -44,6 +44,12 @@ demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print 
 
 console: $(SEQUELA) $(CONSOLE) ## Look at alerts and cohorts in a browser, with a server and alerts to try it (CONSOLE_ARGS)
 	@$(RUN)/sequela console $(CONSOLE_ARGS)
+
+console-web: setup ## Install what the console's front end is built with
+	@$(RUN)/python scripts/console_web.py install
+
+console-bundle: setup ## Build the console's front end into its package, where it is committed
+	@$(RUN)/python scripts/console_web.py bundle
 
 test: setup ## The fast tests
 	$(PYTEST) -n $(WORKERS) -m "not slow and not peers" --hypothesis-profile few
@@ -79,6 +85,7 @@ lint: setup ## Style, types, import rules, contract, container files, generated 
 	$(RUN)/python -m scripts.option_tables --check
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	$(RUN)/python scripts/console_web.py check
 	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi
 
 audit: $(AUDIT) ## List the packages of the service (build/sbom.json), and look for known weaknesses in them

@@ -12,6 +12,7 @@ from scripts.gallery import FOLDER
 from scripts.gallery.accounts import account_pictures
 from scripts.gallery.alerts import alert_pictures
 from scripts.gallery.churn import churn_pictures
+from scripts.gallery.console import console_pictures
 from scripts.gallery.screenshots import screenshots
 
 # What can be drawn alone. Each takes the folder of the cohorts.
@@ -20,6 +21,7 @@ SETS: dict[str, Callable[[Path], dict[str, bytes]]] = {
     "accounts": account_pictures,
     "churn": churn_pictures,
     "screenshots": screenshots,
+    "console": console_pictures,
 }
 
 

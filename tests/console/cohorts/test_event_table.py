@@ -138,6 +138,15 @@ def test_cells_edges_and_variance_of_the_bytes_are_those_of_the_rows(client: Cli
     assert counted == edges
 
 
+def test_classes_are_named_by_their_values(client: Client) -> None:
+    """A label with two values gives both names; a decision is named by its threshold."""
+    names = [_table(client, spec).header["class"] for spec in (SPECS[0], SPECS[2])]
+    assert [(each["name"], each["positive"], each["negative"]) for each in names] == [
+        ("outcome", "fraud", "genuine"),
+        ("score", "0.2 or more", "below 0.2"),
+    ]
+
+
 def test_a_sequence_without_effects_has_weights_of_zero(client: Client) -> None:
     """Row 9 has only zeros, which are not divided by zero."""
     table = _table(client, SPECS[0])

@@ -104,7 +104,7 @@ def _no_weights(weight: WeightKind) -> CallerError:
 def header_of(table: EventTable) -> dict[str, Any]:
     """Returns what the browser must know about the columns."""
     positives = int(np.count_nonzero(table.table.classes))
-    name, positive, negative = _class_words(table.spec)
+    name, positive, negative = _class_words(table)
     return {
         "version": 1,
         "variants": table.spec.variants,
@@ -142,10 +142,15 @@ def _attribute_of(attribute: GridAttribute) -> dict[str, Any]:
     return held
 
 
-def _class_words(spec: EventSpec) -> tuple[str, str, str]:
-    if isinstance(spec.classes, LabelClass):
-        return spec.classes.key, spec.classes.positive, f"not {spec.classes.positive}"
-    threshold = f"{spec.classes.threshold:g}"
+def _class_words(table: EventTable) -> tuple[str, str, str]:
+    """Returns what the class is called, and its two values."""
+    classes = table.spec.classes
+    if isinstance(classes, LabelClass):
+        # The one other value is a better name than "not" the positive one.
+        others = table.table.negatives
+        negative = next(iter(others)) if len(others) == 1 else f"not {classes.positive}"
+        return classes.key, classes.positive, negative
+    threshold = f"{classes.threshold:g}"
     return "score", f"{threshold} or more", f"below {threshold}"
 
 

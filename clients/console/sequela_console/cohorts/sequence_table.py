@@ -38,6 +38,7 @@ class SequenceTable:
         own: how many of them have values of their own, that is were not pruned.
         without_class: explained rows that are left out, since nothing says what class they are.
         unmatched: sequences that are left out, since one of the variants does not have them.
+        negatives: the values of the label of negative rows, at most two; empty for decisions.
     """
 
     places: Numbers
@@ -48,11 +49,12 @@ class SequenceTable:
     own: Numbers
     without_class: int
     unmatched: int
+    negatives: frozenset[str]
 
 
 def sequence_table(files: tuple[Path, ...], spec: EventSpec) -> SequenceTable:
     """Returns the sequences of the files that the spec chooses."""
-    held = _held(files, spec)
+    held, negatives = _held(files, spec)
     explained = held["variant"] >= 0
     known = explained & (held["class"] != UNKNOWN)
     kept = known & _in_all_variants(held["id"], known, len(spec.variants))
@@ -68,20 +70,31 @@ def sequence_table(files: tuple[Path, ...], spec: EventSpec) -> SequenceTable:
         own=held["length"][order] - held["pruned"][order],
         without_class=int(np.count_nonzero(explained & ~known)),
         unmatched=len(left),
+        negatives=negatives,
     )
 
 
-def _held(files: tuple[Path, ...], spec: EventSpec) -> dict[str, Numbers]:
-    """Returns the columns of all rows as numbers; texts of ids are replaced by numbers of their own."""
+def _held(files: tuple[Path, ...], spec: EventSpec) -> tuple[dict[str, Numbers], frozenset[str]]:
+    """Returns the columns of all rows as numbers, ids as numbers of their own, and values of negative labels."""
+    negatives: set[str] = set()
     ids: list[Any] = []
     parts: dict[str, list[Numbers]] = {each: [] for each in ("variant", "row", "class", "length", "pruned")}
     for batch in _batches(files):
         ids.append(batch["id"])
+        if len(negatives) <= 1:
+            negatives |= _negative_values(batch, spec)
         for name, values in _numbers(batch, spec).items():
             parts[name].append(values)
     columns = {name: np.concatenate([np.empty(0, np.int64), *values]) for name, values in parts.items()}
     held = arrow.chunked_array(ids, arrow.string()).combine_chunks().dictionary_encode()
-    return {**columns, "id": np.asarray(held.indices, dtype=np.int64)}
+    return {**columns, "id": np.asarray(held.indices, dtype=np.int64)}, frozenset(negatives)
+
+
+def _negative_values(batch: Any, spec: EventSpec) -> set[str]:
+    if isinstance(spec.classes, DecisionClass):
+        return set()
+    values = compute.map_lookup(batch["labels"], arrow.scalar(spec.classes.key), "first")
+    return set(values.drop_null().unique().to_pylist()) - {spec.classes.positive}
 
 
 def _batches(files: tuple[Path, ...]) -> Iterator[Any]:

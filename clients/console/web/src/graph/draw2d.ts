@@ -1,6 +1,7 @@
 /** Draws lines with Canvas 2D: slower than WebGL, and there wherever a page is. */
 
-import { DASH, LINE_WIDTH, STRIDE, type Strokes } from "./strokes";
+import { LINE_WIDTH } from "./lines";
+import { DASH, STRIDE, type Strokes } from "./strokes";
 
 export type Context2d = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 

@@ -1,6 +1,7 @@
 /** Draws lines with WebGL2: one buffer, one call, a quadrilateral for each piece. */
 
-import { DASH, LINE_WIDTH, STRIDE, type Strokes } from "./strokes";
+import { LINE_WIDTH } from "./lines";
+import { DASH, STRIDE, type Strokes } from "./strokes";
 
 // Coverage is computed from the distance to the middle of the line, as Canvas 2D smooths edges.
 const VERTEX = `#version 300 es
@@ -69,15 +70,16 @@ export class GlPainter {
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.bufferData(gl.ARRAY_BUFFER, strokes.pieces, gl.STREAM_DRAW);
-    this.#set(width, height, pixelRatio);
+    this.#set(pixelRatio);
     gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, strokes.count);
     if (gl.isContextLost() || gl.getError() !== gl.NO_ERROR) throw new Error("the WebGL2 context is lost");
   }
 
-  #set(width: number, height: number, pixelRatio: number): void {
+  #set(pixelRatio: number): void {
     const gl = this.#gl;
     const uniform = (name: string): WebGLUniformLocation | null => gl.getUniformLocation(this.#program, name);
-    gl.uniform2f(uniform("size"), width, height);
+    // The canvas has whole pixels, so it may be a little larger than what was asked for.
+    gl.uniform2f(uniform("size"), this.canvas.width / pixelRatio, this.canvas.height / pixelRatio);
     gl.uniform1f(uniform("halfWidth"), LINE_WIDTH / 2);
     gl.uniform1f(uniform("reach"), LINE_WIDTH / 2 + 0.5 / pixelRatio);
     gl.uniform1f(uniform("pixelRatio"), pixelRatio);

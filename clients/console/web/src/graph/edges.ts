@@ -7,8 +7,8 @@ import { NO_LEVEL } from "../grid/eventTable";
 import type { EventColumns } from "./events";
 import type { Both, EdgeColumns, EdgeCounts, EdgeQuestion, NodeColumns } from "./figure";
 
-/** How many distinct edges of a graph are kept, above what the paper's data has; of more, the rarest are left out. */
-export const MAXIMUM_EDGES = 200_000;
+/** How many distinct edges of a graph are kept, above the 170,000 of ten times the paper's data; of more, the rarest are left out. */
+export const MAXIMUM_EDGES = 250_000;
 /** Joins between two looks at whether a newer question has come; about 5 ms of work. */
 const JOINS_PER_SLICE = 1_000_000;
 

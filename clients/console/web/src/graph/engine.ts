@@ -2,8 +2,17 @@
 
 import { countEdgesInSlices, MAXIMUM_EDGES } from "./edges";
 import type { EventColumns } from "./events";
-import type { EdgeCounts, EdgeHit, EdgeQuestion, EdgeRow, FigureRequest, FigureResult, Slot } from "./figure";
-import { at, divisors, frequencies, shown } from "./frequency";
+import type {
+  EdgeCounts,
+  EdgeHit,
+  EdgeQuestion,
+  EdgeRow,
+  EdgeStyle,
+  FigureRequest,
+  FigureResult,
+  Slot,
+} from "./figure";
+import { at, divisors, frequencies, shown, shownAll } from "./frequency";
 import { pairSlots } from "./slots";
 import { buildStrokes, lineAt, type Strokes } from "./strokes";
 
@@ -88,30 +97,35 @@ const edgeRow = ({ edges }: EdgeCounts, question: number, i: number): EdgeRow =>
   ...at(edges, i),
 });
 
-function strength(row: EdgeRow, request: FigureRequest, counts: readonly EdgeCounts[]): number {
-  const by = divisors(counts[row.question] as EdgeCounts, request.measure);
-  const style = request.plots.some((plot) => plot.style === "difference") ? "difference" : "overlay";
-  return Math.abs(shown(style, frequencies(row, by)));
+function strengthStyle(request: FigureRequest): EdgeStyle {
+  return request.plots.some((plot) => plot.style === "difference") ? "difference" : "overlay";
 }
 
 function strongestFirst(rows: EdgeRow[], request: FigureRequest, counts: readonly EdgeCounts[]): EdgeRow[] {
-  const keyed = rows.map((row) => ({ row, strength: strength(row, request, counts) }));
+  const style = strengthStyle(request);
+  const strength = (row: EdgeRow): number => {
+    const each = frequencies(row, divisors(counts[row.question] as EdgeCounts, request.measure));
+    return Math.abs(shown(style, each.positive, each.negative));
+  };
+  const keyed = rows.map((row) => ({ row, strength: strength(row) }));
   return keyed.sort((a, b) => b.strength - a.strength).map((each) => each.row);
 }
 
-/** Keeps a few hundred candidates at a time, so that no list of all edges is made. */
+/** Looks for the strength of the last edge that is kept first, so that no list of all edges is made. */
 function strongestEdges(request: FigureRequest, counts: readonly EdgeCounts[]): EdgeRow[] {
-  let best: EdgeRow[] = [];
-  let least = 0;
+  const style = strengthStyle(request);
+  const strengths = counts.map((each) =>
+    shownAll(each.edges, divisors(each, request.measure), style).map(Math.abs),
+  );
+  const best = strengths.map((each) => each.toSorted().subarray(-STRONGEST));
+  const least = best.flatMap((each) => [...each]).sort((a, b) => b - a)[STRONGEST - 1] ?? 0;
+  const rows: EdgeRow[] = [];
   counts.forEach((each, question) => {
-    for (let i = 0; i < each.edges.from.length; i++) {
-      const row = edgeRow(each, question, i);
-      if (strength(row, request, counts) <= least) continue;
-      best.push(row);
-      if (best.length < 4 * STRONGEST) continue;
-      best = strongestFirst(best, request, counts).slice(0, STRONGEST);
-      least = strength(best[STRONGEST - 1] as EdgeRow, request, counts);
-    }
+    let ties = STRONGEST;
+    strengths[question]?.forEach((strength, i) => {
+      if (strength > least || (strength === least && strength > 0 && ties-- > 0))
+        rows.push(edgeRow(each, question, i));
+    });
   });
-  return strongestFirst(best, request, counts).slice(0, STRONGEST);
+  return strongestFirst(rows, request, counts).slice(0, STRONGEST);
 }

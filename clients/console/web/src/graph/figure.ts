@@ -109,7 +109,9 @@ export interface PlotResult {
   maximum: number;
   /** The same of nodes. */
   nodeMaximum: number;
-  drawnEdges: number;
+  drawnLines: number;
+  /** The opacity of the most frequent line, common to all plots of the same scale. */
+  opacity: number;
   /** Whether lines of the negative class are dashed. */
   dashed: boolean;
 }

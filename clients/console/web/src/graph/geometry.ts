@@ -56,17 +56,15 @@ export function edgeBend(
 export const arcSide = (style: EdgeStyle, class_: keyof Both<unknown>): -1 | 1 =>
   style === "overlay" && class_ === "negative" ? -1 : 1;
 
-/** How far a line is moved to its side, so that both classes can be seen where both join the same nodes. */
-export function sideShift(style: EdgeStyle, counts: Both<number>, class_: keyof Both<unknown>): number {
-  if (style !== "overlay" || !counts.positive || !counts.negative) return 0;
+/** How far a line is moved aside where the other class has the same edge. */
+export function sideShift(style: EdgeStyle, class_: keyof Both<unknown>): number {
+  if (style !== "overlay") return 0;
   return class_ === "positive" ? -APART_PIXELS / 2 : APART_PIXELS / 2;
 }
 
-/** How many straight pieces a line is drawn with. */
-export function pieceCount(from: Point, to: Point, bend: number): number {
-  if (!bend) return 1;
-  const length = Math.hypot(to.x - from.x, to.y - from.y) + Math.abs(bend);
-  return Math.max(6, Math.min(28, Math.ceil(length / PIECE_PIXELS)));
+/** How many straight pieces an arc is drawn with. */
+export function pieceCount(width: number, bend: number): number {
+  return Math.max(6, Math.min(28, Math.ceil((width + Math.abs(bend)) / PIECE_PIXELS)));
 }
 
 /** The control points of a cubic Bézier curve whose highest point is `bend` above its ends. */

@@ -5,9 +5,11 @@ import { arcRoom } from "./geometry";
 
 /** Below the axes. */
 export const STEP_LABELS = 22;
-/** Between two graphs, and at the right of the last. */
-const GAP = 26;
+/** Between two graphs. */
+const GAP = 34;
 const EDGE = 8;
+/** Half the word below the last axis. */
+export const RIGHT = 20;
 
 export interface PairLayout {
   rects: Rect[];
@@ -34,7 +36,7 @@ export function pairLayout(
 ): PairLayout {
   const labels = labelWidths(width, attributes);
   const left = labels[0] + labels[1] + EDGE;
-  const each = (width - left - GAP * styles.length + GAP - EDGE) / styles.length;
+  const each = (width - left - GAP * (styles.length - 1) - RIGHT) / styles.length;
   const below = styles.includes("overlay") ? 2 : 1;
   const inner = height - STEP_LABELS - 2 * EDGE;
   const room = Math.min(arcRoom(inner), arcRoom(inner / (1 + below * 0.16)));

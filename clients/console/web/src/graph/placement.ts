@@ -1,6 +1,6 @@
 /** Where the nodes of a figure stand on the page, and what is drawn of them. */
 
-import type { Both, EdgeRow, FigureRequest, FigureResult, PlotRequest } from "./figure";
+import type { Both, EdgeRow, EdgeStyle, FigureRequest, FigureResult, PlotRequest } from "./figure";
 import { at, divisors, frequencies, shown } from "./frequency";
 import { edgePath, slotY, stepX, type Axes } from "./geometry";
 import type { PlacedNode } from "./navigation";
@@ -9,6 +9,13 @@ import { edgeCourse } from "./strokes";
 
 const LARGEST_RADIUS = 4;
 const SMALLEST_RADIUS = 1.4;
+
+const ONE: Both<number> = { positive: 1, negative: 1 };
+
+function frequencyOf(style: EdgeStyle, counts: Both<number>, by: Both<number>): number {
+  const { positive, negative } = frequencies(counts, by);
+  return shown(style, positive, negative);
+}
 
 export const axesOf = (request: FigureRequest, plot: PlotRequest): Axes => ({
   rect: plot.rect,
@@ -30,7 +37,7 @@ export function placeNodes(request: FigureRequest, result: FigureResult): Placed
     }).filter(
       ({ node }) =>
         (heights[node] ?? -1) >= 0 &&
-        shown(plot.style === "difference" ? "overlay" : plot.style, at(counts.nodes, node)) > 0,
+        frequencyOf(plot.style === "difference" ? "overlay" : plot.style, at(counts.nodes, node), ONE) > 0,
     );
   });
 }
@@ -50,7 +57,7 @@ export function nodeStrength(
   const counts = result.counts[question];
   const maximum = result.plots[plot]?.nodeMaximum;
   if (!counts || !maximum) return 0;
-  return shown(style, frequencies(at(counts.nodes, node), divisors(counts, request.measure))) / maximum;
+  return frequencyOf(style, at(counts.nodes, node), divisors(counts, request.measure)) / maximum;
 }
 
 /** The lines of an edge in a plot: one for each class in an overlay, otherwise one. */
@@ -87,7 +94,7 @@ function sidesOf(
 ): (keyof Both<unknown>)[] {
   const counts = result.counts[question];
   if (style === "difference" && counts)
-    return [shown(style, frequencies(row, divisors(counts, request.measure))) < 0 ? "negative" : "positive"];
+    return [frequencyOf(style, row, divisors(counts, request.measure)) < 0 ? "negative" : "positive"];
   return (["negative", "positive"] as const).filter(
     (side) => row[side] > 0 && (style === "overlay" || style === side),
   );

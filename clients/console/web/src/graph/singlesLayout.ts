@@ -2,7 +2,7 @@
 
 import type { RowGeometry } from "../grid/selection";
 import type { Rect, Slot } from "./figure";
-import { STEP_LABELS } from "./pairLayout";
+import { RIGHT, STEP_LABELS } from "./pairLayout";
 
 export interface SinglesRow {
   attribute: number;
@@ -13,16 +13,15 @@ export interface SinglesRow {
   slots: Slot[];
 }
 
-const GAP = 18;
-const EDGE = 14;
+const GAP = 22;
 
 export const singlesHeight = (rows: readonly RowGeometry[]): number =>
-  Math.max(0, ...rows.map((row) => row.top + row.height)) + STEP_LABELS;
+  Math.ceil(Math.max(0, ...rows.map((row) => row.top + row.height))) + STEP_LABELS;
 
 /** Nodes stand level with the cells of the grid. */
 export function singlesLayout(rows: readonly RowGeometry[], width: number): SinglesRow[] {
   const labels = Math.max(36, Math.min(84, width * 0.18));
-  const each = Math.max(20, (width - labels - GAP - EDGE) / 2);
+  const each = Math.max(20, (width - labels - GAP - RIGHT) / 2);
   return rows.map((row) => {
     const rect = { x: labels, y: row.top, width: each, height: row.height };
     return {

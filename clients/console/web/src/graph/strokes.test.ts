@@ -125,6 +125,27 @@ describe("lines", () => {
   });
 });
 
+describe("opacity", () => {
+  it("grows with the frequency, with one scale for plots that compare", () => {
+    const dense = figure("negative");
+    const plots = [
+      ...dense.plots,
+      { ...dense.plots[0]!, style: "positive" as const, rect: { x: 0, y: 0, width: 3, height: 2 } },
+    ];
+    const built = buildStrokes({ ...dense, plots }, [counts], [slots]);
+    const [left, right] = built.plots;
+    expect(left?.opacity).toBe(right?.opacity);
+    expect(left?.opacity ?? 1).toBeLessThan(0.95);
+    const alone = buildStrokes(dense, [counts], [slots]);
+    expect(alone.plots[0]?.opacity ?? 0).toBeGreaterThan(left?.opacity ?? 1);
+    const { pieces, count } = alone.strokes;
+    const bytes = new Uint8Array(pieces.buffer);
+    const alphas = Array.from({ length: count }, (_, i) => bytes[(i * STRIDE + 7) * 4 + 3] ?? 0);
+    expect(alphas).toEqual([...alphas].sort((a, b) => a - b));
+    expect(alphas.at(-1)).toBe(Math.round((alone.plots[0]?.opacity ?? 0) * 255));
+  });
+});
+
 describe("arcs", () => {
   const axes: Axes = { rect: { x: 0, y: 0, width: 600, height: 500 }, steps: [0, 11] };
 

@@ -1,21 +1,14 @@
 /** The lines of a figure as one buffer of straight pieces, rare edges first, that both renderers draw as it is. */
 
-import type { Both, EdgeCounts, EdgeStyle, FigureRequest, PlotRequest, PlotResult, Rgb } from "./figure";
-import { at, divisors, frequencies, largest, lineOpacity, shown } from "./frequency";
+import type { Both, EdgeCounts, FigureRequest, PlotRequest, PlotResult, Rgb, Slot } from "./figure";
+import { lineOpacity } from "./frequency";
 import * as geometry from "./geometry";
-import { slotHeights } from "./slots";
-import type { Slot } from "./figure";
+import { makeLines, makePlots, type Lines, type Plot } from "./lines";
 
 /** Numbers of a piece: x0, y0, x1, y1, the directions at both ends, where its dashes begin (-1: solid), its colour. */
 export const STRIDE = 8;
-/** Width of lines in CSS pixels. */
-export const LINE_WIDTH = 1.2;
 /** Dashes and gaps of the negative class, in CSS pixels. */
 export const DASH: readonly [number, number] = [6, 4];
-/** Of more lines than this, dashes cannot be told apart. */
-export const MOST_DASHED = 600;
-/** Ranks of frequencies by which lines are sorted. */
-const RANKS = 65_536;
 
 export interface Strokes {
   /** STRIDE numbers a piece; the last is 0xAABBGGRR as the bits of an unsigned integer. */
@@ -26,29 +19,9 @@ export interface Strokes {
   lines: Lines;
 }
 
-/** A line is an edge of a plot, for one class or for the difference of both. */
-export interface Lines {
-  count: number;
-  plot: Uint16Array;
-  edge: Uint32Array;
-  positive: Uint8Array;
-  /** Share of the largest frequency of its scale. */
-  share: Float32Array;
-}
-
 export interface BuiltFigure {
   strokes: Strokes;
   plots: PlotResult[];
-}
-
-/** What a plot is drawn from. */
-interface Plot {
-  request: PlotRequest;
-  axes: geometry.Axes;
-  counts: EdgeCounts;
-  by: Both<number>;
-  heights: Float32Array;
-  result: PlotResult;
 }
 
 export function buildStrokes(
@@ -56,169 +29,70 @@ export function buildStrokes(
   counts: readonly EdgeCounts[],
   slots: readonly (readonly Slot[])[],
 ): BuiltFigure {
-  const plots = request.plots.map((plot) => makePlot(request, plot, counts, slots));
-  shareScales(plots);
-  const lines = sorted(collect(plots));
-  plots.forEach((plot, index) => countLines(plot, index, lines));
+  const plots = makePlots(request, counts, slots);
+  const lines = makeLines(plots);
   return { strokes: makePieces(plots, lines, request), plots: plots.map((plot) => plot.result) };
 }
 
-function makePlot(
-  request: FigureRequest,
-  plot: PlotRequest,
-  counts: readonly EdgeCounts[],
-  slots: readonly (readonly Slot[])[],
-): Plot {
-  const found = counts[plot.question] as EdgeCounts;
-  const by = divisors(found, request.measure);
-  return {
-    request: plot,
-    axes: { rect: plot.rect, steps: request.questions[plot.question]?.steps ?? [0, 0] },
-    counts: found,
-    by,
-    heights: slotHeights(slots[plot.question] ?? [], found),
-    result: {
-      maximum: largest(found.edges, by, plot.style),
-      nodeMaximum: largest(found.nodes, by, plot.style),
-      drawnEdges: 0,
-      dashed: false,
-    },
-  };
-}
+/** Numbers of a course: x0, y0, x1, y1, and how high it bends. */
+const COURSE = 5;
 
-function shareScales(plots: readonly Plot[]): void {
-  for (const key of ["maximum", "nodeMaximum"] as const) {
-    const scales = new Map<number, number>();
-    for (const { request, result } of plots)
-      scales.set(request.scale, Math.max(result[key], scales.get(request.scale) ?? 0));
-    for (const { request, result } of plots) result[key] = scales.get(request.scale) ?? 0;
-  }
-}
-
-const classesOf = (style: EdgeStyle): readonly (keyof Both<unknown>)[] => {
-  if (style === "overlay") return ["negative", "positive"];
-  return style === "negative" ? ["negative"] : ["positive"];
-};
-
-function collect(plots: readonly Plot[]): Lines {
-  const most = plots.reduce(
-    (sum, { request, counts }) => sum + counts.edges.from.length * classesOf(request.style).length,
-    0,
-  );
-  const lines = emptyLines(most);
-  plots.forEach((plot, index) => {
-    for (let edge = 0; edge < plot.counts.edges.from.length; edge++) collectEdge(plot, index, edge, lines);
-  });
-  return lines;
-}
-
-function collectEdge(plot: Plot, index: number, edge: number, lines: Lines): void {
-  const { edges } = plot.counts;
-  const placed = (node: number | undefined): boolean => (plot.heights[node ?? 0] ?? -1) >= 0;
-  if (!placed(edges.from[edge]) || !placed(edges.to[edge])) return;
-  const each = frequencies(at(edges, edge), plot.by);
-  for (const class_ of classesOf(plot.request.style)) {
-    const value = plot.request.style === "difference" ? shown("difference", each) : each[class_];
-    if (!value) continue;
-    const i = lines.count++;
-    lines.plot[i] = index;
-    lines.edge[i] = edge;
-    lines.positive[i] =
-      plot.request.style === "difference" ? Number(value > 0) : Number(class_ === "positive");
-    lines.share[i] = Math.abs(value) / (plot.result.maximum || 1);
-  }
-}
-
-function emptyLines(length: number): Lines {
-  return {
-    count: 0,
-    plot: new Uint16Array(length),
-    edge: new Uint32Array(length),
-    positive: new Uint8Array(length),
-    share: new Float32Array(length),
-  };
-}
-
-/** Sorts lines by their rank, the rarest first, in time that grows with their number only. */
-function sorted(lines: Lines): Lines {
-  const rank = (i: number): number =>
-    Math.min(RANKS - 1, Math.floor((lines.share[i] as number) * (RANKS - 1)));
-  const next = new Uint32Array(RANKS + 1);
-  for (let i = 0; i < lines.count; i++) next[rank(i) + 1] = (next[rank(i) + 1] as number) + 1;
-  for (let r = 0; r < RANKS; r++) next[r + 1] = (next[r + 1] as number) + (next[r] as number);
-  const found = emptyLines(lines.count);
-  found.count = lines.count;
+/** Courses are numbers in one array, since there may be half a million of them. */
+function makePieces(plots: readonly Plot[], lines: Lines, request: FigureRequest): Strokes {
+  const courses = new Float32Array(lines.count * COURSE);
+  const counts = new Uint8Array(lines.count);
+  let count = 0;
   for (let i = 0; i < lines.count; i++) {
-    const place = next[rank(i)] as number;
-    next[rank(i)] = place + 1;
-    found.plot[place] = lines.plot[i] as number;
-    found.edge[place] = lines.edge[i] as number;
-    found.positive[place] = lines.positive[i] as number;
-    found.share[place] = lines.share[i] as number;
+    const plot = plots[lines.plot[i] as number] as Plot;
+    writeCourse(courses, i, plot, lines.edge[i] as number, lines.positive[i] ? "positive" : "negative");
+    count += counts[i] = pieceCountOf(courses, i);
   }
-  return found;
-}
-
-function countLines(plot: Plot, index: number, lines: Lines): void {
-  let negative = 0;
-  const edges = new Uint8Array(plot.counts.edges.from.length);
+  const writer = new PieceWriter(count);
   for (let i = 0; i < lines.count; i++) {
-    if (lines.plot[i] !== index) continue;
-    edges[lines.edge[i] as number] = 1;
-    negative += 1 - (lines.positive[i] as number);
+    const positive = lines.positive[i] === 1;
+    const { dashed, opacity } = (plots[lines.plot[i] as number] as Plot).result;
+    const colour = positive ? request.palette.positive : request.palette.negative;
+    const alpha = lineOpacity(lines.share[i] as number, opacity);
+    writer.write(courses, i, counts[i] as number, dashed && !positive, packed(colour, alpha));
   }
-  plot.result.drawnEdges = edges.reduce((sum, one) => sum + one, 0);
-  plot.result.dashed = negative > 0 && negative <= MOST_DASHED;
+  return { pieces: writer.pieces, count, line: writer.line, lines };
 }
 
-/** A line as points; dashes continue from one piece to the next. */
-interface Course {
+function writeCourse(
+  courses: Float32Array,
+  i: number,
+  plot: Plot,
+  edge: number,
+  class_: keyof Both<unknown>,
+): void {
+  const { edges, nodes } = plot.counts;
+  const from = edges.from[edge] as number;
+  const to = edges.to[edge] as number;
+  const o = i * COURSE;
+  const [y0, y1] = [plot.y[from] as number, plot.y[to] as number];
+  const steps = (nodes.step[to] as number) - (nodes.step[from] as number);
+  const side = geometry.arcSide(plot.request.style, class_);
+  const bend = geometry.edgeBend(plot.axes, plot.request.arcs, y0 === y1, steps, side);
+  const both = edges.positive[edge] !== 0 && edges.negative[edge] !== 0;
+  const shift = bend || !both ? 0 : geometry.sideShift(plot.request.style, class_);
+  courses[o] = plot.x[from] as number;
+  courses[o + 1] = y0 + shift;
+  courses[o + 2] = plot.x[to] as number;
+  courses[o + 3] = y1 + shift;
+  courses[o + 4] = bend;
+}
+
+function pieceCountOf(courses: Float32Array, i: number): number {
+  const o = i * COURSE;
+  const bend = courses[o + 4] as number;
+  return bend ? geometry.pieceCount((courses[o + 2] as number) - (courses[o] as number), bend) : 1;
+}
+
+/** A line as points. */
+export interface Course {
   from: geometry.Point;
   to: geometry.Point;
   bend: number;
-}
-
-function makePieces(plots: readonly Plot[], lines: Lines, request: FigureRequest): Strokes {
-  const courses = Array.from({ length: lines.count }, (_, i) => course(plots, lines, i));
-  const count = courses.reduce((sum, each) => sum + geometry.pieceCount(each.from, each.to, each.bend), 0);
-  const pieces = new Float32Array(count * STRIDE);
-  const colours = new Uint32Array(pieces.buffer);
-  const line = new Uint32Array(count);
-  let piece = 0;
-  courses.forEach((each, i) => {
-    const positive = lines.positive[i] === 1;
-    const dashed = !positive && (plots[lines.plot[i] as number] as Plot).result.dashed;
-    const colour = packed(
-      positive ? request.palette.positive : request.palette.negative,
-      lines.share[i] as number,
-    );
-    const end = writePieces(pieces, piece, each, dashed);
-    for (; piece < end; piece++) {
-      colours[piece * STRIDE + 7] = colour;
-      line[piece] = i;
-    }
-  });
-  return { pieces, count, line, lines };
-}
-
-function course(plots: readonly Plot[], lines: Lines, i: number): Course {
-  const { request, axes, counts, heights } = plots[lines.plot[i] as number] as Plot;
-  const edge = lines.edge[i] as number;
-  const class_ = lines.positive[i] ? "positive" : "negative";
-  const node = (index: number): geometry.Point => ({
-    x: geometry.stepX(axes, counts.nodes.step[index] as number),
-    y: geometry.slotY(request.rect, heights[index] as number),
-  });
-  return edgeCourse(
-    request,
-    axes,
-    node(counts.edges.from[edge] as number),
-    node(counts.edges.to[edge] as number),
-    (counts.nodes.step[counts.edges.to[edge] as number] as number) -
-      (counts.nodes.step[counts.edges.from[edge] as number] as number),
-    at(counts.edges, edge),
-    class_,
-  );
 }
 
 /** The course of an edge between two nodes, moved aside where the other class has the same edge. */
@@ -233,31 +107,80 @@ export function edgeCourse(
 ): Course {
   const side = geometry.arcSide(plot.style, class_);
   const bend = geometry.edgeBend(axes, plot.arcs, from.y === to.y, steps, side);
-  const shift = bend ? 0 : geometry.sideShift(plot.style, counts, class_);
+  const both = counts.positive > 0 && counts.negative > 0;
+  const shift = bend || !both ? 0 : geometry.sideShift(plot.style, class_);
   return { from: { x: from.x, y: from.y + shift }, to: { x: to.x, y: to.y + shift }, bend };
 }
 
-function writePieces(
-  pieces: Float32Array,
-  first: number,
-  { from, to, bend }: Course,
-  dashed: boolean,
-): number {
-  const count = geometry.pieceCount(from, to, bend);
-  let length = 0;
-  let start = geometry.curvePoint(from, to, bend, 0);
-  for (let i = 1; i <= count; i++) {
-    const end = geometry.curvePoint(from, to, bend, i / count);
-    const dash = dashed ? length : -1;
-    pieces.set([start.x, start.y, end.x, end.y, start.angle, end.angle, dash], (first + i - 1) * STRIDE);
-    length += Math.hypot(end.x - start.x, end.y - start.y);
-    start = end;
+class PieceWriter {
+  readonly pieces: Float32Array;
+  readonly line: Uint32Array;
+  readonly #colours: Uint32Array;
+  #piece = 0;
+
+  constructor(count: number) {
+    this.pieces = new Float32Array(count * STRIDE);
+    this.#colours = new Uint32Array(this.pieces.buffer);
+    this.line = new Uint32Array(count);
   }
-  return first + count;
+
+  /** Dashes continue from one piece of a line to the next. */
+  write(courses: Float32Array, i: number, count: number, dashed: boolean, colour: number): void {
+    const o = i * COURSE;
+    const [x0, y0] = [courses[o] as number, courses[o + 1] as number];
+    const [x1, y1] = [courses[o + 2] as number, courses[o + 3] as number];
+    if (count === 1) {
+      const angle = Math.atan2(y1 - y0, x1 - x0);
+      return this.#add(i, colour, x0, y0, x1, y1, angle, angle, dashed ? 0 : -1);
+    }
+    this.#curve(
+      i,
+      colour,
+      { from: { x: x0, y: y0 }, to: { x: x1, y: y1 }, bend: courses[o + 4] as number },
+      count,
+      dashed,
+    );
+  }
+
+  #curve(i: number, colour: number, { from, to, bend }: Course, count: number, dashed: boolean): void {
+    let length = 0;
+    let start = geometry.curvePoint(from, to, bend, 0);
+    for (let k = 1; k <= count; k++) {
+      const end = geometry.curvePoint(from, to, bend, k / count);
+      const dash = dashed ? length : -1;
+      this.#add(i, colour, start.x, start.y, end.x, end.y, start.angle, end.angle, dash);
+      length += Math.hypot(end.x - start.x, end.y - start.y);
+      start = end;
+    }
+  }
+
+  #add(
+    i: number,
+    colour: number,
+    x0: number,
+    y0: number,
+    x1: number,
+    y1: number,
+    angle0: number,
+    angle1: number,
+    dash: number,
+  ): void {
+    const o = this.#piece * STRIDE;
+    const { pieces } = this;
+    pieces[o] = x0;
+    pieces[o + 1] = y0;
+    pieces[o + 2] = x1;
+    pieces[o + 3] = y1;
+    pieces[o + 4] = angle0;
+    pieces[o + 5] = angle1;
+    pieces[o + 6] = dash;
+    this.#colours[o + 7] = colour;
+    this.line[this.#piece++] = i;
+  }
 }
 
-function packed([red, green, blue]: Rgb, share: number): number {
-  const alpha = Math.round(lineOpacity(share) * 255);
+function packed([red, green, blue]: Rgb, opacity: number): number {
+  const alpha = Math.round(opacity * 255);
   return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 

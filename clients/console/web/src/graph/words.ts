@@ -34,11 +34,15 @@ export function levelsText(
 export const stepWords = (table: EventTable, step: number): string =>
   eventWords(step - (table.header.steps - 1));
 
-/** "34 of 1,034 churn (3.3 %), 10 of 1,550 loyal (0.6 %)". */
+/** "outcome: churn", since a class such as "yes" says nothing alone. */
+export const className = (table: EventTable, side: keyof Both<unknown>): string =>
+  `${table.header.class.name}: ${table.header.class[side]}`;
+
+/** "34 of 1,034 with outcome: churn (3.3 %), 10 of 1,550 with outcome: loyal (0.6 %)". */
 export function countsText(table: EventTable, { classSizes }: Counted, counts: Both<number>): string {
-  const { positive, negative } = table.header.class;
+  const [positive, negative] = [className(table, "positive"), className(table, "negative")];
   const side = (name: string, n: number, of: number): string =>
-    `${count(n)} of ${count(of)} ${name} (${percent(of ? n / of : 0)})`;
+    `${count(n)} of ${count(of)} with ${name} (${percent(of ? n / of : 0)})`;
   return `${side(positive, counts.positive, classSizes.positive)}, ${side(negative, counts.negative, classSizes.negative)}`;
 }
 
@@ -63,7 +67,7 @@ export function edgeTable(
   counts: readonly Counted[],
   edges: readonly EdgeRow[],
 ): TableData {
-  const { positive, negative } = table.header.class;
+  const [positive, negative] = [className(table, "positive"), className(table, "negative")];
   const titles = ["Earlier event", "Its levels", "Later event", "Its levels"];
   const numbers = [
     positive,

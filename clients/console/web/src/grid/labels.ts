@@ -29,16 +29,15 @@ export function levelLabels(
 ): LevelLabel[] {
   const { bands, cell, pixelRatio } = geometry;
   const every = Math.max(1, Math.ceil((LEVEL_DISTANCE * pixelRatio) / cell));
-  return bands.flatMap((band) =>
-    band.levels.flatMap((level, k) =>
-      k % every === 0
-        ? {
-            text: shortened(shortLevel(attributes[band.attribute]!, level), characters),
-            centre: (band.start + (k + 0.5) * cell) / pixelRatio,
-          }
-        : [],
-    ),
-  );
+  return bands.flatMap((band, b) => {
+    const next = (bands[b + 1]?.start ?? Infinity) / pixelRatio;
+    return band.levels.flatMap((level, k) => {
+      const centre = (band.start + (k + 0.5) * cell) / pixelRatio;
+      // The last label of a band gives way to the first of the next.
+      if (k % every !== 0 || (k > 0 && next - centre < LEVEL_DISTANCE - 1)) return [];
+      return [{ text: shortened(shortLevel(attributes[band.attribute]!, level), characters), centre }];
+    });
+  });
 }
 
 export function nameLabels(

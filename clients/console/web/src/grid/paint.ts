@@ -78,7 +78,10 @@ export function paintCells(
       if (at < 0) continue;
       const index = above[y * lines + x] ? variance[at]! : saliency[at]!;
       const left = from + starts[x]!;
-      pixels.fill(colours.pixels[index]!, left, left + cell - line);
+      // A cell without weight stays empty, as a cell that cannot be.
+      const colour = index === HALF ? 0 : colours.pixels[index]!;
+      // A loop, because `fill` takes longer for so few pixels.
+      for (let pixel = left; pixel < left + cell - line; pixel++) pixels[pixel] = colour;
     }
     for (let copy = 1; copy < cell - line; copy++) pixels.copyWithin(from + copy * size, from, from + size);
   }
@@ -99,7 +102,7 @@ function indexes(values: Float64Array, largest: number, selector: Selector): Uin
   for (let cell = 0; cell < values.length; cell++) {
     const value = values[cell]!;
     if (value === 0) continue;
-    const size = Math.min(HALF, Math.round(Math.log1p(Math.abs(value) / even) * full));
+    const size = Math.min(HALF, Math.max(1, Math.round(Math.log1p(Math.abs(value) / even) * full)));
     found[cell] = HALF + (value < 0 ? -turn : turn) * size;
   }
   return found;

@@ -28,9 +28,11 @@ export function palette(dark: boolean, selector: Selector, colours: ColourChoice
   return { pixels: Uint32Array.from(css, pixel), css, ink: css.map((colour) => inkOn(colour)) };
 }
 
-/** The colour of a place from −1 to 1; one class alone has the side of its colour. */
+/** The colour of a place from −1 to 1; one class alone has the side of its colour. Only 0 has the colour of 0. */
 export function colourIndex(place: number, selector: Selector): number {
-  return HALF + Math.round((selector === "negative" ? -place : place) * HALF);
+  if (place === 0) return HALF;
+  const size = Math.max(1, Math.round(Math.abs(place) * HALF));
+  return HALF + (place < 0 === (selector === "negative") ? size : -size);
 }
 
 function pixel(css: string): number {

@@ -55,7 +55,7 @@ describe("the words of the grid", () => {
       "−1.5",
       "12,346",
       "1.2 × 10⁻⁶",
-      "−3.0 × 10⁻¹²",
+      "−3 × 10⁻¹²",
     ]);
     expect([signedText(2), signedText(-2), signedText(0)]).toEqual(["+2", "−2", "0"]);
   });

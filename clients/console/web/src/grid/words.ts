@@ -59,9 +59,9 @@ export function valueText(value: number): string {
   const sign = value < 0 ? "−" : "";
   if (size === 0) return "0";
   if (size >= 1000) return sign + count(Math.round(size));
-  if (size >= 0.001) return sign + String(Number(size.toPrecision(3)));
+  if (size >= 0.0001) return sign + String(Number(size.toPrecision(3)));
   const [digits = "", power = ""] = size.toExponential(1).split("e");
-  return `${sign}${digits} × 10${superscript(Number(power))}`;
+  return `${sign}${digits.replace(".0", "")} × 10${superscript(Number(power))}`;
 }
 
 export const signedText = (value: number): string => (value > 0 ? `+${valueText(value)}` : valueText(value));
@@ -71,7 +71,7 @@ function superscript(power: number): string {
   return (power < 0 ? "⁻" : "") + digits;
 }
 
-/** In which unit the numbers of a matrix are written, so that they are short: the largest has one to three digits. */
+/** In which unit the numbers of a matrix are written, so that they are short: the largest is 2 to 2,000. */
 export interface NumberUnit {
   factor: number;
   /** Such as "in thousandths"; empty for ones. */
@@ -86,7 +86,7 @@ const UNITS: readonly NumberUnit[] = [
 ];
 
 export function numberUnit(largest: number): NumberUnit {
-  return UNITS.find(({ factor }) => largest * factor >= 0.5) ?? UNITS[largest > 0 ? 3 : 0]!;
+  return UNITS.find(({ factor }) => largest * factor >= 2) ?? UNITS[largest > 0 ? 3 : 0]!;
 }
 
 /** A value of a matrix in its unit: a sign where values have one, and about two figures. */

@@ -2,7 +2,7 @@
 
 import type { Rect } from "../graph/figure";
 import { arcRoom } from "../graph/geometry";
-import { labelWidths, STEP_LABELS } from "../graph/pairLayout";
+import { labelWidths, RIGHT, STEP_LABELS } from "../graph/pairLayout";
 
 export interface ProgressLayout {
   labels: [number, number];
@@ -11,23 +11,27 @@ export interface ProgressLayout {
   height: number;
 }
 
-const GAP = 22;
+const GAP = 30;
 const EDGE = 8;
+/** Between two rows. */
+const BELOW = 14;
 /** Above each graph: its title and its numbers. */
 const TITLE = 36;
 
+/** Arcs hang below the last level only in an overlay: `hanging`. */
 export function progressLayout(
   width: number,
   columns: number,
   rows: number,
   attributes: number,
   rowHeight: number,
+  hanging: boolean,
 ): ProgressLayout {
   const labels = labelWidths(width, attributes);
   const left = labels[0] + labels[1] + EDGE;
-  const each = Math.max(40, (width - left - GAP * (columns - 1) - EDGE) / columns);
-  const room = arcRoom(rowHeight);
-  const step = TITLE + 2 * room + rowHeight + STEP_LABELS;
+  const each = Math.max(40, (width - left - GAP * (columns - 1) - RIGHT) / columns);
+  const room = Math.ceil(arcRoom(rowHeight));
+  const step = TITLE + (hanging ? 2 : 1) * room + rowHeight + STEP_LABELS + BELOW;
   const panels = Array.from({ length: rows * columns }, (_, i) => {
     const [row, column] = [Math.floor(i / columns), i % columns];
     const x = left + column * (each + GAP);

@@ -39,6 +39,7 @@ const PLOT = 190;
 const BOTTOM = 42;
 const OLDER_GAP = 14;
 const NARROWEST = 3; // px of one event; more events make the figure wider than its place, which then scrolls
+const WIDEST = 110;
 const NUMBER_WIDTH = 46;
 
 export function eventBars(
@@ -53,7 +54,7 @@ export function eventBars(
   const first = [...others, ...older];
   const gap = first.length && events.length ? OLDER_GAP : 0;
   const count = Math.max(first.length + events.length, 1);
-  const step = Math.max(Math.min((place - LEFT - RIGHT - gap) / count, 90), NARROWEST);
+  const step = Math.max(Math.min((place - LEFT - RIGHT - gap) / count, WIDEST), NARROWEST);
   const axis = valueAxis(domain, [TOP + PLOT, TOP], 5);
   const columns = [...first, ...events].map((each, index) =>
     column(each, LEFT + index * step + (index < first.length ? 0 : gap), step, axis.scale, text),

@@ -37,7 +37,7 @@ export const LATEST_CUTS = 50;
 
 const LEFT = 44;
 const RIGHT = 12;
-const TOP = 10;
+const TOP = 24;
 const PLOT = 202;
 const BOTTOM = 42;
 
