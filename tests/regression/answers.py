@@ -29,9 +29,10 @@ VOLATILE = frozenset(
         "cached",
         "request_id",
         "endpoint_uri",
+        "requested_by",
     }
 )
-"""Fields that differ between two runs, in any message."""
+"""Fields that differ between two runs, or by who asks, in any message."""
 VOLATILE_OF = frozenset(
     {
         ("", "name"),

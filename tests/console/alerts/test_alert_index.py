@@ -149,13 +149,11 @@ def test_the_list_goes_on_while_the_service_is_down(tmp_path: Path) -> None:
             assert answer.json()["error"]["message"]
             eventually(lambda: httpx.get(f"{console.url}/api/session").json()["service"]["state"] == "down")
             server = start_server([*store, "--port", port])
+            address = f"{console.url}/api/alerts/{id}"
+            eventually(lambda: httpx.get(address, timeout=60).status_code == httpx.codes.OK)
             with Sequela(server.address) as service:
                 other = explained(service, 8)
             eventually(lambda: listed(console) == {id, other})
-            eventually(
-                lambda: httpx.get(f"{console.url}/api/alerts/{id}", timeout=60).status_code == httpx.codes.OK,
-                30,
-            )
     finally:
         server.stop()
 

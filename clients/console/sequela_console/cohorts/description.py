@@ -117,11 +117,11 @@ def _description(cohort: OpenCohort, thresholds: Mapping[str, float]) -> Mapping
 
 
 def _labels(cohort: OpenCohort) -> dict[str, list[dict[str, Any]]]:
-    """Returns the values of each label with their counts over sequences, the most frequent first."""
+    """Returns the values of each label with counts over sequences: the most frequent first, then as in the files."""
     return {
         name: cohort.query(
             f"SELECT {sql.label(name)} AS value, count(DISTINCT id) AS count FROM {cohort.rows.rows} "
-            f"WHERE value IS NOT NULL GROUP BY value ORDER BY count DESC, value LIMIT {MOST_VALUES}"
+            f"WHERE value IS NOT NULL GROUP BY value ORDER BY count DESC, min(row), value LIMIT {MOST_VALUES}"
         ).to_pylist()
         for name in cohort.rows.label_names()
     }

@@ -1,6 +1,7 @@
 /** Two explanations side by side: the same players in the same order, on one scale, with their differences. */
 
 import type { AlertDocument } from "../api/types";
+import { eventCount } from "./phrases";
 import { effectsOf, HALF_WIDTH, isOlder, type Effect, type Level } from "./effects";
 
 export interface Pair {
@@ -34,10 +35,16 @@ export function pairs(left: AlertDocument, right: AlertDocument, level: Level): 
   const keys = [...new Set([...a.keys(), ...b.keys()])];
   const found = keys.map((key): Pair => {
     const [mine, theirs] = [a.get(key) ?? null, b.get(key) ?? null];
-    const player = (mine ?? theirs) as Effect;
+    const player = commonPlayer((mine ?? theirs) as Effect, theirs);
     return { key, player, left: mine, right: theirs, difference: subtract ? difference(mine, theirs) : null };
   });
   return found.sort(level === "event" ? newestFirst : strongestFirst);
+}
+
+/** The older events of two sequences are as many only by chance; otherwise their number is left out of the name. */
+function commonPlayer(player: Effect, other: Effect | null): Effect {
+  if (player.kind !== "pruned" || !other || eventCount(player) === eventCount(other)) return player;
+  return { ...player, firstT: null, lastT: null };
 }
 
 /** All ends of intervals of both sides, so that one scale holds everything. */

@@ -8,12 +8,13 @@ import SharedAlert from "./SharedAlert.svelte";
 const POLICY =
   "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
-export function sharedHtml(shown: AlertDocument, title: string): string {
+export async function sharedHtml(shown: AlertDocument, title: string): Promise<string> {
+  const style = await Promise.all([...document.styleSheets].map(sheetText));
   const holder = document.createElement("div");
   const component = mount(SharedAlert, { target: holder, props: { document: shown } });
   try {
     flushSync();
-    return page(title, holder.innerHTML, usedRules(holder));
+    return page(title, holder.innerHTML, style.join("\n"));
   } finally {
     void unmount(component);
   }
@@ -33,35 +34,16 @@ ${style}
 </style>
 </head>
 <body>
-${body.replaceAll("<!---->", "").replaceAll("<!--[-->", "")}
+${body.replaceAll(/<!--.*?-->/g, "")}
 </body>
 </html>
 `;
 }
 
-/** The rules of the console that something in the file uses, and all of its colours. */
-function usedRules(holder: Element): string {
-  const found: string[] = [];
-  for (const sheet of document.styleSheets)
-    for (const rule of sheet.cssRules) if (isUsed(rule, holder)) found.push(rule.cssText);
-  return found.join("\n");
-}
-
-function isUsed(rule: CSSRule, holder: Element): boolean {
-  if (rule instanceof CSSStyleRule) return isUsedSelector(rule.selectorText, holder);
-  if (rule instanceof CSSMediaRule) return [...rule.cssRules].some((each) => isUsed(each, holder));
-  return false;
-}
-
-function isUsedSelector(selector: string, holder: Element): boolean {
-  if (/^(:root|html|body|\*)/.test(selector)) return true;
-  try {
-    // A state such as :hover is no reason to leave a rule out.
-    const bare = selector.replace(/:(hover|focus|focus-visible|active|first-child|last-child)\b/g, "");
-    return bare.trim() === "" || holder.querySelector(bare) !== null;
-  } catch {
-    return false;
-  }
+/** The text as it was written: what a browser makes of it loses shorthands with variables. */
+async function sheetText(sheet: CSSStyleSheet): Promise<string> {
+  if (sheet.href) return (await fetch(sheet.href)).text();
+  return sheet.ownerNode?.textContent ?? "";
 }
 
 export function escaped(text: string): string {

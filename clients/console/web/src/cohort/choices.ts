@@ -22,7 +22,7 @@ export interface CohortChoices {
 export function defaultChoices(cohort: CohortDescription): CohortChoices {
   const { label, positive, variant, threshold } = cohort.suggested;
   const [before, after] = halves(cohort.from, cohort.to);
-  const periods = cohort.from === null ? periodLabel(cohort) : "";
+  const periods = before === "" ? periodLabel(cohort) : "";
   return {
     variant,
     dots: true,
@@ -33,7 +33,7 @@ export function defaultChoices(cohort: CohortDescription): CohortChoices {
     periodLabel: periods,
     before: periods ? (cohort.labels[periods]?.[0]?.value ?? "") : before,
     after: periods ? (cohort.labels[periods]?.[1]?.value ?? "") : after,
-    other: cohort.name,
+    other: cohort.variants.length > 1 ? cohort.name : "",
     otherVariant: cohort.variants.find((name) => name !== variant) ?? "",
   };
 }

@@ -96,14 +96,14 @@ export function nearest(data: DensityData, row: number, bin: number): number {
   return best < 0 ? bin : best;
 }
 
-/** The largest count of a bin. */
-export function mostIn(data: DensityData): number {
-  return data.counts.reduce((most, row) => Math.max(most, ...row), 0);
+/** The largest count of a bin, among the bins that are wanted. */
+export function mostIn(data: DensityData, wanted: (bin: number) => boolean = () => true): number {
+  return data.counts.reduce((most, row) => Math.max(most, ...row.filter((_, bin) => wanted(bin))), 0);
 }
 
 /** How strong the colour of a count is, 0 to 1; on a log scale, since counts differ by powers of ten. */
 export function strength(n: number, most: number): number {
-  return n <= 0 || most <= 0 ? 0 : 0.15 + (0.85 * Math.log1p(n)) / Math.log1p(most);
+  return n <= 0 || most <= 0 ? 0 : 0.3 + (0.7 * Math.log1p(n)) / Math.log1p(most);
 }
 
 /** Which way the effects of a bin go; those beside 0 are about nothing. */
