@@ -235,7 +235,7 @@ def test_somebody_else_was_faster(visit: Visit, console: ConsoleServer) -> None:
     """A decision that somebody made meanwhile is not overwritten; the page says whose it is."""
     id = id_of(console, "false-alert")
     page = opened(visit, console, "false-alert")
-    expect(page.get_by_text("Not decided")).to_be_visible()
+    expect(page.get_by_text("Not decided", exact=True)).to_be_visible()
     with httpx.Client(base_url=console.url) as other:
         other.post("/api/session", json={"name": "Other Person"}).raise_for_status()
         label = {"verdict": "fraud", "previous": None}
