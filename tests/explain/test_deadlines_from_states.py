@@ -191,11 +191,12 @@ def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Dead
             assert cut_short or number == len(calls)
 
 
-def test_wherever_the_deadline_is_noticed_there_is_an_answer() -> None:
+@pytest.mark.parametrize("stride", [97, pytest.param(29, marks=pytest.mark.slow)])
+def test_wherever_the_deadline_is_noticed_there_is_an_answer(stride: int) -> None:
     """Also while a stage is drawn, in another thread or not."""
     whole, calls, looks = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
-    for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, 29)):
+    for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, stride)):
         told = Told()
         model: Any = Stepped(loaded(CASE), told.call)
         house = explainer(model, observer=told)
@@ -221,13 +222,14 @@ def test_wherever_the_caller_leaves_the_work_stops() -> None:
             disturbed(number, Deadline.cancel)
 
 
-def test_several_workers_run_out_of_time_together() -> None:
+@pytest.mark.parametrize("stride", [61, pytest.param(29, marks=pytest.mark.slow)])
+def test_several_workers_run_out_of_time_together(stride: int) -> None:
     """Branches, and a stage drawn beside them, in threads of their own."""
     whole, calls, _ = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
     pool = WorkerPool(3)
     try:
-        for number in range(scored + 1, len(calls) - 9, 29):
+        for number in range(scored + 1, len(calls) - 9, stride):
             assert assert_honest(disturbed(number, stopped, pool), whole)
             with pytest.raises(Cancelled):
                 disturbed(number, Deadline.cancel, pool)

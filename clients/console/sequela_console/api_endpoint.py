@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
+from math import isfinite
 from typing import Any
 
 from sequela_client.errors import (
@@ -21,15 +24,18 @@ from starlette.responses import Response
 
 from sequela_console.api_route import ApiRoute, Question
 from sequela_console.context import Console
+from sequela_console.http.error_boundary import request_fields
 from sequela_console.http.errors import ApiError, bad_request
-from sequela_console.http.headers import page_headers
-from sequela_console.http.json_answer import json_response
+from sequela_console.http.json_answer import error_response, json_response, with_headers
 from sequela_console.http.origin import check_host, check_origin
+from sequela_console.state.failure import failure_of
 from sequela_console.visitors import visitor_of
 
 MAX_BODY_BYTES = 1_000_000
 # A sender hears that its body is too large only after it has sent it; beyond this it is cut off.
 _MAX_DISCARDED_BYTES = 20_000_000
+
+log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -45,17 +51,30 @@ _STATUSES: Mapping[type[SequelaError], int] = {
 
 
 def endpoint(console: Console, route: ApiRoute) -> Endpoint:
-    """Returns the function that answers a route in a thread. Every answer has the headers of the console."""
+    """Returns the function that answers a route in a thread."""
+
+    def found(request: Request, body: Mapping[str, Any]) -> Any:
+        return _found(console, route, request, body)
+
+    return api_endpoint(console, found)
+
+
+def api_endpoint(console: Console, found: Callable[[Request, Mapping[str, Any]], Any]) -> Endpoint:
+    """Returns the function that answers with what another one finds in a thread, or with its error."""
 
     async def answer(request: Request) -> Response:
         try:
             check_caller(console, request)
             body = await json_body(request)
-            return prepared(await run_in_threadpool(_answer, console, route, request, body))
+            return prepared(await run_in_threadpool(found, request, body))
         except ApiError as error:
-            return told(error)
+            return _told(request, error)
         except SequelaError as error:
-            return told(of_service(error))
+            return _told(request, of_service(error))
+        except sqlite3.Error as error:
+            if (failure := failure_of(error)) is None:
+                raise
+            return _told(request, ApiError(503, "STATE_UNAVAILABLE", failure))
 
     return answer
 
@@ -68,7 +87,7 @@ def check_caller(console: Console, request: Request) -> None:
         check_origin(request.headers)
 
 
-def _answer(console: Console, route: ApiRoute, request: Request, body: Mapping[str, Any]) -> Any:
+def _found(console: Console, route: ApiRoute, request: Request, body: Mapping[str, Any]) -> Any:
     visitor = visitor_of(console, request)
     if not visitor.may(route.role):
         raise ApiError(
@@ -109,24 +128,45 @@ async def json_body(request: Request) -> Mapping[str, Any]:
 
 def _parsed(content: bytes) -> Mapping[str, Any]:
     try:
-        body = json.loads(content, parse_constant=_no_constant)
+        # Of bytes, json would also read UTF-16, and halves of surrogate pairs.
+        body = json.loads(
+            content.decode(), parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unique
+        )
+        # Escapes can spell halves of surrogate pairs too, which neither SQLite nor the service can keep.
+        json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        raise bad_request("BODY_INVALID", f"the body is not valid JSON: {error}") from None
+        raise bad_request("BODY_INVALID", f"the body is not valid JSON: {_words(error)}") from None
     if not isinstance(body, dict):
         raise bad_request("BODY_INVALID", "the body must be a JSON object")
     return body
+
+
+def _words(error: ValueError | RecursionError) -> str:
+    if isinstance(error, UnicodeError):
+        return "its text is not Unicode in UTF-8"
+    return "its objects are nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"JSON has no {name}")
 
 
+def _finite(text: str) -> float:
+    if not isfinite(number := float(text)):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return found
+
+
 def prepared(found: Any) -> Response:
     """Returns what a route found as a response that nobody may store."""
-    response = found if isinstance(found, Response) else json_response(found)
-    for name, value in {"Cache-Control": "no-store", **page_headers()}.items():
-        response.headers[name] = value
-    return response
+    return with_headers(found if isinstance(found, Response) else json_response(found))
 
 
 def of_service(error: SequelaError) -> ApiError:
@@ -135,9 +175,9 @@ def of_service(error: SequelaError) -> ApiError:
     return ApiError(status, error.reason or "SERVICE_ERROR", str(error))
 
 
-def told(error: ApiError) -> Response:
-    """Returns an error as a response."""
-    content = {"reason": error.reason, "message": error.message}
-    if error.field:
-        content["field"] = error.field
-    return prepared(json_response({"error": content}, error.status))
+def _told(request: Request, error: ApiError) -> Response:
+    """Returns an error as a response. Those that the operator can do something about are logged."""
+    if error.status >= 500:
+        fields = {**request_fields(request.scope), "status": error.status, "reason": error.reason}
+        log.warning("request failed", extra=fields)
+    return error_response(error)

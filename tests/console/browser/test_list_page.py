@@ -195,3 +195,28 @@ def test_it_fits_a_phone(visit_as: Callable[[Look], AbstractContextManager[Visit
         rows(page)
         assert fits(page)
         assert page.get_by_role("button", name=re.compile("^Fraud: ")).first.is_visible()
+
+
+def test_it_fills_while_the_console_reads(visit: Visit) -> None:
+    """An empty list shows alerts as soon as the console has found them, without anybody asking again."""
+    found = [False]
+
+    def answer_session(route: Route) -> None:
+        content = json.loads(route.fetch().text())
+        if not found[0]:
+            content["index"] |= {"alerts": 0, "pending": 0, "complete": False}
+        route.fulfill(json=content)
+
+    def answer_list(route: Route) -> None:
+        if found[0]:
+            route.continue_()
+            return
+        facets = {"models": [], "labels": {}, "features": []}
+        route.fulfill(json={"alerts": [], "total": 0, "next": None, "previous": None, "facets": facets})
+
+    visit.page.route("**/api/session", answer_session)
+    visit.page.route(re.compile(r"/api/alerts(\?|$)"), answer_list)
+    page = visit.go("/alerts")
+    expect(page.get_by_text("Reading what the service has")).to_be_visible()
+    found[0] = True
+    assert len(rows(page)) == PAGE
