@@ -30,7 +30,8 @@ def event_table(sequences: int, seed: int = 1) -> bytes:
     step = np.tile(np.arange(STEPS, dtype=np.uint8), sequences)
     late = step / STEPS * np.repeat(positive, STEPS)
     levels = [
-        (rng.random(events) ** (2 + late * (place % 3)) * count).astype(np.uint8) for place, count in enumerate(LEVELS)
+        (rng.random(events) ** (2 + late * (place % 3)) * count).astype(np.uint8)
+        for place, count in enumerate(LEVELS)
     ]
     columns: list[NDArray[Any]] = [
         np.repeat(np.arange(sequences, dtype="<u4"), STEPS),
@@ -124,7 +125,9 @@ def opened(chromium: str, path: str, table: bytes, size: tuple[int, int] = (1600
             file = STATIC / asked.removeprefix("/")
             route.fulfill(body=file.read_bytes(), content_type=_TYPES[file.suffix])
         elif asked.startswith("/api/"):
-            route.fulfill(status=404, json={"error": {"reason": "NONE", "message": "not part of the measurement"}})
+            route.fulfill(
+                status=404, json={"error": {"reason": "NONE", "message": "not part of the measurement"}}
+            )
         else:
             route.fulfill(body=(STATIC / "index.html").read_bytes(), content_type="text/html")
 

@@ -51,7 +51,7 @@ class CohortCatalogue:
             stamp = stamp_of(folder)
             found = self._open.get(name)
             if found is None or found.stamp != stamp:
-                found = OpenCohort.read(name, folder, stamp, [folder])
+                found = OpenCohort.read(name, folder, stamp, [folder]).in_memory()
             self._open[name] = found
             self._open.move_to_end(name)
             while len(self._open) > MOST_OPEN:

@@ -63,18 +63,20 @@ export function specOf(state: GridState): EventTableSpec {
   return { variants: variant ? [variant] : [], weight, class: state.class, bins, steps: length };
 }
 
+/** The indexes of attributes by name, without those that the table does not have; null for all. */
+export function attributesOf(names: readonly string[] | null, { header }: EventTable): number[] {
+  const places = new Map(header.attributes.map(({ name }, k) => [name, k]));
+  return (names ?? [...places.keys()]).flatMap((name) => places.get(name) ?? []);
+}
+
 /** The choice in terms of a table. Names that the table does not have are left out. */
 export function selectionOf(state: GridState, table: EventTable): GridSelection {
-  const { attributes, steps } = table.header;
-  const place = new Map(attributes.map(({ name }, k) => [name, k]));
-  const named = (state.attributes ?? attributes.map(({ name }) => name)).flatMap(
-    (name) => place.get(name) ?? [],
-  );
+  const { steps } = table.header;
   const step = (time: number): number => Math.min(steps - 1, Math.max(0, time + steps - 1));
   return {
     range: [weightOf(state.range[0]), weightOf(state.range[1])],
     steps: state.times ? [step(state.times[0]), step(state.times[1])] : [0, steps - 1],
-    attributes: named,
+    attributes: attributesOf(state.attributes, table),
     selector: state.selector,
     colours: state.colours,
   };

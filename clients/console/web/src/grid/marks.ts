@@ -24,8 +24,8 @@ export interface Matrix {
 }
 
 /** A matrix below the diagonal shows saliency, one above it the variance. */
-export function matrixAt(selection: GridSelection, column: number, row: number): Matrix {
-  const [p, q] = [selection.attributes[column] ?? 0, selection.attributes[row] ?? 0];
+export function matrixAt(attributes: readonly number[], column: number, row: number): Matrix {
+  const [p, q] = [attributes[column] ?? 0, attributes[row] ?? 0];
   return { column: p, row: q, measure: column > row ? "variance" : "saliency" };
 }
 
@@ -144,7 +144,7 @@ function strongest(shown: Shown, measure: MeasureName): Listed[] {
   const all: Listed[] = [];
   attributes.forEach((_, c) =>
     attributes.forEach((_, r) => {
-      const matrix = matrixAt(shown.selection, c, r);
+      const matrix = matrixAt(attributes, c, r);
       if (matrix.measure !== measure) return;
       const cells = cellsOf(shown, matrix);
       cells.columns.forEach((_, i) =>

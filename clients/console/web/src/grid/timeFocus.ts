@@ -8,7 +8,7 @@ export interface Quarter {
   times: [number, number];
 }
 
-const NAMES = ["First quarter", "Second quarter", "Third quarter", "Last quarter"];
+const NAMES = ["first quarter", "second quarter", "third quarter", "last quarter"];
 
 /** Four parts that differ by one step at most, oldest first; none if there are fewer than four steps. */
 export function quarters(steps: number): Quarter[] {
