@@ -50,6 +50,7 @@ def process(server: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], 
         running.communicate()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("is_up", [True, False])
 def test_it_ends_soon_and_closes_its_file(

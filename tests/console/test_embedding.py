@@ -9,6 +9,7 @@ import httpx
 import pytest
 from console.filled_service import filled_service
 from console.running_console import running_console
+from sequela_client.errors import CallerError
 from sequela_console.server import ConsoleServer
 from sequela_console.sessions import embed_keys
 from transports import eventually
@@ -83,3 +84,14 @@ def test_the_secret_is_kept_and_private(console: ConsoleServer, tmp_path: Path) 
     alert = alerts(console)[0]
     assert again.check(key_of(console, alert), alert) == ""
     assert embed_keys.EmbedKeys.from_folder(tmp_path).secret != again.secret
+
+
+def test_half_a_secret_is_refused(tmp_path: Path) -> None:
+    """With an empty one, everybody could make keys."""
+    for content in (b"", b"half of it"):
+        (tmp_path / "embed.key").write_bytes(content)
+        with pytest.raises(CallerError, match=r"embed\.key does not hold the 32 bytes"):
+            embed_keys.EmbedKeys.from_folder(tmp_path)
+    (tmp_path / "embed.key").unlink()
+    assert len(embed_keys.EmbedKeys.from_folder(tmp_path).secret) == 32
+    assert [each.name for each in tmp_path.iterdir()] == ["embed.key"]

@@ -220,6 +220,7 @@ def check(answer: httpx.Response, what: object) -> None:
         assert error["reason"].replace("_", "").isupper(), what
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", API_ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_random_requests_are_answered_or_refused(console: httpx.Client, route: ApiRoute) -> None:
     rng, known = random.Random(f"{route.method} {route.path}"), known_alert(console)

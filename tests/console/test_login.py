@@ -56,6 +56,20 @@ def test_a_token_of_the_service_opens_the_console(closed: tuple[ConsoleServer, d
         assert reason(person.get("/api/alerts")) == (401, "LOGIN_NEEDED")
 
 
+def test_a_login_takes_no_key_from_before_and_ends_that_session(
+    closed: tuple[ConsoleServer, dict[str, str], Path],
+) -> None:
+    """Whoever put a cookie into the browser before must not share the session."""
+    console, tokens, _ = closed
+    with client(console) as person, client(console) as other:
+        person.post("/api/session", json={"token": tokens["read"]})
+        (name, before), *_ = person.cookies.items()
+        person.post("/api/session", json={"token": tokens["read"]})
+        assert person.cookies[name] != before
+        other.cookies.set(name, before)
+        assert reason(other.get("/api/alerts")) == (401, "LOGIN_NEEDED")
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [

@@ -62,6 +62,9 @@ def begin(console: Console, request: Request, body: Mapping[str, Any]) -> Respon
     state = console.door.state()
     if "token" in body:
         key, visitor = _with_token(console, body["token"])
+        # The session that this browser had before would otherwise stay open for hours.
+        if earlier := request.cookies.get(cookie_name(request)):
+            console.sessions.end(earlier)
         response = json_response(_state(console, state, visitor))
         set_session(response, request, key)
         return response

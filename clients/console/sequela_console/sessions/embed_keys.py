@@ -8,10 +8,14 @@ import hmac
 import json
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from sequela_client.errors import CallerError
 
 from sequela_console.http.errors import ApiError
 
@@ -33,15 +37,21 @@ class EmbedKeys:
 
     @classmethod
     def from_folder(cls, folder: Path) -> EmbedKeys:
-        """Reads the secret from the folder of the console's state, and makes it the first time."""
+        """Reads the secret from the folder of the console's state, and makes it the first time.
+
+        Raises:
+            CallerError: the file holds no whole secret. Keys that it signs could be forged.
+        """
         file = folder / "embed.key"
-        try:
-            descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            return cls(file.read_bytes())
-        secret = secrets.token_bytes(_SECRET_BYTES)
-        with open(descriptor, "wb") as new:
-            new.write(secret)
+        if not file.exists():
+            _make_secret(file)
+        secret = file.read_bytes()
+        if len(secret) != _SECRET_BYTES:
+            raise CallerError(
+                f"{file} does not hold the {_SECRET_BYTES} bytes of the secret that signs links to panels; delete it, "
+                "and the console makes a new one",
+                reason="EMBED_SECRET_INVALID",
+            )
         return cls(secret)
 
     def key(self, alert: str, who: str) -> tuple[str, float]:
@@ -69,6 +79,18 @@ class EmbedKeys:
 
     def _signature(self, content: bytes) -> bytes:
         return hmac.new(self.secret, content, hashlib.sha256).digest()
+
+
+def _make_secret(file: Path) -> None:
+    """Makes the file at once with all its bytes, since another console may read it at any moment."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent)
+    try:
+        with open(descriptor, "wb") as new:
+            new.write(secrets.token_bytes(_SECRET_BYTES))
+        with suppress(FileExistsError):
+            os.link(name, file)
+    finally:
+        os.unlink(name)
 
 
 def _text(content: bytes) -> str:
