@@ -324,6 +324,38 @@ def raw(console: httpx.Client, content: bytes) -> tuple[int, str]:
     return int(answer.split(b" ")[1]) if answer else 0, answer.decode("latin-1")
 
 
+@pytest.mark.parametrize(
+    "name", ["Origin", "Host", "Authorization", "Cookie", "Sec-Fetch-Site", "Content-Type"]
+)
+def test_headers_that_are_no_such(console: httpx.Client, name: str) -> None:
+    """Whatever stands in a header that the console reads is refused or ignored."""
+    for text in (
+        "http://[",
+        "[",
+        "[::1",
+        "://",
+        "http://a@b:c",
+        "\xff",
+        "Bearer",
+        "Bearer \xff",
+        "Embed a.b",
+        "=;=",
+        "@:0",
+    ):
+        headers = {"Content-Type": "application/json", name: text.encode("latin-1")}
+        for method, path in (
+            ("GET", "/api/session"),
+            ("GET", "/api/alerts"),
+            ("POST", "/api/links"),
+            ("GET", "/x"),
+        ):
+            answer = console.request(
+                method, path, content=b"{}" if method == "POST" else None, headers=headers
+            )
+            assert answer.status_code < 500, (name, text, answer.text)
+            assert answer.headers["x-request-id"]
+
+
 def test_a_request_id_cannot_carry_anything_else(console: httpx.Client) -> None:
     given = console.get("/healthz", headers={"X-Request-Id": "case-tool.17"})
     assert given.headers["x-request-id"] == "case-tool.17"
