@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sequela_client.cohort import schema
+from sequela_client.errors import CallerError
 
 from sequela_console.cohort_files.open_cohort import OpenCohort, Stamp
 from sequela_console.http.errors import not_found
@@ -43,7 +44,7 @@ class CohortCatalogue:
             stamp = stamp_of(folder)
             found = self._open.get(name)
             if found is None or found.stamp != stamp:
-                found = OpenCohort.read(name, folder, stamp, [folder]).in_memory()
+                found = _opened(name, folder, stamp)
             self._open[name] = found
             self._open.move_to_end(name)
             while len(self._open) > MOST_OPEN:
@@ -63,6 +64,17 @@ class CohortCatalogue:
         finally:
             for each in found:
                 each.rows.database.connection.close()
+
+
+def _opened(name: str, folder: Path, stamp: Stamp) -> OpenCohort:
+    """Opens a cohort. Its errors name the cohort, since readers of the pages need not know the machine's folders."""
+    try:
+        return OpenCohort.read(name, folder, stamp, [folder]).in_memory()
+    except CallerError as error:
+        words = str(error)
+        for path in (folder.resolve(), folder):
+            words = words.replace(str(path), f"the folder of {name!r}")
+        raise CallerError(words, reason=error.reason) from error
 
 
 def stamp_of(folder: Path) -> Stamp:
