@@ -70,6 +70,16 @@ describe("bars of features", () => {
     }
   });
 
+  it("keep their numbers inside on a phone", () => {
+    const geometry = effectBars([bar(0.5, 0.1), bar(-0.1, 0.1)], 320);
+    for (const each of geometry.bars) {
+      const end = each.textX + (each.textLeft ? -1 : 1) * textWidth(each.text);
+      expect(end).toBeGreaterThanOrEqual(geometry.labelWidth - 8);
+      expect(end).toBeLessThanOrEqual(320);
+    }
+    expect(overlaps(geometry.ticks)).toEqual([]);
+  });
+
   it("begin at 0 and are as long as their values", () => {
     const geometry = effectBars([bar(0.5, 0), bar(0.25, 0), bar(-0.25, 0)], 600);
     const [half, quarter, minus] = geometry.bars;
