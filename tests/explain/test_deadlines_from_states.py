@@ -283,24 +283,38 @@ def caller(deadline: Deadline) -> ModelCaller:
     return ModelCaller(deadline, one_worker(), Observers(()))
 
 
-@pytest.mark.parametrize("seconds", [(0.05,), (0.05, 0.0), (0.0, 0.05), (0.05, 0.0, 0.05)])
-def test_one_slow_batch_does_not_refuse_the_next(seconds: tuple[float, ...]) -> None:
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Stops the clock of deadlines, which goes on by as many seconds as this function is told."""
+    clock = [0.0]
+    monkeypatch.setattr(Deadline, "now", staticmethod(lambda: clock[0]))
+
+    def wait_for(seconds: float) -> None:
+        clock[0] += seconds
+
+    return wait_for
+
+
+@pytest.mark.parametrize("seconds", [(0.05,), (0.05, 0.001), (0.001, 0.05), (0.05, 0.001, 0.05)])
+def test_one_slow_batch_does_not_refuse_the_next(
+    seconds: tuple[float, ...], wait: Callable[[float], None]
+) -> None:
     """Alone, first, last or between: a batch that would end in time, were it as fast as the fastest so far, begins."""
     deadline = Deadline()
     request = caller(deadline)
     for each in seconds:
-        request.run(64, 10, math.inf, lambda _, each=each: time.sleep(each))
+        request.run(64, 10, math.inf, lambda _, each=each: wait(each))
     deadline.end = deadline.now() + 2.0
     # As slow as the slowest batch it would take five seconds.
     assert request.run(640, 100, math.inf, lambda _: "asked") == "asked"
 
 
-def test_batches_of_few_rows_tell_nothing() -> None:
+def test_batches_of_few_rows_tell_nothing(wait: Callable[[float], None]) -> None:
     """Pasts, run slowly one row at a time, do not keep a large batch from beginning."""
     deadline = Deadline()
     request = caller(deadline)
     for _ in range(3):
-        request.run(1, 1, math.inf, lambda _: time.sleep(0.02))
+        request.run(1, 1, math.inf, lambda _: wait(0.02))
     deadline.end = deadline.now() + 2.0
     assert request.run(1000, 100, math.inf, lambda _: "asked") == "asked"
 

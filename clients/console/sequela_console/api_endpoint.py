@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sqlite3
@@ -23,15 +24,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sequela_console.api_route import ApiRoute, Question
+from sequela_console.cohort_files.catalogue import COHORT_UNREADABLE
 from sequela_console.context import Console
 from sequela_console.http.error_boundary import request_fields
 from sequela_console.http.errors import ApiError, bad_request
 from sequela_console.http.json_answer import error_response, json_response, with_headers
-from sequela_console.http.origin import check_host, check_origin
+from sequela_console.http.origin import check_host, check_origin, check_public_host
 from sequela_console.state.failure import failure_of
 from sequela_console.visitors import visitor_of
 
 MAX_BODY_BYTES = 1_000_000
+# A megabyte over a slow network; a sender that takes longer would hold one of the few connections.
+MAX_BODY_SECONDS = 20.0
 # A sender hears that its body is too large only after it has sent it; beyond this it is cut off.
 _MAX_DISCARDED_BYTES = 20_000_000
 
@@ -65,6 +69,8 @@ def api_endpoint(console: Console, found: Callable[[Request, Mapping[str, Any]],
     async def answer(request: Request) -> Response:
         try:
             check_caller(console, request)
+            # Also for reading: without login, and for work that takes long, no cookie would be missed.
+            check_origin(request.headers)
             body = await json_body(request)
             return prepared(await run_in_threadpool(found, request, body))
         except ApiError as error:
@@ -80,11 +86,12 @@ def api_endpoint(console: Console, found: Callable[[Request, Mapping[str, Any]],
 
 
 def check_caller(console: Console, request: Request) -> None:
-    """Raises ApiError (403) for a request that another site makes."""
-    if console.settings.is_local:
-        check_host(request.headers.get("host", ""))
-    if request.method != "GET":
-        check_origin(request.headers)
+    """Raises ApiError (403) for a request that was sent to the name of another site."""
+    host, settings = request.headers.get("host", ""), console.settings
+    if settings.public_url:
+        check_public_host(host, settings.public_url)
+    elif settings.is_local:
+        check_host(host)
 
 
 def _found(console: Console, route: ApiRoute, request: Request, body: Mapping[str, Any]) -> Any:
@@ -106,9 +113,23 @@ def _found(console: Console, route: ApiRoute, request: Request, body: Mapping[st
 
 
 async def json_body(request: Request) -> Mapping[str, Any]:
-    """Returns the JSON object in the body; empty if there is none. Raises ApiError (400, 413, 415)."""
+    """Returns the JSON object in the body; empty if there is none. Raises ApiError (400, 408, 413, 415)."""
     if request.method == "GET":
         return {}
+    try:
+        async with asyncio.timeout(MAX_BODY_SECONDS):
+            found = await _body(request)
+    except TimeoutError:
+        raise ApiError(408, "BODY_TOO_SLOW", f"the body took longer than {MAX_BODY_SECONDS:g} s") from None
+    if not found:
+        return {}
+    # Forms of other sites can send other types without asking.
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise ApiError(415, "BODY_NOT_JSON", "the body must have the Content-Type application/json")
+    return _parsed(found)
+
+
+async def _body(request: Request) -> bytes:
     found, count = bytearray(), 0
     async for chunk in request.stream():
         count += len(chunk)
@@ -118,12 +139,7 @@ async def json_body(request: Request) -> Mapping[str, Any]:
             break
     if count > MAX_BODY_BYTES:
         raise ApiError(413, "BODY_TOO_LARGE", f"the body has more than {MAX_BODY_BYTES:,} bytes")
-    if not found:
-        return {}
-    # Forms of other sites can send other types without asking.
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise ApiError(415, "BODY_NOT_JSON", "the body must have the Content-Type application/json")
-    return _parsed(bytes(found))
+    return bytes(found)
 
 
 def _parsed(content: bytes) -> Mapping[str, Any]:
@@ -171,6 +187,8 @@ def prepared(found: Any) -> Response:
 
 def of_service(error: SequelaError) -> ApiError:
     """Returns an error of the service as one of the API."""
+    if error.reason == COHORT_UNREADABLE:
+        return ApiError(409, error.reason, str(error))
     status = next((code for kind, code in _STATUSES.items() if isinstance(error, kind)), 502)
     return ApiError(status, error.reason or "SERVICE_ERROR", str(error))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -44,14 +46,26 @@ def build_app(console: Console) -> ASGIApp:
         routes=[
             *api,
             Mount("/api", _no_such_route(api)),
-            Route("/assets/{name}", _page(console, lambda request: asset(request.path_params["name"]))),
+            Route("/assets/{name:path}", _page(console, lambda request: asset(request.path_params["name"]))),
             Route("/embed/{rest:path}", _embed(console)),
             Route("/healthz", _alive),
             Route("/{rest:path}", _page(console, lambda _: page("index.html"))),
         ],
+        middleware=[Middleware(ErrorBoundary)],
         exception_handlers={HTTPException: _refusal},
     )
-    return ErrorBoundary(app)
+    return _under_scheme(app, urlsplit(console.settings.public_url).scheme)
+
+
+def _under_scheme(app: ASGIApp, scheme: str) -> ASGIApp:
+    """Returns an application whose cookies and links have the scheme that people see, if a proxy adds HTTPS."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scheme:
+            scope["scheme"] = scheme
+        await app(scope, receive, send)
+
+    return answer
 
 
 def _session(console: Console, request: Request, body: Mapping[str, Any]) -> Any:

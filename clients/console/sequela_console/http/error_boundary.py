@@ -7,6 +7,7 @@ import re
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sequela_console.http.errors import ApiError
@@ -46,6 +47,8 @@ class ErrorBoundary:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            log.debug("caller gone", extra=request_fields(scope))
         except Exception:
             log.exception("unexpected error", extra=request_fields(scope))
             # What has been sent cannot be taken back; the server then closes the connection.

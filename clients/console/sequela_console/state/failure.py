@@ -23,4 +23,4 @@ def failure_of(error: sqlite3.Error) -> str | None:
     # The lowest byte is the kind, and those above are details.
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     words = _WORDS.get(code)
-    return f"the console's own file, console.db, cannot be used: {words}" if words else None
+    return f"the console's own file, console.db, fails: {words}" if words else None
