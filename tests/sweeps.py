@@ -26,6 +26,10 @@ ONE_OF_A_KIND = frozenset(
         *("targets64", "static64"),
     }
 )
+ONE_OF_A_FORM = ONE_OF_A_KIND - {
+    *("rnn", "stacked_lstm", "learned_start", "keras_gru", "bidirectional_lstm", "keras_loop", "conv"),
+}
+"""One of each form of inputs and outputs, whatever the model does with them."""
 
 
 def examples(count: int) -> int:
@@ -37,6 +41,13 @@ def one_of_a_kind(cases: Iterable[Case]) -> list[Any]:
     """Returns the cases as parameters; those that resemble another one are slow tests."""
     return [
         pytest.param(case, marks=() if case.name in ONE_OF_A_KIND else pytest.mark.slow) for case in cases
+    ]
+
+
+def one_of_a_form(cases: Iterable[Case]) -> list[Any]:
+    """Returns the cases as parameters, for what does not depend on how a model computes; most are slow tests."""
+    return [
+        pytest.param(case, marks=() if case.name in ONE_OF_A_FORM else pytest.mark.slow) for case in cases
     ]
 
 

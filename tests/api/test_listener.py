@@ -95,10 +95,12 @@ def test_insecure_is_a_word_to_say() -> None:
             assert health.Check(health_pb2.HealthCheckRequest()).status == SERVING
 
 
-def test_a_port_that_is_taken_is_an_error(server: Serving) -> None:
-    """Two servers never share a port in silence."""
-    port = int(server.bound.grpc.rpartition(":")[2])
-    with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}"), Serving(embedded(port=port)):
+@pytest.mark.parametrize(("door", "option"), [("grpc", "port"), ("http", "http_port")])
+def test_a_port_that_is_taken_is_an_error(server: Serving, door: str, option: str) -> None:
+    """Two servers never share a port in silence. The message names the option of the port."""
+    port = int(getattr(server.bound, door).rpartition(":")[2])
+    said = rf"cannot listen on 127.0.0.1:{port}: port {port} \(--{option.replace('_', '-')}\) is in use"
+    with pytest.raises(OSError, match=said), Serving(embedded(**{option: port})):
         pass
 
 

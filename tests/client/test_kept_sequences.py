@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import grpc
 import numpy as np
+import pandas as pd
 import pytest
 from client.command_runs import Run
 from matrix import BY_NAME
 from sequela_client import AsyncSequela, EventInfo, Explanation, NotFound, Sequela, Sequence
 from sequela_client.explanation_parts import SequenceState
+from sequela_client.files import read_sequence
+from sequela_client.local_server import server_package
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from serving import PATIENCE, Serving, embedded
@@ -52,6 +56,33 @@ def test_a_kept_sequence_gives_the_same_explanation(run: Run, real: str, tmp_pat
     done = run(*command, "--sequence", file, "--level", "event", "--pruning-tolerance", "0")
     assert done.exit_code == 0, done.output
     assert "alert alert-5" in done.output
+
+
+def test_a_kept_sequence_keeps_the_names_of_its_columns(run: Run, real: str, tmp_path: Path) -> None:
+    """Columns that were sent by name, in another order than the model's, give the same numbers again."""
+    model = server_package() / "demo" / "models" / "account_takeover" / "1" / "model.onnx"
+    names = [each["name"] for each in json.loads(model.with_name("schema.json").read_text())["features"]]
+    rng = np.random.default_rng(0)
+    inputs = {
+        "numeric": rng.normal(size=(4, 9)).astype(np.float32),
+        "categorical": rng.integers(0, 3, (4, 8)),
+    }
+    numeric = pd.DataFrame(inputs["numeric"], columns=names[:9])
+    categorical = pd.DataFrame(inputs["categorical"], columns=names[9:])
+    shuffled = {
+        name: each[each.columns[::-1]] for name, each in (("numeric", numeric), ("categorical", categorical))
+    }
+    file = tmp_path / "again.json"
+    with Sequela(real) as sequela:
+        made = sequela.explain(shuffled, model=model, levels=["event"])
+        assert made.score == sequela.score(inputs, model=model).values[0, 0]
+        found = sequela.get_explanation(made.name)
+        assert found.sequence is not None
+        again = sequela.explain(found.sequence, model=model, levels=["event"], dry_run=True)
+        assert again.levels["event"].attributions == made.levels["event"].attributions
+        assert run("show", made.name, "--server", real, "--sequence", file).exit_code == 0
+        assert sequela.score(read_sequence(file), model=model).values[0, 0] == made.score
+        assert json.loads(found.to_json())["sequence"]["inputs"] == json.loads(file.read_text())["inputs"]
 
 
 def test_an_explanation_without_its_sequence(real: str) -> None:

@@ -25,11 +25,12 @@ from sequela_client.cohort.run import Progress
 from serving import Serving, embedded
 
 COMMAND = [sys.executable, "-c", "from sequela_client.cli.main import main; main()", "explain-all"]
+ACCOUNTS = 30
 
 
 @pytest.fixture
 def events(tmp_path: Path) -> Path:
-    cohorts.accounts(60).sample(frac=1, random_state=1).to_parquet(tmp_path / "events.parquet")
+    cohorts.accounts(ACCOUNTS).sample(frac=1, random_state=1).to_parquet(tmp_path / "events.parquet")
     return tmp_path / "events.parquet"
 
 
@@ -46,8 +47,8 @@ def test_a_run_with_nothing_left_starts_no_server(
     cohorts.explained(events, out, real, events_question)
     seen: list[Progress] = []
     done = bulk_run.run(events, out, events_question, RunOptions(), seen.append)
-    assert (done.added, done.explained) == (0, 60)
-    assert (seen[-1].total, seen[-1].there) == (60, 60)
+    assert (done.added, done.explained) == (0, ACCOUNTS)
+    assert (seen[-1].total, seen[-1].there) == (ACCOUNTS, ACCOUNTS)
     retried = RunOptions(retry_failed=True)
     assert bulk_run.run(events, out, events_question, retried, seen.append).added == 0
     np.save(tmp_path / "background.npy", np.zeros(2))
@@ -55,7 +56,7 @@ def test_a_run_with_nothing_left_starts_no_server(
     cohorts.explained(events, tmp_path / "file", real, from_file)
     assert bulk_run.run(events, tmp_path / "file", from_file, RunOptions(), seen.append).added == 0
     # Everything else needs a server: more sequences, another question, another model.
-    cohorts.accounts(61).to_parquet(tmp_path / "more.parquet")
+    cohorts.accounts(ACCOUNTS + 1).to_parquet(tmp_path / "more.parquet")
     model = Path(events_question.model)
     changed = model.parent / "schema.json"
     for data, question in (
@@ -81,14 +82,14 @@ def test_a_run_behind_an_endpoint_with_nothing_left_starts_no_server(
         question = replace(
             events_question, model=served.uri("toy"), schema=str(model.with_name("schema.json"))
         )
-        assert cohorts.explained(events, out, serving.bound.grpc, question).explained == 60
+        assert cohorts.explained(events, out, serving.bound.grpc, question).explained == ACCOUNTS
 
     def start(*_: object) -> NoReturn:
         raise OperatorError("a server was started")
 
     monkeypatch.setattr(bulk_run, "local_pool", start)
     done = bulk_run.run(events, out, question, RunOptions(), lambda _: None)
-    assert (done.added, done.explained) == (0, 60)
+    assert (done.added, done.explained) == (0, ACCOUNTS)
     with pytest.raises(OperatorError, match="a server was started"):
         bulk_run.run(events, out, replace(question, seeds=(1,)), RunOptions(), lambda _: None)
 
@@ -100,9 +101,9 @@ def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real:
     (model.parent / "schema.json").write_text(
         (model.parent / "schema.json").read_text()[:-1] + ', "background": {"x": [0, 0]}}'
     )
-    cohorts.explained(events, tmp_path / "whole", real, question, part_rows=7)
+    cohorts.explained(events, tmp_path / "whole", real, question, part_rows=3)
     out = tmp_path / "killed"
-    flags = ["--entity", "account", "--time", "when", "--label", "fraud", "--part-rows", "7"]
+    flags = ["--entity", "account", "--time", "when", "--label", "fraud", "--part-rows", "3"]
     flags += ["--pruning-tolerance", "0", "--pruning-tolerance", "0.01", "--max-coalitions", "256"]
     flags += ["--level", "event", "--level", "feature", "--server", real, "--model", question.model]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -117,10 +118,10 @@ def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real:
         process.wait()
     before = cohorts.digests(out)
     assert len([name for name in before if name.startswith("part-") and name.endswith("parquet")]) >= 3
-    cohorts.explained(events, out, real, question, part_rows=7)
+    cohorts.explained(events, out, real, question, part_rows=3)
     assert cohorts.digests(out) == cohorts.digests(tmp_path / "whole")
     keys = [(row["id"], row["variant"]) for row in cohorts.rows(out)]
-    assert len(keys) == len(set(keys)) == 120
+    assert len(keys) == len(set(keys)) == 2 * ACCOUNTS
 
 
 @pytest.mark.slow
@@ -148,12 +149,12 @@ def test_later_parts_may_be_there(
     out = tmp_path / "out"
     cohorts.explained(events, out, real, events_question, part_rows=9)
     whole = cohorts.digests(out)
-    for number in (0, 2, 6):
+    for number in (0, 2, 3):
         (out / f"part-{number:05d}.parquet").unlink()
     (out / "part-00002.parquet.writing").write_bytes(b"half")
     done = cohorts.explained(events, out, real, events_question, part_rows=9)
     assert cohorts.digests(out) == whole
-    assert done.added == 9 + 9 + 6
+    assert done.added == 9 + 9 + 3
     assert cohorts.explained(events, out, real, events_question, part_rows=9).added == 0
 
 
@@ -300,7 +301,7 @@ def test_a_disk_that_is_full(
         with pytest.raises(OperatorError, match=r"part-00000\.parquet: cannot be written: No space left"):
             cohorts.explained(events, tmp_path / "out", real, events_question)
     cohorts.explained(events, tmp_path / "out", real, events_question)
-    assert len(cohorts.rows(tmp_path / "out")) == 60
+    assert len(cohorts.rows(tmp_path / "out")) == ACCOUNTS
 
 
 def test_a_question_without_an_answer_is_replaced(tmp_path: Path) -> None:

@@ -59,5 +59,7 @@ def content(folder: Path, kind: str) -> dict[str, bytes]:
     with tarfile.open(next(folder.glob("*.tar.gz"))) as archive:
         found = {each.name: archive.extractfile(each) for each in archive.getmembers() if each.isfile()}
         return {
-            name.partition("/clients/console/")[2] or name: file.read() for name, file in found.items() if file
+            name.partition("/clients/console/")[2] or name: file.read()
+            for name, file in found.items()
+            if file
         }

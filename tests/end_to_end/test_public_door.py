@@ -11,9 +11,9 @@ from brute_force import Attributions, attributions, cut, pruning_curve
 from matrix import BY_NAME, CASES, Case, copy_models
 from sequela_client import Attribution, Sequela
 from serving import Serving, embedded
-from sweeps import cases_asked_for, one_of_a_kind
+from sweeps import cases_asked_for, one_of_a_form
 
-SWEEP = pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
+SWEEP = pytest.mark.parametrize("case", one_of_a_form(CASES), ids=str)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import player_sets
 import pytest
 from asking import ask, assert_same
 from brute_force import attributions, cut, pruning_curve
-from matrix import CASES, Case
+from matrix import BY_NAME, CASES, Case
 from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.options import FeatureScope, Level
 from sequela.timeshap.pruning import Verdict
@@ -51,12 +52,18 @@ class Truth:
         return float(strength[events - 1] * 1.0001 + 1e-12)
 
 
+@cache
+def unpruned_events(name: str) -> tuple[Explanation, Any]:
+    """The answer about all events, and what the brute force says of them."""
+    truth = Truth(BY_NAME[name])
+    answer = truth.ask(levels=(Level.EVENT,), pruning_tolerance=0.0)
+    return answer, truth.of(player_sets.events(truth.layout))
+
+
 @SWEEP
 def test_scores(case: Case) -> None:
     """Score and base value are the model's own, for every target."""
-    truth = Truth(case)
-    answer = truth.ask(levels=(Level.EVENT,), pruning_tolerance=0.0)
-    wanted = truth.of(player_sets.events(truth.layout))
+    answer, wanted = unpruned_events(case.name)
     np.testing.assert_allclose([t.score for t in answer.targets], wanted.score, atol=case.tolerance)
     np.testing.assert_allclose([t.base_value for t in answer.targets], wanted.base, atol=case.tolerance)
     assert len(answer.targets) == len(case.targets)
@@ -65,12 +72,11 @@ def test_scores(case: Case) -> None:
 @SWEEP
 def test_events_without_pruning(case: Case) -> None:
     """η = 0: every event is a player, and static inputs together are one."""
-    truth = Truth(case)
-    answer = truth.ask(levels=(Level.EVENT,), pruning_tolerance=0.0)
+    answer, wanted = unpruned_events(case.name)
     assert answer.levels.get("event") is not None
     assert answer.pruning is not None
     assert answer.pruning.pruned_events == 0
-    assert_same(answer.levels.get("event"), truth.of(player_sets.events(truth.layout)), case.tolerance)
+    assert_same(answer.levels.get("event"), wanted, case.tolerance)
 
 
 @SWEEP
@@ -122,7 +128,7 @@ def test_cells_by_rank(case: Case) -> None:
 def test_cells_by_threshold(case: Case) -> None:
     """θ between two strengths opens exactly the events and features above it; additivity is exact."""
     truth = Truth(case)
-    events = truth.of(player_sets.events(truth.layout))
+    _, events = unpruned_events(case.name)
     theta = float(np.median([np.abs(events.of(*p.key)).max() for p in events.players]) * 1.01 + 1e-12)
     features = truth.of(player_sets.features(truth.layout))
     players = player_sets.cells(
@@ -165,10 +171,10 @@ def test_history_blocks(name: str, seed: int, eta: float) -> None:
     assert answer.pruning.pruned_events == pruned
     blocks = _refined(truth, pruned, eta)
     assert len(blocks) > 1
-    players = player_sets.blocks(truth.layout, blocks, pruned)
-    assert_same(answer.levels.get("event"), truth.of(players), case.tolerance)
+    refined = truth.of(player_sets.blocks(truth.layout, blocks, pruned))
+    assert_same(answer.levels.get("event"), refined, case.tolerance)
     whole = truth.of(player_sets.events(truth.layout, pruned)).of("pruned")
-    parts = sum(truth.of(players).of("block", truth.layout.t(b[0]), truth.layout.t(b[-1])) for b in blocks)
+    parts = sum(refined.of("block", truth.layout.t(b[0]), truth.layout.t(b[-1])) for b in blocks)
     np.testing.assert_allclose(answer.pruning.attribution, whole, atol=case.tolerance)
     np.testing.assert_allclose(answer.pruning.history_attribution, parts, atol=case.tolerance)
     assert answer.pruning.verdicts == (Verdict.EXCEEDS,)

@@ -191,11 +191,12 @@ def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Dead
             assert cut_short or number == len(calls)
 
 
-def test_wherever_the_deadline_is_noticed_there_is_an_answer() -> None:
+@pytest.mark.parametrize("stride", [97, pytest.param(29, marks=pytest.mark.slow)])
+def test_wherever_the_deadline_is_noticed_there_is_an_answer(stride: int) -> None:
     """Also while a stage is drawn, in another thread or not."""
     whole, calls, looks = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
-    for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, 29)):
+    for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, stride)):
         told = Told()
         model: Any = Stepped(loaded(CASE), told.call)
         house = explainer(model, observer=told)
@@ -221,13 +222,14 @@ def test_wherever_the_caller_leaves_the_work_stops() -> None:
             disturbed(number, Deadline.cancel)
 
 
-def test_several_workers_run_out_of_time_together() -> None:
+@pytest.mark.parametrize("stride", [61, pytest.param(29, marks=pytest.mark.slow)])
+def test_several_workers_run_out_of_time_together(stride: int) -> None:
     """Branches, and a stage drawn beside them, in threads of their own."""
     whole, calls, _ = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
     pool = WorkerPool(3)
     try:
-        for number in range(scored + 1, len(calls) - 9, 29):
+        for number in range(scored + 1, len(calls) - 9, stride):
             assert assert_honest(disturbed(number, stopped, pool), whole)
             with pytest.raises(Cancelled):
                 disturbed(number, Deadline.cancel, pool)
@@ -281,24 +283,38 @@ def caller(deadline: Deadline) -> ModelCaller:
     return ModelCaller(deadline, one_worker(), Observers(()))
 
 
-@pytest.mark.parametrize("seconds", [(0.05,), (0.05, 0.0), (0.0, 0.05), (0.05, 0.0, 0.05)])
-def test_one_slow_batch_does_not_refuse_the_next(seconds: tuple[float, ...]) -> None:
+@pytest.fixture
+def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Stops the clock of deadlines, which goes on by as many seconds as this function is told."""
+    clock = [0.0]
+    monkeypatch.setattr(Deadline, "now", staticmethod(lambda: clock[0]))
+
+    def wait_for(seconds: float) -> None:
+        clock[0] += seconds
+
+    return wait_for
+
+
+@pytest.mark.parametrize("seconds", [(0.05,), (0.05, 0.001), (0.001, 0.05), (0.05, 0.001, 0.05)])
+def test_one_slow_batch_does_not_refuse_the_next(
+    seconds: tuple[float, ...], wait: Callable[[float], None]
+) -> None:
     """Alone, first, last or between: a batch that would end in time, were it as fast as the fastest so far, begins."""
     deadline = Deadline()
     request = caller(deadline)
     for each in seconds:
-        request.run(64, 10, math.inf, lambda _, each=each: time.sleep(each))
+        request.run(64, 10, math.inf, lambda _, each=each: wait(each))
     deadline.end = deadline.now() + 2.0
     # As slow as the slowest batch it would take five seconds.
     assert request.run(640, 100, math.inf, lambda _: "asked") == "asked"
 
 
-def test_batches_of_few_rows_tell_nothing() -> None:
+def test_batches_of_few_rows_tell_nothing(wait: Callable[[float], None]) -> None:
     """Pasts, run slowly one row at a time, do not keep a large batch from beginning."""
     deadline = Deadline()
     request = caller(deadline)
     for _ in range(3):
-        request.run(1, 1, math.inf, lambda _: time.sleep(0.02))
+        request.run(1, 1, math.inf, lambda _: wait(0.02))
     deadline.end = deadline.now() + 2.0
     assert request.run(1000, 100, math.inf, lambda _: "asked") == "asked"
 

@@ -132,8 +132,8 @@ def padding_of(before: int, after: int) -> PaddingRows:
 
 
 def coalitions_of(players: Players) -> NDArray[np.bool_]:
-    """Some hundred in pairs, with repetitions, nobody and all."""
-    drawn = np.random.default_rng(1).random((350, len(players))) < 0.5
+    """Some hundreds in pairs, with repetitions, nobody and all."""
+    drawn = np.random.default_rng(1).random((250, len(players))) < 0.5
     drawn[0] = True
     return np.concatenate([drawn, ~drawn, drawn[:9]])
 

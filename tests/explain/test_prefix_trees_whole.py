@@ -27,7 +27,7 @@ def share_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def explained(case: Case, model: Model, length: int, **options: Any) -> Explanation:
-    settings = {"target_standard_error": 0.0, "max_coalitions": 512, **options}
+    settings = {"target_standard_error": 0.0, "max_coalitions": 256, **options}
     asked = question(model, case.sample(length), case.average(), **settings)
     return explainer(model).explain(asked, Deadline())
 
@@ -124,7 +124,7 @@ def earlier_output(case: Case, length: int, event: int, tolerance: float) -> Non
     model = loaded(case)
     states = explained(case, model, length, pruning_tolerance=tolerance, output_event=event)
     ended = {name: values[: length + event] for name, values in case.sample(length).items()}
-    options = {"target_standard_error": 0.0, "max_coalitions": 512, "pruning_tolerance": tolerance}
+    options = {"target_standard_error": 0.0, "max_coalitions": 256, "pruning_tolerance": tolerance}
     whole = explainer(run_whole(model)).explain(
         question(run_whole(model), ended, case.average(), **options), Deadline()
     )

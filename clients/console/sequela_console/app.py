@@ -2,72 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
-from sequela_client.errors import SequelaError
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sequela_console import login
 from sequela_console.alerts.routes import ROUTES as ALERT_ROUTES
-from sequela_console.api_endpoint import (
-    Endpoint,
-    check_caller,
-    endpoint,
-    json_body,
-    of_service,
-    prepared,
-    told,
-)
+from sequela_console.api_endpoint import Endpoint, api_endpoint, check_caller, endpoint
 from sequela_console.cohorts.routes import ROUTES as COHORT_ROUTES
 from sequela_console.context import Console
 from sequela_console.embed_document import embed_document
+from sequela_console.http.error_boundary import ErrorBoundary
 from sequela_console.http.errors import ApiError
 from sequela_console.http.headers import embed_headers, page_headers
+from sequela_console.http.json_answer import error_response, with_headers
 from sequela_console.http.static_files import asset, page
 
+API_ROUTES = (*ALERT_ROUTES, *COHORT_ROUTES)
+_SESSION_METHODS = ["GET", "POST", "DELETE"]
+_REFUSALS: Mapping[int, tuple[str, str]] = {
+    404: ("PAGE_NOT_FOUND", "there is no such page"),
+    405: ("METHOD_NOT_ALLOWED", "pages can only be read, with GET"),
+}
 
-def build_app(console: Console) -> Starlette:
+
+def build_app(console: Console) -> ASGIApp:
     """Returns the application."""
     api = [
-        Route(each.path, endpoint(console, each), methods=[each.method])
-        for each in (*ALERT_ROUTES, *COHORT_ROUTES)
+        Route("/api/session", api_endpoint(console, partial(_session, console)), methods=_SESSION_METHODS),
+        Route("/api/embed/{id}", api_endpoint(console, partial(_embedded, console)), methods=["GET"]),
+        *(Route(each.path, endpoint(console, each), methods=[each.method]) for each in API_ROUTES),
     ]
-    return Starlette(
+    app = Starlette(
         routes=[
-            Route("/api/session", _answered(console, _session), methods=["GET", "POST", "DELETE"]),
-            Route("/api/embed/{id}", _answered(console, _embedded), methods=["GET"]),
             *api,
-            Route("/api/{rest:path}", _no_such_route, methods=["GET", "POST", "DELETE", "PUT", "PATCH"]),
-            Route("/assets/{name}", _page(console, lambda request: asset(request.path_params["name"]))),
+            Mount("/api", _no_such_route(api)),
+            Route("/assets/{name:path}", _page(console, lambda request: asset(request.path_params["name"]))),
             Route("/embed/{rest:path}", _embed(console)),
             Route("/healthz", _alive),
             Route("/{rest:path}", _page(console, lambda _: page("index.html"))),
-        ]
+        ],
+        middleware=[Middleware(ErrorBoundary)],
+        exception_handlers={HTTPException: _refusal},
     )
+    return _under_scheme(app, urlsplit(console.settings.public_url).scheme)
 
 
-def _answered(console: Console, found: Callable[[Console, Request, dict[str, Any]], Any]) -> Endpoint:
-    """Returns an endpoint for a route that finds out by itself who asks."""
+def _under_scheme(app: ASGIApp, scheme: str) -> ASGIApp:
+    """Returns an application whose cookies and links have the scheme that people see, if a proxy adds HTTPS."""
 
-    async def answer(request: Request) -> Response:
-        try:
-            check_caller(console, request)
-            body = await json_body(request)
-            return prepared(await run_in_threadpool(found, console, request, dict(body)))
-        except ApiError as error:
-            return told(error)
-        except SequelaError as error:
-            return told(of_service(error))
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scheme:
+            scope["scheme"] = scheme
+        await app(scope, receive, send)
 
     return answer
 
 
-def _session(console: Console, request: Request, body: dict[str, Any]) -> Any:
+def _session(console: Console, request: Request, body: Mapping[str, Any]) -> Any:
     match request.method:
         case "POST":
             return login.begin(console, request, body)
@@ -77,7 +78,7 @@ def _session(console: Console, request: Request, body: dict[str, Any]) -> Any:
             return login.session_state(console, request)
 
 
-def _embedded(console: Console, request: Request, _: dict[str, Any]) -> Any:
+def _embedded(console: Console, request: Request, _: Mapping[str, Any]) -> Any:
     return embed_document(console, request)
 
 
@@ -87,7 +88,7 @@ def _page(console: Console, found: Callable[[Request], Response]) -> Endpoint:
             check_caller(console, request)
             response = found(request)
         except ApiError as error:
-            return told(error)
+            return error_response(error)
         response.headers.update(page_headers())
         return response
 
@@ -104,8 +105,30 @@ def _embed(console: Console) -> Endpoint:
 
 
 async def _alive(_: Request) -> Response:
-    return Response("ok", media_type="text/plain")
+    return with_headers(Response("ok", media_type="text/plain"))
 
 
-async def _no_such_route(request: Request) -> Response:
-    return told(ApiError(404, "ROUTE_NOT_FOUND", f"the API has no {request.method} {request.url.path[:200]}"))
+def _no_such_route(routes: Sequence[Route]) -> ASGIApp:
+    """Returns an application that says which methods a path of the API has, or that it has none."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        allowed = sorted(set().union(*(each.methods or () for each in routes if each.path_regex.match(path))))
+        if allowed:
+            error = ApiError(405, "METHOD_NOT_ALLOWED", f"{path[:200]} has only {', '.join(allowed)}")
+        else:
+            error = ApiError(404, "ROUTE_NOT_FOUND", f"the API has no {method[:20]} {path[:200]}")
+        response = error_response(error)
+        if allowed:
+            response.headers["Allow"] = ", ".join(allowed)
+        await response(scope, receive, send)
+
+    return answer
+
+
+async def _refusal(_: Request, error: Exception) -> Response:
+    """Answers for pages what Starlette refuses, such as another method than GET."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    response = error_response(ApiError(status, *_REFUSALS.get(status, ("REQUEST_INVALID", "not possible"))))
+    response.headers.update((isinstance(error, HTTPException) and error.headers) or {})
+    return response

@@ -14,6 +14,7 @@ import platformdirs
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.server_options import credentials_of, server_options
 
+from sequela_console import logs
 from sequela_console.demo.console import demo_settings
 from sequela_console.server import ConsoleServer
 from sequela_console.settings import DEFAULT_PORT, ConsoleSettings
@@ -59,18 +60,24 @@ def _cohorts(_context: click.Context, _param: click.Parameter, given: tuple[str,
     return found
 
 
+def _public_url(_context: click.Context, _param: click.Parameter, given: str) -> str:
+    """Checks that it is an origin, and returns it as browsers write it."""
+    return _origin(given.rstrip("/")).lower() if given else ""
+
+
 def _origins(_context: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Checks that each is an origin, since anything else would be a hole in the security policy."""
-    for each in given:
-        parts = urlsplit(each)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or each != f"{parts.scheme}://{parts.netloc}"
-        ):
-            raise click.BadParameter(f"{each!r} is not an origin, such as https://cases.example")
-        if not each.isascii() or any(sign in each for sign in " ;,'\"*"):
-            raise click.BadParameter(f"{each!r} has characters that an origin cannot have")
+    return tuple(map(_origin, given))
+
+
+def _origin(given: str) -> str:
+    parts = urlsplit(given)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise click.BadParameter(f"{given!r} is not an origin, such as https://cases.example")
+    if given != f"{parts.scheme}://{parts.netloc}":
+        raise click.BadParameter(f"{given!r} has more than an origin, such as https://cases.example")
+    if not given.isascii() or any(sign in given for sign in " ;,'\"*"):
+        raise click.BadParameter(f"{given!r} has characters that an origin cannot have")
     return given
 
 
@@ -141,6 +148,14 @@ def _origins(_context: click.Context, _param: click.Parameter, given: tuple[str,
 @option(LISTEN, "--tls-key", type=_FILE, metavar="FILE", help="The key of that certificate, a PEM file.")
 @option(
     LISTEN,
+    "--public-url",
+    default="",
+    callback=_public_url,
+    metavar="URL",
+    help="Where people find it behind a proxy, such as https://console.example. The proxy must pass `Host` on.",
+)
+@option(
+    LISTEN,
     "--insecure",
     is_flag=True,
     help="Listen on the network without HTTPS, or without login where the server asks nobody who they are.",
@@ -167,6 +182,7 @@ def console(opened: bool, demo: bool, **values: Any) -> None:
     """Starts the console, a web application: the list of alerts and each of them in full, and what a model has learnt
     from many. It shows what a server stores, and the cohorts that are named. Ctrl-C stops it.
     """
+    logs.configure()
     with ExitStack() as stack:
         settings = _settings(values)
         if demo:
@@ -194,9 +210,15 @@ def _settings(values: Mapping[str, Any]) -> ConsoleSettings:
         embed_origins=values["embed_origins"],
         tls_cert=values["tls_cert"],
         tls_key=values["tls_key"],
+        public_url=values["public_url"],
         insecure=values["insecure"],
     )
-    if not settings.is_local and not settings.uses_tls and not settings.insecure:
+    if settings.public_url.startswith("http://") and not settings.insecure:
+        raise click.UsageError(
+            f"--public-url {settings.public_url} lets others read tokens and answers on the way; let the proxy serve "
+            "HTTPS, or give --insecure"
+        )
+    if not settings.listens_locally and not settings.uses_tls and not settings.insecure:
         raise click.UsageError(
             f"--host {settings.host} lets others on the network reach the console, whose tokens they could read; give "
             "--tls-cert and --tls-key, or --insecure if something else encrypts the connection"

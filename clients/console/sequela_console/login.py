@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -52,7 +53,7 @@ def session_state(console: Console, request: Request) -> SessionState:
     return _state(console, state, visitor)
 
 
-def begin(console: Console, request: Request, body: dict[str, Any]) -> Response:
+def begin(console: Console, request: Request, body: Mapping[str, Any]) -> Response:
     """Logs somebody in: by a token, or by a name where the service asks nobody.
 
     Raises:
@@ -100,7 +101,7 @@ def _with_token(console: Console, token: object) -> tuple[str, Visitor]:
         raise
 
 
-def _name(body: dict[str, Any]) -> str:
+def _name(body: Mapping[str, Any]) -> str:
     name = body.get("name")
     if not isinstance(name, str) or not name.strip() or not name.isprintable() or len(name) > MAX_NAME:
         raise bad_request("NAME_INVALID", f"name must be a line of at most {MAX_NAME} characters", "name")

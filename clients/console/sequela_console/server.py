@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import uvicorn
 from sequela_client.client import Sequela
@@ -16,15 +20,20 @@ from sequela_console.alert_index.index import AlertIndex
 from sequela_console.app import build_app
 from sequela_console.cohort_files.catalogue import CohortCatalogue
 from sequela_console.context import Console
+from sequela_console.http.bounded_protocol import BoundedProtocol
 from sequela_console.sessions.embed_keys import EmbedKeys
 from sequela_console.sessions.identity import identify
 from sequela_console.sessions.service_door import TIMEOUT_SECONDS, ServiceDoor
 from sequela_console.sessions.session_store import SessionStore
 from sequela_console.settings import ConsoleSettings
 from sequela_console.state.database import StateDatabase
+from sequela_console.state.failure import failure_of
 
 MAX_CONNECTIONS = 500
-_STOP_SECONDS = 3
+# Requests in progress get this long to end.
+_STOP_SECONDS = 2
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +68,14 @@ class ConsoleServer:
             thread = threading.Thread(target=server.run, args=([listener],), name="console-http", daemon=True)
             thread.start()
             stack.callback(_stop, server, thread)
+            log.info("listening", extra={"address": _url(settings, listener), "version": version("sequela")})
+            stack.callback(log.info, "stopping")
             yield cls(_url(settings, listener), console, server, thread)
 
     def wait(self) -> None:
-        """Waits until the console ends, or Ctrl-C is pressed."""
+        """Waits until the console ends, Ctrl-C is pressed, or the process is told to end. For the main thread only."""
+        # SIGTERM ends it as Ctrl-C does: the requests in progress are answered, and the file is closed.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             # Without a timeout the main thread would not hear Ctrl-C on all systems.
             while self.thread.is_alive():
@@ -73,7 +86,8 @@ class ConsoleServer:
 def _parts(settings: ConsoleSettings) -> Iterator[Console]:
     """Opens everything that a console is made of, and closes it at the end."""
     with ExitStack() as stack:
-        state = StateDatabase(settings.state_folder / "console.db")
+        state = _state(settings)
+        stack.callback(state.close)
         service = stack.enter_context(
             Sequela(settings.server, timeout=TIMEOUT_SECONDS, credentials=settings.credentials)
         )
@@ -95,6 +109,20 @@ def _parts(settings: ConsoleSettings) -> Iterator[Console]:
             index=index,
             cohorts=CohortCatalogue(settings.cohorts),
         )
+
+
+def _state(settings: ConsoleSettings) -> StateDatabase:
+    """Opens the console's own file. Raises CallerError, and leaves a file that it cannot read as it is."""
+    file = settings.state_folder / "console.db"
+    try:
+        return StateDatabase(file)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        what = (failure_of(error) if isinstance(error, sqlite3.Error) else None) or str(error)
+        raise CallerError(
+            f"the console cannot use its own file {file}: {what}. Choose another folder with --state-dir, or mend this "
+            "one",
+            reason="STATE_UNAVAILABLE",
+        ) from None
 
 
 def _check_own_token(settings: ConsoleSettings, door: ServiceDoor) -> None:
@@ -124,6 +152,9 @@ def _listener(settings: ConsoleSettings) -> socket.socket:
 def _config(settings: ConsoleSettings, console: Console) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(console),
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
         log_level="warning",
         access_log=False,  # addresses have search words and states of views in them
         lifespan="off",

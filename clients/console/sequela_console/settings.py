@@ -27,6 +27,7 @@ class ConsoleSettings:
         embed_origins: the origins that may show the panel of one alert in a frame.
         tls_cert: the certificate of the console, for HTTPS; None for HTTP.
         tls_key: its key.
+        public_url: the origin under which a proxy offers the console; empty if none stands before it.
         insecure: whether it may listen on the network without HTTPS, or without login.
     """
 
@@ -41,11 +42,17 @@ class ConsoleSettings:
     embed_origins: tuple[str, ...] = ()
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    public_url: str = ""
     insecure: bool = False
 
     @property
     def is_local(self) -> bool:
-        """Whether the console listens on this machine only."""
+        """Whether only people on this machine reach the console."""
+        return not self.public_url and self.listens_locally
+
+    @property
+    def listens_locally(self) -> bool:
+        """Whether the console listens on a loopback address, with or without a proxy before it."""
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
     @property

@@ -17,10 +17,13 @@ from sequela_client.attribution_rows import COLUMNS, FROM_OTHERS, Value, rows
 from sequela_client.explanation_parts import SequenceState
 from sequela_client.explanation_record import ExplanationRecord
 from sequela_client.options import Level
+from sequela_client.tables import Table
 
 
 def plain(item: Any) -> Any:
     """Dataclasses, mappings, tuples, arrays and times as values that JSON has; NaN becomes None."""
+    if isinstance(item, Table):
+        item = item.values
     if dataclasses.is_dataclass(item):
         return {field.name: plain(getattr(item, field.name)) for field in dataclasses.fields(item)}
     if isinstance(item, np.ndarray):

@@ -8,6 +8,7 @@ from datetime import UTC
 from math import nan
 from typing import Any
 
+from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind, Quality, StopReason
@@ -27,6 +28,7 @@ from sequela_client.explanation_parts import (
 )
 from sequela_client.inputs import EventInfo, Sequence
 from sequela_client.option_messages import used_options
+from sequela_client.tables import Table
 from sequela_client.tensors import arrays
 
 LEVEL_SUFFIX = "_level"
@@ -79,9 +81,21 @@ def stored_explanation(message: pb.GetExplanationResponse) -> Explanation:
 
 def _sequence(message: pb.Sequence, found: Explanation) -> Sequence:
     """The sequence, with the id and the labels of its explanation, so that it can be explained again."""
-    return Sequence(
-        arrays(message.inputs), tuple(map(_event_info, message.events)), found.caller_id, found.labels
-    )
+    names = [each.name for each in found.feature_info]
+    values = arrays(message.inputs)
+    inputs: dict[str, Any] = {
+        item.name: _in_order(values[item.name], tuple(item.columns), names) for item in message.inputs
+    }
+    return Sequence(inputs, tuple(map(_event_info, message.events)), found.caller_id, found.labels)
+
+
+def _in_order(values: NDArray[Any], columns: tuple[str, ...], features: list[str]) -> NDArray[Any] | Table:
+    """Columns that were sent by name, in the order of the model's features; with their names if that is not known."""
+    if not columns:
+        return values
+    if not set(columns) <= set(features):
+        return Table(values, columns)
+    return values[..., [columns.index(name) for name in features if name in columns]]
 
 
 def levels(message: Any) -> dict[str, LevelAttributions]:

@@ -85,7 +85,11 @@ class _Forkserver:
 
 def _load(entry: str) -> Entry:
     module, _, function = entry.partition(":")
-    loaded: Entry = getattr(import_module(module), function)
+    gc.disable()  # it would make the imports slower, and find nothing
+    try:
+        loaded: Entry = getattr(import_module(module), function)
+    finally:
+        gc.enable()
     return loaded
 
 

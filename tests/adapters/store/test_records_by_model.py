@@ -151,8 +151,8 @@ def test_pages_lose_and_repeat_nothing_while_others_write(new_store: Callable[[]
     after it, never again twice. Four threads add and delete meanwhile.
     """
     store = new_store()
-    lasting = [record(2 * number, labels={"kind": "lasting"}) for number in range(150)]
-    doomed = [record(2 * number + 1, caller_id=f"doomed {number}") for number in range(150)]
+    lasting = [record(2 * number, labels={"kind": "lasting"}) for number in range(90)]
+    doomed = [record(2 * number + 1, caller_id=f"doomed {number}") for number in range(90)]
     for each in (*lasting, *doomed):
         store.records.add(each, b"", None)
     deleted_before = doomed[seed::7]

@@ -30,6 +30,7 @@ from sequela.adapters.store.serialization import (
 )
 from sequela.adapters.store.zstandard import ZstdError, compress, decompress, dictionary
 from sequela.explain.explanation import Cost, Explanation
+from sweeps import examples
 
 WHEN = datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -85,7 +86,7 @@ def test_a_body_says_nothing_of_the_request() -> None:
     assert encode_body(one, kept_sequence(3)).digest != encode_body(one, kept_sequence()).digest
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.floats(), min_size=1, max_size=20))
 def test_floats_come_back_bit_for_bit(numbers: list[float]) -> None:
     """Subnormal, huge, minus zero, infinite; a NaN stays a NaN."""

@@ -76,7 +76,7 @@ def test_deleted_alerts_leave_everything(own_service: Sequela, console: ConsoleS
         trail = http.get(f"/api/alerts/{id}/trail").json()
     assert [(each["action"], each["detail"]) for each in trail] == [("labelled", "fraud")]
     database = console.console.state.read
-    for table in ("alert_label", "alert_text", "alert_reason", "alert_effect", "reference_values", "verdict"):
+    for table in ("alert_label", "alert_reason", "alert_effect", "reference_values", "verdict"):
         assert database.execute(f"SELECT COUNT(*) FROM {table} WHERE alert = ?", (id,)).fetchone()[0] == 0
         assert "secret" not in str([tuple(row) for row in database.execute(f"SELECT * FROM {table}")])
 
@@ -164,5 +164,4 @@ def test_rows_of_a_summary_are_searchable_at_once(tmp_path: Path) -> None:
     row = AlertRow("a1", 1.0, "caller", {"k": "Value"}, "m", "d", "t", "T", 0.5, None, True, 3)
     add_alerts(state, [row, row])
     assert known_ids(state) == {"a1"}
-    texts = {each[0] for each in state.read.execute("SELECT text FROM alert_text")}
-    assert texts == {"a1", "caller", "value"}
+    assert state.read.execute("SELECT search FROM alert").fetchone()[0] == "\na1\ncaller\nvalue"

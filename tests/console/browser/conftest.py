@@ -19,6 +19,8 @@ ALERTS = 60
 """Simulated alerts, besides the four bundled ones: more than a page of the list."""
 COHORT = "shop"
 THRESHOLD = 0.8465
+PATIENCE_MILLISECONDS = 20_000
+"""How long a page may take on a busy machine."""
 
 CHROMIUM = os.environ.get("SEQUELA_CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -37,7 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium, once for all tests."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+    from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415
+
+    expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
     # Containers often run tests as root, where chromium's sandbox does not start.
     flags = ["--no-sandbox"] if getattr(os, "geteuid", lambda: 1)() == 0 else []

@@ -259,11 +259,26 @@ def test_swap_exchanges_primary_and_secondary(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=str)
-@pytest.mark.parametrize("path", [progress(), grid(*PAIR)], ids=["progress", "pair"])
-def test_people_can_use_it_with_what_they_have(visit_as: Opened, look: Look, path: str) -> None:
+def test_people_can_use_the_progress_with_what_they_have(visit_as: Opened, look: Look) -> None:
     """In light and dark, on a laptop and a phone: nothing serious for axe, and no scrolling sideways."""
     with visit_as(look) as visit:
-        page = visit.go(path)
+        page = visit.go(progress())
         drawn(page)
         assert accessibility_findings(page) == []
         assert fits(page)
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=str)
+def test_people_can_use_a_pair_with_what_they_have(visit_as: Opened, look: Look) -> None:
+    """The same for the graph of a pair, with a region being marked and the table of edges open."""
+    with visit_as(look) as visit:
+        page = visit.go(grid(*PAIR))
+        panel = page.locator("section[aria-labelledby=pair-title]")
+        panel.locator("[data-renderer]").wait_for(state="attached")
+        panel.get_by_role("button", name="Mark a region").click()
+        panel.get_by_role("button", name="Show the strongest edges as a table").click()
+        found = accessibility_findings(page)
+        html = panel.evaluate("node => node.innerHTML")
+        own = [each for each in found if any(node.split(">")[0] in html for node in each["nodes"])]
+        assert own == []
+        assert panel.evaluate("node => node.scrollWidth <= node.clientWidth")

@@ -131,11 +131,11 @@ def test_a_decision_is_kept_and_can_be_taken_back(visit: Visit, console: Console
     """By mouse: the service of labels has it, the message takes it back, and both are in the history of labels."""
     page = visit.go("/alerts?q=simulated-00007")
     id = id_of(page, "simulated-00007")
-    page.get_by_role("button", name="False positive: simulated-00007").click()
+    page.get_by_role("button", name="False positive for simulated-00007").click()
     expect(page.get_by_role("row").filter(has_text="Anna Analyst")).to_have_count(1)
     assert [each["verdict"] for each in labels(console, id)] == ["false_positive"]
     page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("button", name="Fraud: simulated-00007")).to_be_visible()
+    expect(page.get_by_role("button", name="Fraud for simulated-00007")).to_be_visible()
     assert {each["verdict"] for each in labels(console, id)} == {"false_positive", "undecided"}
 
 
@@ -148,7 +148,7 @@ def test_a_decision_made_meanwhile_is_told(visit: Visit, console: ConsoleServer)
         person.post("/api/session", json={"name": "Berta"}).raise_for_status()
         made = person.post(f"/api/alerts/{id}/labels", json={"verdict": "fraud", "previous": None})
         made.raise_for_status()
-    page.get_by_role("button", name="False positive: simulated-00008").click()
+    page.get_by_role("button", name="False positive for simulated-00008").click()
     expect(page.get_by_text("is not decided")).to_contain_text("Berta")
     expect(page.locator("tbody tr")).to_contain_text("Fraud")
     assert [each["verdict"] for each in labels(console, id)] == ["fraud"]
@@ -194,4 +194,29 @@ def test_it_fits_a_phone(visit_as: Callable[[Look], AbstractContextManager[Visit
         page = visit.go("/alerts")
         rows(page)
         assert fits(page)
-        assert page.get_by_role("button", name=re.compile("^Fraud: ")).first.is_visible()
+        assert page.get_by_role("button", name=re.compile("^Fraud for ")).first.is_visible()
+
+
+def test_it_fills_while_the_console_reads(visit: Visit) -> None:
+    """An empty list shows alerts as soon as the console has found them, without anybody asking again."""
+    found = [False]
+
+    def answer_session(route: Route) -> None:
+        content = json.loads(route.fetch().text())
+        if not found[0]:
+            content["index"] |= {"alerts": 0, "pending": 0, "complete": False}
+        route.fulfill(json=content)
+
+    def answer_list(route: Route) -> None:
+        if found[0]:
+            route.continue_()
+            return
+        facets = {"models": [], "labels": {}, "features": []}
+        route.fulfill(json={"alerts": [], "total": 0, "next": None, "previous": None, "facets": facets})
+
+    visit.page.route("**/api/session", answer_session)
+    visit.page.route(re.compile(r"/api/alerts(\?|$)"), answer_list)
+    page = visit.go("/alerts")
+    expect(page.get_by_text("Reading what the service has")).to_be_visible()
+    found[0] = True
+    assert len(rows(page)) == PAGE

@@ -178,7 +178,7 @@ def test_the_list_has_a_line_for_each_cohort_and_says_which_cannot_be_read(clien
     assert cards["payments"]["problem"] == ""
     assert (cards["payments"]["sequences"], cards["payments"]["explained"]) == (60, 174)
     assert cards["payments"]["target"] == "Probability of fraud"
-    assert client.get("/api/cohorts/broken").status_code == 400
+    assert client.get("/api/cohorts/broken").status_code == 409
 
 
 def test_a_description_counts_labels_lengths_and_statuses(client: Client, folder: Path) -> None:

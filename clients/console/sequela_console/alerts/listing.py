@@ -88,7 +88,7 @@ def alert_page(console: Console, question: Question) -> AlertPage:
     last = listed.place_of(rows[-1]) if rows else None
     return AlertPage(
         alerts=summaries(console, rows),
-        total=listed.total(),
+        total=listed.total,
         next=Cursor(last, AFTER).text() if last and more_after else None,
         previous=Cursor(first, BEFORE).text() if first and more_before else None,
         facets=facets(console.state),
@@ -103,14 +103,14 @@ def neighbours(console: Console, question: Question) -> Neighbours:
     listed = alert_list(console, question.query)
     row = alert_row(console.state, alert_id(question.path))
     if row is None:
-        return Neighbours(None, None, None, listed.total())
+        return Neighbours(None, None, None, listed.total)
     place = listed.place_of(row)
     previous, following = listed.before(place, 1), listed.after(place, 1)
     return Neighbours(
         previous=previous[0]["id"] if previous else None,
         next=following[0]["id"] if following else None,
         position=listed.position(place) + 1 if listed.has(row["id"]) else None,
-        total=listed.total(),
+        total=listed.total,
     )
 
 
@@ -118,7 +118,7 @@ def alert_list(console: Console, query: Mapping[str, str]) -> AlertList:
     """Returns the list that the parameters of an address describe."""
     column = SORT_COLUMNS[choice(query, "sort", tuple(SORT_COLUMNS), "created")]
     order = AlertOrder(column, choice(query, "order", ("asc", "desc"), "desc") == "desc")
-    return AlertList(console.state, _filter(query), order)
+    return AlertList.counted(console.state, _filter(query), order)
 
 
 def _filter(query: Mapping[str, str]) -> AlertFilter:

@@ -8,13 +8,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
+from pyarrow import ArrowException
 from sequela_client.cohort import schema
+from sequela_client.errors import CallerError
 
 from sequela_console.cohort_files.open_cohort import OpenCohort, Stamp
 from sequela_console.http.errors import not_found
 
 # How many cohorts stay open. Each has a DuckDB of its own, which may take up to 2 GB while it works.
 MOST_OPEN = 4
+COHORT_UNREADABLE = "COHORT_UNREADABLE"
+_UNREADABLE = (
+    "the files of the cohort {name!r} cannot be read: they are gone, damaged, or still being written; try again later, "
+    "or ask the operator of the console"
+)
 
 
 class CohortCatalogue:
@@ -34,16 +42,16 @@ class CohortCatalogue:
 
         Raises:
             ApiError: 404, there is no cohort of this name.
-            CallerError: its folder cannot be read.
+            CallerError: its folder cannot be read, or is being written.
         """
         folder = self.folders.get(name)
         if folder is None:
             raise not_found("COHORT_NOT_FOUND", f"there is no cohort {name[:80]!r}")
-        with self._lock:
+        with self._lock, readable(name):
             stamp = stamp_of(folder)
             found = self._open.get(name)
             if found is None or found.stamp != stamp:
-                found = OpenCohort.read(name, folder, stamp, [folder])
+                found = OpenCohort.read(name, folder, stamp, [folder]).in_memory()
             self._open[name] = found
             self._open.move_to_end(name)
             while len(self._open) > MOST_OPEN:
@@ -63,6 +71,22 @@ class CohortCatalogue:
         finally:
             for each in found:
                 each.rows.database.connection.close()
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Raises CallerError in place of the errors of files that are gone, damaged, or not complete yet."""
+    try:
+        yield
+    except (OSError, ArrowException, duckdb.IOException, duckdb.InvalidInputException) as error:
+        raise unreadable(name) from error
+    except CallerError as error:
+        raise CallerError(str(error), reason=COHORT_UNREADABLE) from error
+
+
+def unreadable(name: str) -> CallerError:
+    """Returns the error for a cohort whose files cannot be read."""
+    return CallerError(_UNREADABLE.format(name=name), reason=COHORT_UNREADABLE)
 
 
 def stamp_of(folder: Path) -> Stamp:

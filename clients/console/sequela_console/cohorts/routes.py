@@ -7,10 +7,12 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
+import duckdb
 from sequela_client.cohort.dataset import Cohort
 from starlette.responses import Response
 
 from sequela_console.api_route import ApiRoute, Question
+from sequela_console.cohort_files.catalogue import unreadable
 from sequela_console.cohort_files.open_cohort import OpenCohort
 from sequela_console.cohorts.density import DensityData, event_density, feature_density
 from sequela_console.cohorts.description import cards, description_of
@@ -37,7 +39,12 @@ def _about(answer: Answer) -> Callable[[Console, Question], Any]:
 
     @wraps(answer)
     def answered(console: Console, question: Question) -> Any:
-        return answer(console, question, console.cohorts.cohort(question.path["cohort"]))
+        cohort = console.cohorts.cohort(question.path["cohort"])
+        try:
+            return answer(console, question, cohort)
+        except (OSError, duckdb.IOException) as error:
+            # Its files were replaced or removed after it was opened.
+            raise unreadable(cohort.name) from error
 
     return answered
 

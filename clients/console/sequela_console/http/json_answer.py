@@ -12,10 +12,27 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from sequela_console.http.errors import ApiError
+from sequela_console.http.headers import page_headers
+
 
 def json_response(item: Any, status: int = 200) -> Response:
     """Returns a response with JSON. NaN and infinite numbers become null."""
     return Response(orjson.dumps(plain(item)), status_code=status, media_type="application/json")
+
+
+def error_response(error: ApiError) -> Response:
+    """Returns an error as a response."""
+    content = {"reason": error.reason, "message": error.message}
+    if error.field:
+        content["field"] = error.field
+    return with_headers(json_response({"error": content}, error.status))
+
+
+def with_headers(response: Response) -> Response:
+    """Adds the headers of answers that nobody may store, and no other site may load."""
+    response.headers.update({"Cache-Control": "no-store", **page_headers()})
+    return response
 
 
 def plain(item: Any) -> Any:

@@ -10,7 +10,7 @@ from sequela_console.http.errors import ApiError
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
-    """Raises ApiError (403) if a browser says that a request that changes something was made by another site.
+    """Raises ApiError (403) if a browser says that a request was made by another site.
 
     Programs that are not browsers send neither header, and no cookies by themselves.
     """
@@ -33,6 +33,22 @@ def check_host(host: str) -> None:
             403,
             "HOST_NOT_ALLOWED",
             f"the console listens on this machine only, and is not called {name[:80]!r}; open it as localhost",
+        )
+
+
+def check_public_host(host: str, public_url: str) -> None:
+    """Raises ApiError (403) if a console behind a proxy is called by another name than its public one.
+
+    Args:
+        host: the header `Host`.
+        public_url: the origin under which people reach the console.
+    """
+    if host.lower() != urlsplit(public_url).netloc:
+        raise ApiError(
+            403,
+            "HOST_NOT_ALLOWED",
+            f"people reach the console at {public_url}, and this request was for {host[:80]!r}; open that address, and "
+            "let the proxy pass the header Host on unchanged",
         )
 
 

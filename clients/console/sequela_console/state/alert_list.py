@@ -12,6 +12,10 @@ from sequela_console.state.database import StateDatabase
 SORT_COLUMNS = {"created": "created", "happened": "moment", "score": "score", "caller": "caller_id"}
 
 
+MAX_SORTED_ALERTS = 2000
+"""Up to so many alerts are sorted after they have been found; more are read in the order of an index."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlertOrder:
     """How a list is sorted. Equal values are sorted by id.
@@ -27,8 +31,12 @@ class AlertOrder:
     @property
     def sql(self) -> str:
         """The ORDER BY of this order."""
-        way = "DESC" if self.descending else "ASC"
-        return f"{self.column} {way}, id {way}"
+        return f"{self.column} {self.way}, id {self.way}"
+
+    @property
+    def way(self) -> str:
+        """The direction in SQL."""
+        return "DESC" if self.descending else "ASC"
 
     @property
     def reverse(self) -> AlertOrder:
@@ -58,21 +66,25 @@ class AlertList:
         state: the database.
         filter: which alerts it shows.
         order: how it is sorted.
+        total: how many alerts it has.
     """
 
     state: StateDatabase
     filter: AlertFilter
     order: AlertOrder
+    total: int
 
-    def total(self) -> int:
-        """Returns how many alerts it has."""
-        where, values = self.filter.where()
-        return self._number(f"SELECT COUNT(*) FROM alert WHERE {where}", values)  # noqa: S608 values are bound
+    @classmethod
+    def counted(cls, state: StateDatabase, chosen: AlertFilter, order: AlertOrder) -> AlertList:
+        """Returns a list with its number of alerts."""
+        where, values = chosen.where()
+        query = f"SELECT COUNT(*) FROM alert WHERE {where}"  # noqa: S608 values are bound
+        return cls(state, chosen, order, int(state.read.execute(query, values).fetchone()[0]))
 
     def first(self, limit: int) -> list[sqlite3.Row]:
         """Returns the first rows."""
         where, values = self.filter.where()
-        return self._rows(self.page_sql(where, self.order), (*values, limit))
+        return self._rows(self.page_sql(where, "1", self.order), (*values, limit))
 
     def after(self, place: Place, limit: int) -> list[sqlite3.Row]:
         """Returns the rows that follow a place, which need not be in the list itself."""
@@ -98,14 +110,26 @@ class AlertList:
         """Returns the place of a row in this order."""
         return Place(row[self.order.column], row["id"])
 
-    @staticmethod
-    def page_sql(where: str, order: AlertOrder) -> str:
-        """Returns the query of a page."""
-        return f"SELECT * FROM alert WHERE {where} ORDER BY {order.sql} LIMIT ?"  # noqa: S608 values are bound
+    def page_sql(self, where: str, place: str, order: AlertOrder) -> str:
+        """Returns the query of a page.
+
+        Args:
+            where: the condition of the filter.
+            place: the condition for rows that follow a place.
+            order: the order.
+        """
+        if self.total > MAX_SORTED_ALERTS:
+            # The index of the order gives the rows sorted, and the limit is soon reached.
+            return f"SELECT * FROM alert WHERE ({where}) AND {place} ORDER BY {order.sql} LIMIT ?"  # noqa: S608
+        # Few alerts would be looked for in the whole order. They are found first, and then sorted.
+        return (
+            f"SELECT * FROM alert WHERE rowid IN (SELECT rowid FROM alert WHERE {where}) AND {place} "  # noqa: S608
+            f"ORDER BY +{order.column} {order.way}, +id {order.way} LIMIT ?"
+        )
 
     def _from(self, place: Place, order: AlertOrder, limit: int) -> list[sqlite3.Row]:
         where, values = self.filter.where()
-        query = self.page_sql(f"{where} AND {order.after()}", order)
+        query = self.page_sql(where, order.after(), order)
         return self._rows(query, (*values, place.value, place.id, limit))
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:

@@ -11,7 +11,7 @@ from sequela_console.state.database import StateDatabase
 
 _COLUMNS = (
     "id, created, happened, moment, caller_id, model, model_digest, target, target_label, score, base, "
-    "in_unit_interval, events, labels, reasons, detailed"
+    "in_unit_interval, events, labels, reasons, detailed, search"
 )
 _PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
 
@@ -138,7 +138,6 @@ def forget_alerts(state: StateDatabase, ids: Iterable[str]) -> None:
         for each in ids:
             for table in (
                 "alert_label",
-                "alert_text",
                 "alert_reason",
                 "alert_effect",
                 "reference_values",
@@ -156,17 +155,13 @@ def _add(database: sqlite3.Connection, row: AlertRow) -> None:
         (
             *(row.id, row.created, row.happened, moment, row.caller_id, row.model, row.model_digest),
             *(row.target, row.target_label, row.score, row.base, row.in_unit_interval, row.events),
-            *(json.dumps(dict(row.labels)), _reasons(row), row.detailed),
+            *(json.dumps(dict(row.labels)), _reasons(row), row.detailed, _search(row)),
         ),
     )
     if added.rowcount:
         database.executemany(
             "INSERT INTO alert_label (alert, key, value) VALUES (?, ?, ?)",
             [(row.id, key, value) for key, value in row.labels.items()],
-        )
-        database.executemany(
-            "INSERT OR IGNORE INTO alert_text (text, alert) VALUES (?, ?)",
-            [(text.lower(), row.id) for text in (row.id, row.caller_id, *row.labels.values()) if text],
         )
 
 
@@ -190,6 +185,17 @@ def _add_details(database: sqlite3.Connection, details: AlertDetails) -> None:
             "INSERT OR REPLACE INTO reference_values (model_digest, alert, created, cells) VALUES (?, ?, ?, ?)",
             (row.model_digest, row.id, row.created, details.cells),
         )
+
+
+def _search(row: AlertRow) -> str:
+    """Returns the texts that an alert is found by, each after a line break, which shows where it begins."""
+    texts = (row.id, row.caller_id, *row.labels.values())
+    return "".join(f"\n{searched(text)}" for text in dict.fromkeys(texts) if text)
+
+
+def searched(text: str) -> str:
+    """Returns a text as searches compare it."""
+    return " ".join(text.lower().splitlines())
 
 
 def _reasons(row: AlertRow) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 VERSION = 1
@@ -24,8 +24,16 @@ class StateDatabase:
         self._local = threading.local()
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file.touch(mode=0o600, exist_ok=True)
+        _check_version(file)
         with self.write() as database:
             _create(database)
+
+    def close(self) -> None:
+        """Writes everything into the file itself, so that a copy of it alone is whole."""
+        with suppress(sqlite3.Error):
+            self.read.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.read.close()
+        del self._local.connection
 
     @property
     def read(self) -> sqlite3.Connection:
@@ -48,16 +56,25 @@ class StateDatabase:
         try:
             yield connection
         except BaseException:
-            connection.execute("ROLLBACK")
+            # After some failures, such as a full disk, SQLite has already undone it.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
 
 
-def _create(database: sqlite3.Connection) -> None:
-    """Creates the tables of this version. Raises ValueError for the file of a newer one."""
-    found = database.execute("PRAGMA user_version").fetchone()[0]
+def _check_version(file: Path) -> None:
+    """Raises ValueError for the file of a newer version, before anything in it changes."""
+    with closing(sqlite3.connect(file)) as connection:
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > VERSION:
-        raise ValueError(f"console.db is of version {found}, and this console reads up to version {VERSION}")
+        raise ValueError(
+            f"a newer console wrote it (version {found}; this one reads up to {VERSION}); use that one"
+        )
+
+
+def _create(database: sqlite3.Connection) -> None:
+    """Creates the tables of this version."""
     schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
     for statement in filter(str.strip, schema.split(";")):
         database.execute(statement)

@@ -1,5 +1,6 @@
 -- One row for each stored explanation that the console knows. `score` and `base` are those of the first target, before
--- the link. `moment` is when the explained event happened, or else when it was explained.
+-- the link. `moment` is when the explained event happened, or else when it was explained. `search` has what an alert is
+-- found by, in lower case, each text after a line break: its id, its caller id, the values of its labels.
 CREATE TABLE IF NOT EXISTS alert (
   id TEXT PRIMARY KEY,
   created REAL NOT NULL,
@@ -17,6 +18,7 @@ CREATE TABLE IF NOT EXISTS alert (
   labels TEXT NOT NULL,
   reasons TEXT NOT NULL,
   detailed INTEGER NOT NULL,
+  search TEXT NOT NULL,
   decision TEXT
 );
 CREATE INDEX IF NOT EXISTS alert_created ON alert (created, id);
@@ -25,6 +27,7 @@ CREATE INDEX IF NOT EXISTS alert_score ON alert (score, id);
 CREATE INDEX IF NOT EXISTS alert_caller ON alert (caller_id, id);
 CREATE INDEX IF NOT EXISTS alert_model ON alert (model, created, id);
 CREATE INDEX IF NOT EXISTS alert_decision ON alert (decision, created, id);
+CREATE INDEX IF NOT EXISTS alert_search ON alert (search);
 CREATE INDEX IF NOT EXISTS alert_undetailed ON alert (created) WHERE detailed = 0;
 -- Labels that callers sent with their requests.
 CREATE TABLE IF NOT EXISTS alert_label (
@@ -34,13 +37,6 @@ CREATE TABLE IF NOT EXISTS alert_label (
   PRIMARY KEY (key, value, alert)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS alert_label_alert ON alert_label (alert);
--- What the search finds an alert by, in lower case: its id, its caller id, the values of its labels.
-CREATE TABLE IF NOT EXISTS alert_text (
-  text TEXT NOT NULL,
-  alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
-  PRIMARY KEY (text, alert)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS alert_text_alert ON alert_text (alert);
 -- The features among the reasons of an alert.
 CREATE TABLE IF NOT EXISTS alert_reason (
   alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,

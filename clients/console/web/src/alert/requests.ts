@@ -52,6 +52,10 @@ export const getTrail = (id: string, signal?: AbortSignal): Promise<TrailEntry[]
 /** Tells the trail that somebody looks at the alert. */
 export const tellOpened = (id: string): Promise<void> => call("POST", path(id, "/opened"), {});
 
+/** Tells the trail that somebody made a link or a file of the alert. */
+export const tellShared = (id: string, as: "link" | "html" | "png"): Promise<void> =>
+  call("POST", path(id, "/shared"), { as });
+
 export const replay = (id: string): Promise<ReplayResult> => call("POST", path(id, "/replay"), {});
 
 export const findChanges = (id: string, target: number): Promise<ChangesResult> =>

@@ -25,6 +25,8 @@ export interface ServiceState {
   address: string;
   /** What is wrong and what to do; empty if it is up. */
   message: string;
+  /** Whether the service asks who calls. */
+  loginNeeded: boolean;
 }
 
 export interface IndexState {

@@ -34,6 +34,8 @@ class Router {
       this.moves += 1;
       this.#read();
     });
+    // What was changed a moment ago must survive a reload.
+    addEventListener("pagehide", () => this.flush());
     this.#read();
   }
 

@@ -4,6 +4,8 @@ import { call, Failure, onRefused } from "../api/client";
 import type { Session } from "../api/types";
 
 const REFRESH_SECONDS = 15;
+/** While the console reads what the service has, people watch it grow. */
+const READING_SECONDS = 3;
 
 class CurrentSession {
   data = $state.raw<Session | null>(null);
@@ -41,10 +43,17 @@ class CurrentSession {
 
   /** Looks again and again while the page is seen; returns what stops that. */
   watch(): () => void {
-    const timer = setInterval(() => {
-      if (document.visibilityState === "visible") void this.load();
-    }, REFRESH_SECONDS * 1000);
-    return () => clearInterval(timer);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (): void => {
+      const seconds = this.data?.index.complete === false ? READING_SECONDS : REFRESH_SECONDS;
+      timer = setTimeout(() => void look(), seconds * 1000);
+    };
+    const look = async (): Promise<void> => {
+      if (document.visibilityState === "visible") await this.load();
+      wait();
+    };
+    wait();
+    return () => clearTimeout(timer);
   }
 
   get mayExplain(): boolean {

@@ -45,6 +45,8 @@ const ROW = 24;
 const BAR = 14;
 const AXIS = 26;
 const NUMBER = 112; // "+0.242 ± 0.008"
+const NARROW_NUMBER = 50; // "+0.242": on a phone the interval is drawn, and stands in the table
+const NARROW = 440;
 const GAP = 6;
 
 export function effectBars(
@@ -55,9 +57,11 @@ export function effectBars(
   const longest = Math.max(0, ...inputs.map((each) => textWidth(each.label)));
   const labelWidth = Math.min(longest + 8, width * 0.36);
   // Numbers stand beyond the whiskers, so that both sides need room for them if there are bars on both.
-  const left = labelWidth + (domain[0] < 0 ? NUMBER : GAP);
-  const right = Math.max(width - (domain[1] > 0 ? NUMBER : GAP), left + 40);
-  const axis = valueAxis(domain, [left, right], 4);
+  const narrow = width < NARROW;
+  const room = narrow ? NARROW_NUMBER : NUMBER;
+  const left = labelWidth + (domain[0] < 0 ? room : GAP);
+  const right = Math.max(width - (domain[1] > 0 ? room : GAP), left + 40);
+  const axis = valueAxis(domain, [left, right], narrow ? 2 : 4);
   const plotBottom = inputs.length * ROW + 4;
   return {
     width,
@@ -66,7 +70,10 @@ export function effectBars(
     plotBottom,
     zero: axis.zero,
     ticks: axis.ticks,
-    bars: inputs.map((each, index) => bar(each, index, axis.scale, labelWidth)),
+    bars: inputs.map((each, index) => ({
+      ...bar(each, index, axis.scale, labelWidth),
+      ...(narrow ? { error: "" } : {}),
+    })),
   };
 }
 

@@ -1,0 +1,26 @@
+"""What people are told when the console's own file cannot be used."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+
+_WORDS: Mapping[int, str] = {
+    sqlite3.SQLITE_BUSY: "another program has locked it; try again, and close the other program",
+    sqlite3.SQLITE_LOCKED: "another program has locked it; try again, and close the other program",
+    sqlite3.SQLITE_FULL: "the disk is full; the operator must free some space",
+    sqlite3.SQLITE_READONLY: "it may only be read; the operator must make it and its folder writable",
+    sqlite3.SQLITE_PERM: "the console may not open it; the operator must allow that",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; the operator must look after its folder",
+    sqlite3.SQLITE_IOERR: "the disk fails, or is full; the operator must look after it",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; the operator must put back a copy, or move it away",
+    sqlite3.SQLITE_NOTADB: "it is not a database; the operator must put back a copy, or move it away",
+}
+
+
+def failure_of(error: sqlite3.Error) -> str | None:
+    """Returns what is wrong with the file and what to do; None for a mistake of the console's own."""
+    # The lowest byte is the kind, and those above are details.
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    words = _WORDS.get(code)
+    return f"the console's own file, console.db, fails: {words}" if words else None

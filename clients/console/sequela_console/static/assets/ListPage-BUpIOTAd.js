@@ -1,1 +1,0 @@
-import{B as e,C as t,H as n,T as r}from"./base-BrP9yPPi.js";import{n as i,t as a}from"./index-Dk2yJ26K.js";var o=r(`<p>It comes with the next version.</p>`),s=r(`<!> <!>`,1);function c(r){var c=s(),l=e(c);i(l,{title:`Alerts`});var u=n(l,2);a(u,{title:`This page is being built`,children:(e,n)=>{var r=o();t(e,r)},$$slots:{default:!0}}),t(r,c)}export{c as default};

@@ -1,1 +1,0 @@
-import{Dt as e,Tt as t,lt as n,st as r,t as i}from"./base-BOwQCa9Y.js";import{n as a}from"./index-BoPpqBCA.js";var o=n(`<p>It comes with the next version.</p>`),s=n(`<!> <!>`,1);function c(n){var c=s(),l=t(c);i(l,{title:`Sequence`});var u=e(l,2);a(u,{title:`This page is being built`,children:(e,t)=>{var n=o();r(e,n)},$$slots:{default:!0}}),r(n,c)}export{c as default};

@@ -1,1 +1,0 @@
-import{Et as e,Ot as t,ct as n,t as r,ut as i}from"./base-B60BRGsu.js";import{n as a}from"./index-CyJKxKMc.js";var o=i(`<p>It comes with the next version.</p>`),s=i(`<!> <!>`,1);function c(i){var c=s(),l=e(c);r(l,{title:`Sequence`});var u=t(l,2);a(u,{title:`This page is being built`,children:(e,t)=>{var r=o();n(e,r)},$$slots:{default:!0}}),n(i,c)}export{c as default};

@@ -1,1 +1,0 @@
-import{C as e,T as t,x as n}from"./base-BrP9yPPi.js";var r=t(`<main><h1>Alert</h1></main>`);function i(t){var n=r();e(t,n)}var a=document.getElementById(`app`);a&&n(i,{target:a});
