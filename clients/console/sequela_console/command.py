@@ -5,6 +5,7 @@ from __future__ import annotations
 import webbrowser
 from collections.abc import Mapping
 from contextlib import ExitStack
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -41,7 +42,9 @@ def _thresholds(_context: click.Context, _param: click.Parameter, given: tuple[s
         try:
             found[model] = float(score)
         except ValueError:
-            raise click.BadParameter(f"{each!r} is not a score, or MODEL=SCORE") from None
+            found[model] = float("nan")
+        if not isfinite(found[model]):
+            raise click.BadParameter(f"{each!r} is not a score, or MODEL=SCORE")
     return found
 
 

@@ -64,7 +64,7 @@ class ConsoleServer:
         with ExitStack() as stack:
             listener = stack.enter_context(_listener(settings))
             console = stack.enter_context(_parts(settings))
-            server = uvicorn.Server(_config(settings, console))
+            server = uvicorn.Server(_loaded(_config(settings, console)))
             thread = threading.Thread(target=server.run, args=([listener],), name="console-http", daemon=True)
             thread.start()
             stack.callback(_stop, server, thread)
@@ -165,6 +165,18 @@ def _config(settings: ConsoleSettings, console: Console) -> uvicorn.Config:
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
+
+
+def _loaded(config: uvicorn.Config) -> uvicorn.Config:
+    """Reads the files of TLS, so that a wrong one is told before anybody can call."""
+    try:
+        config.load()
+    except OSError as error:
+        raise CallerError(
+            f"the files of --tls-cert and --tls-key are not a PEM certificate and its key ({error.strerror or error})",
+            reason="TLS_FILES_INVALID",
+        ) from None
+    return config
 
 
 def _url(settings: ConsoleSettings, listener: socket.socket) -> str:
