@@ -228,6 +228,7 @@ def test_levels_that_were_not_asked_for(forgetful: tuple[httpx.Client, Sequela])
     assert "effects of features were not computed" in document["capabilities"]["similar"]["why"]
 
 
+@pytest.mark.slow
 def test_a_model_that_was_replaced(tmp_path: Path) -> None:
     """A model of the same name with other content must not give its values and scores to old explanations."""
     models = tmp_path / "models"

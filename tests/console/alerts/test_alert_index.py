@@ -132,6 +132,7 @@ def test_only_unknown_alerts_are_read(
     assert len(read) == len(known_ids(state))
 
 
+@pytest.mark.slow
 def test_the_list_goes_on_while_the_service_is_down(tmp_path: Path) -> None:
     """The list answers from the index, the page of an alert says what is wrong, and all of it comes back."""
     store = ["--model-repository", MODELS, "--store", str(tmp_path / "store.db")]

@@ -134,6 +134,7 @@ def test_changes_of_an_alert(alerts: AlertConsole, caller_id: str) -> None:
             assert not next(each for each in document["history"] if each["t"] == edit["t"])["pruned"]
 
 
+@pytest.mark.slow
 def test_a_score_below_the_threshold_goes_up(alerts: AlertConsole) -> None:
     """Below the threshold, changes take the score to it or above."""
     id = alerts.id_of("takeover-47")
@@ -143,6 +144,7 @@ def test_a_score_below_the_threshold_goes_up(alerts: AlertConsole) -> None:
     assert answer["rows"] <= 2000
 
 
+@pytest.mark.slow
 def test_sizes_are_shifts_in_percentiles(alerts: AlertConsole) -> None:
     """A number's size is its shift among the values of other alerts, a category's half of 100 − its share."""
     id = alerts.id_of("false-alert")

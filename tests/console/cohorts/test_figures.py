@@ -170,11 +170,17 @@ def test_what_a_cohort_lacks_is_said_instead_of_a_figure(client: Client) -> None
     assert "no rows of this period" in found["missing"]
 
 
-def test_the_list_has_a_line_for_each_cohort_and_says_which_cannot_be_read(client: Client) -> None:
+def test_the_list_has_a_line_for_each_cohort_and_says_which_cannot_be_read(
+    client: Client, folder: Path
+) -> None:
     """One of the three folders is empty."""
     cards = {each["name"]: each for each in client.get("/api/cohorts").json()}
     assert set(cards) == {"payments", "pruned", "broken"}
     assert "explain-all" in cards["broken"]["problem"]
+    assert "the folder of 'broken'" in cards["broken"]["problem"]
+    assert str(folder.parent) not in cards["broken"]["problem"], (
+        "folders of the machine are nobody's business"
+    )
     assert cards["payments"]["problem"] == ""
     assert (cards["payments"]["sequences"], cards["payments"]["explained"]) == (60, 174)
     assert cards["payments"]["target"] == "Probability of fraud"

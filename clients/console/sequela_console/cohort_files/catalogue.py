@@ -51,7 +51,7 @@ class CohortCatalogue:
             stamp = stamp_of(folder)
             found = self._open.get(name)
             if found is None or found.stamp != stamp:
-                found = OpenCohort.read(name, folder, stamp, [folder]).in_memory()
+                found = _opened(name, folder, stamp)
             self._open[name] = found
             self._open.move_to_end(name)
             while len(self._open) > MOST_OPEN:
@@ -71,6 +71,17 @@ class CohortCatalogue:
         finally:
             for each in found:
                 each.rows.database.connection.close()
+
+
+def _opened(name: str, folder: Path, stamp: Stamp) -> OpenCohort:
+    """Opens a cohort. Its errors name the cohort, since readers of the pages need not know the machine's folders."""
+    try:
+        return OpenCohort.read(name, folder, stamp, [folder]).in_memory()
+    except CallerError as error:
+        words = str(error)
+        for path in (folder.resolve(), folder):
+            words = words.replace(str(path), f"the folder of {name!r}")
+        raise CallerError(words, reason=error.reason) from error
 
 
 @contextmanager

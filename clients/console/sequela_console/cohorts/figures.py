@@ -99,9 +99,8 @@ def _first_positive(rows: Cohort, _: FigureChoices) -> Tables:
 def _pruning(rows: Cohort, choices: FigureChoices) -> Tables:
     table = rows.pruning(choices.tolerances or None, choices.coalitions)
     left_out = table["incomplete"][0].as_py()
-    notes = (
-        [f"{left_out:,} sequences are left out, since their pruning curve ends too soon."] if left_out else []
-    )
+    many = "1 sequence is" if left_out == 1 else f"{left_out:,} sequences are"
+    notes = [f"{many} left out, since a pruning curve ends too soon."] if left_out else []
     return {"pruning": table_data(table, notes), "verdicts": table_data(rows.verdicts())}
 
 

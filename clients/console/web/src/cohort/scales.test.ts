@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lines, withLabels } from "./lines";
 import { domainOf } from "./scales";
-import { binTitle, periodWords, variantWords } from "./words";
+import { binTitle, edgeWords, hasCheckpoints, periodWords, variantWords } from "./words";
 
 const table = {
   columns: [
@@ -47,6 +47,9 @@ describe("words", () => {
 
   it("say which variant and which period", () => {
     expect(variantWords("checkpoint=200,seed=3")).toBe("checkpoint 200, seed 3");
+    expect([0, 0.00012345, 0.65, -2].map(edgeWords)).toEqual(["0", "0.00012", "0.650", "−2"]);
+    expect(hasCheckpoints(["checkpoint=1", "checkpoint=2"])).toBe(true);
+    expect(hasCheckpoints(["seed=1", "seed=2"])).toBe(false);
     expect(variantWords("")).toBe("all sequences");
     expect(periodWords("2026-01")).toBe("2026-01");
     expect(periodWords("2026-01-01T12:00:00/2026-02-01T12:00:00")).toBe("1 Jan 2026 to 1 Feb 2026");

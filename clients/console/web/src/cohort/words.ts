@@ -1,7 +1,7 @@
 /** The words of pages on cohorts. */
 
 import type { CohortRow } from "../api/types";
-import { signed } from "../format/numbers";
+import { plainNumber, signed } from "../format/numbers";
 import { dayOf } from "../format/times";
 
 const STATUSES: Record<CohortRow["status"], string> = {
@@ -59,4 +59,14 @@ const VERDICTS: Record<string, string> = {
 /** Whether pruned events matter, by the verdict of an explanation. */
 export function verdictText(verdict: string | null): string {
   return verdict === null ? "nothing was pruned" : (VERDICTS[verdict] ?? verdict);
+}
+
+/** Whether variants are checkpoints of a model's training, and not only seeds or tolerances. */
+export function hasCheckpoints(variants: readonly string[]): boolean {
+  return variants.length > 1 && variants.some((each) => each.startsWith("checkpoint="));
+}
+
+/** The end of a range of scores, also of tiny ones, which must not all look the same: 0.00012, 0.65. */
+export function edgeWords(x: number): string {
+  return x !== 0 && Math.abs(x) < 0.01 ? String(Number(x.toPrecision(2))) : plainNumber(x);
 }

@@ -25,7 +25,7 @@ export function extentWithZero(numbers: Iterable<number>): [number, number] {
 }
 
 export function valueAxis(domain: [number, number], range: [number, number], tickCount: number): Axis {
-  const scale = scaleLinear(domain, range).nice(tickCount);
+  const scale = scaleLinear(domain, range).nice(Math.max(tickCount, 4));
   const format = scale.tickFormat(tickCount);
   const ticks = scale.ticks(tickCount).map((value) => ({ at: scale(value), label: format(value) }));
   return { scale, ticks, zero: scale(0) };
@@ -37,13 +37,15 @@ export function labelStride(step: number, needed: number): number {
     for (const factor of [1, 2, 5]) if (factor * power * step >= needed) return factor * power;
 }
 
+const CHARACTER = 7; // px of an average character at 12 px
+
 /** About how wide a text is at 12 px of a system font, so that labels can be placed without a browser. */
 export function textWidth(text: string): number {
-  return text.length * 6.6;
+  return text.length * CHARACTER;
 }
 
 /** Shortens a text to a width, with an ellipsis; the whole text stands in the title and in the table of the figure. */
 export function shortened(text: string, width: number): string {
-  const most = Math.floor(width / 6.6);
+  const most = Math.floor(width / CHARACTER);
   return text.length <= most ? text : `${text.slice(0, Math.max(most - 1, 1)).trimEnd()}…`;
 }

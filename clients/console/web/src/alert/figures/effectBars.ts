@@ -85,7 +85,7 @@ function bar(input: BarInput, index: number, scale: (value: number) => number, l
     : Math.min(end, scale(input.low), zero) - GAP;
   return {
     key: input.key,
-    label: shortened(input.label, labelWidth),
+    label: shortened(input.label, labelWidth - GAP),
     fullLabel: input.label,
     y: index * ROW + (ROW - BAR) / 2 + 2,
     height: BAR,

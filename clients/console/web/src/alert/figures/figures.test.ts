@@ -55,7 +55,7 @@ describe("axes", () => {
 
   it("shorten long names with an ellipsis", () => {
     expect(shortened("short", 100)).toBe("short");
-    expect(shortened("a name that is far too long", 66)).toBe("a name th…");
+    expect(shortened("a name that is far too long", 66)).toBe("a name t…");
   });
 });
 
