@@ -24,12 +24,15 @@ PATIENCE_SECONDS = 60.0
 ROUNDS = 12
 """Random requests to each route."""
 
-NAMES = """
+WORDS = """
 q from to since min_score max_score model label verdict feature sort order cursor limit target redact
 variant variants spec other by background kind edits threshold max_rows options previous note reason path
 state as pair levels weights steps class t low high value rows start end key attributes from to events
 feature bins etas name token weight selector
-""".split()
+"""
+NAMES = WORDS.split()
+"""Names of parameters and fields, of all routes."""
+
 TEXTS = (
     *(
         "",
