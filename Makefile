@@ -1,7 +1,6 @@
 # Every target makes the environment it needs; nothing but Python (3.11 or newer, with venv and pip) and make is assumed.
 PYTHON ?= python3
-# Of the fast tests, many of which wait for each other's servers; the slow ones compute, one to a core. A worker of the
-# fast tests that has no more takes some from another one, so that none waits long for the last.
+# Of the fast tests, many of which wait for each other's servers; the slow ones compute, one to a core.
 WORKERS ?= 4
 SLOW_WORKERS ?= 2
 
@@ -30,7 +29,7 @@ export ORT_DISABLE_TELEMETRY := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP := -m pip --disable-pip-version-check --quiet
-PYTEST := $(RUN)/python -m pytest
+PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo console console-web console-bundle test test-all fuzz lint audit format models proto bench lock clean
@@ -53,7 +52,7 @@ console-bundle: setup ## Build the console's front end into its package, where i
 	@$(RUN)/python scripts/console_web.py bundle
 
 test: setup ## The fast tests
-	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow and not peers" --hypothesis-profile few
+	$(PYTEST) -n $(WORKERS) -m "not slow and not peers" --hypothesis-profile few
 
 test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, 10 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
@@ -67,7 +66,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py oldest
 	$(RUN)/python scripts/peer_env.py ray
 	$(RUN)/python scripts/peer_env.py spark
-	$(PYTEST) -n $(SLOW_WORKERS) --dist loadscope --timeout 1200
+	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
 fuzz: setup ## Run random models in engines (FUZZ_ARGS; 100,000 of one node take a quarter of an hour)
 	cd tests && ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
