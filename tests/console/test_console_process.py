@@ -105,7 +105,10 @@ def test_it_ends_soon_and_closes_its_file(
         (["--no-such-option"], "--no-such-option"),
     ],
 )
-def test_a_wrong_option_is_told(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_a_wrong_option_is_told(
+    tmp_path: Path, arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     (tmp_path / "file").write_text("")
     given = [each.replace("{file}", str(tmp_path / "file")) for each in arguments]
     found = CliRunner().invoke(command, given)
