@@ -22,6 +22,7 @@ from sequela_console.http.errors import ApiError, not_found
 from sequela_console.sessions.visitor import Visitor
 from sequela_console.state.alert_list import alert_row
 from sequela_console.state.labels import labels_of
+from sequela_console.state.trail import record_once
 
 MAX_TARGETS = 64
 """The most targets that the service explains at once."""
@@ -31,7 +32,10 @@ def get_document(console: Console, question: Question) -> AlertDocument:
     """Answers GET /api/alerts/{id}."""
     id = alert_id(question.path)
     target = integer(question.query, "target", 0, MAX_TARGETS - 1, 0)
-    return alert_document(console, question.visitor, id, target)
+    document = alert_document(console, question.visitor, id, target)
+    # Here, not on request of the page: programs read alerts, too.
+    record_once(console.state, id, "opened", question.visitor)
+    return document
 
 
 def alert_document(console: Console, visitor: Visitor, id: str, target: int = 0) -> AlertDocument:

@@ -48,7 +48,7 @@ def post_replay(console: Console, question: Question) -> ReplayResult:
     material = alert_material(console, question.visitor, id)
     require(material, alert_situation(console, question.visitor, material), "replay")
     result = compared(material.explanation, repeated(question.visitor, material))
-    record(console.state, id, "replayed", question.visitor.name, _detail(result))
+    record(console.state, id, "replayed", question.visitor, _detail(result))
     return result
 
 
