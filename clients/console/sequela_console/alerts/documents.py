@@ -14,7 +14,7 @@ from sequela_console.alert_document.material import Material, read_material
 from sequela_console.alert_document.parts import AlertDocument
 from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_console.alert_index.models import described_model
-from sequela_console.alert_index.records import PREFIX
+from sequela_console.alert_index.records import PREFIX, table_cells
 from sequela_console.alerts.parameters import alert_id, integer
 from sequela_console.api_route import Question
 from sequela_console.context import Console
@@ -66,10 +66,12 @@ def alert_material(console: Console, visitor: Visitor, id: str, target: int = 0)
 
 
 def with_reference(console: Console, material: Material, id: str) -> Material:
-    """Returns the material with the events of other alerts of the same model."""
-    if material.model is None or material.table is None:
+    """Returns the material with the events of other recent alerts of the same model."""
+    if material.model is None or material.table is None or not material.table.columns:
         return material
-    return replace(material, reference=console.index.reference.reference(material.model, id))
+    cells, caller_id = table_cells(material.table), material.explanation.caller_id
+    found = console.index.reference.reference(material.model, id, caller_id, cells)
+    return replace(material, reference=found)
 
 
 def read_explanation(console: Console, visitor: Visitor, id: str) -> Explanation:

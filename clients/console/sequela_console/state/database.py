@@ -101,6 +101,8 @@ def _add_copies(database: sqlite3.Connection) -> None:
     ]
     for column in columns:
         database.execute(f"ALTER TABLE {column}")
+    # Effects are read again, since what shows that two alerts are of one sequence has changed.
+    database.execute("UPDATE alert SET detailed = 0")
     copied = (*texts, "score", "created")
     database.execute(
         f"UPDATE verdict SET ({', '.join(copied)}) = "  # noqa: S608 our own names
