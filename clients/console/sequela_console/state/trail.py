@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,18 +48,17 @@ def record(state: StateDatabase, alert: str, action: str, who: Actor, detail: st
         detail: what exactly, as a short text for people.
     """
     with state.write() as database:
-        database.execute(
-            "INSERT INTO trail (alert, action, detail, who, verified, at) VALUES (?, ?, ?, ?, ?, ?)",
-            (alert, action, detail, who.name, who.verified, time.time()),
-        )
+        _add(database, alert, action, who, detail)
 
 
 def record_once(state: StateDatabase, alert: str, action: str, who: Actor, detail: str = "") -> None:
     """Adds an entry, unless there is the same one of the last minute. See `record`."""
-    query = "SELECT 1 FROM trail WHERE alert = ? AND action = ? AND who = ? AND verified = ? AND detail = ? AND at > ?"
-    earliest = time.time() - REPEATED_SECONDS
-    if not state.read.execute(query, (alert, action, who.name, who.verified, detail, earliest)).fetchone():
-        record(state, alert, action, who, detail)
+    if _is_repeated(state.read, alert, action, who, detail):
+        return
+    with state.write() as database:
+        # A page and its panel may ask at the same moment.
+        if not _is_repeated(database, alert, action, who, detail):
+            _add(database, alert, action, who, detail)
 
 
 def trail_of(state: StateDatabase, alert: str) -> tuple[TrailEntry, ...]:
@@ -71,3 +71,17 @@ def trail_of(state: StateDatabase, alert: str) -> tuple[TrailEntry, ...]:
         )
         for row in state.read.execute(query, (alert,))
     )
+
+
+def _add(database: sqlite3.Connection, alert: str, action: str, who: Actor, detail: str) -> None:
+    database.execute(
+        "INSERT INTO trail (alert, action, detail, who, verified, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (alert, action, detail, who.name, who.verified, time.time()),
+    )
+
+
+def _is_repeated(database: sqlite3.Connection, alert: str, action: str, who: Actor, detail: str) -> bool:
+    query = "SELECT 1 FROM trail WHERE alert = ? AND action = ? AND who = ? AND verified = ? AND detail = ? AND at > ?"
+    earliest = time.time() - REPEATED_SECONDS
+    found = database.execute(query, (alert, action, who.name, who.verified, detail, earliest)).fetchone()
+    return found is not None
