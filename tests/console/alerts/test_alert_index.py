@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -18,12 +19,14 @@ from sequela_console.alert_index.index import AlertIndex
 from sequela_console.alert_index.reader import IndexReader
 from sequela_console.alerts import marks
 from sequela_console.server import ConsoleServer
+from sequela_console.sessions.visitor import Visitor
 from sequela_console.state import links, removal
 from sequela_console.state.alerts import AlertRow, add_alerts, known_ids
 from sequela_console.state.database import StateDatabase
 from sequela_console.state.labels import NewLabel, add_label, all_labels
 from sequela_console.state.links import SavedView, save_view, saved_view
 from sequela_console.state.removal import forget_alerts
+from sequela_console.state.trail import record_once, trail_of
 from transports import eventually
 
 MODELS = str(server_package() / "demo" / "models")
@@ -187,6 +190,16 @@ def later(state: StateDatabase, days: int) -> None:
     """Makes links as old as if so many days had passed."""
     with state.write() as database:
         database.execute("UPDATE link SET at = at - ?", (86_400 * days,))
+
+
+def test_names_that_the_service_vouches_for_are_verified(tmp_path: Path) -> None:
+    """Labels and the trail keep who is verified; the same name that somebody typed is another person."""
+    state = StateDatabase(tmp_path / "console.db")
+    add_alerts(state, [row_named("a")])
+    for verified in (True, False, True):
+        record_once(state, "a", "opened", Visitor("anna", frozenset(), cast(Sequela, None), verified))
+    assert [each.verified for each in trail_of(state, "a")] == [False, True]
+    assert add_label(state, "a", NewLabel("fraud", "", None, "anna", True, None), None).verified
 
 
 def test_old_links_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
