@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from console.alerts.conftest import AlertConsole
-from console.filled_service import bundled_alerts, simulated_sequence
+from console.filled_service import MODEL, bundled_alerts, simulated_sequence
 from console.running_console import running_console
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
@@ -65,6 +65,27 @@ def test_values_are_those_that_the_service_shows(
                 assert f"{value['number']:,}" == text or float(text.replace(",", "")) == value["number"]
             compared += 1
     assert compared == 3 * 17
+
+
+def test_the_same_case_is_not_among_the_others(alerts: AlertConsole) -> None:
+    """Events of the same account, explained again or sent under the same caller id, are not those of other alerts."""
+    first = alerts.id_of("simulated-00005")
+    before = alerts.get(f"/api/alerts/{first}")["cohortEvents"]
+    sequences = [simulated_sequence(index) for index in (5, 50, 51)]
+    names = [
+        alerts.service.explain(sequence, model=MODEL, levels=["feature"], caller_id=caller_id, seed=3).name
+        for sequence, caller_id in zip(sequences, ("again", "simulated-00005", "independent"), strict=True)
+    ]
+    try:
+        alerts.server.console.index.refresh()
+        alerts.server.console.index.reference._known.clear()
+        found = alerts.get(f"/api/alerts/{first}")["cohortEvents"]
+        assert found == before + min(200, len(sequences[2].events))
+    finally:
+        for name in names:
+            alerts.service.delete_explanations(name=name)
+        alerts.server.console.index.refresh()
+        alerts.server.console.index.reference._known.clear()
 
 
 def test_effects_are_those_of_the_levels(opened: tuple[Document, Explanation, dict[str, Any]]) -> None:

@@ -115,6 +115,19 @@ def test_a_replay_with_other_numbers(original: Explanation) -> None:
     assert result.digest != result.replay_digest
 
 
+@pytest.mark.parametrize("feature", ["cost", "options", "seconds", "labels", "name"])
+def test_a_replay_of_features_with_such_names(original: Explanation, feature: str) -> None:
+    """Fields that are left out at their own place are compared where a feature is called like them."""
+    event = original.event_values[0]
+    first, other = (
+        replace(original, event_values=(replace(event, values={**event.values, feature: text}),))
+        for text in ("1", "2")
+    )
+    assert not compared(first, other).same
+    target = replace(original.targets[0], name="another")
+    assert not compared(original, replace(original, targets=(target,))).same
+
+
 @pytest.mark.parametrize(
     ("edits", "field"),
     [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +86,18 @@ def _players(level: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 def _quality(level: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in level["quality"].items() if name not in NOT_IN_QUALITY}
+
+
+def test_reading_a_row_leaves_a_trace(made: tuple[httpx.Client, Path]) -> None:
+    """Each row once a minute."""
+    client, folder = made
+    for row in (4, 5, 5):
+        assert client.get(f"/api/cohorts/toys/rows/{row}").status_code == httpx.codes.OK
+    with closing(sqlite3.connect(next(folder.parent.rglob("console.db")))) as database:
+        found = database.execute(
+            "SELECT action, detail, verified FROM trail WHERE detail GLOB 'row [45] *'"
+        ).fetchall()
+    assert found == [("opened", f"row {row} of the cohort toys", 0) for row in (4, 5)]
 
 
 def test_a_row_says_what_it_lacks(made: tuple[httpx.Client, Path]) -> None:

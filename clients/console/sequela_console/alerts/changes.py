@@ -77,7 +77,7 @@ def post_changes(console: Console, question: Question) -> ChangesResult:
     threshold = situation.threshold.value
     assert threshold is not None
     result = _result(material, threshold, _search(question, material, threshold, max_rows))
-    record(console.state, id, "scored", question.visitor.name, "search for other decisions")
+    record(console.state, id, "scored", question.visitor, "search for other decisions")
     return result
 
 

@@ -48,7 +48,7 @@ def post_score(console: Console, question: Question) -> ScoreResult:
     situation = alert_situation(console, question.visitor, material)
     require(material, situation, "score")
     score = scores_of(question, material, [changed(material, edits)])[0]
-    record(console.state, id, "scored", question.visitor.name, _count(edits))
+    record(console.state, id, "scored", question.visitor, _count(edits))
     return ScoreResult(score, situation.threshold.reached(score))
 
 
@@ -61,7 +61,7 @@ def post_explain(console: Console, question: Question) -> AlertDocument:
     situation = alert_situation(console, question.visitor, original)
     require(original, situation, "score" if background else "explain")
     found = _explained(question, original, changed(original, edits), model, background, options)
-    record(console.state, id, "explained", question.visitor.name, _told(edits, model, background, options))
+    record(console.state, id, "explained", question.visitor, _told(edits, model, background, options))
     return _document(console, question, id, original, found, edits)
 
 

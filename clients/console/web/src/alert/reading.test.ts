@@ -171,7 +171,7 @@ describe("times", () => {
 
 describe("decisions", () => {
   it("are those that decide; the latest counts", () => {
-    const label = { note: "", reason: null, who: "anna", when: "" };
+    const label = { note: "", reason: null, who: "anna", verified: true, when: "" };
     const labels = [
       { ...label, id: 3, verdict: "note" as const },
       { ...label, id: 2, verdict: "false_positive" as const },

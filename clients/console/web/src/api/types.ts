@@ -36,6 +36,8 @@ export interface IndexState {
   complete: boolean;
   /** ISO time of the last complete look at the service; null before the first. */
   updated: string | null;
+  /** What people must know about the index, as a sentence; empty if there is nothing. */
+  warning: string;
 }
 
 export interface ApiError {
@@ -53,6 +55,8 @@ export interface AlertLabel {
   /** Which reason is wrong, for reason_wrong. */
   reason: { kind: PlayerKind; t: number | null; feature: string | null; template: string } | null;
   who: string;
+  /** Whether the service says that this is the name; otherwise somebody typed it. */
+  verified: boolean;
   when: string;
 }
 
@@ -69,6 +73,8 @@ export interface TrailEntry {
   action: "opened" | "labelled" | "replayed" | "shared" | "exported" | "explained" | "scored" | "embedded";
   detail: string;
   who: string;
+  /** Whether the service says that this is the name; otherwise somebody typed it. */
+  verified: boolean;
   when: string;
 }
 
@@ -376,6 +382,8 @@ export interface SimilarAlert {
   distance: number;
   /** The features that both have among their strongest. */
   common: string[];
+  /** Whether it was explained after the alert that it is compared with. */
+  later: boolean;
 }
 
 export interface CohortCard {
