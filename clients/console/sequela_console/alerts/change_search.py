@@ -241,7 +241,8 @@ class ChangeSearch:
         for each in scored:
             cell, distance = _cell(each.trial[0]), self._distance(each)
             best[cell] = min(best.get(cell, inf), distance)
-        return sorted(cells, key=lambda cell: best.get(_cell(cell[0]), inf))[:PAIR_CELLS]
+        nearest = sorted(range(len(cells)), key=lambda place: best.get(_cell(cells[place][0]), inf))
+        return [cells[place] for place in sorted(nearest[:PAIR_CELLS])]
 
     def _promising(self, cell: Sequence[CellChange], scored: Sequence[FoundChange]) -> list[CellChange]:
         """Returns the changes of a cell that get nearer to the threshold than all smaller ones."""
