@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from console.filled_service import MODEL, bundled_alerts, simulated_sequence
 from console.running_console import running_console
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
+from sequela_client.explanation_parts import Verdict
 from sequela_client.local_server import embedded_server, server_package
+from sequela_console.alert_document.cautions import cautions
+from sequela_console.alert_document.material import read_material
+from sequela_console.alerts.redaction import redacted
 
 MODELS = server_package() / "demo" / "models"
 Document = dict[str, Any]
@@ -275,3 +280,18 @@ def test_a_model_that_was_replaced(tmp_path: Path) -> None:
     assert "no longer has the model" in document["capabilities"]["score"]["why"]
     assert document["features"][0]["kind"] == "unknown"
     assert document["history"]
+
+
+@pytest.mark.parametrize(("link", "noun"), [("identity", "score"), ("logit", "log-odds")])
+def test_sentences_name_the_scale_of_effects(
+    opened: tuple[Document, Explanation, dict[str, Any]], link: str, noun: str
+) -> None:
+    """Effects on the logit scale are amounts of log-odds, not of the score."""
+    explanation = opened[1]
+    pruning = replace(explanation.pruning, pruned_events=3, values=(0.2,), verdicts=(Verdict.EXCEEDS,))
+    told = replace(explanation, pruning=pruning, options=replace(explanation.options, link=link))
+    (sentence,) = [each for each in cautions(read_material(told, 0, None, None)) if "which is more" in each]
+    assert sentence.startswith(f"The 3 older events taken together changed the {noun} by +0.2, which")
+    texts = [each.text for reasons in redacted(told).reasons_by_target.values() for each in reasons]
+    assert texts
+    assert all(each.endswith(" log-odds") == (link == "logit") for each in texts)

@@ -10,6 +10,7 @@ import pytest
 from console.alerts.conftest import AlertConsole
 from sequela_client.explanation import Explanation
 from sequela_console.alerts.replays import compared
+from sequela_console.alerts.trials import trial_labels
 
 DEVICE, AMOUNT = 2, 0  # columns of the model's inputs
 
@@ -90,6 +91,14 @@ def test_another_background(alerts: AlertConsole, original: Explanation) -> None
         base.values[0, 0], rel=1e-5
     )
     assert document["explanation"]["background"] == name
+
+
+def test_the_threshold_of_an_alert_is_that_of_its_own_model(original: Explanation) -> None:
+    """The threshold in the labels is dropped with another model, and so is one replaced under the same name."""
+    labels = {"threshold": "0.9", "country": "PT"}
+    labelled = replace(original, labels=labels)
+    assert trial_labels(labelled, original) == labels
+    assert trial_labels(labelled, replace(original, model_digest="other")) == {"country": "PT"}
 
 
 def test_models_can_be_chosen(alerts: AlertConsole) -> None:

@@ -13,6 +13,7 @@ from sequela_console.alert_document.capabilities import Situation
 from sequela_console.alert_document.document import build_document
 from sequela_console.alert_document.material import Material, read_material
 from sequela_console.alert_document.parts import AlertDocument
+from sequela_console.alert_document.threshold import LABEL
 from sequela_console.alerts.capable import require
 from sequela_console.alerts.documents import (
     MAX_TARGETS,
@@ -86,6 +87,12 @@ def scores_of(question: Question, material: Material, sequences: list[Sequence])
     return [float(each) for each in found.values[:, 0]]
 
 
+def trial_labels(original: Explanation, found: Explanation) -> Mapping[str, str]:
+    """Returns the labels of an alert for a trial. Its threshold says nothing about the scores of another model."""
+    same = found.model_digest == original.model_digest
+    return {name: text for name, text in original.labels.items() if same or name != LABEL}
+
+
 def read_edits(body: Mapping[str, Any]) -> tuple[Edit, ...]:
     """Returns the edits in a body. Raises ApiError (400) for those that have a wrong shape."""
     return tuple(_edit(each, place) for place, each in enumerate(objects(body, "edits", MAX_EDITS)))
@@ -154,8 +161,9 @@ def _document(
 ) -> AlertDocument:
     wanted = original.explanation.targets[original.target].name
     names = [each.name for each in found.targets]
-    # The labels of the alert have its threshold.
-    found = replace(found, caller_id=original.explanation.caller_id, labels=original.explanation.labels)
+    found = replace(
+        found, caller_id=original.explanation.caller_id, labels=trial_labels(original.explanation, found)
+    )
     model = model_of(question.visitor, found)
     sequence = original.sequence if not edits else changed(original, edits)
     target = names.index(wanted) if wanted in names else 0
