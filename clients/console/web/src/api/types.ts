@@ -407,8 +407,8 @@ export interface CohortDescription extends CohortCard {
   values: boolean;
   /** Whether the run looked for first positive predictions. */
   firstPositive: boolean;
-  /** What a grid is drawn of unless something else is chosen. */
-  suggested: { label: string; positive: string; variant: string; threshold: number };
+  /** What a grid is drawn of unless something else is chosen; without a threshold there is no decision to suggest. */
+  suggested: { label: string; positive: string; variant: string; threshold: number | null };
 }
 
 /** What one figure of a cohort shows; the browser draws it from the tables. */
