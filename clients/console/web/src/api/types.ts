@@ -490,6 +490,8 @@ export interface GridAttribute {
   levels: string[];
   /** Of a numeric attribute: the ends of its bins, one more than levels. */
   edges?: number[];
+  /** How its bins differ from what was asked for; absent if they do not. */
+  note?: string;
 }
 
 /** What a table of events was made with; parameters of /event-table. */
