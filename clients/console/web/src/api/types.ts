@@ -434,6 +434,9 @@ export interface DensityData {
   rows: { key: string; label: string; n: number; mean: number | null; share: number | null }[];
   edges: number[];
   counts: number[][];
+  /** Whether the first bin also has all that is below it, and the last one all that is above it. */
+  openLow: boolean;
+  openHigh: boolean;
   /** Some of the points, the same at every call. */
   sample: { row: number; value: number; sequence: number }[];
 }
