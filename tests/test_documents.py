@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from documents import PAGES, ROOT, anchors, links, sections, server_options
+from sequela_console.command import console
 
 CODE_PAGES = ("docs/architecture.md", "docs/design.md", "docs/estimator.md")
 """Pages that name modules."""
@@ -76,10 +77,11 @@ def test_named_make_targets_exist() -> None:
     "name",
     ["README.md", "docs/operations.md", "docs/open_inference.md", "docs/models.md", "docs/architecture.md"],
 )
-def test_named_options_are_options_of_the_server(name: str) -> None:
-    """Options that stand alone in a code span are options of `sequela serve`."""
+def test_named_options_are_options_of_a_server(name: str) -> None:
+    """Options that stand alone in a code span are options of `sequela serve`, or of `sequela console`."""
     named = set(re.findall(r"`(--[a-z][a-z-]+)(?: [a-z]+)?`", (ROOT / name).read_text()))
-    assert named - server_options() == set()
+    of_console = {each for option in console.params for each in option.opts}
+    assert named - server_options() - of_console == set()
 
 
 def _tracked(*folders: str) -> list[str]:

@@ -65,7 +65,7 @@ def test_the_make_targets_exist() -> None:
     """Every command of the README is one of `make` or `sequela`, and the Makefile has every target."""
     targets = {each.split()[1] for each in COMMANDS if each.startswith("make ")}
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    assert {"demo", "test"} == targets <= known
+    assert {"demo", "console", "test"} == targets <= known
     assert {each.split()[0] for each in COMMANDS} == {"make", "sequela"}
 
 

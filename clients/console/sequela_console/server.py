@@ -80,6 +80,8 @@ class ConsoleServer:
             # Without a timeout the main thread would not hear Ctrl-C on all systems.
             while self.thread.is_alive():
                 self.thread.join(1.0)
+        # A shell or a supervisor may send it twice, to the process and to its group; once is enough to end in order.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @contextmanager

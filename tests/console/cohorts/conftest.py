@@ -46,19 +46,20 @@ def linked(folder: Path) -> Path:
     return write_rows(folder.parent / "linked", rows)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: its index goes on asking the server, whose log other tests would find in their output.
+@pytest.fixture(scope="module")
 def console_address(
     server: Serving, folder: Path, pruned: Path, linked: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The address of a console that has these cohorts, and one that cannot be read."""
     broken = folder.parent / "broken"
-    broken.mkdir()
+    broken.mkdir(exist_ok=True)
     cohorts = {each.name: each for each in (folder, pruned, linked, broken)}
     with running_console(server.bound.grpc, tmp_path_factory.mktemp("state"), cohorts=cohorts) as console:
         yield console.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(console_address: str) -> Iterator[httpx.Client]:
     """A client of the console."""
     with httpx.Client(base_url=console_address, timeout=60) as client:
