@@ -48,6 +48,7 @@ def post_label(console: Console, question: Question) -> AlertLabel:
     Raises:
         ApiError: (409) somebody else has decided meanwhile; (404) there is no such alert.
     """
+    question.visitor.check_confirmed()
     id = alert_id(question.path)
     label = _new_label(question)
     known(console, question, id)
