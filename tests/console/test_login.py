@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from console.cohort_files import write_cohort
 from console.running_console import running_console
 from credential_files import Pki, replace, token_line, tokens_by_role
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 from sequela_console.server import ConsoleServer
-from sequela_console.sessions import session_store, token_visitors
+from sequela_console.sessions import service_door, session_store, token_visitors
 from serving import Serving, embedded
 from transports import eventually
+
+LINK = {"path": "/alerts", "state": ""}
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +216,60 @@ def test_a_service_that_is_down_is_never_taken_for_open(tmp_path: Path) -> None:
         assert "check that it runs" in session["service"]["message"]
         assert person.get("/api/alerts").status_code == 401
         assert reason(person.post("/api/session", json={"token": "x"})) == (503, "SERVICE_DOWN")
+
+
+def test_who_was_known_goes_on_reading_while_the_service_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For ten minutes, and only what the console itself has."""
+    monkeypatch.setattr(session_store, "CHECK_SECONDS", 0.0)
+    monkeypatch.setattr(service_door, "PROBE_SECONDS", 0.0)
+    tokens = dict(tokens_by_role(tmp_path / "tokens"))
+    cohorts = {"shop": write_cohort(tmp_path / "shop", 5)}
+    with ExitStack() as stack:
+        serving = stack.enter_context(ExitStack())
+        service = serving.enter_context(Serving(embedded(tokens=tmp_path / "tokens")))
+        own = Credentials(token=tokens["read"])
+        console = stack.enter_context(
+            running_console(service.bound.grpc, tmp_path, credentials=own, cohorts=cohorts)
+        )
+        person, stranger = stack.enter_context(client(console)), stack.enter_context(client(console))
+        assert person.post("/api/session", json={"token": tokens["admin"]}).status_code == 200
+        serving.close()
+        session = person.get("/api/session").json()
+        assert (session["ready"], session["service"]["state"]) == (True, "down")
+        assert person.get("/api/alerts").status_code == person.get("/api/cohorts/shop").status_code == 200
+        assert reason(person.post("/api/links", json=LINK)) == (503, "SERVICE_DOWN")
+        assert stranger.get("/api/session").json()["ready"] is False
+        assert reason(stranger.get("/api/cohorts/shop")) == (401, "LOGIN_NEEDED")
+        assert reason(stranger.post("/api/session", json={"token": tokens["read"]})) == (503, "SERVICE_DOWN")
+        monkeypatch.setattr(session_store, "GRACE_SECONDS", 0.0)
+        assert person.get("/api/session").json()["ready"] is False
+        assert person.get("/api/cohorts/shop").status_code == 503
+
+
+def test_who_has_a_name_goes_on_reading_while_an_open_service_is_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service_door, "PROBE_SECONDS", 0.0)
+    cohorts = {"shop": write_cohort(tmp_path / "shop", 5)}
+    with ExitStack() as stack:
+        serving = stack.enter_context(ExitStack())
+        service = serving.enter_context(Serving(embedded()))
+        console = stack.enter_context(running_console(service.bound.grpc, tmp_path, cohorts=cohorts))
+        person, stranger = stack.enter_context(client(console)), stack.enter_context(client(console))
+        person.post("/api/session", json={"name": "Anna"})
+        serving.close()
+        session = person.get("/api/session").json()
+        assert (session["ready"], session["name"], session["service"]["state"]) == (True, "Anna", "down")
+        assert person.get("/api/alerts").status_code == person.get("/api/cohorts/shop").status_code == 200
+        assert reason(person.post("/api/links", json=LINK)) == (503, "SERVICE_DOWN")
+        assert stranger.get("/api/session").json()["ready"] is False
+        assert reason(stranger.get("/api/cohorts/shop")) == (503, "SERVICE_DOWN")
+        assert reason(stranger.post("/api/session", json={"name": "Eve"})) == (503, "SERVICE_DOWN")
+        monkeypatch.setattr(service_door, "GRACE_SECONDS", 0.0)
+        assert person.get("/api/session").json()["ready"] is False
+        assert reason(person.get("/api/cohorts/shop")) == (401, "LOGIN_NEEDED")
 
 
 def test_a_service_that_knows_certificates_only_lets_nobody_in_by_a_made_up_token(tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def begin(console: Console, request: Request, body: Mapping[str, Any]) -> Respon
     name = _name(body)
     if state.login_needed:
         raise ApiError(401, "LOGIN_NEEDED", "the service asks who calls; log in with a token", "token")
+    if state.state != "up":
+        raise ApiError(503, "SERVICE_DOWN", state.message)
     client, roles = console.door.identity_of_nobody()
     response = json_response(_state(console, state, Visitor(name, roles, client)))
     # Cookies are ASCII.

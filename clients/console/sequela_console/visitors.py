@@ -20,7 +20,7 @@ def visitor_of(console: Console, request: Request) -> Visitor:
     """Returns who makes a request.
 
     Raises:
-        ApiError: (401) nobody is logged in.
+        ApiError: (401) nobody is logged in; (503) nobody has been here before the service stopped to answer.
         SequelaError: the service does not answer, or refuses the token.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -31,10 +31,14 @@ def visitor_of(console: Console, request: Request) -> Visitor:
     found = console.sessions.visitor(key) if key else None
     if found is not None:
         return found
-    if not console.door.state().login_needed:
+    state = console.door.state()
+    if not state.login_needed:
         _check_open(console)
         client, roles = console.door.identity_of_nobody()
-        return Visitor(own_name(request), roles, client)
+        visitor = Visitor(own_name(request), roles, client, confirmed=state.state == "up")
+        if not visitor.name:
+            visitor.check_confirmed()
+        return visitor
     raise ApiError(401, "LOGIN_NEEDED", "log in with your token of the service")
 
 

@@ -64,9 +64,9 @@ def test_keys_go_everywhere(visit: Visit) -> None:
 def test_keys_are_off_while_somebody_types_or_holds_ctrl(visit: Visit) -> None:
     page = loaded(visit.go("/alerts"))
     page.keyboard.press("/")
-    expect(page.get_by_label("Search for any id")).to_be_focused()
+    expect(page.get_by_label("Search alerts by any id")).to_be_focused()
     page.keyboard.type("gc?")
-    expect(page.get_by_label("Search for any id")).to_have_value("gc?")
+    expect(page.get_by_label("Search alerts by any id")).to_have_value("gc?")
     page.keyboard.press("Tab")
     page.keyboard.press("Control+t")
     page.keyboard.press("Alt+t")
@@ -102,7 +102,7 @@ def test_the_theme_is_kept(visit: Visit) -> None:
 def test_the_search_opens_what_it_finds(visit: Visit) -> None:
     """One alert is opened, several are listed."""
     page = loaded(visit.go("/alerts"))
-    search = page.get_by_label("Search for any id")
+    search = page.get_by_label("Search alerts by any id")
     search.fill("takeover-286")
     search.press("Enter")
     expect(page.locator("h1")).to_contain_text("takeover-286")

@@ -22,6 +22,7 @@ class EmbedLink:
 
 def post_embed_link(console: Console, question: Question) -> EmbedLink:
     """Answers POST /api/alerts/{id}/embed-link."""
+    question.visitor.check_confirmed()
     id = alert_id(question.path)
     known(console, question, id)
     key, end = console.embed_keys.key(id, question.visitor.name, question.visitor.verified)

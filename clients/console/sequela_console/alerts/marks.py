@@ -51,6 +51,7 @@ def post_label(console: Console, question: Question) -> AlertLabel:
     Raises:
         ApiError: (409) somebody else has decided meanwhile; (404) there is no such alert.
     """
+    question.visitor.check_confirmed()
     id = alert_id(question.path)
     previous = _previous(question.body)
     label = _new_label(question)

@@ -26,6 +26,7 @@ class LinkId:
 
 def post_link(console: Console, question: Question) -> LinkId:
     """Answers POST /api/links."""
+    question.visitor.check_confirmed()
     path = text(question.body, "path", MAX_PATH)
     # Two slashes would lead to another site.
     if not path.startswith("/") or path.startswith("//") or "\\" in path:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
@@ -13,6 +14,7 @@ from sequela_client.errors import AuthenticationError, SequelaError, TryAgain
 
 from sequela_console.http.errors import ApiError
 from sequela_console.sessions.identity import Identity
+from sequela_console.sessions.visitor import GRACE_SECONDS
 
 PROBE_SECONDS = 5.0
 TIMEOUT_SECONDS = 30.0
@@ -27,7 +29,7 @@ class ServiceState:
         state: up, down, or refused, if it will not talk to the console.
         address: its address.
         message: what is wrong and what to do; empty if it is up.
-        login_needed: whether people need a token.
+        login_needed: whether people need a token. While the service is down: no, if it asked nobody until just now.
     """
 
     state: str
@@ -54,6 +56,7 @@ class ServiceDoor:
     _anonymous: Sequela = field(init=False)
     _state: ServiceState | None = None
     _probed: float = 0.0
+    _open_at: float = -inf
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -65,7 +68,7 @@ class ServiceDoor:
         with self._lock:
             now = self.clock()
             if self._state is None or now - self._probed > PROBE_SECONDS:
-                self._state, self._probed = self._probe(), now
+                self._state, self._probed = self._probe(now), now
             return self._state
 
     def client(self, token: str) -> Sequela:
@@ -95,17 +98,22 @@ class ServiceDoor:
             token_without_tls=self.own.token_without_tls,
         )
 
-    def _probe(self) -> ServiceState:
+    def _probe(self, now: float) -> ServiceState:
         """Asks without credentials. Only an answer that nobody is asked means that no login is needed."""
         try:
             found = self.identify(self._anonymous)
         except AuthenticationError:
+            self._open_at = -inf
             return ServiceState("up", self.address, "", login_needed=True)
         except TryAgain as error:
-            return ServiceState("down", self.address, _down(self.address, error), login_needed=True)
+            closed = now - self._open_at >= GRACE_SECONDS
+            return ServiceState("down", self.address, _down(self.address, error), login_needed=closed)
         except SequelaError as error:
+            self._open_at = -inf
             return ServiceState("refused", self.address, str(error), login_needed=True)
-        return ServiceState("up", self.address, "", login_needed=found.method != "none")
+        is_open = found.method == "none"
+        self._open_at = now if is_open else -inf
+        return ServiceState("up", self.address, "", login_needed=not is_open)
 
 
 def _down(address: str, error: SequelaError) -> str:

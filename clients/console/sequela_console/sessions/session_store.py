@@ -8,17 +8,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 
 from sequela_client.client import Sequela
-from sequela_client.errors import AuthenticationError, PermissionDenied, SequelaError
+from sequela_client.errors import AuthenticationError, PermissionDenied, SequelaError, TryAgain
 
 from sequela_console.http.errors import ApiError
 from sequela_console.sessions.identity import Identity
-from sequela_console.sessions.visitor import Visitor
+from sequela_console.sessions.visitor import GRACE_SECONDS, Visitor
 
 IDLE_SECONDS = 8 * 3600.0
 LONGEST_SECONDS = 12 * 3600.0
 CHECK_SECONDS = 60.0
+# A service that does not answer is not asked for each request.
+RETRY_SECONDS = 5.0
 MAX_SESSIONS = 1000
 _KEY_BYTES = 32
 
@@ -32,12 +35,14 @@ class Session:
         started: when the session began, on the monotonic clock.
         used: when it was used last.
         checked: when the service last confirmed the token.
+        asked: when the service was last asked, and did not answer.
     """
 
     visitor: Visitor
     started: float
     used: float
     checked: float
+    asked: float = -inf
 
 
 @dataclass(slots=True)
@@ -77,10 +82,11 @@ class SessionStore:
     def visitor(self, key: str) -> Visitor | None:
         """Returns the visitor of a session, or None if there is none or it has ended.
 
-        The service is asked again once a minute, so that a revoked token ends its session.
+        The service is asked again once a minute, so that a revoked token ends its session. While it does not answer,
+        those whom it confirmed in the last ten minutes stay, unconfirmed.
 
         Raises:
-            SequelaError: the service does not answer.
+            SequelaError: the service has not answered for longer.
         """
         name, now = digest(key), self.clock()
         with self._lock:
@@ -105,12 +111,22 @@ class SessionStore:
     def _confirmed(self, name: str, session: Session, now: float) -> Visitor | None:
         if now - session.checked < CHECK_SECONDS:
             return session.visitor
+        recent = now - session.checked < GRACE_SECONDS
+        if recent and now - session.asked < RETRY_SECONDS:
+            return replace(session.visitor, confirmed=False)
         try:
             found = self.identify(session.visitor.service)
         except (AuthenticationError, PermissionDenied):
             with self._lock:
                 self._drop(name)
             return None
+        except TryAgain:
+            if not recent:
+                raise
+            with self._lock:
+                if name in self._sessions:
+                    self._sessions[name] = replace(self._sessions[name], asked=now)
+            return replace(session.visitor, confirmed=False)
         visitor = replace(session.visitor, name=found.name, roles=found.roles)
         with self._lock:
             if name in self._sessions:

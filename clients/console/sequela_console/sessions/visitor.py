@@ -6,6 +6,11 @@ from dataclasses import dataclass
 
 from sequela_client.client import Sequela
 
+from sequela_console.http.errors import ApiError
+
+GRACE_SECONDS = 600.0
+"""How long somebody may go on reading after the service has stopped to answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
@@ -16,13 +21,25 @@ class Visitor:
         roles: this person's roles at the service: read, explain, admin.
         service: the client of the service with this person's credentials.
         verified: whether the service says that this is the name.
+        confirmed: whether the service can be asked about this person now. Who was known a short while ago may go on
+            reading what the console itself has.
     """
 
     name: str
     roles: frozenset[str]
     service: Sequela
     verified: bool = False
+    confirmed: bool = True
 
     def may(self, role: str) -> bool:
         """Returns whether this person has a role. An admin has all of them."""
         return role in self.roles or "admin" in self.roles
+
+    def check_confirmed(self) -> None:
+        """Raises ApiError (503) while the service cannot be asked, for what is more than reading."""
+        if not self.confirmed:
+            raise ApiError(
+                503,
+                "SERVICE_DOWN",
+                "the service does not answer, so that the console cannot be sure who you are; nothing was kept",
+            )

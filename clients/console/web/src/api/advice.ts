@@ -28,6 +28,8 @@ const BY_STATUS: Record<number, string> = {
 
 export function advice({ status, reason }: Told): string {
   if (reason === "CONSOLE_UNREACHABLE") return "";
+  // Its message says why it is not there.
+  if (reason === "ALERT_NOT_FOUND") return "Go back to the list and look for it again.";
   if (reason === "UNEXPECTED") return "Try again. If it happens again, tell who runs the console.";
   return (
     BY_STATUS[status] ?? (status >= 500 ? "Try again. If it happens again, tell who runs the console." : "")

@@ -3,7 +3,8 @@
 import { call, Failure, onRefused } from "../api/client";
 import type { Session } from "../api/types";
 
-const REFRESH_SECONDS = 15;
+/** As often as the console looks for new alerts itself. */
+const REFRESH_SECONDS = 5;
 /** While the console reads what the service has, people watch it grow. */
 const READING_SECONDS = 3;
 
@@ -52,8 +53,17 @@ class CurrentSession {
       if (document.visibilityState === "visible") await this.load();
       wait();
     };
+    // Somebody comes back to a window that was hidden: it must not be out of date.
+    const seen = (): void => {
+      clearTimeout(timer);
+      void look();
+    };
+    document.addEventListener("visibilitychange", seen);
     wait();
-    return () => clearTimeout(timer);
+    return () => {
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", seen);
+    };
   }
 
   get mayExplain(): boolean {

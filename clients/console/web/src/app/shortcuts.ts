@@ -11,7 +11,7 @@ export interface Shortcut {
 
 export const SHORTCUTS = {
   help: { keys: ["?"], text: "Show all keys", where: "Everywhere" },
-  search: { keys: ["/"], text: "Search for any id", where: "Everywhere" },
+  search: { keys: ["/"], text: "Search alerts by any id", where: "Everywhere" },
   alerts: { keys: ["g a"], text: "Go to the alerts", where: "Everywhere" },
   cohorts: { keys: ["g c"], text: "Go to the cohorts", where: "Everywhere" },
   theme: { keys: ["t"], text: "Light or dark", where: "Everywhere" },
