@@ -407,8 +407,8 @@ export interface CohortDescription extends CohortCard {
   values: boolean;
   /** Whether the run looked for first positive predictions. */
   firstPositive: boolean;
-  /** What a grid is drawn of unless something else is chosen. */
-  suggested: { label: string; positive: string; variant: string; threshold: number };
+  /** What a grid is drawn of unless something else is chosen; without a threshold there is no decision to suggest. */
+  suggested: { label: string; positive: string; variant: string; threshold: number | null };
 }
 
 /** What one figure of a cohort shows; the browser draws it from the tables. */
@@ -490,6 +490,8 @@ export interface GridAttribute {
   levels: string[];
   /** Of a numeric attribute: the ends of its bins, one more than levels. */
   edges?: number[];
+  /** How its bins differ from what was asked for; absent if they do not. */
+  note?: string;
 }
 
 /** What a table of events was made with; parameters of /event-table. */
