@@ -222,7 +222,7 @@ def test_the_strongest_edges_are_a_table(visit: Visit) -> None:
     page = visit.go(progress())
     drawn(page)
     page.get_by_role("button", name="Show the strongest lines as a table").click()
-    rows = page.get_by_role("region", name=re.compile("strongest edge")).locator("tbody tr")
+    rows = page.get_by_role("region", name=re.compile("strongest line")).locator("tbody tr")
     cells = [row.locator("th, td").all_text_contents() for row in rows.all()]
     numbers = [(float(cell[4]), float(cell[6])) for cell in cells]
     assert 10 < len(cells) <= 200
