@@ -221,8 +221,8 @@ def test_the_strongest_edges_are_a_table(visit: Visit) -> None:
     """With the largest difference of shares first; each row opens its sequences."""
     page = visit.go(progress())
     drawn(page)
-    page.get_by_role("button", name="Show the strongest edges as a table").click()
-    rows = page.get_by_role("region", name=re.compile("strongest edge")).locator("tbody tr")
+    page.get_by_role("button", name="Show the strongest lines as a table").click()
+    rows = page.get_by_role("region", name=re.compile("strongest line")).locator("tbody tr")
     cells = [row.locator("th, td").all_text_contents() for row in rows.all()]
     numbers = [(float(cell[4]), float(cell[6])) for cell in cells]
     assert 10 < len(cells) <= 200
@@ -276,7 +276,7 @@ def test_people_can_use_a_pair_with_what_they_have(visit_as: Opened, look: Look)
         panel = page.locator("section[aria-labelledby=pair-title]")
         panel.locator("[data-renderer]").wait_for(state="attached")
         panel.get_by_role("button", name="Mark a region").click()
-        panel.get_by_role("button", name="Show the strongest edges as a table").click()
+        panel.get_by_role("button", name="Show the strongest lines as a table").click()
         found = accessibility_findings(page)
         html = panel.evaluate("node => node.innerHTML")
         own = [each for each in found if any(node.split(">")[0] in html for node in each["nodes"])]

@@ -68,3 +68,16 @@ def test_a_maximum_that_is_frequent_is_alone() -> None:
     bins = number_bins(known, BinKind.QUANTILE, 4)
     assert bins.names[-1] == "100"
     assert (bins.places(known) == len(bins.names) - 1).sum() == 500
+
+
+def test_bins_of_counts_are_named_by_their_whole_numbers() -> None:
+    """Counts are 0, 1, and 2 to 3, not "0 to <1"; bins that no whole number is in keep their ends as names."""
+    counts = np.array([0, 0, 0, 1, 1, 1, 2, 3, 3, 4, 5, 9], dtype=np.float64)
+    bins = number_bins(counts, BinKind.QUANTILE, 4)
+    held = [sorted(set(counts[bins.places(counts) == place])) for place in range(len(bins.names))]
+    for name, values in zip(bins.names, held, strict=True):
+        first, _, last = name.partition(" to ")
+        assert float(first) <= values[0] <= values[-1] <= float(last or first), name
+        assert "<" not in name
+    assert "0" in bins.names
+    assert number_bins(counts[:9], BinKind.WIDTH, 9).names[0] == "0 to <0.333"

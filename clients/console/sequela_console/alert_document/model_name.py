@@ -9,6 +9,7 @@ from pathlib import PurePath
 _OWN_NAME = re.compile(r"models/(?P<model>[^/]+)(?:/versions/(?P<version>[^/]+))?")
 # A run over checkpoints has this in the place of what differs between them.
 _PLACEHOLDER = "{checkpoint}"
+_CHECKPOINT = re.compile(r"[-_.]?\{checkpoint\}")
 
 
 def model_names(model: str) -> tuple[str, ...]:
@@ -24,6 +25,6 @@ def model_words(model: str) -> str:
     """Returns the name of a model for people: "m, version 3", or the name of its file."""
     found = _OWN_NAME.fullmatch(model)
     if found is None:
-        return PurePath(model).name
+        return _CHECKPOINT.sub("", PurePath(model).name)
     version = found["version"]
     return f"{found['model']}, version {version}" if version not in (None, _PLACEHOLDER) else found["model"]

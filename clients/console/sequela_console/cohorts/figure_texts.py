@@ -54,7 +54,7 @@ QUALITY = (
 )
 STATUSES = ("Which sequences were explained, and why the others were not.",)
 EVENT_WEIGHTS = (
-    "Some models weigh events themselves, for example by attention. The line is the mean weight at each place of the "
+    "Some models weigh events themselves, for example by attention. The bars show the mean weight at each place of the "
     "history. The correlation says whether events with larger weights also have larger effects.",
     "A weight says how much of an event the model reads, not whether it raised or lowered the score.",
 )

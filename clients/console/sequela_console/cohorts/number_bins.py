@@ -16,6 +16,8 @@ Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 _MOST_DIGITS = 12
+# Larger whole numbers are amounts, whose bins have rounded names.
+_LARGEST_COUNT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,19 @@ class NumberBins:
         edges: the ends, one more than there are bins.
         alone: the numbers that have a bin of their own, which begins at them.
         asked: how many bins were asked for.
+        whole: whether all numbers are whole and small enough to be counts.
     """
 
     edges: Floats
     alone: tuple[float, ...]
     asked: int
+    whole: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the bins, with as many digits as tell the edges apart."""
+        """The names of the bins, with as many digits as tell the edges apart; counts as "2 to 3"."""
         texts = _edge_texts(self.edges)
-        names = [f"{low} to <{high}" for low, high in pairwise(texts)]
-        names[-1] = names[-1].replace("<", "")
+        names = _whole_names(self.edges) if self.whole else _names(texts)
         for place in np.searchsorted(self.edges[:-1], self.alone):
             names[place] = texts[place]
         return tuple(names)
@@ -57,10 +60,33 @@ class NumberBins:
         return np.searchsorted(self.edges[1:-1], numbers, side="right")
 
 
+def _names(texts: list[str]) -> list[str]:
+    names = [f"{low} to <{high}" for low, high in pairwise(texts)]
+    names[-1] = names[-1].replace("<", "")
+    return names
+
+
+def _whole_names(edges: Floats) -> list[str]:
+    """Returns the first and the last whole number of each bin."""
+    firsts = np.ceil(edges[:-1])
+    lasts = np.append(np.ceil(edges[1:-1]) - 1, np.floor(edges[-1]))
+    if np.any(firsts > lasts):
+        # Bins narrower than 1 may have no whole number inside.
+        return _names(_edge_texts(edges))
+    return [
+        number_text(first) if first == last else f"{number_text(first)} to {number_text(last)}"
+        for first, last in zip(firsts, lasts, strict=True)
+    ]
+
+
+def _counts(numbers: Floats) -> bool:
+    return bool(np.all(numbers == np.floor(numbers)) and np.abs(numbers).max() <= _LARGEST_COUNT)
+
+
 def number_bins(known: Floats, kind: BinKind, count: int) -> NumberBins:
     """Returns bins of equal width, or with about as many numbers in each."""
     if kind is BinKind.WIDTH:
-        return NumberBins(np.linspace(known.min(), known.max(), count + 1), (), count)
+        return NumberBins(np.linspace(known.min(), known.max(), count + 1), (), count, _counts(known))
     different, counts = np.unique(known, return_counts=True)
     alone = _frequent(counts, count)
     segments = _segments(alone)
@@ -70,7 +96,7 @@ def number_bins(known: Floats, kind: BinKind, count: int) -> NumberBins:
         for each, bins in zip(segments, _shared_out(sizes, count - int(alone.sum())), strict=True)
     ]
     edges = np.sort(np.concatenate([different[alone], *starts, different[-1:]]))
-    return NumberBins(edges, tuple(different[alone].tolist()), count)
+    return NumberBins(edges, tuple(different[alone].tolist()), count, _counts(different))
 
 
 def _frequent(counts: Numbers, bins: int) -> Flags:

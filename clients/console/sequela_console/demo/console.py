@@ -22,6 +22,8 @@ from sequela_client.local_server import embedded_server, server_package
 from sequela_console.settings import ConsoleSettings
 
 MODEL = "account_takeover"
+MODEL_FILE = "service/sequela/demo/models/account_takeover/1/model.onnx"
+"""The same model, as the bundled cohort `accounts` names it."""
 FIRST_ALERTS = 20
 """Alerts that are explained before the console opens; the others follow in the background."""
 
@@ -52,6 +54,7 @@ def demo_settings(settings: ConsoleSettings) -> Iterator[ConsoleSettings]:
                 credentials=Credentials(),
                 state_folder=Path(folder),
                 cohorts={**_cohorts(), **settings.cohorts},
+                thresholds={**_thresholds(alerts), **settings.thresholds},
             )
 
 
@@ -75,6 +78,12 @@ def _explain(service: Sequela, alerts: list[Sequence]) -> None:
         # The server ends with the console, which may be before all are done.
         with suppress(SequelaError):
             service.explain(each, model=MODEL)
+
+
+def _thresholds(alerts: list[Sequence]) -> dict[str, float]:
+    """The threshold that the alerts carry, for their model, also where a cohort names the model by its file."""
+    found = next(float(each.labels["threshold"]) for each in alerts if "threshold" in each.labels)
+    return dict.fromkeys((MODEL, MODEL_FILE), found)
 
 
 def _cohorts() -> dict[str, Path]:

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { CohortDescription } from "../api/types";
-import { choicesOf, defaultChoices, halves } from "./choices";
+import { choicesOf, defaultChoices, earlierFirst, halves } from "./choices";
 
 const feature = (name: string) => ({ name, label: name, unit: "", description: "", static: false });
 const cohort: CohortDescription = {
@@ -50,9 +50,9 @@ describe("what a page on a cohort begins with", () => {
     });
   });
 
-  it("is a label of periods where rows have no times, and a label as group where rows have no values", () => {
+  it("is no period where rows have no times, and a label as group where rows have no values", () => {
     const found = defaultChoices({ ...cohort, from: null, to: null, values: false });
-    expect(found).toMatchObject({ periodLabel: "month", before: "1", after: "2", by: "label:month" });
+    expect(found).toMatchObject({ periodLabel: "", before: "", after: "", by: "label:month" });
   });
 
   it("takes from an address only what is of the right kind", () => {
@@ -60,6 +60,12 @@ describe("what a page on a cohort begins with", () => {
     const found = choicesOf({ variant: "checkpoint=1", threshold: "high", dots: 1, evil: "x" }, defaults);
     expect(found).toEqual({ ...defaults, variant: "checkpoint=1" });
     expect(choicesOf({ threshold: Infinity }, defaults).threshold).toBe(0.4);
+  });
+
+  it("compares from the earlier checkpoint to the later one", () => {
+    const both = ["checkpoint=9", "checkpoint=200"];
+    expect(earlierFirst("checkpoint=200", "checkpoint=9")).toEqual(both);
+    expect(earlierFirst("checkpoint=9", "checkpoint=200")).toEqual(both);
   });
 
   it("has no halves of one moment", () => {

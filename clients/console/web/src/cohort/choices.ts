@@ -23,7 +23,6 @@ export interface CohortChoices {
 export function defaultChoices(cohort: CohortDescription): CohortChoices {
   const { label, positive, variant, threshold } = cohort.suggested;
   const [before, after] = halves(cohort.from, cohort.to);
-  const periods = before === "" ? periodLabel(cohort) : "";
   return {
     variant,
     dots: true,
@@ -31,9 +30,9 @@ export function defaultChoices(cohort: CohortDescription): CohortChoices {
     feature: "",
     outcome: label ? `${label}=${positive}` : "",
     threshold,
-    periodLabel: periods,
-    before: periods ? (cohort.labels[periods]?.[0]?.value ?? "") : before,
-    after: periods ? (cohort.labels[periods]?.[1]?.value ?? "") : after,
+    periodLabel: "",
+    before,
+    after,
     other: cohort.variants.length > 1 ? cohort.name : "",
     otherVariant: cohort.variants.find((name) => name !== variant) ?? "",
   };
@@ -61,10 +60,9 @@ function groupBy(cohort: CohortDescription): string {
   return cohort.values && cohort.features[0] ? `feature:${cohort.features[0].name}` : "";
 }
 
-function periodLabel(cohort: CohortDescription): string {
-  const pairs = Object.entries(cohort.labels).filter(([, values]) => values.length >= 2);
-  const named = pairs.find(([name]) => /period|month|year|quarter|week/.test(name));
-  return (named ?? pairs.find(([name]) => name !== cohort.suggested.label) ?? pairs[0])?.[0] ?? "";
+/** Checkpoints in the order of their training, whichever of the two is chosen above. */
+export function earlierFirst(variant: string, other: string): [string, string] {
+  return variant.localeCompare(other, "en", { numeric: true }) <= 0 ? [variant, other] : [other, variant];
 }
 
 /** The two halves of the time of a cohort, as periods; empty where all have the same time. */

@@ -61,6 +61,16 @@ export function verdictText(verdict: string | null): string {
   return verdict === null ? "nothing was pruned" : (VERDICTS[verdict] ?? verdict);
 }
 
+const WARNINGS: Record<string, string> = {
+  TOLERANCE_EXCEEDS_DIFFERENCE: "the pruning tolerance is larger than the difference that is explained",
+  HISTORY_OFFSETS: "effects in the pruned history cancel each other",
+};
+
+/** What an explanation warns of. */
+export function warningWords(code: string): string {
+  return WARNINGS[code] ?? code.toLowerCase().replaceAll("_", " ");
+}
+
 /** Whether variants are checkpoints of a model's training, and not only seeds or tolerances. */
 export function hasCheckpoints(variants: readonly string[]): boolean {
   return variants.length > 1 && variants.some((each) => each.startsWith("checkpoint="));

@@ -44,12 +44,12 @@ export function nameLabels(
   geometry: GridGeometry,
   attributes: readonly GridAttribute[],
   characters: number,
-  lineHeight: number,
+  linesIn: (size: number) => number,
 ): NameLabel[] {
   return geometry.bands.map((band) => {
     const { label } = attributes[band.attribute]!;
     const size = band.size / geometry.pixelRatio;
-    const lines = wrapped(label, characters, Math.max(1, Math.floor((size + 6) / lineHeight)));
+    const lines = wrapped(label, characters, linesIn(size));
     return { attribute: band.attribute, title: label, lines, start: band.start / geometry.pixelRatio, size };
   });
 }
