@@ -21,7 +21,10 @@ from sequela_console.cohorts.variants import rows_of_variant
 from sequela_console.http.errors import ApiError, not_found
 from sequela_console.settings import ConsoleSettings
 
-NO_SEQUENCE = "The file of the cohort has only the events that were explained, so values are not compared with earlier ones."
+NO_SEQUENCE = (
+    "The file of the cohort has only the events that were explained, "
+    "so values are not compared with earlier ones."
+)
 
 
 def row_document(
