@@ -20,6 +20,7 @@ from typing import Any, cast
 import numpy as np
 from sequela_client.client import Sequela
 from sequela_console.alert_index.index import AlertIndex
+from sequela_console.alert_index.nearest import OwnAlert
 from sequela_console.alerts.listing import alert_page, neighbours
 from sequela_console.api_route import Question
 from sequela_console.context import Console
@@ -147,7 +148,7 @@ def cases(console: Console) -> dict[str, Callable[[], object]]:
         console, question({"verdict": "open", "min_score": "0.85", "sort": "score"}, {"id": middle["id"]})
     )
     vector = np.zeros(len(FEATURES) + 1, np.float32)
-    found["similar"] = lambda: console.index.nearest.nearest(SPACE, vector, "", "", 10)
+    found["similar"] = lambda: console.index.nearest.nearest(SPACE, vector, OwnAlert("", "", ""), 10)
     return found
 
 

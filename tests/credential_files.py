@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,8 @@ class Pki:
         self.authority = trustme.CA()
         self.certificate, self.key, self.ca = folder / "server.pem", folder / "server.key", folder / "ca.pem"
         self._folder = folder
-        self._number = 0
+        # Threads that make clients at once must not get the same number.
+        self._numbers = count(1)
         self.issue_server()
         replace(self.ca, self.root)
 
@@ -76,12 +78,11 @@ class Pki:
         self, name: str, authority: trustme.CA | None = None, not_after: datetime | None = None
     ) -> ClientPair:
         """Returns a client with a certificate for a DNS name or a URI."""
-        self._number += 1
         issuer = authority or self.authority
         made = (
             uri_certificate(issuer, name) if "://" in name else issuer.issue_cert(name, not_after=not_after)
         )
-        return ClientPair(self.root, made, self._folder / f"client-{self._number}")
+        return ClientPair(self.root, made, self._folder / f"client-{next(self._numbers)}")
 
 
 class ClientPair:

@@ -82,7 +82,7 @@ def test_the_secret_is_kept_and_private(console: ConsoleServer, tmp_path: Path) 
     assert (folder / "embed.key").stat().st_mode & 0o777 == 0o600
     again = embed_keys.EmbedKeys.from_folder(folder)
     alert = alerts(console)[0]
-    assert again.check(key_of(console, alert), alert) == ""
+    assert again.check(key_of(console, alert), alert) == ("", False)
     assert embed_keys.EmbedKeys.from_folder(tmp_path).secret != again.secret
 
 

@@ -9,10 +9,11 @@ import httpx
 import pytest
 from console.running_console import running_console
 from credential_files import Pki, replace, token_line, tokens_by_role
+from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
 from sequela_console.server import ConsoleServer
-from sequela_console.sessions import session_store
+from sequela_console.sessions import session_store, token_visitors
 from serving import Serving, embedded
 from transports import eventually
 
@@ -106,6 +107,47 @@ def test_programs_send_their_token_with_each_request(
         bearer = {"Authorization": f"Bearer {tokens['read']}"}
         assert program.get("/api/alerts", headers=bearer).status_code == 200
         assert reason(program.get("/api/alerts", headers={"Authorization": "Bearer no"}))[0] == 401
+
+
+def test_a_program_needs_one_connection(
+    closed: tuple[ConsoleServer, dict[str, str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many requests with a token open one, which is closed when the token is revoked, or others push it out."""
+    console, _, file = closed
+    opened: list[Sequela] = []
+    closed_ones: list[Sequela] = []
+    programs, lines = console.console.programs, file.read_text()
+    names = [f"program-{number}" for number in range(4)]
+
+    def client_of(token: str) -> Sequela:
+        opened.append(console.console.door.client(token))
+        return opened[-1]
+
+    def close(each: Sequela) -> None:
+        closed_ones.append(each)
+        shut(each)
+
+    shut = Sequela.close
+    programs.close()
+    monkeypatch.setattr(programs, "client", client_of)
+    monkeypatch.setattr(Sequela, "close", close)
+    monkeypatch.setattr(token_visitors, "MAX_VISITORS", 2)
+    replace(file, lines + "".join(token_line(each, f"of-{each}", "read") for each in names))
+
+    def status(program: httpx.Client, name: str) -> int:
+        return program.get("/api/alerts", headers={"Authorization": f"Bearer of-{name}"}).status_code
+
+    with client(console) as program:
+        eventually(lambda: status(program, names[0]) == 200)
+        opened[:], closed_ones[:] = opened[-1:], []
+        assert {status(program, names[0]) for _ in range(50)} == {200}
+        assert len(opened) == 1
+        assert {status(program, each) for each in names[1:]} == {200}
+        assert closed_ones == opened[:2]
+        replace(file, lines)
+        monkeypatch.setattr(session_store, "CHECK_SECONDS", 0.0)
+        eventually(lambda: status(program, names[3]) == 401)
+        assert opened[3] in closed_ones
 
 
 def test_a_revoked_token_ends_its_session(

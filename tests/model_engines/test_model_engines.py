@@ -194,6 +194,8 @@ def test_an_engine_that_is_killed_takes_only_its_own_request_along(repository: P
         ThreadPoolExecutor(2) as callers,
     ):
         sample = server.wired.metrics.registry.get_sample_value
+        # An engine that still loads is busy too, and has no request.
+        eventually(lambda: sample("sequela_engines_up", {"class": "trusted"}) == 2)
         own = set(trusted_engines()) - others
         requests = [asked(seed=seed, options=ENDLESS) for seed in range(2)]
         for each in requests:

@@ -42,6 +42,8 @@ _MAX_DISCARDED_BYTES = 20_000_000
 log = logging.getLogger(__name__)
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+Run = Callable[..., Awaitable[Any]]
+"""Runs a function with its arguments in a thread."""
 
 # From the most special class to the most general one.
 _STATUSES: Mapping[type[SequelaError], int] = {
@@ -54,16 +56,18 @@ _STATUSES: Mapping[type[SequelaError], int] = {
 }
 
 
-def endpoint(console: Console, route: ApiRoute) -> Endpoint:
+def endpoint(console: Console, route: ApiRoute, run: Run = run_in_threadpool) -> Endpoint:
     """Returns the function that answers a route in a thread."""
 
     def found(request: Request, body: Mapping[str, Any]) -> Any:
         return _found(console, route, request, body)
 
-    return api_endpoint(console, found)
+    return api_endpoint(console, found, run)
 
 
-def api_endpoint(console: Console, found: Callable[[Request, Mapping[str, Any]], Any]) -> Endpoint:
+def api_endpoint(
+    console: Console, found: Callable[[Request, Mapping[str, Any]], Any], run: Run = run_in_threadpool
+) -> Endpoint:
     """Returns the function that answers with what another one finds in a thread, or with its error."""
 
     async def answer(request: Request) -> Response:
@@ -72,7 +76,7 @@ def api_endpoint(console: Console, found: Callable[[Request, Mapping[str, Any]],
             # Also for reading: without login, and for work that takes long, no cookie would be missed.
             check_origin(request.headers)
             body = await json_body(request)
-            return prepared(await run_in_threadpool(found, request, body))
+            return prepared(await run(found, request, body))
         except ApiError as error:
             return _told(request, error)
         except SequelaError as error:

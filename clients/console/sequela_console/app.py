@@ -26,7 +26,10 @@ from sequela_console.http.errors import ApiError
 from sequela_console.http.headers import embed_headers, page_headers
 from sequela_console.http.json_answer import error_response, with_headers
 from sequela_console.http.static_files import asset, page
+from sequela_console.http.thread_pool import ThreadPool
 
+COHORT_THREADS, COHORT_WAITING = 6, 50
+"""Requests about cohorts can take seconds, so they have few threads of their own, and a short queue."""
 API_ROUTES = (*ALERT_ROUTES, *COHORT_ROUTES)
 _SESSION_METHODS = ["GET", "POST", "DELETE"]
 _REFUSALS: Mapping[int, tuple[str, str]] = {
@@ -37,10 +40,15 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
 
 def build_app(console: Console) -> ASGIApp:
     """Returns the application."""
+    cohort_threads = ThreadPool(COHORT_THREADS, COHORT_WAITING)
     api = [
         Route("/api/session", api_endpoint(console, partial(_session, console)), methods=_SESSION_METHODS),
         Route("/api/embed/{id}", api_endpoint(console, partial(_embedded, console)), methods=["GET"]),
-        *(Route(each.path, endpoint(console, each), methods=[each.method]) for each in API_ROUTES),
+        *(Route(each.path, endpoint(console, each), methods=[each.method]) for each in ALERT_ROUTES),
+        *(
+            Route(each.path, endpoint(console, each, cohort_threads.run), methods=[each.method])
+            for each in COHORT_ROUTES
+        ),
     ]
     app = Starlette(
         routes=[

@@ -11,6 +11,7 @@ from sequela_console.cohort_files.catalogue import CohortCatalogue
 from sequela_console.sessions.embed_keys import EmbedKeys
 from sequela_console.sessions.service_door import ServiceDoor
 from sequela_console.sessions.session_store import SessionStore
+from sequela_console.sessions.token_visitors import TokenVisitors
 from sequela_console.settings import ConsoleSettings
 from sequela_console.state.database import StateDatabase
 
@@ -24,6 +25,7 @@ class Console:
         service: the client of the service with the console's own credentials: for the index, and for panels in frames.
         door: the service as people reach it.
         sessions: who is logged in.
+        programs: who sends a token with each request.
         embed_keys: the keys of panels in frames.
         state: the console's own database.
         index: the index of stored explanations.
@@ -34,6 +36,7 @@ class Console:
     service: Sequela
     door: ServiceDoor
     sessions: SessionStore
+    programs: TokenVisitors
     embed_keys: EmbedKeys
     state: StateDatabase
     index: AlertIndex

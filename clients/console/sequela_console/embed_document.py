@@ -11,6 +11,7 @@ from sequela_console.alerts.parameters import alert_id
 from sequela_console.context import Console
 from sequela_console.http.errors import ApiError
 from sequela_console.sessions.visitor import Visitor
+from sequela_console.state.trail import record_once
 
 SCHEME = "embed"
 
@@ -29,5 +30,8 @@ def embed_document(console: Console, request: Request) -> Any:
             401, "EMBED_KEY_MISSING", "the panel needs its key; ask the case tool to open the alert again"
         )
     id = alert_id(request.path_params)
-    who = console.embed_keys.check(key.strip(), id)
-    return alert_document(console, Visitor(who, frozenset({"read"}), console.service), id)
+    who, verified = console.embed_keys.check(key.strip(), id)
+    visitor = Visitor(who, frozenset({"read"}), console.service, verified)
+    document = alert_document(console, visitor, id)
+    record_once(console.state, id, "opened", visitor, "panel of a case tool")
+    return document

@@ -25,6 +25,7 @@ from sequela_console.sessions.embed_keys import EmbedKeys
 from sequela_console.sessions.identity import identify
 from sequela_console.sessions.service_door import TIMEOUT_SECONDS, ServiceDoor
 from sequela_console.sessions.session_store import SessionStore
+from sequela_console.sessions.token_visitors import TokenVisitors
 from sequela_console.settings import ConsoleSettings
 from sequela_console.state.database import StateDatabase
 from sequela_console.state.failure import failure_of
@@ -80,6 +81,8 @@ class ConsoleServer:
             # Without a timeout the main thread would not hear Ctrl-C on all systems.
             while self.thread.is_alive():
                 self.thread.join(1.0)
+        # A shell or a supervisor may send it twice, to the process and to its group; once is enough to end in order.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @contextmanager
@@ -96,6 +99,8 @@ def _parts(settings: ConsoleSettings) -> Iterator[Console]:
         _check_own_token(settings, door)
         sessions = SessionStore(identify)
         stack.callback(sessions.close)
+        programs = TokenVisitors(door.client, identify)
+        stack.callback(programs.close)
         index = AlertIndex(service, state, settings.thresholds)
         index.start()
         stack.callback(index.close)
@@ -104,6 +109,7 @@ def _parts(settings: ConsoleSettings) -> Iterator[Console]:
             service=service,
             door=door,
             sessions=sessions,
+            programs=programs,
             embed_keys=EmbedKeys.from_folder(settings.state_folder),
             state=state,
             index=index,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import unquote
 
-from sequela_client.errors import SequelaError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sequela_console.context import Console
 from sequela_console.http.errors import ApiError
-from sequela_console.sessions.session_store import LONGEST_SECONDS, refused
+from sequela_console.sessions.session_store import LONGEST_SECONDS
 from sequela_console.sessions.visitor import Visitor
 
 _NAME_COOKIE_SUFFIX = "_name"
@@ -26,7 +25,8 @@ def visitor_of(console: Console, request: Request) -> Visitor:
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return _bearer(console, token)
+        # A program, such as a case tool, sends its token with each request.
+        return console.programs.visitor(token)
     key = request.cookies.get(cookie_name(request))
     found = console.sessions.visitor(key) if key else None
     if found is not None:
@@ -47,18 +47,6 @@ def _check_open(console: Console) -> None:
             "the service asks nobody who they are, so the console would let everybody on the network in; start the "
             "service with --tokens, or the console with --insecure",
         )
-
-
-def _bearer(console: Console, token: str) -> Visitor:
-    """A program, such as a case tool, sends its token with each request."""
-    service = console.door.client(token)
-    try:
-        found = console.sessions.identify(service)
-    except SequelaError as error:
-        service.close()
-        raise refused(error) from None
-    found.check_person()
-    return Visitor(found.name, found.roles, service, verified=True)
 
 
 def cookie_name(request: Request) -> str:

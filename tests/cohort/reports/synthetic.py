@@ -46,7 +46,14 @@ def _row(random: np.random.Generator, place: int) -> dict[str, Any]:
     if draw < 0.2:
         # The server does not compute the base value of such a row.
         score = float("nan") if draw < 0.1 else float(random.random() * 0.3)
-        return {**common, **known, "status": "below_minimum", "score": score, "base_value": float("nan")}
+        return {
+            **common,
+            **known,
+            "status": "below_minimum",
+            "score": score,
+            "raw_score": score,
+            "base_value": float("nan"),
+        }
     return {**common, **known, **explained(random, length), "status": "explained"}
 
 

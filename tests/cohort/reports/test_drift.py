@@ -89,8 +89,8 @@ def test_another_cohort(cohort: Cohort, tmp_path: Path) -> None:
 def test_population_stability_index(cohort: Cohort, frame: pd.DataFrame) -> None:
     """Σ (a − b) ln(a / b) over deciles of the scores before, with half a sequence added to each count."""
     found = cohort.score_drift("period", "before", "after")
-    scores = frame[frame["status"] != "failed"].dropna(subset="score")
-    before, after = (scores[scores["period"] == each]["score"] for each in ("before", "after"))
+    scores = frame[frame["status"] != "failed"].dropna(subset="raw_score")
+    before, after = (scores[scores["period"] == each]["raw_score"] for each in ("before", "after"))
     edges = [-np.inf, *np.quantile(before, np.arange(1, 10) / 10), np.inf]
     counts = [np.histogram(each, edges)[0] for each in (before, after)]
     b, a = ((each + 0.5) / (each.sum() + 5) for each in counts)
@@ -112,7 +112,7 @@ def test_what_chance_gives(tmp_path: Path) -> None:
             "variant": "",
             "row": place,
             "status": "explained",
-            "score": float(random.random()),
+            "raw_score": float(random.random()),
             # Many ways to split the same scores at random.
             "labels": [(f"split {number}", "ab"[random.integers(2)]) for number in range(splits)],
         }

@@ -97,7 +97,7 @@ def test_scores_that_are_not_known(made: Make) -> None:
     drawn = rows(200)
     for place, row in enumerate(drawn):
         if row["status"] == "below_minimum":
-            row["score"] = float("nan") if place % 2 else None
+            row["score"] = row["raw_score"] = float("nan") if place % 2 else None
     cohort = made(drawn)
     below = sum(row["status"] == "below_minimum" for row in drawn)
     found = cohort.fairness("amount", "segment", threshold=-1.0).to_pylist()

@@ -32,7 +32,7 @@ def expected(
 ) -> dict[str, Any]:
     """The numbers of one group, from its rows that did not fail."""
     values = feature_frame[(feature_frame["feature"] == feature) & feature_frame["id"].isin(rows["id"])]
-    positive = rows["score"].ge(threshold)  # NaN is not
+    positive = rows["raw_score"].ge(threshold)  # NaN is not
     negatives = rows["fraud"] != "1"
     rate, wrong = interval(positive.sum(), len(rows)), interval((positive & negatives).sum(), negatives.sum())
     return {
@@ -42,7 +42,7 @@ def expected(
         "spread": values["value"].std(),
         "standard_error": values["value"].sem(),
         "sampling_error": sqrt((values["standard_error"] ** 2).mean()),
-        "mean_score": rows["score"].mean(),
+        "mean_score": rows["raw_score"].mean(),
         "positives": positive.sum(),
         "positive_rate": positive.mean(),
         "positive_rate_low": rate[0],
@@ -121,6 +121,21 @@ def test_many_values(tmp_path: Path, known: list[dict[str, Any]]) -> None:
     assert len(found) == 20
     assert found[-1]["group"] == "(other values)"
     assert sum(row["n"] for row in found) == sum(row["status"] != "failed" for row in rows)
+
+
+def test_a_threshold_is_about_the_raw_score(tmp_path: Path, known: list[dict[str, Any]]) -> None:
+    """With link=logit, a score above 0 is a probability above 0.5, and only the probability is compared."""
+    rows = [
+        {**row, "raw_score": place / 100, "score": float(np.log((place + 0.5) / (100.5 - place)))}
+        for place, row in enumerate(row for row in known if row["status"] == "explained")
+        if place <= 100
+    ]
+    cohort = Cohort.open(write(tmp_path / "logit", rows, metadata(FEATURES, options={"link": "logit"})))
+    found = cohort.fairness("amount", "segment", threshold=0.3).to_pylist()
+    assert sum(row["positives"] for row in found) == sum(row["raw_score"] >= 0.3 for row in rows)
+    assert all(0 <= row["mean_score"] <= 1 for row in found)
+    lowers = cohort.score_drift("period").bins["lower"].to_pylist()
+    assert all(0 <= each <= 1 for each in lowers if each is not None)
 
 
 def test_a_rate_without_cases_is_null(tmp_path: Path, known: list[dict[str, Any]]) -> None:

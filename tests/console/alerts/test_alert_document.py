@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import httpx
 import numpy as np
 import pytest
 from console.alerts.conftest import AlertConsole
-from console.filled_service import bundled_alerts, simulated_sequence
+from console.filled_service import MODEL, bundled_alerts, simulated_sequence
 from console.running_console import running_console
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
+from sequela_client.explanation_parts import Verdict
 from sequela_client.local_server import embedded_server, server_package
+from sequela_console.alert_document.cautions import cautions
+from sequela_console.alert_document.material import read_material
+from sequela_console.alerts.redaction import redacted
 
 MODELS = server_package() / "demo" / "models"
 Document = dict[str, Any]
@@ -65,6 +70,27 @@ def test_values_are_those_that_the_service_shows(
                 assert f"{value['number']:,}" == text or float(text.replace(",", "")) == value["number"]
             compared += 1
     assert compared == 3 * 17
+
+
+def test_the_same_case_is_not_among_the_others(alerts: AlertConsole) -> None:
+    """Events of the same account, explained again or sent under the same caller id, are not those of other alerts."""
+    first = alerts.id_of("simulated-00005")
+    before = alerts.get(f"/api/alerts/{first}")["cohortEvents"]
+    sequences = [simulated_sequence(index) for index in (5, 50, 51)]
+    names = [
+        alerts.service.explain(sequence, model=MODEL, levels=["feature"], caller_id=caller_id, seed=3).name
+        for sequence, caller_id in zip(sequences, ("again", "simulated-00005", "independent"), strict=True)
+    ]
+    try:
+        alerts.server.console.index.refresh()
+        alerts.server.console.index.reference._known.clear()
+        found = alerts.get(f"/api/alerts/{first}")["cohortEvents"]
+        assert found == before + min(200, len(sequences[2].events))
+    finally:
+        for name in names:
+            alerts.service.delete_explanations(name=name)
+        alerts.server.console.index.refresh()
+        alerts.server.console.index.reference._known.clear()
 
 
 def test_effects_are_those_of_the_levels(opened: tuple[Document, Explanation, dict[str, Any]]) -> None:
@@ -254,3 +280,18 @@ def test_a_model_that_was_replaced(tmp_path: Path) -> None:
     assert "no longer has the model" in document["capabilities"]["score"]["why"]
     assert document["features"][0]["kind"] == "unknown"
     assert document["history"]
+
+
+@pytest.mark.parametrize(("link", "noun"), [("identity", "score"), ("logit", "log-odds")])
+def test_sentences_name_the_scale_of_effects(
+    opened: tuple[Document, Explanation, dict[str, Any]], link: str, noun: str
+) -> None:
+    """Effects on the logit scale are amounts of log-odds, not of the score."""
+    explanation = opened[1]
+    pruning = replace(explanation.pruning, pruned_events=3, values=(0.2,), verdicts=(Verdict.EXCEEDS,))
+    told = replace(explanation, pruning=pruning, options=replace(explanation.options, link=link))
+    (sentence,) = [each for each in cautions(read_material(told, 0, None, None)) if "which is more" in each]
+    assert sentence.startswith(f"The 3 older events taken together changed the {noun} by +0.2, which")
+    texts = [each.text for reasons in redacted(told).reasons_by_target.values() for each in reasons]
+    assert texts
+    assert all(each.endswith(" log-odds") == (link == "logit") for each in texts)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
@@ -11,11 +14,19 @@ from console.filled_service import MODEL, simulated_sequence
 from console.running_console import running_console
 from sequela_client.client import Sequela
 from sequela_client.local_server import embedded_server, server_package, start_server
+from sequela_console.alert_index import loss
 from sequela_console.alert_index.index import AlertIndex
 from sequela_console.alert_index.reader import IndexReader
+from sequela_console.alerts import marks
 from sequela_console.server import ConsoleServer
+from sequela_console.sessions.visitor import Visitor
+from sequela_console.state import links, removal
 from sequela_console.state.alerts import AlertRow, add_alerts, known_ids
 from sequela_console.state.database import StateDatabase
+from sequela_console.state.labels import NewLabel, add_label, all_labels
+from sequela_console.state.links import SavedView, save_view, saved_view
+from sequela_console.state.removal import forget_alerts
+from sequela_console.state.trail import record_once, trail_of
 from transports import eventually
 
 MODELS = str(server_package() / "demo" / "models")
@@ -48,6 +59,10 @@ def listed(console: ConsoleServer) -> set[str]:
     return {each["id"] for each in answer["alerts"]}
 
 
+def row_named(id: str) -> AlertRow:
+    return AlertRow(id, 1.0, "caller", {"k": "Value"}, "m", "d", "t", "T", 0.5, None, True, 3)
+
+
 def test_new_alerts_appear_by_themselves(own_service: Sequela, console: ConsoleServer) -> None:
     """The thread finds an alert without being asked, and reads its details."""
     id = explained(own_service, 0)
@@ -59,26 +74,173 @@ def test_new_alerts_appear_by_themselves(own_service: Sequela, console: ConsoleS
 
 
 def test_deleted_alerts_leave_everything(own_service: Sequela, console: ConsoleServer) -> None:
-    """Labels, vectors, values and links go with the alert; the trail keeps who did what."""
-    id = explained(own_service, 1)
+    """Notes, vectors, values and links go with the alert; the decision stays without its text, as does the trail."""
+    id = explained(own_service, 1, caller_id="case-1")
+    explanation = own_service.get_explanation(f"explanations/{id}")
     kept = explained(own_service, 2)
     console.console.index.refresh()
     with httpx.Client(base_url=console.url) as http:
-        http.post(f"/api/alerts/{id}/labels", json={"verdict": "fraud", "note": "secret", "previous": None})
+        http.post(
+            f"/api/alerts/{id}/labels", json={"verdict": "fraud", "note": "a secret note", "previous": None}
+        )
+        http.post(f"/api/alerts/{id}/labels", json={"verdict": "note", "note": "another, a secret note"})
         link = http.post("/api/links", json={"path": "/compare", "state": {"left": f"alert:{id}"}}).json()[
             "id"
         ]
+        document_threshold = http.get(f"/api/alerts/{id}").json()["threshold"]["value"]
         own_service.delete_explanations(name=f"explanations/{id}")
         console.console.index.refresh()
         assert id not in listed(console)
         assert kept in listed(console)
         assert http.get(f"/api/links/{link}").status_code == 404
         trail = http.get(f"/api/alerts/{id}/trail").json()
-    assert [(each["action"], each["detail"]) for each in trail] == [("labelled", "fraud")]
+        label = next(each for each in http.get("/api/labels.json").json() if each["alert"] == id)
+    assert [each["action"] for each in trail] == ["opened", "labelled", "labelled"]
+    assert (label["verdict"], label["note"], label["is_latest_decision"]) == ("fraud", "", True)
+    assert (label["caller_id"], label["model"]) == ("case-1", explanation.model)
+    assert label["model_digest"] == explanation.model_digest
+    assert (label["target"], label["score"]) == (
+        explanation.targets[0].name,
+        explanation.targets[0].raw_score,
+    )
+    assert label["explained_at"] == explanation.create_time.isoformat()
+    assert label["threshold"] == document_threshold
     database = console.console.state.read
-    for table in ("alert_label", "alert_reason", "alert_effect", "reference_values", "verdict"):
+    for table in ("alert_label", "alert_reason", "alert_effect", "reference_values"):
         assert database.execute(f"SELECT COUNT(*) FROM {table} WHERE alert = ?", (id,)).fetchone()[0] == 0
-        assert "secret" not in str([tuple(row) for row in database.execute(f"SELECT * FROM {table}")])
+    # Nor do the bytes of the file and of its log have the text any more.
+    for file in console.console.state.file.parent.glob("console.db*"):
+        assert b"a secret note" not in file.read_bytes()
+
+
+def test_a_label_of_an_alert_that_has_just_gone(
+    own_service: Sequela, console: ConsoleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An alert that leaves between the first look and the write keeps no note."""
+    id = explained(own_service, 9)
+    console.console.index.refresh()
+    monkeypatch.setattr(marks, "known", lambda console, *_: forget_alerts(console.state, [id]))
+    answer = httpx.post(f"{console.url}/api/alerts/{id}/labels", json={"verdict": "note", "note": "late"})
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (404, "ALERT_NOT_FOUND")
+    assert httpx.get(f"{console.url}/api/alerts/{id}/labels").json() == []
+
+
+def test_an_empty_service_takes_nothing_at_once(
+    own_service: Sequela, console: ConsoleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When most alerts are missing, they stay for ten minutes, and people are told."""
+    state, index = console.console.state, console.console.index
+    eventually(lambda: index.state().updated is not None)
+    real = explained(own_service, 10)
+    index.refresh()
+    known = len(known_ids(state))
+    add_alerts(state, [row_named(f"gone{i}") for i in range(2 * known + 20)])
+    add_label(state, "gone0", NewLabel("fraud", "text", None, "me", False, 0.5), None)
+    index.refresh()
+    assert {"gone0", real} <= known_ids(state)
+    session = httpx.get(f"{console.url}/api/session").json()
+    assert f"no longer lists {2 * known + 20} of {3 * known + 20} alerts" in session["index"]["warning"]
+    assert httpx.get(f"{console.url}/api/alerts/gone0").status_code == 404
+    assert "gone0" in known_ids(state)
+    monkeypatch.setattr(loss, "CONFIRMATION_SECONDS", 0.0)
+    index.refresh()
+    assert "gone0" not in known_ids(state)
+    assert real in known_ids(state)
+    assert httpx.get(f"{console.url}/api/session").json()["index"]["warning"] == ""
+    labels = [each for each in httpx.get(f"{console.url}/api/labels.json").json() if each["alert"] == "gone0"]
+    assert [(each["verdict"], each["note"]) for each in labels] == [("fraud", "")]
+    add_alerts(state, [row_named("gone0")])
+    assert state.read.execute("SELECT decision FROM alert WHERE id = 'gone0'").fetchone()[0] == "fraud"
+
+
+def test_a_wrong_service_adds_its_own() -> None:
+    """Alerts of the wrong service do not make the loss look small, and a list that has them again ends it."""
+    guard, old, wrong = loss.LossGuard(), {f"a{i}" for i in range(30)}, {f"b{i}" for i in range(100)}
+    assert guard.removable(old, old) == set()
+    assert guard.removable(old | wrong, old) == set()
+    assert guard.warning
+    assert guard.removable(old | wrong, {"a1"}) == {"a1"}
+    assert guard.warning == ""
+    assert guard.removable({"x", "y"}, {"x", "y"}) == {"x", "y"}
+
+
+def test_many_are_removed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No transaction removes more than a hundred, and links go that name one of them as a whole word."""
+    state = StateDatabase(tmp_path / "console.db")
+    add_alerts(state, [row_named(f"a{i}") for i in range(250)])
+    save_view(state, SavedView("/alerts/a1", ""))
+    kept = save_view(state, SavedView("/alerts/a1000", ""))
+    counts: list[int] = []
+    one = removal._forget
+    monkeypatch.setattr(removal, "_forget", lambda *of: (counts.append(state.read.total_changes), one(*of)))
+    write, transactions = StateDatabase.write, []
+
+    def counted(self: StateDatabase) -> object:
+        transactions.append(len(counts))
+        return write.__get__(self)()
+
+    monkeypatch.setattr(StateDatabase, "write", counted)
+    forget_alerts(state, known_ids(state))
+    assert transactions[:3] == [0, 100, 200]
+    assert known_ids(state) == set()
+    assert [row[0] for row in state.read.execute("SELECT id FROM link")] == [kept]
+
+
+def later(state: StateDatabase, days: int) -> None:
+    """Makes links as old as if so many days had passed."""
+    with state.write() as database:
+        database.execute("UPDATE link SET at = at - ?", (86_400 * days,))
+
+
+def test_names_that_the_service_vouches_for_are_verified(tmp_path: Path) -> None:
+    """Labels and the trail keep who is verified; the same name that somebody typed is another person."""
+    state = StateDatabase(tmp_path / "console.db")
+    add_alerts(state, [row_named("a")])
+    for verified in (True, False, True):
+        record_once(state, "a", "opened", Visitor("anna", frozenset(), cast(Sequela, None), verified))
+    assert [each.verified for each in trail_of(state, "a")] == [False, True]
+    assert add_label(state, "a", NewLabel("fraud", "", None, "anna", True, None), None).verified
+
+
+def test_old_links_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links go that nobody has saved for 90 days, and above a number the oldest."""
+    state = StateDatabase(tmp_path / "console.db")
+    first, second = (save_view(state, SavedView("/alerts", text)) for text in ("1", "2"))
+    later(state, days=60)
+    save_view(state, SavedView("/alerts", "1"))
+    later(state, days=40)
+    save_view(state, SavedView("/alerts", "3"))
+    assert saved_view(state, first) is not None
+    assert saved_view(state, second) is None
+    monkeypatch.setattr(links, "MAX_LINKS", 1)
+    later(state, days=1)
+    last = save_view(state, SavedView("/alerts", "4"))
+    assert [row[0] for row in state.read.execute("SELECT id FROM link")] == [last]
+
+
+def test_a_file_of_the_first_version_gains_the_copies(tmp_path: Path) -> None:
+    """Decisions that were made before keep what their alert is, and nothing is lost."""
+    file = tmp_path / "console.db"
+    with closing(sqlite3.connect(file)) as old, old:
+        old.executescript(
+            "CREATE TABLE alert (id TEXT PRIMARY KEY, created REAL, happened REAL, moment REAL, caller_id TEXT,"
+            "model TEXT, model_digest TEXT, target TEXT, target_label TEXT, score REAL, base REAL,"
+            "in_unit_interval INTEGER, events INTEGER, labels TEXT, reasons TEXT, detailed INTEGER, search TEXT,"
+            "decision TEXT);"
+            "CREATE TABLE verdict (id INTEGER PRIMARY KEY AUTOINCREMENT, alert TEXT NOT NULL, verdict TEXT NOT NULL,"
+            "note TEXT NOT NULL, reason TEXT NOT NULL, who TEXT NOT NULL, at REAL NOT NULL);"
+            "CREATE TABLE trail (id INTEGER PRIMARY KEY AUTOINCREMENT, alert TEXT NOT NULL, action TEXT NOT NULL,"
+            "detail TEXT NOT NULL, who TEXT NOT NULL, at REAL NOT NULL);"
+            "INSERT INTO alert VALUES ('a', 1, NULL, 1, 'c', 'm', 'd', 't', 'T', 0.75, NULL, 1, 3, '{}', '[]', 1,"
+            "'', 'fraud');"
+            "INSERT INTO verdict VALUES (1, 'a', 'fraud', 'n', 'null', 'me', 5);"
+            "PRAGMA user_version = 1;"
+        )
+    (row,) = all_labels(StateDatabase(file))
+    copies = ("caller_id", "model", "model_digest", "target", "score", "created", "threshold", "verified")
+    assert [row[each] for each in copies] == ["c", "m", "d", "t", 0.75, 1.0, None, 0]
+    assert (row["note"], row["who"]) == ("n", "me")
+    assert StateDatabase(file).read.execute("SELECT COUNT(*) FROM verdict").fetchone()[0] == 1
 
 
 def test_an_alert_that_was_deleted_leaves_when_it_is_opened(
@@ -162,7 +324,7 @@ def test_the_list_goes_on_while_the_service_is_down(tmp_path: Path) -> None:
 def test_rows_of_a_summary_are_searchable_at_once(tmp_path: Path) -> None:
     """Before details have been read, everything that a list has can be found."""
     state = StateDatabase(tmp_path / "console.db")
-    row = AlertRow("a1", 1.0, "caller", {"k": "Value"}, "m", "d", "t", "T", 0.5, None, True, 3)
+    row = row_named("a1")
     add_alerts(state, [row, row])
     assert known_ids(state) == {"a1"}
     assert state.read.execute("SELECT search FROM alert").fetchone()[0] == "\na1\ncaller\nvalue"

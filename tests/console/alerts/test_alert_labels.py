@@ -39,8 +39,8 @@ def test_decisions_and_remarks(fresh: AlertConsole) -> None:
     assert line["decision"] == {"id": second["id"], "verdict": "undecided", "who": "", "when": second["when"]}
     assert line["notes"] == 3
     trail = fresh.get(f"/api/alerts/{id}/trail")
-    assert [each["detail"] for each in trail] == ["undecided", "a reason is wrong", "note", "fraud"]
-    assert {each["action"] for each in trail} == {"labelled"}
+    assert [each["detail"] for each in trail] == ["", "undecided", "a reason is wrong", "note", "fraud"]
+    assert [each["action"] for each in trail] == ["opened", *["labelled"] * 4]
 
 
 def test_somebody_else_decided_meanwhile(fresh: AlertConsole) -> None:
@@ -118,20 +118,47 @@ def test_export(fresh: AlertConsole) -> None:
 
 
 def test_the_trail(fresh: AlertConsole) -> None:
-    """Opening, sharing, exporting and embedding leave entries, the newest first; reading leaves none."""
+    """Reading, sharing, exporting and embedding leave entries, the newest first; reading again at once leaves none."""
     id = fresh.id_of("takeover-20")
-    fresh.get(f"/api/alerts/{id}")
-    assert fresh.get(f"/api/alerts/{id}/trail") == []
+    for _ in range(3):
+        fresh.get(f"/api/alerts/{id}")
     assert fresh.http.post(f"/api/alerts/{id}/opened", json={}).status_code == 204
     assert fresh.http.post(f"/api/alerts/{id}/shared", json={"as": "html"}).status_code == 204
     assert fresh.http.get(f"/api/alerts/{id}/export.csv").status_code == 200
     assert fresh.http.get(f"/api/alerts/{id}/export.json?redact=true").status_code == 200
-    assert fresh.http.post(f"/api/alerts/{id}/embed-link", json={}).status_code == 200
+    _, _, key = fresh.post(f"/api/alerts/{id}/embed-link")["url"].partition("#")
+    headers = {"Authorization": f"Embed {key}"}
+    for _ in range(2):
+        assert fresh.http.get(f"/api/embed/{id}", headers=headers).status_code == 200
     trail = fresh.get(f"/api/alerts/{id}/trail")
     assert [(each["action"], each["detail"]) for each in trail] == [
+        ("opened", "panel of a case tool"),
         ("embedded", ""),
         ("exported", "JSON, redacted"),
         ("exported", "CSV"),
         ("shared", "html"),
         ("opened", ""),
     ]
+    assert {each["verified"] for each in trail} == {False}
+
+
+def test_exports_of_labels_leave_a_trace(fresh: AlertConsole) -> None:
+    fresh.get("/api/labels.json")
+    assert fresh.http.get("/api/labels.csv").status_code == 200
+    entries = fresh.server.console.state.read.execute("SELECT action, detail FROM trail WHERE alert = ''")
+    assert [tuple(each) for each in entries] == [
+        ("exported", "labels as JSON"),
+        ("exported", "labels as CSV"),
+    ]
+
+
+def test_typed_names_are_not_verified(fresh: AlertConsole) -> None:
+    """Labels, the trail, files and the message about another decision say so."""
+    id = fresh.id_of("takeover-20")
+    fresh.post("/api/session", name="The Boss")
+    label = fresh.post(f"/api/alerts/{id}/labels", verdict="fraud", previous=None)
+    assert (label["who"], label["verified"]) == ("The Boss", False)
+    answer = fresh.http.post(f"/api/alerts/{id}/labels", json={"verdict": "fraud", "previous": None})
+    assert answer.json()["error"]["message"].startswith("The Boss (not verified) decided “fraud”")
+    assert fresh.get(f"/api/alerts/{id}/trail")[0]["verified"] is False
+    assert fresh.get("/api/labels.json")[0]["who_is_verified"] is False

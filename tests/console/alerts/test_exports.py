@@ -155,6 +155,6 @@ def test_embed_links(alerts: AlertConsole) -> None:
     answer = alerts.post(f"/api/alerts/{id}/embed-link")
     address, _, key = answer["url"].partition("#")
     assert address == f"{alerts.server.url}/embed/alerts/{id}"
-    assert alerts.server.console.embed_keys.check(key, id) == ""
+    assert alerts.server.console.embed_keys.check(key, id) == ("", False)
     assert json.dumps(answer["expires"])
     assert alerts.refused("POST", "/api/alerts/beef/embed-link", json={})[:2] == (404, "ALERT_NOT_FOUND")

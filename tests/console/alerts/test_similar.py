@@ -62,6 +62,36 @@ def test_the_same_content_is_left_out(alerts: AlertConsole) -> None:
         alerts.service.delete_explanations(name=again.name)
 
 
+def test_the_same_case_is_left_out(alerts: AlertConsole) -> None:
+    """The same sequence with another seed, and other sequences of the same case, are no independent cases."""
+    others = [
+        alerts.service.explain(simulated_sequence(3), model=MODEL, seed=5, caller_id="with another seed"),
+        alerts.service.explain(simulated_sequence(40), model=MODEL, caller_id="simulated-00003"),
+    ]
+    independent = alerts.service.explain(simulated_sequence(41), model=MODEL)
+    first = next(
+        each
+        for each in alerts.service.list_explanations()
+        if each.caller_id == "simulated-00003"
+        and each.length == len(simulated_sequence(3).events)
+        and each.name not in {other.name for other in others}
+    )
+    try:
+        alerts.server.console.index.refresh()
+        alerts.server.console.index.nearest._known.clear()
+        answer = alerts.get(f"/api/alerts/{first.name[13:]}/similar", limit=50)
+        found = {each["alert"]["id"]: each["later"] for each in answer}
+        assert found.keys().isdisjoint(each.name[13:] for each in others)
+        assert found[independent.name[13:]] is True
+        assert [each["later"] for each in answer] == [
+            each["alert"]["created"] > first.create_time.isoformat() for each in answer
+        ]
+        assert len(set(found.values())) == 2
+    finally:
+        for each in (*others, independent):
+            alerts.service.delete_explanations(name=each.name)
+
+
 def test_other_spaces_are_left_out(alerts: AlertConsole) -> None:
     """Numbers on another scale cannot be compared."""
     logit = alerts.service.explain(simulated_sequence(2), model=MODEL, link="logit")

@@ -10,6 +10,7 @@ import pytest
 from console.alerts.conftest import AlertConsole
 from sequela_client.explanation import Explanation
 from sequela_console.alerts.replays import compared
+from sequela_console.alerts.trials import trial_labels
 
 DEVICE, AMOUNT = 2, 0  # columns of the model's inputs
 
@@ -92,6 +93,14 @@ def test_another_background(alerts: AlertConsole, original: Explanation) -> None
     assert document["explanation"]["background"] == name
 
 
+def test_the_threshold_of_an_alert_is_that_of_its_own_model(original: Explanation) -> None:
+    """The threshold in the labels is dropped with another model, and so is one replaced under the same name."""
+    labels = {"threshold": "0.9", "country": "PT"}
+    labelled = replace(original, labels=labels)
+    assert trial_labels(labelled, original) == labels
+    assert trial_labels(labelled, replace(original, model_digest="other")) == {"country": "PT"}
+
+
 def test_models_can_be_chosen(alerts: AlertConsole) -> None:
     assert alerts.get("/api/models") == [
         {"name": "models/account_takeover/versions/1", "label": "account_takeover, version 1"}
@@ -113,6 +122,19 @@ def test_a_replay_with_other_numbers(original: Explanation) -> None:
     assert not result.same
     assert [each.partition(":")[0] for each in result.differences] == ["pruning.values[0]"]
     assert result.digest != result.replay_digest
+
+
+@pytest.mark.parametrize("feature", ["cost", "options", "seconds", "labels", "name"])
+def test_a_replay_of_features_with_such_names(original: Explanation, feature: str) -> None:
+    """Fields that are left out at their own place are compared where a feature is called like them."""
+    event = original.event_values[0]
+    first, other = (
+        replace(original, event_values=(replace(event, values={**event.values, feature: text}),))
+        for text in ("1", "2")
+    )
+    assert not compared(first, other).same
+    target = replace(original.targets[0], name="another")
+    assert not compared(original, replace(original, targets=(target,))).same
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import log
 from pathlib import Path
 
 import httpx
@@ -34,15 +35,26 @@ def pruned(folder: Path) -> Path:
     return write_rows(folder.parent / "pruned", rows)
 
 
+@pytest.fixture(scope="session")
+def linked(folder: Path) -> Path:
+    """The same cohort as if it was explained with link=logit: `score` is a log-odds, and `raw_score` a probability."""
+    rows = read_rows(folder)
+    for row in rows:
+        if row["status"] == "explained":
+            probability = min(0.99, max(0.01, row["raw_score"]))
+            row |= {"raw_score": probability, "score": log(probability / (1 - probability))}
+    return write_rows(folder.parent / "linked", rows)
+
+
 # Not for the session: its index goes on asking the server, whose log other tests would find in their output.
 @pytest.fixture(scope="module")
 def console_address(
-    server: Serving, folder: Path, pruned: Path, tmp_path_factory: pytest.TempPathFactory
+    server: Serving, folder: Path, pruned: Path, linked: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The address of a console that has these cohorts, and one that cannot be read."""
     broken = folder.parent / "broken"
     broken.mkdir(exist_ok=True)
-    cohorts = {each.name: each for each in (folder, pruned, broken)}
+    cohorts = {each.name: each for each in (folder, pruned, linked, broken)}
     with running_console(server.bound.grpc, tmp_path_factory.mktemp("state"), cohorts=cohorts) as console:
         yield console.url
 

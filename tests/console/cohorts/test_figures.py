@@ -173,9 +173,9 @@ def test_what_a_cohort_lacks_is_said_instead_of_a_figure(client: Client) -> None
 def test_the_list_has_a_line_for_each_cohort_and_says_which_cannot_be_read(
     client: Client, folder: Path
 ) -> None:
-    """One of the three folders is empty."""
+    """One of the folders is empty."""
     cards = {each["name"]: each for each in client.get("/api/cohorts").json()}
-    assert set(cards) == {"payments", "pruned", "broken"}
+    assert set(cards) == {"payments", "pruned", "linked", "broken"}
     assert "explain-all" in cards["broken"]["problem"]
     assert "the folder of 'broken'" in cards["broken"]["problem"]
     assert str(folder.parent) not in cards["broken"]["problem"], (

@@ -299,3 +299,23 @@ def test_texts_of_a_browser_are_values_and_never_sql(client: Client, text: str) 
         "/api/cohorts/payments/members", json={"kind": "group", "by": text, "value": text, "variant": VARIANT}
     )
     assert answer.status_code == 400
+
+
+def test_with_a_link_thresholds_and_scores_are_of_the_raw_score(client: Client, linked: Path) -> None:
+    """What is flagged at 0.3 are the probabilities from 0.3 on: in rates, in members, and in the classes of a grid."""
+    rows = _rows(linked)
+    flagged = {row["id"] for row in rows if _explained(row) and row["raw_score"] >= 0.3}
+    assert 0 < len(flagged) < len(rows)
+    body = {"kind": "score_bin", "low": 0.3, "high": None, "variant": VARIANT, "limit": 500}
+    found = _members(client, body, "linked")["rows"]
+    assert {each["id"] for each in found} == flagged
+    assert [each["score"] for each in found] == sorted(
+        (row["raw_score"] for row in rows if row["id"] in flagged), reverse=True
+    )
+    query = {"variant": VARIANT, "feature": "amount", "by": "label:region", "threshold": 0.3}
+    groups = client.get("/api/cohorts/linked/figures/fairness", params=query).json()["tables"]["groups"]
+    column = [each["name"] for each in groups["columns"]].index("positives")
+    assert sum(line[column] for line in groups["rows"]) == len(flagged)
+    spec = {**SPEC, "class": {"kind": "decision", "threshold": 0.3}, "variants": [VARIANT]}
+    table = client.get("/api/cohorts/linked/event-table", params={"spec": as_json(spec)})
+    assert read_table(table.content).header["class"]["positives"] == len(flagged)

@@ -8,7 +8,7 @@ from sequela_client.attributions import PlayerKind, StopReason
 from sequela_client.explanation_parts import Verdict
 
 from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.words import amount, counted, signed
+from sequela_console.alert_document.words import amount, counted, scale_noun, signed
 
 
 def cautions(material: Material) -> tuple[str, ...]:
@@ -47,19 +47,20 @@ def _older_events(material: Material) -> Iterator[str]:
     value, verdict = pruning.values[material.target], _verdict(material)
     tolerance = pruning.tolerances[material.target] if pruning.tolerances else 0.0
     older = f"The {counted(pruning.pruned_events, 'older event')} taken together"
+    changed = f"changed the {scale_noun(explanation)} by"
     if verdict is Verdict.EXCEEDS:
         yield (
-            f"{older} changed the score by {signed(value)}, which is more than the limit of {amount(tolerance)}. "
+            f"{older} {changed} {signed(value)}, which is more than the limit of {amount(tolerance)}. "
             "Split them to see which of them matter."
         )
     if verdict is Verdict.UNCERTAIN:
         yield (
-            f"{older} changed the score by {signed(value)}; whether that exceeds the limit of {amount(tolerance)} is "
+            f"{older} {changed} {signed(value)}; whether that exceeds the limit of {amount(tolerance)} is "
             "not certain."
         )
     if verdict is Verdict.OFFSETTING:
         yield (
-            f"{older} changed the score by only {signed(value)}, but parts of them push it up and others down by more "
+            f"{older} {changed} only {signed(value)}, but parts of them push it up and others down by more "
             f"than the limit of {amount(tolerance)}. Split them to see which."
         )
     yield from _as_strong_as_a_reason(material, older, value)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
+from sequela_console.alert_document.model_name import model_names
+
 LABEL = "threshold"
 """The label in which callers send the threshold of a score."""
 DEFAULT = 0.5
@@ -43,17 +45,15 @@ def alert_threshold(
     sent = _number(labels.get(LABEL, ""))
     if sent is not None:
         return AlertThreshold(sent, "label")
-    for name in (*_names(model), ""):
-        if name in settings:
-            return AlertThreshold(settings[name], "setting")
+    found = threshold_setting(model, settings)
+    if found is not None:
+        return AlertThreshold(found, "setting")
     return AlertThreshold(DEFAULT, "default") if in_unit_interval else AlertThreshold(None, "none")
 
 
-def _names(model: str) -> tuple[str, ...]:
-    """Returns the ways to write the name of a model, the most exact first."""
-    short = model.removeprefix("models/")
-    name, _, version = short.partition("/versions/")
-    return (model, f"{name}/{version}", f"models/{name}", name)
+def threshold_setting(model: str, settings: Mapping[str, float]) -> float | None:
+    """Returns the operator's threshold of a model: by the most exact of its names, else that of all others."""
+    return next((settings[name] for name in (*model_names(model), "") if name in settings), None)
 
 
 def _number(text: str) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sequela_client.explanation import Explanation
+
 SMALLEST = 0.001
 """Smaller effects are written as `< 0.001`, as everywhere in the console."""
 NORMAL_95 = 1.96
@@ -13,6 +15,11 @@ def signed(value: float) -> str:
     if value and abs(value) < SMALLEST:
         return f"below {SMALLEST}"
     return f"{value:+,.{3 if abs(value) < 100 else 0}f}".replace("-", "−")
+
+
+def scale_noun(explanation: Explanation) -> str:
+    """Returns what the effects of an explanation are amounts of."""
+    return "log-odds" if explanation.options.link == "logit" else "score"
 
 
 def amount(value: float) -> str:

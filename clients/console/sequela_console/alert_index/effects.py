@@ -52,16 +52,18 @@ def effect_space(explanation: Explanation, target: int) -> str:
 
 
 def content_digest(explanation: Explanation) -> str:
-    """Returns the same text for explanations of the same content, which the service computes only once."""
-    parts = [
-        explanation.length,
-        [[each.raw_score, each.raw_base_value] for each in explanation.targets],
-        [
-            [each.kind, each.t, each.feature, each.values]
-            for level in explanation.levels.values()
-            for each in level.attributions
-        ],
+    """Returns the same text for explanations of the same sequence, also of other seeds and other accuracies.
+
+    The index has no sequences: the length, the scores and the latest event stand for one.
+    """
+    latest = [
+        [sorted(each.values.items()), each.info.time.isoformat() if each.info.time else ""]
+        for each in explanation.event_values
+        if each.t == 0
     ]
+    # Batches of other sizes may change the last digits of a score.
+    scores = [[each.name, f"{each.raw_score:.6g}"] for each in explanation.targets]
+    parts = [explanation.length, scores, latest]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

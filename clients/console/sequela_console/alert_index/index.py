@@ -19,8 +19,9 @@ from sequela_console.alert_index.nearest import NearestEffects
 from sequela_console.alert_index.reader import IndexReader
 from sequela_console.alert_index.records import details_of, row_of_explanation
 from sequela_console.alert_index.reference import ReferenceValues
-from sequela_console.state.alerts import add_alerts, add_details, forget_alerts
+from sequela_console.state.alerts import add_alerts, add_details
 from sequela_console.state.database import StateDatabase
+from sequela_console.state.removal import forget_alerts
 
 POLL_SECONDS = 5.0
 FULL_LIST_SECONDS = 60.0
@@ -40,6 +41,7 @@ class IndexState:
     pending: int
     complete: bool
     updated: datetime | None
+    warning: str
 
 
 class AlertIndex:
@@ -78,7 +80,8 @@ class AlertIndex:
         read = self._database.read
         alerts = int(read.execute("SELECT COUNT(*) FROM alert").fetchone()[0])
         pending = int(read.execute("SELECT COUNT(*) FROM alert WHERE detailed = 0").fetchone()[0])
-        return IndexState(alerts, pending, self._updated is not None and not pending, self._updated)
+        complete = self._updated is not None and not pending
+        return IndexState(alerts, pending, complete, self._updated, self._reader.loss.warning)
 
     def ensure(self, explanation: Explanation, model: Model | None) -> None:
         """Adds an explanation that somebody opened, if the index has not found it yet."""
@@ -86,8 +89,12 @@ class AlertIndex:
         add_details(self._database, [details_of(explanation, model)])
 
     def forget(self, id: str) -> None:
-        """Removes an explanation that the service no longer has."""
-        forget_alerts(self._database, [id])
+        """Removes an explanation that the service no longer has.
+
+        It stays while most are missing, and before the first complete list has shown that this is not so.
+        """
+        if self._updated is not None and not self._reader.loss.warning:
+            forget_alerts(self._database, [id])
 
     def refresh(self) -> None:
         """Reads everything that is new at once. Tests call this instead of waiting for the thread."""

@@ -33,9 +33,25 @@ class Near:
     vector: Vector
 
 
+@dataclass(frozen=True, slots=True)
+class OwnAlert:
+    """The explanation that others are compared with.
+
+    Args:
+        id: its id.
+        caller_id: its caller id; empty if it has none.
+        content: the digest of its content.
+    """
+
+    id: str
+    caller_id: str
+    content: str
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Space:
     ids: tuple[str, ...]
+    callers: NDArray[np.str_]
     contents: NDArray[np.str_]
     vectors: NDArray[np.float32]
     end: float
@@ -53,21 +69,22 @@ class NearestEffects:
         self._known: dict[str, _Space] = {}
         self._lock = threading.Lock()
 
-    def nearest(self, space: str, vector: Vector, id: str, content: str, limit: int) -> list[Near]:
+    def nearest(self, space: str, vector: Vector, own: OwnAlert, limit: int) -> list[Near]:
         """Returns the explanations whose effects are nearest, the nearest first.
 
         Args:
             space: what the numbers are of; only explanations of the same space are compared.
             vector: the effects.
-            id: the explanation itself, which is left out.
-            content: the digest of its content; explanations with the same are left out, too.
+            own: the explanation itself; it and others of the same case or sequence are left out.
             limit: how many are returned at most.
         """
         known = self._space(space, len(vector))
         if not known.ids:
             return []
         distances = np.linalg.norm(known.vectors.astype(np.float64) - vector, axis=1)
-        others = (known.contents != content) & (np.array(known.ids) != id)
+        others = (known.contents != own.content) & (np.array(known.ids) != own.id)
+        if own.caller_id:
+            others &= known.callers != own.caller_id
         # Equal distances are sorted by id, so that the answer is always the same.
         order = np.lexsort((known.ids, distances))
         chosen = [place for place in order.tolist() if others[place]][:limit]
@@ -86,11 +103,15 @@ class NearestEffects:
         return known
 
     def _read(self, space: str, width: int) -> _Space:
-        query = "SELECT alert, content, vector FROM alert_effect WHERE space = ? ORDER BY alert"
+        query = (
+            "SELECT alert, caller_id, content, vector FROM alert_effect JOIN alert ON alert.id = alert_effect.alert "
+            "WHERE space = ? ORDER BY alert"
+        )
         rows = self._state.read.execute(query, (space,)).fetchall()
         vectors = np.frombuffer(b"".join(row["vector"] for row in rows), np.float32).reshape(-1, width)
         return _Space(
             tuple(row["alert"] for row in rows),
+            np.array([row["caller_id"] for row in rows], dtype=np.str_),
             np.array([row["content"] for row in rows], dtype=np.str_),
             vectors,
             time.monotonic() + KEPT_SECONDS,

@@ -14,6 +14,7 @@ from sequela_client.client import Sequela
 from sequela_client.errors import NotFound, SequelaError, TryAgain
 from sequela_client.resources import ExplanationSummary
 
+from sequela_console.alert_index.loss import LossGuard
 from sequela_console.alert_index.models import KnownModels
 from sequela_console.alert_index.records import PREFIX, details_of, row_of_summary
 from sequela_console.state.alerts import (
@@ -21,11 +22,11 @@ from sequela_console.state.alerts import (
     UndetailedAlert,
     add_alerts,
     add_details,
-    forget_alerts,
     known_ids,
     undetailed_alerts,
 )
 from sequela_console.state.database import StateDatabase
+from sequela_console.state.removal import forget_alerts, forget_orphans
 
 PAGE_SIZE = 1000
 """The most that the service lists at once."""
@@ -53,6 +54,7 @@ class IndexReader:
         self._service = service
         self._state = state
         self._models = models
+        self.loss = LossGuard()
         self._pool = ThreadPoolExecutor(WORKERS, "console-details")
         self._closed = threading.Event()
         self._failed: dict[str, float] = {}
@@ -71,8 +73,9 @@ class IndexReader:
             self._add(page, before)
             if self._closed.is_set():
                 return
-        if gone:
-            forget_alerts(self._state, gone)
+        if removed := self.loss.removable(before, gone):
+            forget_alerts(self._state, removed)
+        forget_orphans(self._state)
 
     def read_recent(self) -> None:
         """Adds explanations that are newer than the newest known one, or a little older."""
@@ -114,7 +117,8 @@ class IndexReader:
         try:
             explanation = self._service.get_explanation(PREFIX + id, sequence=sequence)
         except NotFound:
-            forget_alerts(self._state, [id])
+            # The next complete list decides whether it leaves.
+            self._failed[id] = time.monotonic() + RETRY_SECONDS
             return None
         except TryAgain:
             raise

@@ -20,16 +20,23 @@ MAX_MODELS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _AlertValues:
+    id: str
+    caller_id: str
+    cells: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Values:
     """The values of a model's alerts: by alert, and together by feature."""
 
-    cells: dict[str, NDArray[np.float32]]
+    alerts: tuple[_AlertValues, ...]
     populations: dict[str, Population]
     end: float
 
     @property
     def events(self) -> int:
-        return sum(map(len, self.cells.values()))
+        return sum(len(each.cells) for each in self.alerts)
 
 
 class ReferenceValues:
@@ -44,28 +51,50 @@ class ReferenceValues:
         self._known: dict[str, _Values] = {}
         self._lock = threading.Lock()
 
-    def reference(self, model: Model, alert: str) -> Reference:
-        """Returns the events of a model's alerts other than the given one."""
+    def reference(self, model: Model, alert: str, caller_id: str, cells: NDArray[np.float32]) -> Reference:
+        """Returns the events of the latest alerts of a model, without those of the same case.
+
+        Args:
+            model: the model.
+            alert: the id of the alert that is compared, which is left out.
+            caller_id: its caller id; other alerts with the same are left out, unless it is empty.
+            cells: its latest events; other alerts with the same are left out.
+        """
         names = [each.name for each in model.features if not each.static]
         with self._lock:
             values = self._known.get(model.digest)
         if values is None or values.end < time.monotonic():
             values = self._read(model.digest, names)
             self._remember(model.digest, values)
-        own = values.cells.get(alert)
-        without = {} if own is None else {name: Population.of(own[:, i]) for i, name in enumerate(names)}
-        return Reference(values.populations, without, values.events - (0 if own is None else len(own)))
+        content = cells.tobytes()
+        own = [
+            each.cells
+            for each in values.alerts
+            if each.id == alert
+            or (caller_id and each.caller_id == caller_id)
+            or (each.cells.shape == cells.shape and each.cells.tobytes() == content)
+        ]
+        left_out = np.concatenate([*own, np.empty((0, len(names)), np.float32)])
+        without = {name: Population.of(left_out[:, place]) for place, name in enumerate(names)}
+        return Reference(values.populations, without, values.events - len(left_out))
 
     def _read(self, digest: str, names: list[str]) -> _Values:
         rows = self._state.read.execute(
-            "SELECT alert, cells FROM reference_values WHERE model_digest = ?", (digest,)
+            "SELECT alert, caller_id, cells FROM reference_values JOIN alert ON alert.id = reference_values.alert "
+            "WHERE reference_values.model_digest = ?",
+            (digest,),
         )
-        cells = {
-            row["alert"]: np.frombuffer(row["cells"], np.float32).reshape(-1, len(names)) for row in rows
-        }
-        together = np.concatenate([*cells.values(), np.empty((0, len(names)), np.float32)])
+        alerts = tuple(
+            _AlertValues(
+                row["alert"],
+                row["caller_id"],
+                np.frombuffer(row["cells"], np.float32).reshape(-1, len(names)),
+            )
+            for row in rows
+        )
+        together = np.concatenate([*(each.cells for each in alerts), np.empty((0, len(names)), np.float32)])
         populations = {name: Population.of(together[:, place]) for place, name in enumerate(names)}
-        return _Values(cells, populations, time.monotonic() + KEPT_SECONDS)
+        return _Values(alerts, populations, time.monotonic() + KEPT_SECONDS)
 
     def _remember(self, digest: str, values: _Values) -> None:
         with self._lock:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, islice, product
+from itertools import combinations, product
+from math import inf, isfinite
 
 from sequela_console.alerts.change_candidates import CellChange
 
 PAIR_CELLS = 12
-"""Pairs are made of so many cells: those whose own changes take the score nearest to the threshold."""
+"""If not all pairs can be tried, they are made of so many cells: those whose own changes take the score nearest to the
+threshold.
+"""
 MAX_FOUND = 5
 """How many changes of one cell, and how many of two, are named."""
 BATCH = 128
@@ -21,6 +24,7 @@ SINGLES_SHARE = 0.6
 """The share of the rows for single cells, if they are too many to try all."""
 
 Trial = tuple[CellChange, ...]
+Rank = tuple[bool, float]
 Scores = Callable[[Sequence[Trial]], Sequence[float]]
 
 
@@ -37,7 +41,7 @@ class FoundChange:
         return _size(self.trial)
 
     @property
-    def rank(self) -> tuple[bool, float]:
+    def rank(self) -> Rank:
         """What it is sorted by: changes that nobody can make come last."""
         return _rank(self.trial)
 
@@ -51,6 +55,7 @@ class SearchResult:
         rows: how many changes the model scored.
         cells: how many cells were tried.
         pairs: how many pairs of cells were tried.
+        unpaired_cells: how many cells no pairs were made of, although such a pair may be smaller than what was found.
         exhausted: whether nothing smaller can have been missed.
     """
 
@@ -58,6 +63,24 @@ class SearchResult:
     rows: int
     cells: int
     pairs: int
+    unpaired_cells: int
+    exhausted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPairs:
+    """What the search of pairs has found.
+
+    Args:
+        found: the smallest change of each pair of cells that crosses the threshold, the smallest first.
+        count: how many pairs of cells were tried.
+        unpaired_cells: see SearchResult.
+        exhausted: whether no smaller pair of the other cells can have been missed.
+    """
+
+    found: list[FoundChange]
+    count: int
+    unpaired_cells: int
     exhausted: bool
 
 
@@ -91,17 +114,23 @@ class ChangeSearch:
         if not all_given:
             scored += self._skipped(cells, scored)
         singles = self._smallest_of_each_cell(scored)
-        smallest = min((each.size for each in singles), default=float("inf"))
-        pairs, pair_count, all_pairs = self._pairs(cells, scored, singles, smallest)
-        found = sorted([*singles[:MAX_FOUND], *pairs], key=lambda each: each.rank)
-        tried = {_cell(each.trial[0]) for each in scored}
+        pairs = self._pairs(cells, scored, min((each.rank for each in singles), default=(True, inf)))
+        found = sorted([*singles[:MAX_FOUND], *pairs.found], key=lambda each: each.rank)
         return SearchResult(
-            tuple(found), self.rows, len(tried), pair_count, all_given and all_scored and all_pairs
+            found=tuple(found),
+            rows=self.rows,
+            cells=len({_cell(each.trial[0]) for each in scored}),
+            pairs=pairs.count,
+            unpaired_cells=pairs.unpaired_cells,
+            exhausted=all_given and all_scored and pairs.exhausted and not pairs.unpaired_cells,
         )
 
     def crosses(self, score: float) -> bool:
-        """Returns whether a score lies on the other side of the threshold. At the threshold is above."""
-        return (score >= self.threshold) != (self.score >= self.threshold)
+        """Returns whether a score lies on the other side of the threshold. At the threshold is above.
+
+        A score that is not a finite number is no decision, so it lies on neither side.
+        """
+        return isfinite(score) and (score >= self.threshold) != (self.score >= self.threshold)
 
     def _singles(self, cells: Sequence[Sequence[CellChange]]) -> tuple[list[Trial], bool]:
         """Returns the changes of single cells, the smallest first and those that nobody can make last, and whether
@@ -166,51 +195,67 @@ class ChangeSearch:
         return list(smallest.values())
 
     def _pairs(
-        self,
-        cells: Sequence[Sequence[CellChange]],
-        scored: Sequence[FoundChange],
-        singles: Sequence[FoundChange],
-        smallest: float,
-    ) -> tuple[list[FoundChange], int, bool]:
-        """Returns pairs that are smaller than any single change, how many pairs of cells were tried, and whether all
-        were.
-        """
-        crossing = {_cell(each.trial[0]) for each in singles}
-        chosen = self._pair_cells([cell for cell in cells if _cell(cell[0]) not in crossing], scored)
-        trials = _smaller_pairs(chosen, smallest)
+        self, cells: Sequence[Sequence[CellChange]], scored: Sequence[FoundChange], bound: Rank
+    ) -> FoundPairs:
+        """Returns the pairs that come before any single change."""
+        below = ([change for change in cell if _rank((change,)) < bound] for cell in cells)
+        cells = [cell for cell in below if cell]
+        chosen = self._pair_cells(cells, scored)
+        trials = _pairs_before(bound, chosen)
         complete = len(trials) <= self.max_rows - self.rows
         if not complete:
-            trials = _smaller_pairs([self._promising(cell, scored) for cell in chosen], smallest)
-        found: list[FoundChange] = []
+            trials = _pairs_before(bound, [self._promising(cell, scored) for cell in chosen])
+        found, count, all_scored = self._scored_pairs(trials)
+        last = found[-1].rank if len(found) == MAX_FOUND else bound
+        return FoundPairs(found, count, _unpaired_cells(cells, chosen, last), complete and all_scored)
+
+    def _scored_pairs(self, trials: Sequence[Trial]) -> tuple[list[FoundChange], int, bool]:
+        """Scores pairs until enough pairs of cells have one across the threshold.
+
+        Returns:
+            The smallest of each pair of cells, how many pairs of cells were tried, and whether nothing smaller can have
+            been missed.
+        """
+        found: dict[tuple[tuple[int, str], ...], FoundChange] = {}
         tried: set[tuple[tuple[int, str], ...]] = set()
-        waiting = iter(trials)
-        while len(found) < MAX_FOUND and (batch := list(islice(waiting, BATCH))):
+        waiting, all_scored = list(trials), True
+        while waiting and all_scored and len(found) < MAX_FOUND:
+            batch, waiting = waiting[:BATCH], waiting[BATCH:]
             answers = self._scored(batch)
-            tried |= {tuple(map(_cell, each.trial)) for each in answers}
-            found += [each for each in answers if self.crosses(each.score)]
-            if len(answers) < len(batch):
-                return found[:MAX_FOUND], len(tried), False
-        return found[:MAX_FOUND], len(tried), complete
+            tried |= {_cells(each.trial) for each in answers}
+            for each in filter(lambda each: self.crosses(each.score), answers):
+                found.setdefault(_cells(each.trial), each)
+            all_scored = len(answers) == len(batch)
+            waiting = [each for each in waiting if _cells(each) not in found]
+        return list(found.values())[:MAX_FOUND], len(tried), all_scored
 
     def _pair_cells(
         self, cells: Sequence[Sequence[CellChange]], scored: Sequence[FoundChange]
     ) -> list[Sequence[CellChange]]:
-        """Returns the cells whose own changes take the score nearest to the threshold."""
+        """Returns all cells if all of their pairs can be scored; otherwise those whose own changes take the score
+        nearest to the threshold.
+        """
+        if _pair_count(cells) <= self.max_rows - self.rows:
+            return list(cells)
         best: dict[tuple[int, str], float] = {}
         for each in scored:
-            cell, distance = _cell(each.trial[0]), abs(each.score - self.threshold)
-            best[cell] = min(best.get(cell, float("inf")), distance)
-        return sorted(cells, key=lambda cell: best.get(_cell(cell[0]), float("inf")))[:PAIR_CELLS]
+            cell, distance = _cell(each.trial[0]), self._distance(each)
+            best[cell] = min(best.get(cell, inf), distance)
+        nearest = sorted(range(len(cells)), key=lambda place: best.get(_cell(cells[place][0]), inf))
+        return [cells[place] for place in sorted(nearest[:PAIR_CELLS])]
 
     def _promising(self, cell: Sequence[CellChange], scored: Sequence[FoundChange]) -> list[CellChange]:
         """Returns the changes of a cell that get nearer to the threshold than all smaller ones."""
-        distances = {each.trial[0]: abs(each.score - self.threshold) for each in scored}
-        kept, nearest = [], float("inf")
+        distances = {each.trial[0]: self._distance(each) for each in scored}
+        kept, nearest = [], inf
         for change in cell:
-            if (distance := distances.get(change, float("inf"))) < nearest:
+            if (distance := distances.get(change, inf)) < nearest:
                 kept.append(change)
                 nearest = distance
         return kept
+
+    def _distance(self, found: FoundChange) -> float:
+        return abs(found.score - self.threshold) if isfinite(found.score) else inf
 
     def _scored(self, batch: Sequence[Trial]) -> list[FoundChange]:
         """Scores trials as far as the budget goes."""
@@ -221,12 +266,35 @@ class ChangeSearch:
         return list(map(FoundChange, batch, self.scores(batch)))
 
 
-def _smaller_pairs(cells: Sequence[Sequence[CellChange]], smallest: float) -> list[Trial]:
+def _pairs_before(bound: Rank, cells: Sequence[Sequence[CellChange]]) -> list[Trial]:
     pairs = (pair for first, second in combinations(cells, 2) for pair in product(first, second))
-    return sorted((pair for pair in pairs if _size(pair) < smallest), key=_size)
+    return sorted((pair for pair in pairs if _rank(pair) < bound), key=_rank)
 
 
-def _rank(trial: Trial) -> tuple[bool, float]:
+def _pair_count(cells: Sequence[Sequence[CellChange]]) -> int:
+    numbers = list(map(len, cells))
+    return (sum(numbers) ** 2 - sum(each**2 for each in numbers)) // 2
+
+
+def _unpaired_cells(
+    cells: Sequence[Sequence[CellChange]], chosen: Sequence[Sequence[CellChange]], bound: Rank
+) -> int:
+    """Returns how many of the cells that were not chosen have a pair that comes before the bound."""
+    inside = {_cell(cell[0]) for cell in chosen}
+    smallest = [min(cell, key=lambda change: change.size) for cell in cells]
+    # The partner that makes the smallest pair is the first by rank or by size, or the second beside itself.
+    partners = [
+        *sorted(smallest, key=lambda change: _rank((change,)))[:2],
+        *sorted(smallest, key=lambda change: change.size)[:2],
+    ]
+    return sum(
+        any(_rank((change, other)) < bound for other in partners if other is not change)
+        for change in smallest
+        if _cell(change) not in inside
+    )
+
+
+def _rank(trial: Trial) -> Rank:
     return any(each.last for each in trial), _size(trial)
 
 
@@ -236,6 +304,10 @@ def _size(trial: Trial) -> float:
 
 def _cell(change: CellChange) -> tuple[int, str]:
     return change.edit.t, change.edit.feature
+
+
+def _cells(trial: Trial) -> tuple[tuple[int, str], ...]:
+    return tuple(map(_cell, trial))
 
 
 def _spread(cell: Sequence[CellChange], number: int) -> Sequence[CellChange]:

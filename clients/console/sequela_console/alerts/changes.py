@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
 
 from sequela_client.inputs import Sequence as EventSequence
@@ -15,7 +14,7 @@ from sequela_console.alert_document.material import Material
 from sequela_console.alert_document.threshold import AlertThreshold
 from sequela_console.alerts.capable import require
 from sequela_console.alerts.change_candidates import cell_changes
-from sequela_console.alerts.change_search import ChangeSearch, FoundChange, SearchResult, Trial
+from sequela_console.alerts.change_search import PAIR_CELLS, ChangeSearch, FoundChange, SearchResult, Trial
 from sequela_console.alerts.documents import MAX_TARGETS, alert_material, alert_situation
 from sequela_console.alerts.parameters import alert_id, integer, number
 from sequela_console.alerts.trials import changed, scores_of
@@ -77,7 +76,7 @@ def post_changes(console: Console, question: Question) -> ChangesResult:
     threshold = situation.threshold.value
     assert threshold is not None
     result = _result(material, threshold, _search(question, material, threshold, max_rows))
-    record(console.state, id, "scored", question.visitor.name, "search for other decisions")
+    record(console.state, id, "scored", question.visitor, "search for other decisions")
     return result
 
 
@@ -129,7 +128,7 @@ def _score(material: Material) -> float:
 
 
 def _result(material: Material, threshold: float, found: SearchResult) -> ChangesResult:
-    changes = tuple(_change(material, each) for each in found.found if isfinite(each.score))
+    changes = tuple(_change(material, each) for each in found.found)
     return ChangesResult(
         threshold=threshold,
         score=_score(material),
@@ -177,12 +176,21 @@ def _message(material: Material, threshold: float, found: SearchResult) -> str:
     side = "below" if _score(material) >= threshold else "to or above"
     goal = f"take the score {side} {threshold:.4g}"
     tried = f"{found.rows:,} changed histories were scored"
+    limit = _limit(found)
     if found.found:
         number = len(found.found)
         what = "This change" if number == 1 else f"Each of these {number} changes"
-        return f"{what} would {goal}, as the model itself says ({tried})."
+        return f"{what} would {goal}, as the model itself says ({tried}).{limit}"
     if found.exhausted:
         return f"No usual value in one place, and none in two places together, would {goal} ({tried})."
+    return f"Nothing that would {goal} was found before the search ended ({tried}); there may be such a change.{limit}"
+
+
+def _limit(found: SearchResult) -> str:
+    """Returns the sentence that says which pairs were not tried; empty if none were left out."""
+    if not found.unpaired_cells:
+        return ""
     return (
-        f"Nothing that would {goal} was found before the search ended ({tried}); there may be such a change."
+        f" Only pairs of the {PAIR_CELLS} facts with the largest effects were tried; a pair with another fact may do "
+        "it as well."
     )

@@ -14,7 +14,7 @@ from sequela_console.alert_document.material import Material, read_material
 from sequela_console.alert_document.parts import AlertDocument
 from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_console.alert_index.models import described_model
-from sequela_console.alert_index.records import PREFIX
+from sequela_console.alert_index.records import PREFIX, table_cells
 from sequela_console.alerts.parameters import alert_id, integer
 from sequela_console.api_route import Question
 from sequela_console.context import Console
@@ -22,6 +22,7 @@ from sequela_console.http.errors import ApiError, not_found
 from sequela_console.sessions.visitor import Visitor
 from sequela_console.state.alert_list import alert_row
 from sequela_console.state.labels import labels_of
+from sequela_console.state.trail import record_once
 
 MAX_TARGETS = 64
 """The most targets that the service explains at once."""
@@ -31,7 +32,10 @@ def get_document(console: Console, question: Question) -> AlertDocument:
     """Answers GET /api/alerts/{id}."""
     id = alert_id(question.path)
     target = integer(question.query, "target", 0, MAX_TARGETS - 1, 0)
-    return alert_document(console, question.visitor, id, target)
+    document = alert_document(console, question.visitor, id, target)
+    # Here, not on request of the page: programs read alerts, too.
+    record_once(console.state, id, "opened", question.visitor)
+    return document
 
 
 def alert_document(console: Console, visitor: Visitor, id: str, target: int = 0) -> AlertDocument:
@@ -62,10 +66,12 @@ def alert_material(console: Console, visitor: Visitor, id: str, target: int = 0)
 
 
 def with_reference(console: Console, material: Material, id: str) -> Material:
-    """Returns the material with the events of other alerts of the same model."""
-    if material.model is None or material.table is None:
+    """Returns the material with the events of other recent alerts of the same model."""
+    if material.model is None or material.table is None or not material.table.columns:
         return material
-    return replace(material, reference=console.index.reference.reference(material.model, id))
+    cells, caller_id = table_cells(material.table), material.explanation.caller_id
+    found = console.index.reference.reference(material.model, id, caller_id, cells)
+    return replace(material, reference=found)
 
 
 def read_explanation(console: Console, visitor: Visitor, id: str) -> Explanation:

@@ -24,7 +24,7 @@ def post_embed_link(console: Console, question: Question) -> EmbedLink:
     """Answers POST /api/alerts/{id}/embed-link."""
     id = alert_id(question.path)
     known(console, question, id)
-    key, end = console.embed_keys.key(id, question.visitor.name)
-    record(console.state, id, "embedded", question.visitor.name)
+    key, end = console.embed_keys.key(id, question.visitor.name, question.visitor.verified)
+    record(console.state, id, "embedded", question.visitor)
     # After the sign # the key stays in the browser, and out of the logs of servers.
     return EmbedLink(f"{question.address}/embed/alerts/{id}#{key}", datetime.fromtimestamp(end, UTC))

@@ -22,7 +22,7 @@ from sequela_console.state.labels import all_labels
 from sequela_console.state.trail import record
 
 _LABEL_COLUMNS = (
-    *("alert", "caller_id", "model", "model_digest", "target", "score", "explained_at"),
+    *("alert", "caller_id", "model", "model_digest", "target", "score", "threshold", "explained_at"),
     *(
         "verdict",
         "is_latest_decision",
@@ -32,7 +32,7 @@ _LABEL_COLUMNS = (
         "reason_feature",
         "reason_template",
     ),
-    *("who", "when"),
+    *("who", "who_is_verified", "when"),
 )
 
 
@@ -48,8 +48,9 @@ def export_csv(console: Console, question: Question) -> Response:
     return _file(explanation.to_csv(), "text/csv", f"{id}.csv")
 
 
-def labels_csv(console: Console, _: Question) -> Response:
+def labels_csv(console: Console, question: Question) -> Response:
     """Answers GET /api/labels.csv: every label of every alert, the oldest first."""
+    record(console.state, "", "exported", question.visitor, "labels as CSV")
     text = io.StringIO()
     writer = csv.DictWriter(text, _LABEL_COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -58,8 +59,9 @@ def labels_csv(console: Console, _: Question) -> Response:
     return _file(text.getvalue(), "text/csv", "labels.csv")
 
 
-def labels_json(console: Console, _: Question) -> Response:
+def labels_json(console: Console, question: Question) -> Response:
     """Answers GET /api/labels.json: every label of every alert, the oldest first."""
+    record(console.state, "", "exported", question.visitor, "labels as JSON")
     response = json_response(list(label_rows(all_labels(console.state))))
     response.headers["Content-Disposition"] = 'attachment; filename="labels.json"'
     return response
@@ -76,12 +78,14 @@ def label_rows(rows: Iterable[sqlite3.Row]) -> Iterator[Mapping[str, Any]]:
             "model_digest": row["model_digest"],
             "target": row["target"],
             "score": row["score"],
+            "threshold": row["threshold"],
             "explained_at": _time(row["created"]),
             "verdict": row["verdict"],
             "is_latest_decision": bool(row["latest"]),
             "note": row["note"],
             **{f"reason_{part}": reason.get(part) for part in ("kind", "t", "feature", "template")},
             "who": row["who"],
+            "who_is_verified": bool(row["verified"]),
             "when": _time(row["at"]),
         }
 
@@ -99,7 +103,7 @@ def _exported(console: Console, question: Question, kind: str) -> tuple[str, Any
     id = alert_id(question.path)
     hides = flag(question.query, "redact") or False
     explanation = read_explanation(console, question.visitor, id)
-    record(console.state, id, "exported", question.visitor.name, f"{kind}{', redacted' * hides}")
+    record(console.state, id, "exported", question.visitor, f"{kind}{', redacted' * hides}")
     return (REDACTED, redacted(explanation)) if hides else (f"explanation-{id}", explanation)
 
 
@@ -108,5 +112,6 @@ def _file(content: str, kind: str, name: str) -> Response:
     return Response(content, media_type=kind, headers=headers)
 
 
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()
+def _time(seconds: float | None) -> str:
+    # Labels of an older version, whose alert had already left, do not know when it was explained.
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from sequela_console.alerts.documents import alert_material
 from sequela_console.alerts.parameters import alert_id, choice, integer, invalid, text
+from sequela_console.alerts.summaries import row_threshold
 from sequela_console.api_route import Question
 from sequela_console.context import Console
-from sequela_console.http.errors import ApiError
+from sequela_console.http.errors import ApiError, not_found
 from sequela_console.state.alert_list import alert_row
 from sequela_console.state.labels import (
     VERDICTS,
+    AlertGone,
     AlertLabel,
     DecidedMeanwhile,
     NewLabel,
     add_label,
     labels_of,
 )
-from sequela_console.state.trail import TrailEntry, record, trail_of
+from sequela_console.state.trail import TrailEntry, record, record_once, trail_of
 
 MAX_NOTE = 10_000
 _KINDS = (
@@ -49,13 +52,19 @@ def post_label(console: Console, question: Question) -> AlertLabel:
         ApiError: (409) somebody else has decided meanwhile; (404) there is no such alert.
     """
     id = alert_id(question.path)
+    previous = _previous(question.body)
     label = _new_label(question)
     known(console, question, id)
+    label = replace(label, threshold=_threshold(console, id))
     try:
-        added = add_label(console.state, id, label, _previous(question.body))
+        added = add_label(console.state, id, label, previous)
+    except AlertGone:
+        raise not_found(
+            "ALERT_NOT_FOUND", f"the alert {id!r} has just been deleted, or has expired"
+        ) from None
     except DecidedMeanwhile as error:
         raise _conflict(error.latest) from None
-    record(console.state, id, "labelled", question.visitor.name, _WORDS[label.verdict])
+    record(console.state, id, "labelled", question.visitor, _WORDS[label.verdict])
     return added
 
 
@@ -65,10 +74,10 @@ def get_trail(console: Console, question: Question) -> tuple[TrailEntry, ...]:
 
 
 def post_opened(console: Console, question: Question) -> Response:
-    """Answers POST /api/alerts/{id}/opened, which the page sends when it shows an alert."""
+    """Answers POST /api/alerts/{id}/opened, which the page sends when it shows an alert that it already has."""
     id = alert_id(question.path)
     known(console, question, id)
-    record(console.state, id, "opened", question.visitor.name)
+    record_once(console.state, id, "opened", question.visitor)
     return Response(status_code=204)
 
 
@@ -77,7 +86,7 @@ def post_shared(console: Console, question: Question) -> Response:
     id = alert_id(question.path)
     known(console, question, id)
     detail = choice(question.body, "as", ("link", "html", "png"), "link")
-    record(console.state, id, "shared", question.visitor.name, detail)
+    record(console.state, id, "shared", question.visitor, detail)
     return Response(status_code=204)
 
 
@@ -96,7 +105,12 @@ def _new_label(question: Question) -> NewLabel:
         raise invalid("note", "must not be empty")
     if verdict == "reason_wrong" and reason is None:
         raise invalid("reason", "must say which reason is wrong")
-    return NewLabel(verdict, note, reason, question.visitor.name)
+    return NewLabel(verdict, note, reason, question.visitor.name, question.visitor.verified, None)
+
+
+def _threshold(console: Console, id: str) -> float | None:
+    row = alert_row(console.state, id)
+    return None if row is None else row_threshold(console, row).value
 
 
 def _reason(given: Any) -> Mapping[str, Any] | None:
@@ -122,9 +136,10 @@ def _conflict(latest: AlertLabel | None) -> ApiError:
             409, "DECIDED_MEANWHILE", "the decision that you saw is no longer there; load it again"
         )
     word = _WORDS[latest.verdict]
+    who = latest.who if latest.verified or not latest.who else f"{latest.who} (not verified)"
     return ApiError(
         409,
         "DECIDED_MEANWHILE",
-        f"{latest.who or 'Somebody'} decided “{word}” at {latest.when:%Y-%m-%d %H:%M} UTC; "
+        f"{who or 'Somebody'} decided “{word}” at {latest.when:%Y-%m-%d %H:%M} UTC; "
         "look at it, then decide again",
     )

@@ -12,7 +12,7 @@ from sequela_client.explanation_parts import EventValues, Reason
 from sequela_client.inputs import EventInfo, Sequence
 
 from sequela_console.alert_document.threshold import LABEL
-from sequela_console.alert_document.words import signed
+from sequela_console.alert_document.words import scale_noun, signed
 
 REDACTED = "redacted"
 
@@ -49,7 +49,9 @@ def _without_texts(explanation: Explanation, reason: Reason) -> Reason:
     )
     what = labels.get(reason.feature or "", "")
     place = " at ".join(filter(None, (what, where)))
-    return replace(reason, text=f"{place[:1].upper()}{place[1:]}: {signed(reason.value)}")
+    scale = scale_noun(explanation)
+    unit = "" if scale == "score" else f" {scale}"
+    return replace(reason, text=f"{place[:1].upper()}{place[1:]}: {signed(reason.value)}{unit}")
 
 
 def _values_only(sequence: Sequence | None, labels: dict[str, str]) -> Sequence | None:

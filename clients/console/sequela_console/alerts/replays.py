@@ -21,11 +21,13 @@ from sequela_console.sessions.visitor import Visitor
 from sequela_console.state.trail import record
 
 MAX_DIFFERENCES = 20
-# What belongs to a request or to the time that it took, not to the numbers of an answer.
+# Whole paths, since features may be called like these. It belongs to a request or to the time that it took, not to
+# the numbers of an answer.
 _NOT_NUMBERS = frozenset(
     {
         *("name", "create_time", "caller_id", "labels", "cost", "sequence", "sequence_state", "requested_by"),
-        *("seconds", "options"),
+        *("options", "pruning.quality.seconds"),
+        *(f"{level}_level.quality.seconds" for level in ("event", "feature", "cell")),
     }
 )
 
@@ -48,7 +50,7 @@ def post_replay(console: Console, question: Question) -> ReplayResult:
     material = alert_material(console, question.visitor, id)
     require(material, alert_situation(console, question.visitor, material), "replay")
     result = compared(material.explanation, repeated(question.visitor, material))
-    record(console.state, id, "replayed", question.visitor.name, _detail(result))
+    record(console.state, id, "replayed", question.visitor, _detail(result))
     return result
 
 
@@ -80,8 +82,9 @@ def numbers(explanation: Explanation) -> Iterator[tuple[str, Leaf]]:
 def _leaves(path: str, item: Any) -> Iterator[tuple[str, Leaf]]:
     if isinstance(item, Mapping):
         for name, value in item.items():
-            if name not in _NOT_NUMBERS:
-                yield from _leaves(f"{path}.{name}" if path else str(name), value)
+            inner = f"{path}.{name}" if path else str(name)
+            if inner not in _NOT_NUMBERS:
+                yield from _leaves(inner, value)
     elif isinstance(item, list):
         for place, value in enumerate(item):
             yield from _leaves(f"{path}[{place}]", value)

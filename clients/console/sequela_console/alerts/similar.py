@@ -1,4 +1,4 @@
-"""Past alerts that have their scores for similar reasons."""
+"""Stored alerts that have their scores for similar reasons."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from sequela_client.explanation import Explanation
 
 from sequela_console.alert_index.effects import (
     Vector,
@@ -14,7 +15,7 @@ from sequela_console.alert_index.effects import (
     effect_space,
     effect_vector,
 )
-from sequela_console.alert_index.nearest import Near
+from sequela_console.alert_index.nearest import Near, OwnAlert
 from sequela_console.alerts.capable import require
 from sequela_console.alerts.documents import MAX_TARGETS, alert_material, alert_situation
 from sequela_console.alerts.parameters import alert_id, integer
@@ -31,11 +32,12 @@ MAX_COMMON = 2
 
 @dataclass(frozen=True, slots=True)
 class SimilarAlert:
-    """A past alert that is like another, see `SimilarAlert` in types.ts."""
+    """A stored alert that is like another, see `SimilarAlert` in types.ts."""
 
     alert: AlertSummary
     distance: float
     common: tuple[str, ...]
+    later: bool
 
 
 def get_similar(console: Console, question: Question) -> tuple[SimilarAlert, ...]:
@@ -48,10 +50,9 @@ def get_similar(console: Console, question: Question) -> tuple[SimilarAlert, ...
     explanation = material.explanation
     vector = effect_vector(explanation, target)
     assert vector is not None
-    near = console.index.nearest.nearest(
-        effect_space(explanation, target), vector, id, content_digest(explanation), limit
-    )
-    return _answer(console, near, vector, effect_features(explanation))
+    own = OwnAlert(id, explanation.caller_id, content_digest(explanation))
+    near = console.index.nearest.nearest(effect_space(explanation, target), vector, own, limit)
+    return _answer(console, near, vector, explanation)
 
 
 def common_drivers(first: Vector, second: Vector, features: Sequence[str]) -> tuple[str, ...]:
@@ -65,12 +66,18 @@ def common_drivers(first: Vector, second: Vector, features: Sequence[str]) -> tu
 
 
 def _answer(
-    console: Console, near: Sequence[Near], vector: Vector, features: Sequence[str]
+    console: Console, near: Sequence[Near], vector: Vector, explanation: Explanation
 ) -> tuple[SimilarAlert, ...]:
+    features = effect_features(explanation)
     rows = [(each, alert_row(console.state, each.id)) for each in near]
     known = [(each, row) for each, row in rows if row is not None]
     lines = summaries(console, [row for _, row in known])
     return tuple(
-        SimilarAlert(line, each.distance, common_drivers(vector, each.vector, features))
+        SimilarAlert(
+            alert=line,
+            distance=each.distance,
+            common=common_drivers(vector, each.vector, features),
+            later=line.created > explanation.create_time,
+        )
         for line, (each, _) in zip(lines, known, strict=True)
     )

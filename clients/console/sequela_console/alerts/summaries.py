@@ -54,11 +54,15 @@ def summaries(console: Console, rows: Sequence[sqlite3.Row]) -> tuple[AlertSumma
     return tuple(_summary(console, row, decisions.get(row["id"]), notes.get(row["id"], 0)) for row in rows)
 
 
+def row_threshold(console: Console, row: sqlite3.Row) -> AlertThreshold:
+    """Returns the threshold of a row of the index."""
+    unit = bool(row["in_unit_interval"])
+    return alert_threshold(json.loads(row["labels"]), row["model"], unit, console.settings.thresholds)
+
+
 def _summary(console: Console, row: sqlite3.Row, decision: AlertLabel | None, notes: int) -> AlertSummary:
     labels: dict[str, str] = json.loads(row["labels"])
-    threshold = alert_threshold(
-        labels, row["model"], bool(row["in_unit_interval"]), console.settings.thresholds
-    )
+    threshold = row_threshold(console, row)
     return AlertSummary(
         id=row["id"],
         created=_time(row["created"]),

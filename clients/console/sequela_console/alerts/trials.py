@@ -13,6 +13,7 @@ from sequela_console.alert_document.capabilities import Situation
 from sequela_console.alert_document.document import build_document
 from sequela_console.alert_document.material import Material, read_material
 from sequela_console.alert_document.parts import AlertDocument
+from sequela_console.alert_document.threshold import LABEL
 from sequela_console.alerts.capable import require
 from sequela_console.alerts.documents import (
     MAX_TARGETS,
@@ -48,7 +49,7 @@ def post_score(console: Console, question: Question) -> ScoreResult:
     situation = alert_situation(console, question.visitor, material)
     require(material, situation, "score")
     score = scores_of(question, material, [changed(material, edits)])[0]
-    record(console.state, id, "scored", question.visitor.name, _count(edits))
+    record(console.state, id, "scored", question.visitor, _count(edits))
     return ScoreResult(score, situation.threshold.reached(score))
 
 
@@ -61,7 +62,7 @@ def post_explain(console: Console, question: Question) -> AlertDocument:
     situation = alert_situation(console, question.visitor, original)
     require(original, situation, "score" if background else "explain")
     found = _explained(question, original, changed(original, edits), model, background, options)
-    record(console.state, id, "explained", question.visitor.name, _told(edits, model, background, options))
+    record(console.state, id, "explained", question.visitor, _told(edits, model, background, options))
     return _document(console, question, id, original, found, edits)
 
 
@@ -84,6 +85,12 @@ def scores_of(question: Question, material: Material, sequences: list[Sequence])
         output_event=explanation.options.output_event or None,
     )
     return [float(each) for each in found.values[:, 0]]
+
+
+def trial_labels(original: Explanation, found: Explanation) -> Mapping[str, str]:
+    """Returns the labels of an alert for a trial. Its threshold says nothing about the scores of another model."""
+    same = found.model_digest == original.model_digest
+    return {name: text for name, text in original.labels.items() if same or name != LABEL}
 
 
 def read_edits(body: Mapping[str, Any]) -> tuple[Edit, ...]:
@@ -154,8 +161,9 @@ def _document(
 ) -> AlertDocument:
     wanted = original.explanation.targets[original.target].name
     names = [each.name for each in found.targets]
-    # The labels of the alert have its threshold.
-    found = replace(found, caller_id=original.explanation.caller_id, labels=original.explanation.labels)
+    found = replace(
+        found, caller_id=original.explanation.caller_id, labels=trial_labels(original.explanation, found)
+    )
     model = model_of(question.visitor, found)
     sequence = original.sequence if not edits else changed(original, edits)
     target = names.index(wanted) if wanted in names else 0

@@ -36,6 +36,8 @@ class CohortCatalogue:
         self.folders = folders
         self._open: OrderedDict[str, OpenCohort] = OrderedDict()
         self._lock = threading.Lock()
+        # Large cohorts take seconds to open, and visitors of others need not wait for that.
+        self._opening = {name: threading.Lock() for name in folders}
 
     def cohort(self, name: str) -> OpenCohort:
         """Returns a cohort. It is opened again if its files have changed.
@@ -47,16 +49,21 @@ class CohortCatalogue:
         folder = self.folders.get(name)
         if folder is None:
             raise not_found("COHORT_NOT_FOUND", f"there is no cohort {name[:80]!r}")
-        with self._lock, readable(name):
+        with self._opening[name], readable(name):
             stamp = stamp_of(folder)
-            found = self._open.get(name)
+            with self._lock:
+                found = self._open.get(name)
             if found is None or found.stamp != stamp:
                 found = _opened(name, folder, stamp)
-            self._open[name] = found
+            self._keep(name, found)
+            return found
+
+    def _keep(self, name: str, cohort: OpenCohort) -> None:
+        with self._lock:
+            self._open[name] = cohort
             self._open.move_to_end(name)
             while len(self._open) > MOST_OPEN:
                 self._open.popitem(last=False)
-            return found
 
     @contextmanager
     def both(self, first: str, second: str) -> Iterator[tuple[OpenCohort, OpenCohort]]:

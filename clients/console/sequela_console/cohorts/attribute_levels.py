@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from math import floor, log10
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela_console.cohort_files.feature_schema import CohortFeatureInfo
 from sequela_console.cohorts.attribute_values import AttributeValues, Floats, Numbers
-from sequela_console.cohorts.event_spec import BinKind, EventSpec
+from sequela_console.cohorts.event_spec import EventSpec
+from sequela_console.cohorts.number_bins import NumberBins, number_bins, number_text
 
 NO_LEVEL = 255
 """The level of an event that has no value of an attribute."""
@@ -21,7 +20,6 @@ MOST_LEVELS = 254
 MOST_NUMBERS = 12
 """A numeric attribute with at most so many different values, such as a count, has a level for each."""
 OTHER = "other"
-_MOST_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,7 @@ class GridAttribute:
         kind: categorical (words), ordinal (few different numbers) or numeric (bins).
         levels: what the levels are called, in ascending order.
         edges: of a numeric attribute the ends of its bins, one more than levels; empty otherwise.
+        note: how its bins differ from what was asked for; empty if they do not.
     """
 
     name: str
@@ -43,6 +42,7 @@ class GridAttribute:
     kind: str
     levels: tuple[str, ...]
     edges: tuple[float, ...] = ()
+    note: str = ""
 
 
 def attribute_levels(
@@ -57,7 +57,7 @@ def attribute_levels(
     different = np.unique(known)
     if len(different) <= MOST_NUMBERS:
         return _few_numbers(feature, numbers, different)
-    return _bins(feature, numbers, bin_edges(known, spec.bins, spec.bin_count))
+    return _bins(feature, numbers, number_bins(known, spec.bins, spec.bin_count))
 
 
 def _words(
@@ -99,47 +99,18 @@ def _few_numbers(
     return _attribute(feature, "ordinal", names), _with_gaps(levels, numbers)
 
 
-def bin_edges(known: Floats, kind: BinKind, count: int) -> Floats:
-    """Returns the ends of bins. A number that is very frequent may be the end of several bins, which then are one."""
-    if kind is BinKind.WIDTH:
-        return np.linspace(known.min(), known.max(), count + 1)
-    return np.unique(np.quantile(known, np.linspace(0, 1, count + 1)))
-
-
 def _bins(
-    feature: CohortFeatureInfo, numbers: Floats, edges: Floats
+    feature: CohortFeatureInfo, numbers: Floats, bins: NumberBins
 ) -> tuple[GridAttribute, NDArray[np.uint8]]:
-    # A number on an inner edge belongs to the bin above it; the last bin has both of its ends.
-    levels = np.searchsorted(edges[1:-1], numbers, side="right")
-    attribute = _attribute(feature, "numeric", bin_names(edges), tuple(edges.tolist()))
-    return attribute, _with_gaps(levels, numbers)
+    attribute = replace(
+        _attribute(feature, "numeric", bins.names), edges=tuple(bins.edges.tolist()), note=bins.note
+    )
+    return attribute, _with_gaps(bins.places(numbers), numbers)
 
 
 def _with_gaps(levels: NDArray[np.intp], numbers: Floats) -> NDArray[np.uint8]:
     return np.where(np.isfinite(numbers), levels, NO_LEVEL).astype(np.uint8)
 
 
-def bin_names(edges: Floats) -> tuple[str, ...]:
-    """Returns names of bins, with as many digits as tell the edges apart."""
-    texts: list[str] = []
-    for digits in range(3, _MOST_DIGITS):
-        texts = [number_text(each, digits) for each in edges]
-        if len(set(texts)) == len(texts):
-            break
-    names = [f"{low} to <{high}" for low, high in pairwise(texts)]
-    names[-1] = names[-1].replace("<", "")
-    return tuple(names)
-
-
-def number_text(number: float, digits: int = _MOST_DIGITS) -> str:
-    """Returns a number with this many significant digits, without an exponent and without zeros at its end."""
-    rounded = float(f"{number:.{digits}g}")
-    places = max(0, digits - 1 - floor(log10(abs(rounded)))) if rounded else 0
-    text = f"{rounded:,.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _attribute(
-    feature: CohortFeatureInfo, kind: str, levels: Sequence[str], edges: tuple[float, ...] = ()
-) -> GridAttribute:
-    return GridAttribute(feature.name, feature.label, feature.unit, kind, tuple(levels), edges)
+def _attribute(feature: CohortFeatureInfo, kind: str, levels: Sequence[str]) -> GridAttribute:
+    return GridAttribute(feature.name, feature.label, feature.unit, kind, tuple(levels))

@@ -15,6 +15,9 @@ from sequela_console.cohorts.event_words import event_words
 
 # Bins over the whole range of values. A strip of some 400 points cannot show more.
 MOST_BINS = 80
+# Bins are made for the values between this quantile and that on the other side, if some are FAR times as large.
+INNER = 0.995
+FAR = 2.0
 # Dots of all strips together; a strip has those of the same sequences as the others.
 MOST_DOTS = 3000
 LEAST_DOTS = 20
@@ -49,12 +52,16 @@ class DensityData:
         edges: the ends of the bins, one more than there are bins. A value belongs to the bin whose lower end it is at
             or above, and whose upper end it is below.
         counts: for each strip the number of values in each bin.
+        open_low: whether the first bin has all values that are below its upper end, too.
+        open_high: whether the last bin has all values that are above its lower end, too.
         sample: the values of some sequences, always the same ones.
     """
 
     rows: tuple[DensityRow, ...]
     edges: tuple[float, ...]
     counts: tuple[tuple[int, ...], ...]
+    open_low: bool
+    open_high: bool
     sample: tuple[Dot, ...]
 
 
@@ -91,15 +98,16 @@ def feature_density(cohort: OpenCohort, rows: Cohort) -> DensityData:
 
 def _density(cohort: OpenCohort, rows: Cohort, values: str, strips: list[DensityRow]) -> DensityData:
     finite = f"(SELECT * FROM {values} WHERE isfinite(value))"
-    ends = cohort.query(f"SELECT min(value) AS low, max(value) AS high FROM {finite}").to_pylist()[0]
-    width = bin_width(min(ends["low"] or 0.0, 0.0), max(ends["high"] or 0.0, 0.0))
+    width, reach = _scale(cohort, finite)
     # The quotient is rounded, so a value beside an edge may be put one bin off; comparing it with the edges mends that.
     counted = cohort.query(
         "SELECT key, bin, count(*) AS n FROM (SELECT key, first - CAST(value < first * width AS INTEGER) "
         "+ CAST(value >= (first + 1) * width AS INTEGER) AS bin FROM "
         "(SELECT key, value, CAST(floor(value / width) AS INTEGER) AS first, width "
-        f"FROM {finite}, (SELECT ?::DOUBLE AS width))) GROUP BY key, bin",
-        (width,),
+        # What is farther out counts in the bin after the last one, which has no end.
+        "FROM (SELECT key, least(greatest(value, -(reach + 0.5) * width), (reach + 0.5) * width) AS value, width "
+        f"FROM {finite}, (SELECT ?::DOUBLE AS width, ?::INTEGER AS reach)))) GROUP BY key, bin",
+        (width, reach),
     ).to_pylist()
     first = min((each["bin"] for each in counted), default=0)
     last = max((each["bin"] for each in counted), default=0)
@@ -111,8 +119,25 @@ def _density(cohort: OpenCohort, rows: Cohort, values: str, strips: list[Density
         rows=tuple(strips),
         edges=tuple(float(place) * width for place in range(first, last + 2)),
         counts=tuple(map(tuple, counts)),
+        open_low=first < -reach,
+        open_high=last >= reach,
         sample=_sample(cohort, rows, finite, places),
     )
+
+
+def _scale(cohort: OpenCohort, values: str) -> tuple[float, int]:
+    """Returns the width of bins, and how many of them there are at most on each side of 0."""
+    found = cohort.query(
+        "SELECT coalesce(max(abs(value)), 0) AS most, "
+        f"coalesce(quantile_cont(value, {1 - INNER}::DOUBLE), 0) AS low, "
+        f"coalesce(quantile_cont(value, {INNER}::DOUBLE), 0) AS high FROM {values}"
+    ).to_pylist()[0]
+    inner = max(abs(found["low"]), abs(found["high"]))
+    # A few values far out would put all others into the two bins beside 0.
+    most = inner if 0 < inner < found["most"] / FAR else found["most"]
+    width = bin_width(-most, most)
+    # One bin more than needed, so that the largest value of all is not at the end of an open bin.
+    return width, floor(most / width) + 1
 
 
 def bin_width(low: float, high: float) -> float:

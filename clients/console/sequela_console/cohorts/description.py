@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import PurePath
 from typing import Any
 
 from sequela_client.cohort import sql
 from sequela_client.cohort.reports.event_weights import has_event_weights
 from sequela_client.errors import CallerError
 
+from sequela_console.alert_document.model_name import model_words
+from sequela_console.alert_document.threshold import threshold_setting
 from sequela_console.cohort_files.catalogue import CohortCatalogue
 from sequela_console.cohort_files.open_cohort import OpenCohort
 
@@ -50,7 +51,7 @@ def _card(cohort: OpenCohort) -> Mapping[str, Any]:
         "explained": int(counted["explained"]),
         "variants": cohort.variants,
         "target": cohort.target.text,
-        "model": PurePath(str(cohort.rows.database.question.get("model") or "")).name,
+        "model": model_words(str(cohort.rows.database.question.get("model") or "")),
         "from": counted["first"],
         "to": counted["last"],
     }
@@ -137,7 +138,8 @@ def _suggested(
         "positive": positive,
         # Checkpoints are in the order of their training, so the last one is the model that was trained longest.
         "variant": sorted(variants, key=_natural)[-1] if variants else "",
-        "threshold": threshold_of(cohort, thresholds)["value"] or DEFAULT_THRESHOLD,
+        # 0 is a threshold, too, such as of log-odds; a score of unknown scale has none.
+        "threshold": threshold_of(cohort, thresholds)["value"],
     }
 
 
@@ -158,10 +160,9 @@ def _likely_class(labels: Mapping[str, list[dict[str, Any]]]) -> tuple[str, str]
 
 def threshold_of(cohort: OpenCohort, thresholds: Mapping[str, float]) -> dict[str, Any]:
     """Returns the threshold of the cohort's model with its source, a Threshold."""
-    model = str(cohort.rows.database.question.get("model") or "")
-    for name in (model, PurePath(model).name, ""):
-        if name in thresholds:
-            return {"value": thresholds[name], "source": "setting"}
+    set_by_operator = threshold_setting(str(cohort.rows.database.question.get("model") or ""), thresholds)
+    if set_by_operator is not None:
+        return {"value": set_by_operator, "source": "setting"}
     asked = cohort.rows.database.question.get("first_positive")
     if asked is not None:
         # The run itself looked for the first prediction above this score.

@@ -137,9 +137,7 @@ _WEIGHT_TEXTS = {
 
 def _attribute_of(attribute: GridAttribute) -> dict[str, Any]:
     held: dict[str, Any] = plain(attribute)
-    if not attribute.edges:
-        del held["edges"]
-    return held
+    return {name: value for name, value in held.items() if value or name not in ("edges", "note")}
 
 
 def _class_words(table: EventTable) -> tuple[str, str, str]:

@@ -23,7 +23,7 @@ class FigureChoices:
         limit: how many events back.
         feature: whose effect is compared between groups.
         by: the label or feature that makes groups, or the label that makes periods.
-        threshold: the score from which a prediction is positive.
+        threshold: the raw score from which a prediction is positive.
         outcome: what really happened, `LABEL=VALUE` with the positive value.
         before: the first period.
         after: the second one.

@@ -80,9 +80,9 @@ STATIC = "static inputs"
 
 
 def _score_bin(_: Cohort, members: Mapping[str, Any]) -> RowCondition:
-    inside = _between(f"({sql.SCORE})", members)
+    inside = _between(f"({sql.RAW_SCORE})", members)
     return RowCondition(
-        f"status <> '{schema.FAILED}' AND ({sql.SCORE}) IS NOT NULL AND {inside.text}", inside.values
+        f"status <> '{schema.FAILED}' AND ({sql.RAW_SCORE}) IS NOT NULL AND {inside.text}", inside.values
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sequela_client.cohort import sql
+
 from sequela_console.cohort_files.open_cohort import OpenCohort
 from sequela_console.cohorts.event_spec import spec_of
 from sequela_console.cohorts.event_table import event_table
@@ -28,7 +30,7 @@ class CohortRow:
         id: what the caller calls it.
         variant: its variant.
         status: explained, below_minimum or failed.
-        score: its score, if it has one.
+        score: the model's own output for it, on the scale of thresholds; None if it has none.
         length: how many events it has.
         time: when its latest event happened, as ISO time.
         labels: its labels.
@@ -107,11 +109,10 @@ def _page(
         f"SELECT count(*) AS n FROM {rows} WHERE {condition.text}", condition.values
     ).to_pylist()[0]["n"]
     found = cohort.query(
-        "SELECT row, id, variant, status, score, length, labels, explanation, "
+        f"SELECT row, id, variant, status, {sql.RAW_SCORE} AS shown_score, length, labels, explanation, "
         "strftime(make_timestamp(epoch_us(time)), '%Y-%m-%dT%H:%M:%S+00:00') AS time "
-        # NaN would be the highest score.
         f"FROM {rows} WHERE {condition.text} "
-        "ORDER BY CASE WHEN isfinite(score) THEN score END DESC NULLS LAST, id, variant "
+        "ORDER BY shown_score DESC NULLS LAST, id, variant "
         f"LIMIT {limit} OFFSET {start}",
         condition.values,
     ).to_pylist()
@@ -130,7 +131,7 @@ def _row(found: Mapping[str, Any]) -> CohortRow:
         id=found["id"],
         variant=found["variant"],
         status=found["status"],
-        score=found["score"],
+        score=found["shown_score"],
         length=found["length"],
         time=found["time"],
         labels=dict(found["labels"] or ()),

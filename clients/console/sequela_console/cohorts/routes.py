@@ -25,6 +25,7 @@ from sequela_console.cohorts.row_document import row_document
 from sequela_console.cohorts.variants import rows_of_variant, with_variants
 from sequela_console.context import Console
 from sequela_console.http.errors import not_found
+from sequela_console.state.trail import record_once
 
 # Strips of counts and some thousand dots.
 DENSITY_BYTES = 200_000
@@ -117,7 +118,9 @@ def _row(console: Console, question: Question, cohort: OpenCohort) -> Any:
     text = question.path["row"]
     if not (text.isascii() and text.isdigit() and len(text) < MOST_DIGITS):
         raise not_found("ROW_NOT_FOUND", f"{text[:80]!r} is not the number of a row")
-    return row_document(cohort, int(text), question.query.get("variant"), console.settings)
+    found = row_document(cohort, int(text), question.query.get("variant"), console.settings)
+    record_once(console.state, "", "opened", question.visitor, f"row {int(text)} of the cohort {cohort.name}")
+    return found
 
 
 ROUTES: tuple[ApiRoute, ...] = (

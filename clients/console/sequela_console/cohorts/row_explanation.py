@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from math import nan
+from math import hypot, nan
 from typing import Any
 
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind, Quality, StopReason
@@ -25,7 +25,9 @@ from sequela_client.explanation_parts import (
 from sequela_client.inputs import EventInfo
 from sequela_client.options import UsedOptions
 
+from sequela_console.alert_document.words import NORMAL_95
 from sequela_console.cohort_files.open_cohort import OpenCohort
+from sequela_console.cohorts.warning_texts import warning_text
 
 Row = Mapping[str, Any]
 
@@ -68,7 +70,7 @@ def explanation_of(cohort: OpenCohort, row: Row, written: datetime) -> Explanati
         cost=_NO_COST,
         method_version=str(row["method_version"] or ""),
         cut_short=bool(row["cut_short"]),
-        warnings=tuple(ExplanationWarning(each, each) for each in row["warnings"] or ()),
+        warnings=tuple(ExplanationWarning(each, warning_text(each)) for each in row["warnings"] or ()),
         output_count=1,
         reasons_by_target={target.name: tuple(_reasons(row, target.name))},
         event_weights=tuple(reversed(row["event_weights"] or ())),
@@ -224,20 +226,32 @@ def _event_values(cohort: OpenCohort, row: Row) -> Iterator[EventValues]:
 
 
 def _reasons(row: Row, target: str) -> Iterator[Reason]:
+    """Yields the reasons with their ranks: tied ones share that of the first of them, as in the service's answers."""
+    rank, before = 0, None
     for place, each in enumerate(row["reasons"] or (), start=1):
+        tied = before is not None and _tied(before, each)
+        rank = rank if tied else place
+        before = each
         yield Reason(
             text=each["text"],
             kind=_reason_kind(each),
             value=each["value"],
             standard_error=each["standard_error"] or 0.0,
-            rank=place,
-            tied=False,
+            rank=rank,
+            tied=tied,
             t=each["t"],
             feature=each["feature"],
             target=target,
             template=each["template"] or "",
             template_version="",
         )
+
+
+def _tied(stronger: Row, weaker: Row) -> bool:
+    """Returns whether two reasons of the same direction are equally strong within their errors."""
+    error = hypot(stronger["standard_error"] or 0.0, weaker["standard_error"] or 0.0)
+    same_direction = stronger["value"] * weaker["value"] > 0
+    return bool(same_direction and abs(stronger["value"] - weaker["value"]) <= NORMAL_95 * error)
 
 
 def _reason_kind(held: Row) -> PlayerKind:

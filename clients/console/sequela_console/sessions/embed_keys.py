@@ -54,14 +54,18 @@ class EmbedKeys:
             )
         return cls(secret)
 
-    def key(self, alert: str, who: str) -> tuple[str, float]:
+    def key(self, alert: str, who: str, verified: bool) -> tuple[str, float]:
         """Returns a key for an alert, and when it expires, in seconds since 1970."""
         end = self.clock() + LIFETIME_SECONDS
-        content = json.dumps([alert, who, end], separators=(",", ":")).encode()
+        content = json.dumps([alert, who, verified, end], separators=(",", ":")).encode()
         return f"{_text(content)}.{_text(self._signature(content))}", end
 
-    def check(self, key: str, alert: str) -> str:
-        """Returns who asked for a key. Raises ApiError (401) if it is not for this alert or has expired."""
+    def check(self, key: str, alert: str) -> tuple[str, bool]:
+        """Returns who asked for a key, and whether that name was verified.
+
+        Raises:
+            ApiError: (401) it is not for this alert, or has expired.
+        """
         content, _, signature = key.partition(".")
         try:
             data = _bytes(content)
@@ -70,12 +74,12 @@ class EmbedKeys:
             genuine = False
         if not genuine:
             raise _refused("the key is not one of this console")
-        found, who, end = json.loads(data)
+        found, who, verified, end = json.loads(data)
         if found != alert:
             raise _refused("the key is for another alert")
         if self.clock() > end:
             raise _refused("the key has expired; ask the case tool to open the alert again")
-        return str(who)
+        return str(who), bool(verified)
 
     def _signature(self, content: bytes) -> bytes:
         return hmac.new(self.secret, content, hashlib.sha256).digest()

@@ -71,7 +71,7 @@ class SessionStore:
         key = secrets.token_urlsafe(_KEY_BYTES)
         with self._lock:
             self._make_room(now)
-            self._sessions[_digest(key)] = Session(visitor, now, now, now)
+            self._sessions[digest(key)] = Session(visitor, now, now, now)
         return key, visitor
 
     def visitor(self, key: str) -> Visitor | None:
@@ -82,7 +82,7 @@ class SessionStore:
         Raises:
             SequelaError: the service does not answer.
         """
-        name, now = _digest(key), self.clock()
+        name, now = digest(key), self.clock()
         with self._lock:
             session = self._sessions.get(name)
             if session is None or self._has_ended(session, now):
@@ -94,7 +94,7 @@ class SessionStore:
     def end(self, key: str) -> None:
         """Ends a session, if there is one."""
         with self._lock:
-            self._drop(_digest(key))
+            self._drop(digest(key))
 
     def close(self) -> None:
         """Ends all sessions."""
@@ -137,5 +137,6 @@ def refused(error: SequelaError) -> ApiError:
     return ApiError(401, error.reason or "TOKEN_REFUSED", str(error), "token")
 
 
-def _digest(key: str) -> str:
+def digest(key: str) -> str:
+    """Returns the name under which a key or a token is kept."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -129,25 +129,6 @@ def undetailed_alerts(state: StateDatabase, limit: int) -> list[UndetailedAlert]
     return [UndetailedAlert(*row) for row in state.read.execute(query, (limit,))]
 
 
-def forget_alerts(state: StateDatabase, ids: Iterable[str]) -> None:
-    """Removes explanations that the service no longer has, with everything that was said of them.
-
-    The trail keeps who did what, without content.
-    """
-    with state.write() as database:
-        for each in ids:
-            for table in (
-                "alert_label",
-                "alert_reason",
-                "alert_effect",
-                "reference_values",
-                "verdict",
-            ):
-                database.execute(f"DELETE FROM {table} WHERE alert = ?", (each,))  # noqa: S608 our own names
-            database.execute("DELETE FROM alert WHERE id = ?", (each,))
-            database.execute("DELETE FROM link WHERE instr(path, ?1) OR instr(state, ?1)", (each,))
-
-
 def _add(database: sqlite3.Connection, row: AlertRow) -> None:
     moment = row.created if row.happened is None else row.happened
     added = database.execute(
@@ -159,6 +140,12 @@ def _add(database: sqlite3.Connection, row: AlertRow) -> None:
         ),
     )
     if added.rowcount:
+        # An alert that comes back, such as with a restored store, has the decision that it had.
+        database.execute(
+            "UPDATE alert SET decision = (SELECT verdict FROM verdict WHERE alert = ?1 AND verdict IN "
+            "('fraud', 'false_positive', 'undecided') ORDER BY id DESC LIMIT 1) WHERE id = ?1",
+            (row.id,),
+        )
         database.executemany(
             "INSERT INTO alert_label (alert, key, value) VALUES (?, ?, ?)",
             [(row.id, key, value) for key, value in row.labels.items()],

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 _BUSY_SECONDS = 10.0
 
 
@@ -45,6 +45,8 @@ class StateDatabase:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             connection.execute("PRAGMA foreign_keys=ON")
+            # What is deleted is overwritten, since notes may be about people.
+            connection.execute("PRAGMA secure_delete=ON")
             self._local.connection = connection
         return connection
 
@@ -62,6 +64,11 @@ class StateDatabase:
             raise
         connection.execute("COMMIT")
 
+    def overwrite_deleted(self) -> None:
+        """Takes deleted texts out of the log of changes, too. Does nothing while others read."""
+        with suppress(sqlite3.OperationalError):
+            self.read.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
 
 def _check_version(file: Path) -> None:
     """Raises ValueError for the file of a newer version, before anything in it changes."""
@@ -74,8 +81,31 @@ def _check_version(file: Path) -> None:
 
 
 def _create(database: sqlite3.Connection) -> None:
-    """Creates the tables of this version."""
+    """Creates the tables of this version, or adds to those of an older one what they lack."""
+    if database.execute("PRAGMA user_version").fetchone()[0] == 1:
+        _add_copies(database)
     schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
     for statement in filter(str.strip, schema.split(";")):
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _add_copies(database: sqlite3.Connection) -> None:
+    """Version 2 keeps with each label what it is about, and whether the service knows who gave it."""
+    texts = ("caller_id", "model", "model_digest", "target")
+    columns = [
+        *("trail ADD COLUMN verified INTEGER NOT NULL DEFAULT 0",),
+        *("verdict ADD COLUMN verified INTEGER NOT NULL DEFAULT 0",),
+        *(f"verdict ADD COLUMN {name} TEXT NOT NULL DEFAULT ''" for name in texts),
+        *(f"verdict ADD COLUMN {name} REAL" for name in ("score", "threshold", "created")),
+    ]
+    for column in columns:
+        database.execute(f"ALTER TABLE {column}")
+    # Effects are read again, since what shows that two alerts are of one sequence has changed.
+    database.execute("UPDATE alert SET detailed = 0")
+    copied = (*texts, "score", "created")
+    database.execute(
+        f"UPDATE verdict SET ({', '.join(copied)}) = "  # noqa: S608 our own names
+        f"(SELECT {', '.join(copied)} FROM alert WHERE id = verdict.alert) "
+        "WHERE alert IN (SELECT id FROM alert)"
+    )

@@ -1,4 +1,4 @@
-"""What people said of alerts. All of it is kept, and the latest decision counts."""
+"""What people said of alerts. The latest decision counts, and decisions stay when their alert leaves."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 from sequela_console.state.alert_filter import DECISIONS
 from sequela_console.state.database import StateDatabase
 
+# What a decision keeps of its alert, since it stays when the alert leaves.
+_COPIED = "caller_id, model, model_digest, target, score, created"
 VERDICTS = (*DECISIONS, "reason_wrong", "note")
 
 
@@ -25,6 +27,7 @@ class AlertLabel:
     note: str
     reason: Mapping[str, Any] | None
     who: str
+    verified: bool
     when: datetime
 
 
@@ -37,12 +40,16 @@ class NewLabel:
         note: a text; may be empty for a decision.
         reason: for `reason_wrong` the reason that is wrong.
         who: who gives it.
+        verified: whether the service says that this is who it is.
+        threshold: the threshold of the alert at this time; None if there is none.
     """
 
     verdict: str
     note: str
     reason: Mapping[str, Any] | None
     who: str
+    verified: bool
+    threshold: float | None
 
     @property
     def decides(self) -> bool:
@@ -62,6 +69,10 @@ class DecidedMeanwhile(Exception):
         self.latest = latest
 
 
+class AlertGone(Exception):
+    """The alert has left the index meanwhile, so nothing may be said of it any more."""
+
+
 def labels_of(state: StateDatabase, alert: str) -> tuple[AlertLabel, ...]:
     """Returns the labels of an alert, the oldest first."""
     query = "SELECT * FROM verdict WHERE alert = ? ORDER BY id"
@@ -78,35 +89,45 @@ def add_label(state: StateDatabase, alert: str, label: NewLabel, previous: int |
 
     Args:
         state: the database.
-        alert: the id of the alert, which the index has.
+        alert: the id of the alert.
         label: the label.
         previous: the id of the latest decision that the person saw; None if there was none. Only decisions need it.
 
     Raises:
+        AlertGone: the index does not have the alert.
         DecidedMeanwhile: `previous` is not the latest decision, so the person has not seen it.
     """
     with state.write() as database:
+        if not database.execute("SELECT 1 FROM alert WHERE id = ?", (alert,)).fetchone():
+            raise AlertGone
         if label.decides:
             latest = _latest(database, alert)
             if (latest.id if latest else None) != previous:
                 raise DecidedMeanwhile(latest)
             database.execute("UPDATE alert SET decision = ? WHERE id = ?", (label.verdict, alert))
         added = database.execute(
-            "INSERT INTO verdict (alert, verdict, note, reason, who, at) VALUES (?, ?, ?, ?, ?, ?)",
-            (alert, label.verdict, label.note, json.dumps(label.reason), label.who, time.time()),
+            f"INSERT INTO verdict (alert, verdict, note, reason, who, verified, at, threshold, {_COPIED}) "  # noqa: S608
+            f"SELECT id, ?, ?, ?, ?, ?, ?, ?, {_COPIED} FROM alert WHERE id = ?",
+            (
+                *(label.verdict, label.note, json.dumps(label.reason), label.who, label.verified),
+                *(time.time(), label.threshold, alert),
+            ),
         )
         row = database.execute("SELECT * FROM verdict WHERE id = ?", (added.lastrowid,)).fetchone()
     return _label(row)
 
 
 def all_labels(state: StateDatabase) -> Iterator[sqlite3.Row]:
-    """Returns every label with its alert, the oldest first. `latest` says whether it is the decision that counts."""
+    """Returns every label, also of alerts that have left, the oldest first.
+
+    `latest` says whether it is the decision that counts.
+    """
     decisions = ", ".join(f"'{each}'" for each in DECISIONS)
     query = f"""
-        SELECT verdict.*, alert.caller_id, alert.created, alert.model, alert.model_digest, alert.target, alert.score,
+        SELECT verdict.*,
                verdict.id = (SELECT MAX(other.id) FROM verdict AS other
                              WHERE other.alert = verdict.alert AND other.verdict IN ({decisions})) AS latest
-        FROM verdict JOIN alert ON alert.id = verdict.alert ORDER BY verdict.id
+        FROM verdict ORDER BY verdict.id
     """  # noqa: S608 our own words
     return iter(state.read.execute(query))
 
@@ -148,5 +169,6 @@ def _label(row: sqlite3.Row) -> AlertLabel:
         row["note"],
         json.loads(row["reason"]),
         row["who"],
+        bool(row["verified"]),
         datetime.fromtimestamp(row["at"], UTC),
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from sequela_console.state.database import StateDatabase
 
+MAX_AGE_SECONDS = 90 * 86_400.0
+MAX_LINKS = 100_000
 # 60 bits: two of a million links have the same id with a probability of one in two million.
 _ID_CHARACTERS = 15
 
@@ -21,12 +23,21 @@ class SavedView:
 
 
 def save_view(database: StateDatabase, view: SavedView) -> str:
-    """Returns the id of a view. The same view always gets the same one."""
+    """Returns the id of a view. The same view always gets the same one.
+
+    Views that nobody has saved for 90 days are removed, and above 100,000 those that have waited the longest.
+    """
     id = hashlib.sha256(f"{view.path}\n{view.state}".encode()).hexdigest()[:_ID_CHARACTERS]
+    now = time.time()
     with database.write() as connection:
         connection.execute(
-            "INSERT OR IGNORE INTO link (id, path, state, at) VALUES (?, ?, ?, ?)",
-            (id, view.path, view.state, time.time()),
+            "INSERT OR REPLACE INTO link (id, path, state, at) VALUES (?, ?, ?, ?)",
+            (id, view.path, view.state, now),
+        )
+        connection.execute("DELETE FROM link WHERE at < ?", (now - MAX_AGE_SECONDS,))
+        connection.execute(
+            "DELETE FROM link WHERE id IN (SELECT id FROM link ORDER BY at DESC LIMIT -1 OFFSET ?)",
+            (MAX_LINKS,),
         )
     return id
 

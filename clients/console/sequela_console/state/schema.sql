@@ -63,7 +63,8 @@ CREATE TABLE IF NOT EXISTS reference_values (
   PRIMARY KEY (model_digest, alert)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS reference_values_alert ON reference_values (alert);
--- What people said of an alert. All of it is kept, and the latest decision counts.
+-- What people said of an alert. The latest decision counts. It is the operator's own, so it stays when the alert leaves
+-- the index, without its text. So it has a copy of what it is about, as it was when it was said.
 CREATE TABLE IF NOT EXISTS verdict (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   alert TEXT NOT NULL,
@@ -71,7 +72,15 @@ CREATE TABLE IF NOT EXISTS verdict (
   note TEXT NOT NULL,
   reason TEXT NOT NULL,
   who TEXT NOT NULL,
-  at REAL NOT NULL
+  at REAL NOT NULL,
+  verified INTEGER NOT NULL DEFAULT 0,
+  caller_id TEXT NOT NULL DEFAULT '',
+  model TEXT NOT NULL DEFAULT '',
+  model_digest TEXT NOT NULL DEFAULT '',
+  target TEXT NOT NULL DEFAULT '',
+  score REAL,
+  threshold REAL,
+  created REAL
 );
 CREATE INDEX IF NOT EXISTS verdict_alert ON verdict (alert, id);
 -- Who did what. Rows are only added.
@@ -81,7 +90,8 @@ CREATE TABLE IF NOT EXISTS trail (
   action TEXT NOT NULL,
   detail TEXT NOT NULL,
   who TEXT NOT NULL,
-  at REAL NOT NULL
+  at REAL NOT NULL,
+  verified INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS trail_alert ON trail (alert, id);
 CREATE TABLE IF NOT EXISTS link (
@@ -89,4 +99,5 @@ CREATE TABLE IF NOT EXISTS link (
   path TEXT NOT NULL,
   state TEXT NOT NULL,
   at REAL NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS link_at ON link (at)

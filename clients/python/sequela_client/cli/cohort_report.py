@@ -80,7 +80,7 @@ def _periods(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> 
     default=0.5,
     show_default=True,
     metavar="SCORE",
-    help="The score from which a prediction is positive.",
+    help="The raw score, before any link, from which a prediction is positive.",
 )
 @option(
     SECTIONS,

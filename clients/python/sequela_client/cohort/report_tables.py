@@ -42,7 +42,7 @@ class ReportChoices:
         by: the label or feature by which sequences are grouped.
         feature: the feature whose attribution is compared between the groups; None: the strongest one.
         outcome: what really happened, "LABEL=VALUE" with the positive value.
-        threshold: the score from which a prediction is positive.
+        threshold: the raw score from which a prediction is positive.
         before: the first period of the drift, or a value of `period_label`.
         after: the second one.
         period_label: a label that says the period; None: the time.

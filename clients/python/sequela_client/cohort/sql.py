@@ -24,8 +24,11 @@ def label(name: str) -> str:
     return f"labels[{text(name)}]"
 
 
-# The score of a row. NaN becomes NULL, since DuckDB orders NaN above all numbers and would count it as positive.
+# The score of a row in the units of its attributions, so after the link. NaN becomes NULL, since DuckDB orders NaN
+# above all numbers.
 SCORE = "CASE WHEN isfinite(score) THEN score END"
+# The model's own output, which is what thresholds are about.
+RAW_SCORE = "CASE WHEN isfinite(raw_score) THEN raw_score END"
 
 
 def distribution(value: str) -> str:

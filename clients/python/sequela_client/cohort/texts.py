@@ -86,7 +86,7 @@ EVENT_WEIGHTS_ALT = (
 
 GROUPS_TITLE = "Groups"
 GROUPS = (
-    "The attribution of a feature in each group, beside how often the score is at or above the "
+    "The attribution of a feature in each group, beside how often the raw score is at or above the "
     "threshold, and how often "
     "it is so for sequences whose outcome is negative. Intervals are 95 %: Student's for means, Wilson's for rates.",
     "A difference is a reason to look closer, not a verdict on fairness. Rates are those of the "

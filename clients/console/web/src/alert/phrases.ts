@@ -12,15 +12,20 @@ const DECIMALS = 3;
 const MOST_DECIMALS = 6;
 
 type Described = Pick<ExplanationJson, "feature_info"> &
-  Partial<Pick<ExplanationJson, "event_level" | "feature_level" | "cell_level">>;
+  Partial<Pick<ExplanationJson, "event_level" | "feature_level" | "cell_level">> & {
+    options?: { link: string };
+  };
 
 export class Phrases {
   readonly #labels: Map<string, string>;
   readonly #units: Map<string, string>;
   readonly #decimals: number;
+  /** What the effects are amounts of. */
+  readonly #noun: string;
 
   constructor(explanation: Described) {
     this.#decimals = decimalsFor(explanation);
+    this.#noun = explanation.options?.link === "logit" ? "log-odds" : "score";
     this.#labels = new Map(explanation.feature_info.map((each) => [each.name, each.label || each.name]));
     this.#units = new Map(explanation.feature_info.map((each) => [each.name, each.unit]));
   }
@@ -35,11 +40,11 @@ export class Phrases {
     return standardError === 0 ? "exact" : `± ${plainNumber(HALF_WIDTH * standardError, this.#decimals)}`;
   }
 
-  /** "raised the score by 0.242", "lowered the score by 0.050". */
+  /** "raised the score by 0.242", "lowered the log-odds by 0.050". */
   raised(effect: Pick<Effect, "value">): string {
     if (effect.value === 0) return "did not change the score";
     const size = plainNumber(Math.abs(effect.value), this.#decimals).replace("< ", "less than ");
-    return `${effect.value > 0 ? "raised" : "lowered"} the score by ${size}`;
+    return `${effect.value > 0 ? "raised" : "lowered"} the ${this.#noun} by ${size}`;
   }
 
   feature(name: string): string {

@@ -116,6 +116,13 @@ describe("phrases", () => {
     expect(phrases.raised({ value: -0.25 })).toBe("lowered the score by 0.250");
   });
 
+  it("say that effects on another scale are log-odds", () => {
+    const { explanation } = testDocument();
+    const logit = new Phrases({ ...explanation, options: { ...explanation.options, link: "logit" } });
+    expect(logit.raised({ value: 0.25 })).toBe("raised the log-odds by 0.250");
+    expect(logit.raised({ value: 0 })).toBe("did not change the score");
+  });
+
   it("keep the digits of small effects and drop those of large ones", () => {
     const scaled = (value: number): Phrases =>
       new Phrases({ feature_info: [], event_level: level(attribution("event", value, 0, { t: 0 })) });
@@ -172,7 +179,7 @@ describe("times", () => {
 
 describe("decisions", () => {
   it("are those that decide; the latest counts", () => {
-    const label = { note: "", reason: null, who: "anna", when: "" };
+    const label = { note: "", reason: null, who: "anna", verified: true, when: "" };
     const labels = [
       { ...label, id: 3, verdict: "note" as const },
       { ...label, id: 2, verdict: "false_positive" as const },

@@ -36,6 +36,8 @@ export interface IndexState {
   complete: boolean;
   /** ISO time of the last complete look at the service; null before the first. */
   updated: string | null;
+  /** What people must know about the index, as a sentence; empty if there is nothing. */
+  warning: string;
 }
 
 export interface ApiError {
@@ -53,6 +55,8 @@ export interface AlertLabel {
   /** Which reason is wrong, for reason_wrong. */
   reason: { kind: PlayerKind; t: number | null; feature: string | null; template: string } | null;
   who: string;
+  /** Whether the service says that this is the name; otherwise somebody typed it. */
+  verified: boolean;
   when: string;
 }
 
@@ -69,6 +73,8 @@ export interface TrailEntry {
   action: "opened" | "labelled" | "replayed" | "shared" | "exported" | "explained" | "scored" | "embedded";
   detail: string;
   who: string;
+  /** Whether the service says that this is the name; otherwise somebody typed it. */
+  verified: boolean;
   when: string;
 }
 
@@ -376,6 +382,8 @@ export interface SimilarAlert {
   distance: number;
   /** The features that both have among their strongest. */
   common: string[];
+  /** Whether it was explained after the alert that it is compared with. */
+  later: boolean;
 }
 
 export interface CohortCard {
@@ -407,8 +415,8 @@ export interface CohortDescription extends CohortCard {
   values: boolean;
   /** Whether the run looked for first positive predictions. */
   firstPositive: boolean;
-  /** What a grid is drawn of unless something else is chosen. */
-  suggested: { label: string; positive: string; variant: string; threshold: number };
+  /** What a grid is drawn of unless something else is chosen; without a threshold there is no decision to suggest. */
+  suggested: { label: string; positive: string; variant: string; threshold: number | null };
 }
 
 /** What one figure of a cohort shows; the browser draws it from the tables. */
@@ -434,6 +442,9 @@ export interface DensityData {
   rows: { key: string; label: string; n: number; mean: number | null; share: number | null }[];
   edges: number[];
   counts: number[][];
+  /** Whether the first bin also has all that is below it, and the last one all that is above it. */
+  openLow: boolean;
+  openHigh: boolean;
   /** Some of the points, the same at every call. */
   sample: { row: number; value: number; sequence: number }[];
 }
@@ -490,6 +501,8 @@ export interface GridAttribute {
   levels: string[];
   /** Of a numeric attribute: the ends of its bins, one more than levels. */
   edges?: number[];
+  /** How its bins differ from what was asked for; absent if they do not. */
+  note?: string;
 }
 
 /** What a table of events was made with; parameters of /event-table. */

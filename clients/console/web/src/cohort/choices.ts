@@ -9,7 +9,8 @@ export interface CohortChoices {
   by: string;
   feature: string;
   outcome: string;
-  threshold: number;
+  /** The raw score from which a sequence is flagged; null until one is chosen. */
+  threshold: number | null;
   /** A label that makes periods; empty for the time. */
   periodLabel: string;
   before: string;
@@ -45,7 +46,9 @@ export function choicesOf(view: Record<string, unknown> | null, defaults: Cohort
   const target = found as unknown as Record<string, unknown>;
   for (const [name, value] of Object.entries(defaults))
     if (typeof view[name] === typeof value) target[name] = view[name];
-  if (!Number.isFinite(found.threshold)) found.threshold = defaults.threshold;
+  const { threshold } = view;
+  found.threshold =
+    typeof threshold === "number" && Number.isFinite(threshold) ? threshold : defaults.threshold;
   return found;
 }
 

@@ -6,6 +6,7 @@ import {
   nearest,
   nextSpot,
   plotOf,
+  rangeOf,
   scatter,
   signOf,
   spotAt,
@@ -21,6 +22,8 @@ const data: DensityData = {
     [3, 0, 0, 1],
     [0, 0, 0, 0],
   ],
+  openLow: false,
+  openHigh: true,
   sample: [],
 };
 const box = { x: 40, y: 10, width: 300, height: 120 };
@@ -89,5 +92,13 @@ describe("a density", () => {
     expect(Math.max(...places)).toBeLessThan(0.5);
     expect(places.reduce((sum, place) => sum + place, 0) / 1000).toBeCloseTo(0, 1);
     expect(scatter(7)).toBe(scatter(7));
+  });
+});
+
+describe("an open bin", () => {
+  it("has no end on its outer side, and shows there what lies beyond", () => {
+    expect(rangeOf(data, 0)).toEqual([-0.2, -0.1]);
+    expect(rangeOf(data, 3)).toEqual([0.1, null]);
+    expect(along(plotOf(data, "rows", box), 90)).toBe(box.x + box.width);
   });
 });

@@ -35,9 +35,12 @@ export function plotOf(data: DensityData, direction: Direction, box: Box): Plot 
   };
 }
 
+/** Values beyond an open bin are shown at its end. */
+const clamped = (share: number): number => Math.min(1, Math.max(0, share));
+
 /** Where a value is along the axis of values: to the right in rows, upwards in columns. */
 export function along(plot: Plot, value: number): number {
-  const share = plot.high > plot.low ? (value - plot.low) / (plot.high - plot.low) : 0.5;
+  const share = plot.high > plot.low ? clamped((value - plot.low) / (plot.high - plot.low)) : 0.5;
   return plot.direction === "rows" ? plot.x + share * plot.width : plot.y + (1 - share) * plot.height;
 }
 
@@ -104,6 +107,13 @@ export function mostIn(data: DensityData, wanted: (bin: number) => boolean = () 
 /** How strong the colour of a count is, 0 to 1; on a log scale, since counts differ by powers of ten. */
 export function strength(n: number, most: number): number {
   return n <= 0 || most <= 0 ? 0 : 0.3 + (0.7 * Math.log1p(n)) / Math.log1p(most);
+}
+
+/** The ends of a bin; null where it is open. */
+export function rangeOf(data: DensityData, bin: number): [number | null, number | null] {
+  const openLow = data.openLow && bin === 0;
+  const openHigh = data.openHigh && bin === data.edges.length - 2;
+  return [openLow ? null : (data.edges[bin] ?? null), openHigh ? null : (data.edges[bin + 1] ?? null)];
 }
 
 /** Which way the effects of a bin go; those beside 0 are about nothing. */

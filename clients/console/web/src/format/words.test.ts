@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { direction, eventShort, eventWords, listed, verdictWords } from "./words";
+import { direction, eventShort, eventWords, listed, personText, verdictWords } from "./words";
 
 describe("words", () => {
   it("say which event", () => {
@@ -19,5 +19,15 @@ describe("words", () => {
     ]);
     expect(verdictWords("false_positive")).toBe("False positive");
     expect([[], ["a"], ["a", "b"], ["a", "b", "c"]].map(listed)).toEqual(["", "a", "a and b", "a, b and c"]);
+  });
+});
+
+describe("who it was", () => {
+  it.each([
+    ["anna", true, "anna"],
+    ["anna", false, "anna (not verified)"],
+    ["", false, ""],
+  ])("%s, %s", (who, verified, text) => {
+    expect(personText({ who, verified })).toBe(text);
   });
 });

@@ -41,3 +41,8 @@ export function listed(words: readonly string[]): string {
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
+
+/** Who said or did something: the name, and whether somebody only typed it; empty if nobody is named. */
+export function personText(entry: { who: string; verified: boolean }): string {
+  return entry.who && !entry.verified ? `${entry.who} (not verified)` : entry.who;
+}

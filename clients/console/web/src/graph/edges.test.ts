@@ -96,16 +96,33 @@ describe("edges", () => {
     expect(counts.sequences).toEqual(counts.classSizes);
   });
 
-  it("are the most frequent ones if there are too many, and the others are counted", () => {
+  it("are those with the largest shares of a class if there are too many, and the others are counted", () => {
     const columns = randomColumns(3);
     const question = { attributes: [0, 1], range: [0, 65535], steps: [0, 6], variant: 0 } as const;
     const all = countEdges(columns, question);
     const few = countEdges(columns, question, 50);
-    const totals = (counts: EdgeCounts): number[] =>
-      Array.from(counts.edges.positive, (p, i) => p + (counts.edges.negative[i] ?? 0)).sort((a, b) => b - a);
-    expect(totals(few)).toEqual(totals(all).slice(0, 50));
+    const { classSizes: sizes } = all;
+    const shares = ({ edges }: EdgeCounts): number[] =>
+      Array.from(edges.positive, (p, i) =>
+        Math.max(p / sizes.positive, (edges.negative[i] ?? 0) / sizes.negative),
+      ).sort((a, b) => b - a);
+    expect(shares(few)).toEqual(shares(all).slice(0, 50));
+    const occurring = (counts: Uint32Array): number => counts.filter((n) => n > 0).length;
+    expect(all.dropped).toEqual({ positive: 0, negative: 0 });
+    for (const side of ["positive", "negative"] as const)
+      expect(few.dropped[side]).toBe(occurring(all.edges[side]) - occurring(few.edges[side]));
     expect([few.distinctEdges, few.joins]).toEqual([all.distinctEdges, all.joins]);
     expect(all.distinctEdges).toBeGreaterThan(200);
+  });
+
+  it("of a rare class are kept before rarer ones of a frequent class", () => {
+    const columns = randomColumns(6);
+    columns.positive.fill(0);
+    columns.positive[0] = 1;
+    const question = { attributes: [0, 1], range: [0, 65535], steps: [0, 6], variant: 0 } as const;
+    const few = countEdges(columns, question, 30);
+    expect([few.classSizes.positive, few.dropped.positive]).toEqual([1, 0]);
+    expect(few.dropped.negative).toBeGreaterThan(0);
   });
 
   it("are none where nothing is chosen, and events without a level are counted", () => {

@@ -5,9 +5,10 @@
 
 import { NO_LEVEL } from "../grid/eventTable";
 import type { EventColumns } from "./events";
+import { divisors, shownAll } from "./frequency";
 import type { Both, EdgeColumns, EdgeCounts, EdgeQuestion, NodeColumns } from "./figure";
 
-/** How many distinct edges of a graph are kept, above the 170,000 of ten times the paper's data; of more, the rarest are left out. */
+/** How many distinct edges of a graph are kept, above the 170,000 of ten times the paper's data; of more, those with the smallest shares are left out. */
 export const MAXIMUM_EDGES = 250_000;
 /** Joins between two looks at whether a newer question has come; about 5 ms of work. */
 const JOINS_PER_SLICE = 1_000_000;
@@ -32,7 +33,8 @@ export function* countEdgesInSlices(
 ): Generator<void, EdgeCounts> {
   const chosen = chooseEvents(columns, question);
   const nodes = makeNodes(columns, question, chosen);
-  const kept = new EdgeBuffer(maximumEdges);
+  const sizes = classSizes(columns, question.variant);
+  const kept = new EdgeBuffer(maximumEdges, sizes);
   const counts = { positive: new Uint32Array(nodes.size), negative: new Uint32Array(nodes.size) };
   const touched = new Uint32Array(nodes.size);
   let pause = JOINS_PER_SLICE;
@@ -45,17 +47,24 @@ export function* countEdgesInSlices(
       pause = JOINS_PER_SLICE;
     }
   }
+  const edges = kept.strongest();
   return {
     nodes: nodes.columns,
-    edges: kept.strongest(),
+    edges,
     events: chosen.events,
     sequences: chosen.sequences,
-    classSizes: classSizes(columns, question.variant),
+    classSizes: sizes,
     withoutLevel: chosen.withoutLevel,
     distinctEdges: kept.distinct,
+    dropped: {
+      positive: kept.distinctOf.positive - occurring(edges.positive),
+      negative: kept.distinctOf.negative - occurring(edges.negative),
+    },
     joins: kept.joins,
   };
 }
+
+const occurring = (counts: Uint32Array): number => counts.reduce((sum, n) => sum + (n > 0 ? 1 : 0), 0);
 
 interface ChosenEvents {
   count: number;
@@ -230,14 +239,22 @@ function classSizes(columns: EventColumns, variant: number): Both<number> {
   return bothOf(sizes);
 }
 
-/** Edges up to a number; twice that many are collected before the rarer half is dropped. */
+/**
+ * Edges up to a number; twice that many are collected before the weaker half is dropped. An edge is as strong as its
+ * share of the class where that is larger, so that the edges of a rare class do not go first.
+ */
 class EdgeBuffer {
   distinct = 0;
+  /** How many distinct edges occur in each class. */
+  readonly distinctOf = { positive: 0, negative: 0 };
   joins = 0;
   #columns = emptyEdges(4096);
   #size = 0;
 
-  constructor(private readonly maximum: number) {}
+  constructor(
+    private readonly maximum: number,
+    private readonly sizes: Both<number>,
+  ) {}
 
   add(from: number, to: number, positive: number, negative: number): void {
     if (this.#size === this.#columns.from.length) this.#makeRoom();
@@ -248,16 +265,18 @@ class EdgeBuffer {
     negatives[this.#size] = negative;
     this.#size++;
     this.distinct++;
+    if (positive) this.distinctOf.positive++;
+    if (negative) this.distinctOf.negative++;
     this.joins += positive + negative;
   }
 
   strongest(): EdgeColumns {
-    if (this.#size > this.maximum) this.#dropRarest();
+    if (this.#size > this.maximum) this.#dropWeakest();
     return mapEdges(this.#columns, (each) => each.slice(0, this.#size));
   }
 
   #makeRoom(): void {
-    if (this.#size >= 2 * this.maximum) return this.#dropRarest();
+    if (this.#size >= 2 * this.maximum) return this.#dropWeakest();
     const length = Math.min(2 * this.#size, 2 * this.maximum);
     this.#columns = mapEdges(this.#columns, (each) => {
       const longer = new Uint32Array(length);
@@ -266,10 +285,10 @@ class EdgeBuffer {
     });
   }
 
-  #dropRarest(): void {
-    const { positive, negative } = this.#columns;
-    const total = (i: number): number => (positive[i] as number) + (negative[i] as number);
-    const order = Uint32Array.from({ length: this.#size }, (_, i) => i).sort((a, b) => total(b) - total(a));
+  #dropWeakest(): void {
+    const strength = shownAll(this.#columns, divisors({ classSizes: this.sizes }, "share"), "overlay");
+    const order = Uint32Array.from({ length: this.#size }, (_, i) => i);
+    order.sort((a, b) => (strength[b] as number) - (strength[a] as number));
     const kept = order.subarray(0, this.maximum).sort();
     this.#columns = mapEdges(this.#columns, (each) => {
       const fewer = new Uint32Array(each.length);

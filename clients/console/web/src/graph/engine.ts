@@ -20,6 +20,8 @@ import { buildStrokes, lineAt, type Strokes } from "./strokes";
 export const STRONGEST = 200;
 /** Distinct edges of a whole figure that are kept, shared by its questions. */
 const FIGURE_EDGES = 3 * MAXIMUM_EDGES;
+/** What each question may keep however many there are: the edges of ten times the paper's data. */
+const LEAST_EDGES = 170_000;
 
 export interface BuiltView {
   result: FigureResult;
@@ -37,7 +39,8 @@ export class FigureEngine {
   /** Makes the figure, with pauses after which the caller can stop. Questions that stay the same are not counted again. */
   *make(request: FigureRequest): Generator<void, BuiltView> {
     const start = performance.now();
-    const most = Math.min(MAXIMUM_EDGES, Math.floor(FIGURE_EDGES / Math.max(1, request.questions.length)));
+    const share = Math.floor(FIGURE_EDGES / Math.max(1, request.questions.length));
+    const most = Math.min(MAXIMUM_EDGES, Math.max(LEAST_EDGES, share));
     const counts: EdgeCounts[] = [];
     for (const question of request.questions) {
       counts.push(this.#known(question) ?? (yield* countEdgesInSlices(this.columns, question, most)));

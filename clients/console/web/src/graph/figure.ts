@@ -100,6 +100,8 @@ export interface EdgeCounts {
   withoutLevel: number;
   /** How many distinct edges there are, those that were not kept included. */
   distinctEdges: number;
+  /** Of each class, how many of its distinct edges were not kept. */
+  dropped: Both<number>;
   /** How often any two chosen events were joined: the sum of the counts of all distinct edges. */
   joins: number;
 }

@@ -4,7 +4,7 @@ import type { GridAttribute, TableData } from "../api/types";
 import type { EventTable } from "../grid/eventTable";
 import { count, percent } from "../format/numbers";
 import { eventWords } from "../format/words";
-import type { Both, EdgeCounts, EdgeQuestion, EdgeRow, NodeColumns } from "./figure";
+import type { Both, EdgeCounts, EdgeQuestion, EdgeRow, Measure, NodeColumns } from "./figure";
 import { frequencies } from "./frequency";
 
 type Counted = Pick<EdgeCounts, "nodes" | "classSizes">;
@@ -94,4 +94,16 @@ export function edgeTable(
     }),
     notes: [],
   };
+}
+
+/** What the published design of the graphs leaves open, and what was chosen here. */
+export function openWords(measure: Measure): string {
+  const size =
+    measure === "share"
+      ? "divided by the size of the class, so that classes of different sizes compare"
+      : "not divided by the size of the class, so that a larger class looks stronger";
+  return (
+    `The published design leaves open how classes compare: here frequencies are ${size}. ` +
+    "It leaves open how opaque lines are: here one scale is common to both classes, and fainter where lines are dense."
+  );
 }

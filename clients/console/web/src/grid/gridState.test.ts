@@ -126,4 +126,16 @@ describe("quarters", () => {
       [-2, 0],
     ]);
   });
+
+  it("takes the threshold 0 as one, and a label rather than a decision where there is none", () => {
+    const suggested = { label: "", positive: "", variant: "", threshold: 0 };
+    const labels = { region: [{ value: "north", count: 3 }] };
+    const none = { ...suggested, threshold: null };
+    expect(defaultState({ ...cohort, suggested }).class).toEqual({ kind: "decision", threshold: 0 });
+    expect(defaultState({ ...cohort, labels, suggested: none }).class).toEqual({
+      kind: "label",
+      key: "region",
+      positive: "north",
+    });
+  });
 });

@@ -42,9 +42,7 @@ export function defaultState(cohort: CohortChoices): GridState {
   return {
     variant: suggested.variant,
     weight: "attribution",
-    class: suggested.label
-      ? { kind: "label", key: suggested.label, positive: suggested.positive }
-      : { kind: "decision", threshold: suggested.threshold },
+    class: defaultClass(cohort),
     bins: { kind: "quantile", count: BIN_COUNTS.usual },
     length: DEFAULT_LENGTH,
     range: [0, 1],
@@ -55,6 +53,21 @@ export function defaultState(cohort: CohortChoices): GridState {
     pair: null,
     view: { encoding: "", annotations: [] },
   };
+}
+
+/** A label with two values, else the model's decision if it has a threshold, else any label. */
+function defaultClass({ labels, suggested }: CohortChoices): GridState["class"] {
+  const { label, positive, threshold } = suggested;
+  if (label) return { kind: "label", key: label, positive };
+  const [key, values] = Object.entries(labels).find(([, found]) => found.length > 0) ?? [];
+  if (threshold === null && key !== undefined && values?.[0])
+    return { kind: "label", key, positive: values[0].value };
+  return decisionClass(suggested.threshold);
+}
+
+/** The model's decision. Scores of an unknown scale are split by their sign until a threshold is entered. */
+export function decisionClass(threshold: number | null): GridState["class"] {
+  return { kind: "decision", threshold: threshold ?? 0 };
 }
 
 /** What the server is asked for. */

@@ -151,10 +151,10 @@ def _concatenated(first: Any, second: Any) -> Any:
     return require("pyarrow", extra="cohort").concat_tables([first, second])
 
 
-def _scores(cohort: Cohort) -> sql.Relation:
+def _scores(cohort: Cohort, score: str = sql.SCORE) -> sql.Relation:
     cohort.check_one_variant()
     return (
-        f"(SELECT id, 'score' AS kind, 'score' AS feature, {sql.SCORE} AS value, NULL::DOUBLE AS standard_error "
+        f"(SELECT id, 'score' AS kind, 'score' AS feature, {score} AS value, NULL::DOUBLE AS standard_error "
         f"FROM {cohort.rows} WHERE status <> 'failed')"
     )
 
@@ -203,9 +203,11 @@ def _moments(table: Any, side: str) -> Moments:
 
 
 def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
-    """Computes the population stability index of the scores over the deciles of `before`."""
+    """Computes the population stability index of the raw scores over the deciles of `before`."""
     shares = ", ".join(f"{place / PSI_BINS!r}::DOUBLE" for place in range(1, PSI_BINS))
-    edges = before.value(f"SELECT quantile_cont(value, [{shares}]) FROM {_scores(before)}") or []
+    edges = (
+        before.value(f"SELECT quantile_cont(value, [{shares}]) FROM {_scores(before, sql.RAW_SCORE)}") or []
+    )
     # Where many scores are equal, deciles coincide, and bins would be empty by construction.
     inner = np.unique(np.array(edges, dtype=np.float64))
     first, second = (_counts(cohort, inner) for cohort in (before, after))
@@ -234,9 +236,9 @@ def score_drift(before: Cohort, after: Cohort) -> ScoreDrift:
 def _counts(cohort: Cohort, edges: Numbers) -> Numbers:
     """Returns the number of scores in each bin. A score on an edge belongs to the bin above it."""
     above = " + ".join(f"CAST(value >= {edge!r}::DOUBLE AS INTEGER)" for edge in edges.tolist()) or "0"
+    scores = _scores(cohort, sql.RAW_SCORE)
     found = cohort.query(
-        f"SELECT bin, count(*) AS n FROM (SELECT {above} AS bin FROM {_scores(cohort)} WHERE value IS NOT NULL) "
-        "GROUP BY bin"
+        f"SELECT bin, count(*) AS n FROM (SELECT {above} AS bin FROM {scores} WHERE value IS NOT NULL) GROUP BY bin"
     )
     counts = np.zeros(len(edges) + 1)
     counts[found["bin"].to_pylist()] = found["n"].to_pylist()

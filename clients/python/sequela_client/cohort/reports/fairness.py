@@ -35,8 +35,9 @@ def fairness(
 ) -> Any:
     """The attribution of a feature by group, with the rates of positive predictions and of false positives.
 
-    A prediction is positive if the score is at least the threshold. A sequence below the minimum score counts as
-    negative, even if its score is unknown. Rates are about the rows of this cohort. If these are alerts, the rates are
+    A prediction is positive if the raw score, the model's own output, is at least the threshold; a link such as logit
+    changes attributions, and not what is positive. A sequence below the minimum score counts as negative, even if its
+    score is unknown. Rates are about the rows of this cohort. If these are alerts, the rates are
     not those of the model in production.
 
     Args:
@@ -44,7 +45,7 @@ def fairness(
         feature: the feature whose attribution is compared.
         by: a label, or a feature (its displayed value at the latest event); see `groups.group_value`. Numbers are put
             into bins of about equal size.
-        threshold: the score from which a prediction is positive.
+        threshold: the raw score from which a prediction is positive.
         outcome: the label that says what really happened, and its positive value: "fraud=1". Without it there are no
             false positive rates.
         groups: the number of bins.
@@ -52,7 +53,8 @@ def fairness(
     Returns:
         One row for each group, in order: group (null: rows without a value); n; n_explained, the sequences with an
         attribution; mean, spread, standard_error, low, high (the 95 % interval of the mean over sequences, by Student's
-        t), sampling_error (the root mean square of the standard errors of single attributions); mean_score; positives,
+        t), sampling_error (the root mean square of the standard errors of single attributions); mean_score (of
+        raw scores); positives,
         positive_rate, positive_rate_low, positive_rate_high; negatives (sequences whose outcome is not positive),
         false_positives, false_positive_rate, false_positive_rate_low, false_positive_rate_high. Intervals of rates are
         Wilson's, 95 %. Without `outcome`, the last five are null.
@@ -68,7 +70,7 @@ def fairness(
     chosen = grouping(cohort, value, groups)
     # A score that is unknown because it was below the minimum is known to be negative.
     positive = (
-        f"coalesce(({sql.SCORE}) >= {float(threshold)!r}::DOUBLE, "
+        f"coalesce(({sql.RAW_SCORE}) >= {float(threshold)!r}::DOUBLE, "
         "CASE WHEN status = 'below_minimum' THEN false END)"
     )
     table = cohort.query(
@@ -80,7 +82,7 @@ def fairness(
         "count_if(positive) / nullif(count(positive), 0) AS positive_rate, "
         "count(positive) AS n_decided, count_if(NOT actual AND positive IS NOT NULL) AS negatives, "
         "count_if(NOT actual AND positive) AS false_positives "
-        f"FROM (SELECT id, {value} AS group_value, {chosen.order} AS group_order, {sql.SCORE} AS score, "
+        f"FROM (SELECT id, {value} AS group_value, {chosen.order} AS group_order, {sql.RAW_SCORE} AS score, "
         f"{positive} AS positive, {_actual(cohort, outcome)} AS actual "
         f"FROM {cohort.rows} WHERE status <> 'failed') "
         # Sequences without an attribution still count for the rates.

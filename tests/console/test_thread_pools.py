@@ -1,0 +1,80 @@
+"""Pages of cohorts that take long do not keep pages of alerts waiting."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from console.cohort_files import write_cohort
+from console.running_console import running_console
+from sequela_console.app import COHORT_THREADS, COHORT_WAITING
+from sequela_console.cohort_files import catalogue
+from sequela_console.cohort_files.catalogue import CohortCatalogue
+from serving import Serving
+from transports import eventually
+
+
+def test_slow_cohorts_leave_threads_to_alerts(
+    server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the threads and the queue of cohorts are full, alerts are answered, and further cohorts are refused."""
+    folder = write_cohort(tmp_path / "payments")
+    done, at_work = threading.Event(), Counter[str]()
+    cohort = CohortCatalogue.cohort
+
+    def slow(self: CohortCatalogue, name: str) -> Any:
+        at_work["cohorts"] += 1
+        assert done.wait(60)
+        return cohort(self, name)
+
+    monkeypatch.setattr(CohortCatalogue, "cohort", slow)
+    more = 5
+    number = COHORT_THREADS + COHORT_WAITING + more
+    with (
+        running_console(server.bound.grpc, tmp_path, cohorts={"payments": folder}) as console,
+        httpx.Client(base_url=console.url, timeout=90) as client,
+        ThreadPoolExecutor(number) as threads,
+    ):
+        try:
+            answers = [threads.submit(client.get, "/api/cohorts/payments") for _ in range(number)]
+            eventually(lambda: sum(each.done() for each in answers) == more)
+            assert client.get("/api/alerts").status_code == 200
+            assert at_work["cohorts"] == COHORT_THREADS
+        finally:
+            done.set()
+        assert Counter(each.result().status_code for each in answers) == {200: number - more, 503: more}
+        refused = next(each.result() for each in answers if each.result().status_code == 503)
+        assert refused.json()["error"]["reason"] == "BUSY"
+
+
+def test_a_cohort_that_is_being_opened_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two visitors of one cohort open it once, and a visitor of another one does not wait for them."""
+    folders = {"first": write_cohort(tmp_path / "first"), "second": write_cohort(tmp_path / "second")}
+    cohorts, done, started = CohortCatalogue(folders), threading.Event(), threading.Event()
+    opened: list[str] = []
+    original = catalogue._opened
+
+    def slow(name: str, *rest: Any) -> Any:
+        opened.append(name)
+        if name == "first":
+            started.set()
+            assert done.wait(60)
+        return original(name, *rest)
+
+    monkeypatch.setattr(catalogue, "_opened", slow)
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [threads.submit(cohorts.cohort, "first") for _ in range(2)]
+        try:
+            assert started.wait(60)
+            assert threads.submit(cohorts.cohort, "second").result(30).name == "second"
+        finally:
+            done.set()
+        assert waiting[0].result() is waiting[1].result()
+    assert sorted(opened) == ["first", "second"]
