@@ -94,15 +94,6 @@ def _levels(material: Material) -> Iterator[str]:
             f"{counted(uncertain, 'single value')} may not belong among the strongest: the events or features were "
             "chosen by a margin that is within the error."
         )
-    if cells.quality.near_misses:
-        yield (
-            f"{_near(len(cells.quality.near_misses))} nearly had effects of single values "
-            "shown, and missed it by less than the error."
-        )
 
 
 _WHAT = {"event": "events", "feature": "features", "cell": "single values"}
-
-
-def _near(number: int) -> str:
-    return "One more event or feature" if number == 1 else f"{number} more events or features"

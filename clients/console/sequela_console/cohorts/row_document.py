@@ -22,7 +22,8 @@ from sequela_console.http.errors import ApiError, not_found
 from sequela_console.settings import ConsoleSettings
 
 NO_SEQUENCE = (
-    "Files of cohorts have the displayed values of events that were explained, and not the sequence."
+    "The file of the cohort has only the events that were explained, "
+    "so values are not compared with earlier ones."
 )
 
 

@@ -30,10 +30,30 @@ export function thresholdText(threshold: Threshold): string {
   return `threshold ${plainNumber(threshold.value, 4).replace(/0+$/, "")} (${SOURCES[threshold.source]})`;
 }
 
+/** What the score means beside the threshold; without one that somebody has set, nobody has called it an alert. */
+export function decisionWords(document: AlertDocument, alert: boolean): string {
+  if (document.source.kind === "cohort" || document.threshold.source === "default")
+    return alert ? "Above the threshold" : "Below the threshold";
+  return alert ? "Alert" : "No alert";
+}
+
+/** The labels that the caller sent; the threshold stands beside the score. */
+export function labelFacts(document: AlertDocument): Fact[] {
+  return Object.entries(document.explanation.labels)
+    .filter(([key]) => key !== "threshold")
+    .map(([name, text]) => ({ name, text, more: "" }));
+}
+
 export function computedFacts(document: AlertDocument): Fact[] {
   const { explanation } = document;
   const facts = [
-    { name: "Model", text: modelName(explanation.model), more: `digest ${explanation.model_digest}` },
+    {
+      name: "Model",
+      text: modelName(explanation.model),
+      more: [isDigest(explanation.model) && explanation.model, `digest ${explanation.model_digest}`]
+        .filter(Boolean)
+        .join("\n"),
+    },
     {
       name: "Background",
       text: lastPart(explanation.background) || "the model's own",
@@ -64,8 +84,14 @@ function accuracyInFull(document: AlertDocument): string {
 /** `models/account_takeover/versions/1` → "account_takeover, version 1". */
 export function modelName(name: string): string {
   const found = /^models\/([^/]+)(?:\/versions\/([^/]+))?$/.exec(name);
+  if (isDigest(name)) return `${name.slice(0, name.indexOf(":") + 13)}…`;
   if (!found) return name || "sent with the request";
   return found[2] ? `${found[1]}, version ${found[2]}` : (found[1] ?? name);
+}
+
+/** The content of a model in place of a name: "sha256:…" or only the figures. */
+function isDigest(name: string): boolean {
+  return /^(?:\w+:)?[0-9a-f]{64}$/.test(name);
 }
 
 function lastPart(name: string): string {

@@ -3,7 +3,8 @@
 import type { AlertDocument } from "../api/types";
 import { score } from "../format/numbers";
 import { byStrength, effectsOf, spansZero } from "./effects";
-import type { Phrases } from "./phrases";
+import { sentenceStart } from "../format/words";
+import { theEvent, type Phrases } from "./phrases";
 
 /** From where to where the score moved, and which event did most of it. */
 export function answer(document: AlertDocument, phrases: Phrases): string {
@@ -17,7 +18,7 @@ export function answer(document: AlertDocument, phrases: Phrases): string {
     .filter((each) => each.kind === "event" && !spansZero(each))
     .sort(byStrength);
   return strongest
-    ? `${moved} The ${phrases.player(strongest)} ${phrases.raised(strongest)}, more than any other.`
+    ? `${moved} ${sentenceStart(theEvent(strongest.t ?? 0))} ${phrases.raised(strongest)}, more than any other.`
     : moved;
 }
 

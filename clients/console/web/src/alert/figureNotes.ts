@@ -1,14 +1,16 @@
 /** What a figure shows, in a sentence. */
 
+import type { LevelResult } from "../api/types";
 import { counted } from "../format/numbers";
-import { byStrength, isOlder, spansZero, type Effect } from "./effects";
-import type { Phrases } from "./phrases";
+import { byStrength, isOlder, spansZero, toEffect, type Effect } from "./effects";
+import { listed, sentenceStart } from "../format/words";
+import { theEvent, type Phrases } from "./phrases";
 
 export function eventsNote(effects: readonly Effect[], phrases: Phrases): string {
   const [strongest] = effects.filter((each) => each.kind === "event").sort(byStrength);
   const older = effects.filter(isOlder);
   const first = strongest
-    ? `Most of it comes from the ${phrases.player(strongest)}: ${phrases.raised(strongest)}. `
+    ? `Most of it comes from ${theEvent(strongest.t ?? 0)}: ${phrases.raised(strongest)}. `
     : "";
   const after = older.length > 1 ? `The older events are split into ${older.length} parts, on the left.` : "";
   return first + (after || (older.length ? "The older events together stand on the left." : ""));
@@ -29,4 +31,17 @@ export function cellsNote(effects: readonly Effect[]): string {
     `${counted(own, "fact")} ${own === 1 ? "has" : "have"} a number of ${own === 1 ? "its" : "their"} own. ` +
     "The squares with “other facts”, and the bars below, hold everything else, so that nothing is left out."
   );
+}
+
+const MOST_NAMES = 3;
+
+/** The events and features that were almost strong enough to have single facts shown; empty if there are none. */
+export function nearMissNote(level: LevelResult | null, target: number, phrases: Phrases): string {
+  const near = (level?.quality.near_misses ?? []).map((each) => toEffect(each, target));
+  if (!near.length) return "";
+  const names = near
+    .slice(0, MOST_NAMES)
+    .map((each) => (each.kind === "event" ? theEvent(each.t ?? 0) : phrases.player(each)));
+  const more = near.length - names.length;
+  return `${sentenceStart(listed(more > 0 ? [...names, `${more} more`] : names))} just missed having single facts of ${near.length === 1 ? "its" : "their"} own.`;
 }

@@ -9,6 +9,8 @@ export interface HistoryColumns {
   shown: string[];
   /** Features with the same value at all events, and that value. */
   constant: { feature: string; text: string }[];
+  /** All features with the same value at all events, of which a standing among them says nothing. */
+  unchanging: ReadonlySet<string>;
 }
 
 export function historyColumns(document: AlertDocument): HistoryColumns {
@@ -20,6 +22,7 @@ export function historyColumns(document: AlertDocument): HistoryColumns {
   const folded = new Set(constant.map((each) => each.name));
   const shown = document.features.filter((each) => !folded.has(each.name)).map((each) => each.name);
   return {
+    unchanging: new Set(document.features.filter((each) => each.constant).map((each) => each.name)),
     shown: shown.sort((a, b) => (strength.get(b) ?? 0) - (strength.get(a) ?? 0)),
     constant: constant.map((each) => ({ feature: each.name, text: constantText(document, each.name) })),
   };

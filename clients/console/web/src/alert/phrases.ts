@@ -7,6 +7,8 @@ import { HALF_WIDTH, type Effect } from "./effects";
 
 /** Significant digits of the largest effect; all others get its decimals, so that a reader can add them up. */
 const DIGITS = 3;
+/** As all effects of the console have, unless these are much smaller or larger. */
+const DECIMALS = 3;
 const MOST_DECIMALS = 6;
 
 type Described = Pick<ExplanationJson, "feature_info"> &
@@ -28,7 +30,7 @@ export class Phrases {
     this.#units = new Map(explanation.feature_info.map((each) => [each.name, each.unit]));
   }
 
-  /** "+0.623", "−0.005", "< +0.001". */
+  /** "+0.623", "−0.005", "below 0.001". */
   signed(value: number): string {
     return signed(value, this.#decimals);
   }
@@ -41,7 +43,8 @@ export class Phrases {
   /** "raised the score by 0.242", "lowered the log-odds by 0.050". */
   raised(effect: Pick<Effect, "value">): string {
     if (effect.value === 0) return "did not change the score";
-    return `${effect.value > 0 ? "raised" : "lowered"} the ${this.#noun} by ${plainNumber(Math.abs(effect.value), this.#decimals)}`;
+    const size = plainNumber(Math.abs(effect.value), this.#decimals).replace("< ", "less than ");
+    return `${effect.value > 0 ? "raised" : "lowered"} the ${this.#noun} by ${size}`;
   }
 
   feature(name: string): string {
@@ -80,7 +83,7 @@ export class Phrases {
   }
 }
 
-function theEvent(t: number): string {
+export function theEvent(t: number): string {
   return t === 0 ? "the latest event" : `the event ${eventWords(t)}`;
 }
 
@@ -104,6 +107,6 @@ function decimalsFor({ event_level, feature_level, cell_level }: Described): num
     (level?.attributions ?? []).flatMap((each) => each.values.map(Math.abs)),
   );
   const largest = Math.max(0, ...values);
-  if (largest === 0) return DIGITS;
+  if (largest === 0 || (largest >= 0.01 && largest < 100)) return DECIMALS;
   return Math.max(0, Math.min(MOST_DECIMALS, DIGITS - 1 - Math.floor(Math.log10(largest))));
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { computedFacts, headline, modelName, thresholdText } from "./alertFacts";
+import { computedFacts, decisionWords, headline, labelFacts, modelName, thresholdText } from "./alertFacts";
 import { answer } from "./answer";
 import { latestDecision } from "./decisions";
 import { effectsOf, spansZero } from "./effects";
 import { eventTime, timeText } from "./eventTime";
+import { nearMissNote } from "./figureNotes";
 import { moved } from "./gridFocus";
 import { historyColumns, historyRows } from "./historyTable";
 import { Phrases } from "./phrases";
@@ -186,5 +187,36 @@ describe("decisions", () => {
     ];
     expect(latestDecision(labels)?.id).toBe(2);
     expect(latestDecision([])).toBeNull();
+  });
+});
+
+describe("words for an alert", () => {
+  it("call a score an alert only where somebody has set a threshold", () => {
+    const document = testDocument();
+    expect(decisionWords(document, true)).toBe("Alert");
+    document.threshold = { value: 0.5, source: "default" };
+    expect(decisionWords(document, true)).toBe("Above the threshold");
+    expect(decisionWords(document, false)).toBe("Below the threshold");
+  });
+
+  it("show the caller's labels, but not the threshold twice", () => {
+    const document = testDocument();
+    document.explanation.labels = { account: "DE-7", threshold: "0.8" };
+    expect(labelFacts(document)).toEqual([{ name: "account", text: "DE-7", more: "" }]);
+  });
+
+  it("shorten the digest of a model", () => {
+    expect(modelName("ab".repeat(32))).toBe("abababababab…");
+  });
+
+  it("name what just missed having facts of its own", () => {
+    const document = testDocument();
+    const phrases = new Phrases(document.explanation);
+    const cells = level();
+    expect(nearMissNote(cells, 0, phrases)).toBe("");
+    cells.quality.near_misses = [attribution("event", 0.1, 0.1, { t: -9 })];
+    expect(nearMissNote(cells, 0, phrases)).toBe(
+      "The event 9 before the latest just missed having single facts of its own.",
+    );
   });
 });

@@ -4,6 +4,7 @@ import { call } from "../api/client";
 import type {
   AlertDocument,
   AlertLabel,
+  AlertPage,
   ChangesResult,
   Edit,
   EmbedLink,
@@ -36,6 +37,10 @@ export const getRow = (
     undefined,
     signal,
   );
+
+/** The alerts that an id, or the value of a label, is found in. */
+export const findAlerts = (q: string): Promise<AlertPage> =>
+  call("GET", `/api/alerts?${new URLSearchParams({ q })}`);
 
 export const getNeighbours = (id: string, filters: string, signal?: AbortSignal): Promise<Neighbours> =>
   call("GET", path(id, `/neighbours${filters ? `?${filters}` : ""}`), undefined, signal);

@@ -15,18 +15,18 @@ import {
 describe("numbers as text", () => {
   it("have a sign where they are effects", () => {
     expect([0.2345, -0.2345, 0.0234, 1.5, -12.34, 0].map((x) => signed(x))).toEqual([
-      "+0.23",
-      "−0.23",
+      "+0.235",
+      "−0.235",
       "+0.023",
-      "+1.50",
-      "−12.3",
+      "+1.500",
+      "−12.340",
       "0",
     ]);
   });
 
   it("never show a tiny number as nothing", () => {
-    expect(signed(0.0004)).toBe("< +0.001");
-    expect(signed(-0.0004)).toBe("> −0.001");
+    expect(signed(0.0004)).toBe("below 0.001");
+    expect(signed(-0.0004)).toBe("below 0.001");
     expect(signed(0.0005)).toBe("+0.001");
     expect(plainNumber(1e-9)).toBe("< 0.001");
   });
@@ -59,7 +59,7 @@ describe("numbers as text", () => {
 
   it("have the 95 % interval of a standard error", () => {
     expect([0.004, 0, 0.0001, Infinity].map(margin)).toEqual(["± 0.008", "exact", "± < 0.001", "± ?"]);
-    expect([effect(0.23, 0.005), effect(0.23, 0)]).toEqual(["+0.23 ± 0.010", "+0.23"]);
+    expect([effect(0.23, 0.005), effect(0.23, 0)]).toEqual(["+0.230 ± 0.010", "+0.230"]);
   });
 
   it("are percentages, ordinals and counts of things", () => {

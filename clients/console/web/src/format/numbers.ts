@@ -11,13 +11,13 @@ export function count(n: number): string {
   return withMinus(grouped.format(n));
 }
 
-/** 0.2345 → "+0.23", 0.0234 → "+0.023", −0.0004 → "> −0.001", 0 → "0". For effects, which have a sign. */
+/** 0.2345 → "+0.235", 0.0234 → "+0.023", ±0.0004 → "below 0.001", 0 → "0". For effects, which have a sign. */
 export function signed(x: number, decimals = decimalsOfEffect(x)): string {
   if (!Number.isFinite(x)) return "–";
   if (x === 0) return "0";
   const sign = x < 0 ? MINUS : "+";
   const size = Math.abs(x);
-  if (isTiny(size, decimals)) return `${x < 0 ? ">" : "<"} ${sign}${tiny(decimals)}`;
+  if (isTiny(size, decimals)) return `below ${tiny(decimals)}`;
   return sign + fixed(size, decimals);
 }
 
@@ -50,7 +50,7 @@ export function margin(standardError: number): string {
   return Number.isFinite(standardError) ? `± ${plainNumber(Z95 * standardError)}` : "± ?";
 }
 
-/** An effect with its 95 % interval: "+0.23 ± 0.01", or "+0.23" where it is exact. */
+/** An effect with its 95 % interval: "+0.230 ± 0.010", or "+0.230" where it is exact. */
 export function effect(x: number, standardError: number): string {
   return standardError === 0 ? signed(x) : `${signed(x)} ${margin(standardError)}`;
 }
@@ -85,9 +85,9 @@ function decimalsOf(x: number): number {
   return 3;
 }
 
+/** The same for all effects of a list, whatever their size. */
 function decimalsOfEffect(x: number): number {
-  const size = Math.abs(x);
-  return size >= 0.1 && size < 10 ? 2 : decimalsOf(x);
+  return Math.abs(x) < 100 ? 3 : 0;
 }
 
 function isTiny(size: number, decimals: number): boolean {

@@ -31,6 +31,11 @@ export function verdictWords(verdict: Verdict): string {
   return VERDICTS[verdict];
 }
 
+/** "the event" → "The event". */
+export function sentenceStart(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 /** ["a", "b", "c"] → "a, b and c". */
 export function listed(words: readonly string[]): string {
   if (words.length < 2) return words.join("");

@@ -37,7 +37,8 @@ export const LATEST_CUTS = 50;
 
 const LEFT = 44;
 const RIGHT = 12;
-const TOP = 24;
+/** Room for the name of the events taken together, above all lines. */
+const TOP = 42;
 const PLOT = 202;
 const BOTTOM = 42;
 
