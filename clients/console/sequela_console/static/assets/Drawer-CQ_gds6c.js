@@ -1,1 +1,0 @@
-import{B as e,Gt as t,V as n,Wt as r,r as i,z as a}from"./base-vcrAs2gy.js";var o=new Set([`$$slots`,`$$events`,`$$legacy`,`open`]);function s(s,c){t(c,!0);let l=a(c,`open`,15),u=e(c,o);i(s,n({side:!0},()=>u,{get open(){return l()},set open(e){l(e)}})),r()}export{s as t};

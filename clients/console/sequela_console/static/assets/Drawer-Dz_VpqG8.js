@@ -1,1 +1,0 @@
-import{B as e,Gt as t,H as n,Kt as r,V as i,r as a}from"./base-Bpbxrwu2.js";var o=new Set([`$$slots`,`$$events`,`$$legacy`,`open`]);function s(s,c){r(c,!0);let l=e(c,`open`,15),u=i(c,o);a(s,n({side:!0},()=>u,{get open(){return l()},set open(e){l(e)}})),t()}export{s as t};
