@@ -195,7 +195,7 @@ def test_a_value_changed_by_hand(visit: Visit, console: ConsoleServer) -> None:
     expect(page.locator("h1")).to_have_text("Compare")
     changed = page.get_by_role("region", name=re.compile("changed values"))
     expect(changed.locator(".number")).to_have_text(score)
-    expect(changed).to_contain_text("2,109.43 EUR → 12 EUR")
+    expect(changed).to_contain_text("2,109.43 EUR, to the model 2,109.27 EUR → 12 EUR")
 
 
 def test_two_alerts_side_by_side(visit: Visit, console: ConsoleServer) -> None:
@@ -230,7 +230,7 @@ def test_people_say_something(visit: Visit, console: ConsoleServer) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(said).to_contain_text("It is her own phone.")
     expect(said).to_contain_text("Reason wrong: Device, latest event")
-    expect(page.get_by_role("region", name="Who did what")).to_contain_text("Anna Analyst opened it")
+    expect(page.get_by_role("region", name="Who did what")).to_contain_text("Anna Analyst (not verified) opened it")
 
 
 def test_somebody_else_was_faster(visit: Visit, console: ConsoleServer) -> None:

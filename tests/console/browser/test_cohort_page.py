@@ -54,6 +54,7 @@ def test_from_the_list_to_a_sequence_by_keyboard(visit: Visit) -> None:
     page.get_by_role("link", name=COHORT, exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(COHORT)
+    loaded(page)
     figure = page.get_by_role("application").first
     figure.focus()
     for key in ("ArrowLeft", "ArrowLeft", "ArrowUp"):
