@@ -291,7 +291,7 @@ def test_sentences_name_the_scale_of_effects(
     pruning = replace(explanation.pruning, pruned_events=3, values=(0.2,), verdicts=(Verdict.EXCEEDS,))
     told = replace(explanation, pruning=pruning, options=replace(explanation.options, link=link))
     (sentence,) = [each for each in cautions(read_material(told, 0, None, None)) if "which is more" in each]
-    assert sentence.startswith(f"The 3 older events taken together changed the {noun} by +0.2, which")
+    assert sentence.startswith(f"The 3 older events taken together changed the {noun} by +0.200, which")
     texts = [each.text for reasons in redacted(told).reasons_by_target.values() for each in reasons]
     assert texts
     assert all(each.endswith(" log-odds") == (link == "logit") for each in texts)
