@@ -24,6 +24,11 @@ COHORTS = {
     ),
     *(f"churn-{each}.svg" for each in ("features-churned", "features-stayed", "lapsed", "active")),
     *("churn-comparison.svg", "churn-attention.svg", "alert-page.png", "cohort-page.png"),
+    *(
+        f"console-{each}.png"
+        for each in ("list", "takeover-47", "takeover-286", "pair", "progress", "cohort")
+    ),
+    *(f"console-{each}.png" for each in ("grid", "grid-paper", "grid-high")),
 }
 
 

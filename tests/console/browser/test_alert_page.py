@@ -230,7 +230,9 @@ def test_people_say_something(visit: Visit, console: ConsoleServer) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
     expect(said).to_contain_text("It is her own phone.")
     expect(said).to_contain_text("Reason wrong: Device, latest event")
-    expect(page.get_by_role("region", name="Who did what")).to_contain_text("Anna Analyst (not verified) opened it")
+    expect(page.get_by_role("region", name="Who did what")).to_contain_text(
+        "Anna Analyst (not verified) opened it"
+    )
 
 
 def test_somebody_else_was_faster(visit: Visit, console: ConsoleServer) -> None:
