@@ -43,7 +43,9 @@ def npm(*arguments: str, folder: Path = WEB) -> subprocess.CompletedProcess[str]
     if not (tools / "npm").exists():
         raise Problem(f"there is no npm in {tools.name}; run: make setup")
     environment = {key: value for key, value in os.environ.items() if key not in UNSET}
-    environment |= {"PATH": f"{tools}{os.pathsep}{environment.get('PATH', '')}", "NO_COLOR": "1"}
+    # Behind a company's proxy, only the system knows the authority that its certificates are of.
+    environment |= {"NODE_USE_SYSTEM_CA": "1", "NO_COLOR": "1"}
+    environment["PATH"] = f"{tools}{os.pathsep}{environment.get('PATH', '')}"
     command = [str(tools / "npm"), "--no-update-notifier", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
 
