@@ -36,9 +36,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skipif(CHROMIUM is None, reason=reason))
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, its event loop runs in this thread, and asyncio.run of other tests fails.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, once for all tests."""
+    """Chromium, once for the tests of a file."""
     from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415
 
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
