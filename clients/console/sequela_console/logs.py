@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -39,8 +40,14 @@ def configure(stream: TextIO = sys.stderr) -> None:
     """Sets up logging. What libraries log is written too, if it is a warning or worse."""
     handler = logging.StreamHandler(stream)
     handler.setFormatter(TextFormatter() if stream.isatty() else JsonFormatter())
+    handler.addFilter(_is_not_cancellation)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sequela_console").setLevel(logging.INFO)
+
+
+def _is_not_cancellation(record: logging.LogRecord) -> bool:
+    """Returns False for the traceback of a request that the end of the console cancelled: another line counts those."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _line(record: logging.LogRecord) -> Mapping[str, object]:

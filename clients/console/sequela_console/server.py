@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -75,14 +75,14 @@ class ConsoleServer:
 
     def wait(self) -> None:
         """Waits until the console ends, Ctrl-C is pressed, or the process is told to end. For the main thread only."""
-        # SIGTERM ends it as Ctrl-C does: the requests in progress are answered, and the file is closed.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            # Without a timeout the main thread would not hear Ctrl-C on all systems.
-            while self.thread.is_alive():
-                self.thread.join(1.0)
-        # A shell or a supervisor may send it twice, to the process and to its group; once is enough to end in order.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # SIGTERM ends it as Ctrl-C does: the requests in progress are answered, and the file is closed. The handler
+        # only sets a flag: an exception in the middle of a join makes Python take the thread for ended.
+        told = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: told.set())
+        # With a timeout, since a wait without one would not hear signals on all systems.
+        while self.thread.is_alive() and not told.wait(0.5):
+            pass
 
 
 @contextmanager
