@@ -100,6 +100,7 @@ models: setup $(MODELS) ## Train and export the committed ONNX models (installs 
 	.venv-models/bin/python -m models.fixtures.export
 	PYTHONPATH=service .venv-models/bin/python -m models.account_takeover.train
 	.venv-models/bin/python -m models.churn.train
+	.venv-models/bin/python -m models.service_contracts.train
 	$(RUN)/python -m models.exported.export
 
 proto: setup ## Generate proto/python from the contract

@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from torch import nn
 
 from models.churn.features import FEATURES, INPUT
 from models.churn.histories import History
-from models.churn.network import ChurnModel
 from models.churn.reasons import reason_templates
 from models.fixtures.fixture import scrubbed
 
@@ -24,8 +24,8 @@ PROBABILITY, ATTENTION = "probability", "attention"
 _AXES = {0: "batch", 1: "months"}
 
 
-def write_model(path: Path, model: ChurnModel) -> None:
-    """Writes the model as a single ONNX file with free batch and time axes.
+def write_model(path: Path, model: nn.Module, width: int = len(FEATURES)) -> None:
+    """Writes a model of months (n, l, width) with attention as a single ONNX file with free batch and time axes.
 
     With the older exporter: the new one exports only the first recurrent model of a process with free axes.
     """
@@ -33,7 +33,7 @@ def write_model(path: Path, model: ChurnModel) -> None:
         warnings.simplefilter("ignore")  # it warns at every call that it is deprecated
         torch.onnx.export(
             model.eval(),
-            (torch.zeros(2, 8, len(FEATURES)),),
+            (torch.zeros(2, 8, width),),
             path,
             input_names=[INPUT],
             output_names=[PROBABILITY, ATTENTION],
@@ -44,11 +44,11 @@ def write_model(path: Path, model: ChurnModel) -> None:
     proto = scrubbed(onnx.load(path))
     onnx.checker.check_model(proto, full_check=True)
     path.write_bytes(proto.SerializeToString(deterministic=True))
-    _compare(path, model)
+    _compare(path, model, width)
     model.train()
 
 
-def _compare(path: Path, model: ChurnModel) -> None:
+def _compare(path: Path, model: nn.Module, width: int) -> None:
     """Compares the file with the torch module, at several lengths.
 
     Raises:
@@ -56,7 +56,7 @@ def _compare(path: Path, model: ChurnModel) -> None:
     """
     session = onnxruntime.InferenceSession(path)
     for length in (1, 4, 8, 18):
-        months = torch.randn(3, length, len(FEATURES), generator=torch.Generator().manual_seed(length))
+        months = torch.randn(3, length, width, generator=torch.Generator().manual_seed(length))
         ours = session.run([PROBABILITY, ATTENTION], {INPUT: months.numpy()})
         with torch.no_grad():
             theirs = model(months)

@@ -1,66 +1,16 @@
-"""Writes the files that are committed: a checkpoint as an ONNX file, and the schema of all checkpoints."""
+"""Writes the schema of all checkpoints."""
 
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
-import torch
 
-from models.fixtures.fixture import scrubbed
+from models.churn.export import ATTENTION, PROBABILITY
 from models.service_contracts.features import FEATURES, INPUT
-from models.service_contracts.network import ContractModel
 from models.service_contracts.simulate import Customer
-
-OPSET = 17
-PROBABILITY, ATTENTION = "probability", "attention"
-"""The outputs of the model: (n, 1) and (n, l)."""
-_AXES = {0: "batch", 1: "months"}
-
-
-def write_model(path: Path, model: ContractModel) -> None:
-    """Writes the model as a single ONNX file with free batch and time axes.
-
-    With the older exporter: the new one exports only the first recurrent model of a process with free axes.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns at every call that it is deprecated
-        torch.onnx.export(
-            model.eval(),
-            (torch.zeros(2, 8, len(FEATURES)),),
-            path,
-            input_names=[INPUT],
-            output_names=[PROBABILITY, ATTENTION],
-            dynamic_axes={INPUT: _AXES, PROBABILITY: {0: "batch"}, ATTENTION: _AXES},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    proto = scrubbed(onnx.load(path))
-    onnx.checker.check_model(proto, full_check=True)
-    path.write_bytes(proto.SerializeToString(deterministic=True))
-    _compare(path, model)
-    model.train()
-
-
-def _compare(path: Path, model: ContractModel) -> None:
-    """Compares the file with the torch module, at several lengths.
-
-    Raises:
-        AssertionError: their outputs differ by more than float32 explains.
-    """
-    session = onnxruntime.InferenceSession(path)
-    for length in (1, 4, 8, 18):
-        months = torch.randn(3, length, len(FEATURES), generator=torch.Generator().manual_seed(length))
-        ours = session.run([PROBABILITY, ATTENTION], {INPUT: months.numpy()})
-        with torch.no_grad():
-            theirs = model(months)
-        for one, other in zip(ours, theirs, strict=True):
-            np.testing.assert_allclose(one, other.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def write_schema(path: Path, rows: Sequence[Customer]) -> None:

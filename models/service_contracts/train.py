@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from models.churn.export import write_model
 from models.churn.scores import area_under_curve
-from models.service_contracts.export import write_model, write_schema
+from models.service_contracts.export import write_schema
+from models.service_contracts.features import FEATURES
 from models.service_contracts.network import ContractModel, train
 from models.service_contracts.simulate import Customer, draw_customers
 
@@ -40,7 +42,7 @@ def main() -> None:
     report = {}
     for epoch, (model, loss) in enumerate(train(*_tensors(trained), max(EPOCHS), SEED), start=1):
         if epoch in EPOCHS:
-            write_model(options.output / f"contracts-{epoch}.onnx", model)
+            write_model(options.output / f"contracts-{epoch}.onnx", model, len(FEATURES))
             report[str(epoch)] = {"loss": round(loss, 4), **_measured(model, tested)}
             print(epoch, report[str(epoch)])
     (HERE / "report.json").write_text(json.dumps(report, indent=2) + "\n")
