@@ -66,7 +66,8 @@ def written(found: list[tuple[str, Any]]) -> str:
 
 def compiled(folder: Path, content: str) -> subprocess.CompletedProcess[str]:
     """Has the compiler read a file beside the types."""
-    shutil.copy(WEB / "src" / "api" / "types.ts", folder / "types.ts")
+    for each in (WEB / "src" / "api").glob("*ypes.ts"):
+        shutil.copy(each, folder / each.name)
     file = folder / "answers.ts"
     file.write_text(content, encoding="utf-8")
     node = shutil.which("node", path=f"{ROOT / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}")
