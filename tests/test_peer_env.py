@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from scripts import peer_env
 
@@ -17,3 +22,18 @@ def test_a_platform_without_a_wheel_is_no_error(
     assert capsys.readouterr() == ("", "triton: no wheel for this platform\n")
     with pytest.raises(peer_env.NoWheel, match="no wheel for this platform"):
         peer_env.ensure("triton")
+
+
+@pytest.mark.parametrize("peer", ["notebooks", "ray", "spark"])
+def test_where_our_server_runs_all_its_packages_are_installed(peer: str) -> None:
+    """These environments have our code on their path, not as a package, so nothing else would say what is missing."""
+    installed = {
+        canonicalize_name(re.split(r"[=; ]", line, maxsplit=1)[0])
+        for line in peer_env.REQUIREMENTS[peer].read_text().splitlines()
+        if re.match(r"\w", line)
+    }
+    project = tomllib.loads((peer_env.ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["service"], *extras["report"], *extras["cohort"]]
+    needed = {canonicalize_name(Requirement(each).name) for each in wanted} - {"sequela"}
+    assert needed <= installed

@@ -15,6 +15,7 @@ PACKAGES = {
     "sequela": ROOT / "service" / "sequela",
     "sequela_client": ROOT / "clients" / "python" / "sequela_client",
     "sequela_command": ROOT / "clients" / "python" / "sequela_command",
+    "sequela_console": ROOT / "clients" / "console" / "sequela_console",
     "sequela_proto": ROOT / "proto" / "python" / "sequela_proto",
 }
 
