@@ -84,11 +84,16 @@ class LogObserver:
     Other records are ignored. A store that is up from the start is nothing to log.
     """
 
+    takes = (StoreState, CircuitState, EngineStarted, EngineEnded, CredentialsReloaded)
+
     def __init__(self) -> None:
         self._store_down = False
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
+        # Nearly all records are of other types.
+        if not isinstance(record, self.takes):
+            return
         match record:
             case StoreState(True):
                 if self._store_down:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sequela.adapters.metrics.buckets import SECONDS
@@ -25,35 +27,45 @@ class CallMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("grpc_type", "grpc_service", "grpc_method")
-        self._started = Counter("grpc_server_started", "gRPC calls that began.", labels, registry=registry)
-        self._handled = Counter(
-            "grpc_server_handled",
-            "gRPC calls that ended, by status code.",
-            (*labels, "grpc_code"),
-            registry=registry,
+        self._started = functools.cache(
+            Counter("grpc_server_started", "gRPC calls that began.", labels, registry=registry).labels
         )
-        self._seconds = Histogram(
-            "grpc_server_handling_seconds",
-            "Seconds from the beginning to the end of a gRPC call.",
-            labels,
-            buckets=SECONDS,
-            registry=registry,
+        self._handled = functools.cache(
+            Counter(
+                "grpc_server_handled",
+                "gRPC calls that ended, by status code.",
+                (*labels, "grpc_code"),
+                registry=registry,
+            ).labels
         )
-        self._received = Counter("grpc_server_msg_received", "Messages received.", labels, registry=registry)
-        self._sent = Counter("grpc_server_msg_sent", "Messages sent.", labels, registry=registry)
+        self._seconds = functools.cache(
+            Histogram(
+                "grpc_server_handling_seconds",
+                "Seconds from the beginning to the end of a gRPC call.",
+                labels,
+                buckets=SECONDS,
+                registry=registry,
+            ).labels
+        )
+        self._received = functools.cache(
+            Counter("grpc_server_msg_received", "Messages received.", labels, registry=registry).labels
+        )
+        self._sent = functools.cache(
+            Counter("grpc_server_msg_sent", "Messages sent.", labels, registry=registry).labels
+        )
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
             case CallStarted(call):
-                self._started.labels(*_call_labels(call)).inc()
+                self._started(*_call_labels(call)).inc()
             case CallHandled(call, code, seconds):
-                self._handled.labels(*_call_labels(call), code).inc()
-                self._seconds.labels(*_call_labels(call)).observe(seconds)
+                self._handled(*_call_labels(call), code).inc()
+                self._seconds(*_call_labels(call)).observe(seconds)
             case MessageReceived(call):
-                self._received.labels(*_call_labels(call)).inc()
+                self._received(*_call_labels(call)).inc()
             case MessageSent(call):
-                self._sent.labels(*_call_labels(call)).inc()
+                self._sent(*_call_labels(call)).inc()
 
 
 class HttpMetrics:
@@ -91,11 +103,15 @@ class ExecutorMetrics:
     takes = (ExecutorState, RequestRejected)
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._waiting = Gauge(
-            "sequela_queue_depth", "Requests that wait for a thread.", ("executor",), registry=registry
+        self._waiting = functools.cache(
+            Gauge(
+                "sequela_queue_depth", "Requests that wait for a thread.", ("executor",), registry=registry
+            ).labels
         )
-        self._running = Gauge(
-            "sequela_inflight", "Requests that run in a thread.", ("executor",), registry=registry
+        self._running = functools.cache(
+            Gauge(
+                "sequela_inflight", "Requests that run in a thread.", ("executor",), registry=registry
+            ).labels
         )
         self._rejected = Counter(
             "sequela_requests_rejected",
@@ -108,8 +124,8 @@ class ExecutorMetrics:
         """See `Observer`."""
         match record:
             case ExecutorState(executor, waiting, running):
-                self._waiting.labels(executor).set(waiting)
-                self._running.labels(executor).set(running)
+                self._waiting(executor).set(waiting)
+                self._running(executor).set(running)
             case RequestRejected(where, reason):
                 self._rejected.labels(where, reason).inc()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -19,25 +20,32 @@ class ExplanationMetrics:
     takes = (StageDone, ExplanationFinished)
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._outcomes = Counter(
-            "sequela_explanations",
-            "Explanations that ended, by outcome: ok, cached, cut_short, below_minimum or the reason of an error.",
-            ("outcome",),
-            registry=registry,
+        # Children are cached here: prometheus_client takes a lock and half of an observation's time to look one up.
+        self._outcomes = functools.cache(
+            Counter(
+                "sequela_explanations",
+                "Explanations that ended, by outcome: ok, cached, cut_short, below_minimum or the reason of an error.",
+                ("outcome",),
+                registry=registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "sequela_explain_duration_seconds",
-            "Seconds of an explanation (level all) and of each of its levels.",
-            ("level",),
-            buckets=SECONDS,
-            registry=registry,
+        self._seconds = functools.cache(
+            Histogram(
+                "sequela_explain_duration_seconds",
+                "Seconds of an explanation (level all) and of each of its levels.",
+                ("level",),
+                buckets=SECONDS,
+                registry=registry,
+            ).labels
         )
-        self._stages = Histogram(
-            "sequela_stage_duration_seconds",
-            "Seconds of a stage: resolve, score, prune, event, feature or cell.",
-            ("stage",),
-            buckets=SECONDS,
-            registry=registry,
+        self._stages = functools.cache(
+            Histogram(
+                "sequela_stage_duration_seconds",
+                "Seconds of a stage: resolve, score, prune, event, feature or cell.",
+                ("stage",),
+                buckets=SECONDS,
+                registry=registry,
+            ).labels
         )
         self._pruned = Histogram(
             "sequela_pruned_events",
@@ -45,35 +53,39 @@ class ExplanationMetrics:
             buckets=EVENTS,
             registry=registry,
         )
-        self._residual = Histogram(
-            "sequela_additivity_residual",
-            "Largest |sum of attributions - (score - base value)| of a level.",
-            ("level",),
-            buckets=RESIDUALS,
-            registry=registry,
+        self._residual = functools.cache(
+            Histogram(
+                "sequela_additivity_residual",
+                "Largest |sum of attributions - (score - base value)| of a level.",
+                ("level",),
+                buckets=RESIDUALS,
+                registry=registry,
+            ).labels
         )
-        self._error = Histogram(
-            "sequela_standard_error",
-            "Largest standard error of a level.",
-            ("level",),
-            buckets=ERRORS,
-            registry=registry,
+        self._error = functools.cache(
+            Histogram(
+                "sequela_standard_error",
+                "Largest standard error of a level.",
+                ("level",),
+                buckets=ERRORS,
+                registry=registry,
+            ).labels
         )
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
             case StageDone(stage, seconds):
-                self._stages.labels(stage).observe(seconds)
+                self._stages(stage).observe(seconds)
             case ExplanationFinished(outcome, seconds, pruned_events, levels):
-                self._outcomes.labels(outcome).inc()
-                self._seconds.labels("all").observe(seconds)
+                self._outcomes(outcome).inc()
+                self._seconds("all").observe(seconds)
                 if pruned_events is not None:
                     self._pruned.observe(pruned_events)
                 for level in levels:
-                    self._seconds.labels(level.level).observe(level.seconds)
-                    self._residual.labels(level.level).observe(level.residual)
-                    self._error.labels(level.level).observe(level.standard_error)
+                    self._seconds(level.level).observe(level.seconds)
+                    self._residual(level.level).observe(level.residual)
+                    self._error(level.level).observe(level.standard_error)
 
 
 class ModelMetrics:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sequela.adapters.metrics.buckets import SECONDS, STORE_SECONDS
@@ -32,18 +34,22 @@ class StoreMetrics:
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._lookups = Counter(
-            "sequela_cache_requests",
-            "Cache look-ups, by result: hit, miss or error.",
-            ("cache", "result"),
-            registry=registry,
+        self._lookups = functools.cache(
+            Counter(
+                "sequela_cache_requests",
+                "Cache look-ups, by result: hit, miss or error.",
+                ("cache", "result"),
+                registry=registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "sequela_cache_operation_seconds",
-            "Seconds of a cache look-up.",
-            ("cache",),
-            buckets=STORE_SECONDS,
-            registry=registry,
+        self._seconds = functools.cache(
+            Histogram(
+                "sequela_cache_operation_seconds",
+                "Seconds of a cache look-up.",
+                ("cache",),
+                buckets=STORE_SECONDS,
+                registry=registry,
+            ).labels
         )
         self._up = Gauge(
             "sequela_store_up",
@@ -86,8 +92,8 @@ class StoreMetrics:
             case ExplanationsRemovedEarly(count):
                 self._removed_early.inc(count)
             case CacheLookup(cache, result, seconds):
-                self._lookups.labels(cache, result).inc()
-                self._seconds.labels(cache).observe(seconds)
+                self._lookups(cache, result).inc()
+                self._seconds(cache).observe(seconds)
             case ExplanationNotKept():
                 self._not_kept.inc()
             case EntrySkipped(reason):
