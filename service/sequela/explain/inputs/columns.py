@@ -6,8 +6,9 @@ uses the caller's names for the features.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -17,11 +18,14 @@ from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import ExplanationWarning
+from sequela.explain.object_cache import MAX_OBJECTS, Same
 from sequela.explain.request import NamedArray
 from sequela.explain.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
 
 MAX_LISTED = 10
 """The largest number of names that a message lists."""
+MAX_KEPT_CHARACTERS = 1 << 16
+"""The longest names, all columns together, whose match is kept for later requests. It bounds the memory for it."""
 
 
 def reorder_columns(
@@ -54,20 +58,32 @@ def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> 
 
 def with_caller_names(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelSchema:
     """Returns the schema with the caller's column names for features that only have default names."""
-    names: dict[str, str] = {}
-    for item, given in _with_names(schema, inputs):
-        if _match(schema, item, given.columns).by_position and len(item.shape) <= 1:
+    sent = tuple((item, given.columns) for item, given in _with_names(schema, inputs))
+    # The same schema for the same names, so that what is kept for a schema is found again.
+    rename = _kept_renamed if _is_short(name for _, names in sent for name in names) else _renamed
+    return rename(Same(schema), sent) if sent else schema
+
+
+def _renamed(key: Same[ModelSchema], sent: tuple[tuple[InputSchema, tuple[str, ...]], ...]) -> ModelSchema:
+    schema, names = key.subject, dict[str, str]()
+    for item, columns in sent:
+        if _match(schema, item, columns).by_position and len(item.shape) <= 1:
             alone = (
                 feature for feature in _owners(schema, item) if sum(map(len, feature.columns.values())) == 1
             )
             # Features of several columns keep their names, since no single column's name describes them.
-            names |= dict(zip((feature.name for feature in alone), given.columns, strict=False))
+            names |= dict(zip((feature.name for feature in alone), columns, strict=False))
+    if not names:
+        return schema
     kept = {feature.name for feature in schema.features} - names.keys()
     # A name that occurs in two inputs would not identify a feature.
     if len({*names.values(), *kept}) < len(names) + len(kept):
         return schema
     features = (replace(feature, name=names.get(feature.name, feature.name)) for feature in schema.features)
     return replace(schema, features=tuple(features))
+
+
+_kept_renamed = functools.lru_cache(MAX_OBJECTS)(_renamed)
 
 
 def column_warnings(
@@ -106,6 +122,16 @@ class _ColumnMatch:
 
 
 def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _ColumnMatch:
+    find = _kept_match if _is_short(columns) else _find_match
+    return find(Same(schema), item, tuple(columns))
+
+
+def _is_short(names: Iterable[str]) -> bool:
+    return sum(map(len, names)) <= MAX_KEPT_CHARACTERS
+
+
+def _find_match(key: Same[ModelSchema], item: InputSchema, columns: tuple[str, ...]) -> _ColumnMatch:
+    schema = key.subject
     if len(item.shape) > 1:
         # With a shape of several axes, the columns sent name only the last axis, which has no names in the schema.
         return _ColumnMatch(by_position=True)
@@ -124,6 +150,9 @@ def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _C
     missing = tuple(names[0] for names, place in zip(wanted, found, strict=True) if place is None)
     known = {name for names in wanted for name in names}
     return _ColumnMatch(order, missing, tuple(name for name in columns if name not in known))
+
+
+_kept_match = functools.lru_cache(4 * MAX_OBJECTS)(_find_match)  # models may have several inputs
 
 
 def _owners(schema: ModelSchema, item: InputSchema) -> list[FeatureSchema]:
