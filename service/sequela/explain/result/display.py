@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ def _texts(feature: FeatureSchema, values: dict[str, NDArray[Any]]) -> list[str]
 
 
 def _category(feature: FeatureSchema, value: float) -> str:
-    if np.isnan(value):
+    if math.isnan(value):
         return MISSING
     index = int(value)
     known = 0 <= index < len(feature.categories)
@@ -76,10 +77,10 @@ def _numbers(display: Display, column: NDArray[Any]) -> list[str]:
 
 
 def _number(display: Display, raw: float) -> str:
-    if np.isnan(raw):
+    if math.isnan(raw):
         return MISSING
     shown = f"{raw:,.{display.decimals}f}"
-    if abs(raw) >= 1 or float(shown.replace(",", "")) != 0:
+    if abs(raw) >= 10.0**-display.decimals or float(shown.replace(",", "")) != 0:
         return shown
     # A small value would be shown as 0. With the default number of decimals, show three significant digits.
     return f"{raw:.3g}" if raw and display == _DEFAULT else shown.removeprefix("-")
