@@ -161,7 +161,15 @@ def build(
     executors = _executors(settings, count_engines(settings) or pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
     dataplane = DataPlane(
-        explainer, upload_explainer, models, explanations, executors, engines or NoEngines(), policy, limits
+        explainer,
+        upload_explainer,
+        models,
+        explanations,
+        executors,
+        engines or NoEngines(),
+        policy,
+        limits,
+        observer,
     )
     catalog = Catalog(models, backgrounds, executors, limits)
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)

@@ -23,11 +23,20 @@ from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
 from sequela.explain.explanation import Explanation
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
-from sequela.explain.kept_explanation import KeptExplanation
+from sequela.explain.kept_explanation import EncodedExplanation, KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, ModelInfo, ModelRecord, Models, ModelSource, Page
+from sequela.explain.ports import (
+    Explanations,
+    ModelInfo,
+    ModelRecord,
+    Models,
+    ModelSource,
+    Observer,
+    Page,
+)
 from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
+from sequela.explain.stage_timer import timed
 from sequela.names import parse_name
 
 T = TypeVar("T")
@@ -82,6 +91,7 @@ class DataPlane:
         engines: Processes that run models of the operator.
         policy: The deadlines of calls.
         limits: The service's limits.
+        observer: Receives the duration of decoding.
     """
 
     explainer: Explainer
@@ -92,6 +102,7 @@ class DataPlane:
     engines: Engines
     policy: DeadlinePolicy
     limits: Limits
+    observer: Observer
 
     def pick_lane(self, model: ModelChoice) -> Lane:
         """Returns where work on a model is done, without checking that the model exists or calling its endpoint."""
@@ -106,7 +117,7 @@ class DataPlane:
     async def explain(
         self,
         model: ModelChoice,
-        work: Work[ExplainRequest, Explanation],
+        work: Work[ExplainRequest, EncodedExplanation],
         deadline: Deadline,
     ) -> bytes:
         """Explains one score."""
@@ -117,7 +128,8 @@ class DataPlane:
             if lane.in_engines:
                 request = replace(work.request, requested_by=name)
                 return self.engines.run(request, lane.in_engines, deadline)
-            return work.encode(lane.explainer.explain(replace(work.read(), requested_by=name), deadline))
+            asked = replace(timed(self.observer, "decode", work.read), requested_by=name)
+            return work.encode(lane.explainer.answer(asked, deadline))
 
         return await lane.executor.run(answer, deadline)
 

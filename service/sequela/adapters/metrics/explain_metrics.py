@@ -41,7 +41,7 @@ class ExplanationMetrics:
         self._stages = functools.cache(
             Histogram(
                 "sequela_stage_duration_seconds",
-                "Seconds of a stage: resolve, score, prune, event, feature or cell.",
+                "Seconds of a stage: decode, resolve, score, prune, event, feature, cell, encode or store.",
                 ("stage",),
                 buckets=SECONDS,
                 registry=registry,

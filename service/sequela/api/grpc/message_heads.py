@@ -1,4 +1,5 @@
-"""Reads the first fields of a request, so that the rest can be passed on without parsing it.
+"""Reads the first fields of a request, so that the rest can be passed on without parsing it, and writes explanations
+that are encoded already into responses.
 
 The messages here have the field numbers of `sequela.v1` for what this process has to know, and treat all else as
 unknown fields.
@@ -46,12 +47,24 @@ def split_item(content: bytes) -> tuple[bytes, pb.ExplainStreamRequest]:
     return head.request, item
 
 
+def explain_response(explanation: bytes) -> bytes:
+    """Returns an ExplainResponse with an explanation that is encoded already."""
+    content: bytes = _ResponseHead(explanation=explanation).SerializeToString()
+    return content
+
+
+def item_response(explanation: bytes) -> bytes:
+    """Returns an ExplainStreamResponse, without its index, with an explanation that is encoded already."""
+    content: bytes = _ItemResponseHead(explanation=explanation).SerializeToString()
+    return content
+
+
 def _field(name: str, number: int, kind: Any, type_name: str = "") -> descriptor_pb2.FieldDescriptorProto:
     label = _Field.LABEL_OPTIONAL
     return _Field(name=name, number=number, type=kind, label=label, type_name=type_name or None)
 
 
-def _heads() -> tuple[Any, Any]:
+def _heads() -> list[Any]:
     file = descriptor_pb2.FileDescriptorProto(
         name="sequela/heads.proto",
         package=PACKAGE,
@@ -69,12 +82,15 @@ def _heads() -> tuple[Any, Any]:
             _field("timeout", 2, message, ".google.protobuf.Duration"),
         ],
     )
+    # Messages and bytes are alike on the wire.
+    for name, whole in (("ResponseHead", pb.ExplainResponse), ("ItemResponseHead", pb.ExplainStreamResponse)):
+        number = whole.EXPLANATION_FIELD_NUMBER
+        file.message_type.add(name=name, field=[_field("explanation", number, _Field.TYPE_BYTES)])
     pool = Default()
     pool.Add(file)
     find = pool.FindMessageTypeByName
-    names = ("RequestHead", "ItemHead")
-    head, item = (message_factory.GetMessageClass(find(f"{PACKAGE}.{name}")) for name in names)
-    return head, item
+    names = ("RequestHead", "ItemHead", "ResponseHead", "ItemResponseHead")
+    return [message_factory.GetMessageClass(find(f"{PACKAGE}.{name}")) for name in names]
 
 
-_RequestHead, _ItemHead = _heads()
+_RequestHead, _ItemHead, _ResponseHead, _ItemResponseHead = _heads()
