@@ -18,7 +18,8 @@ from sequela.adapters.store.zstandard import ZstdDict, ZstdError, compress, deco
 _MAGIC = b"SQ"
 _HEADER = struct.Struct("<2sccI")
 _COMPRESS_FROM_BYTES = 256
-_COMPRESSION_LEVEL = 3
+_COMPRESSION_LEVEL = 1
+"""Level 3 takes twice as long, and makes explanations 4 % smaller."""
 _MAX_CONTENT_BYTES = 1 << 30
 """So that damaged bytes cannot decompress without end."""
 

@@ -95,13 +95,25 @@ class Body:
 
 
 def encode_record(record: Record) -> bytes:
-    """Returns sealed JSON. Floats are written so that they read back bit for bit; infinity and NaN by name."""
-    return seal(RECORD, to_json(record, inf_nan_mode="constants"))
+    """Returns the sealed content of a record."""
+    return seal(RECORD, pack_record(record))
 
 
 def decode_record(data: bytes) -> Record:
     """Returns the record, equal in every field. Raises Unreadable."""
-    content = unseal(RECORD, data)
+    return unpack_record(unseal(RECORD, data))
+
+
+def pack_record(record: Record) -> bytes:
+    """Returns JSON. Floats are written so that they read back bit for bit; infinity and NaN by name.
+
+    A list reads thousands of records, and pydantic reads JSON faster than Python makes a record of a message.
+    """
+    return to_json(record, inf_nan_mode="constants")
+
+
+def unpack_record(content: bytes) -> Record:
+    """Returns the record, equal in every field. Raises Unreadable."""
     try:
         return _record_adapter.validate_json(content)
     except ValidationError as error:
