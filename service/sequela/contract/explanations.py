@@ -6,6 +6,7 @@ sent, and equal answers to several requests share it.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import fields
 from typing import Any
 
@@ -24,10 +25,11 @@ from sequela.explain.explanation import (
     TargetScore,
 )
 from sequela.explain.kept_explanation import EncodedExplanation
-from sequela.explain.object_cache import kept_for_object
 from sequela.explain.options import RULES, Level, ResolvedOptions
 from sequela.explain.request import EventInfo
 
+MAX_FEATURE_LISTS = 16
+"""For how many models the features are kept in the form in which they are sent."""
 LEVEL_FIELD = "{}_level"
 """The field of `Explanation` for each level, by the level's name."""
 LEVELS = tuple((each.value, LEVEL_FIELD.format(each.value)) for each in Level)
@@ -66,9 +68,9 @@ def info_fields(item: EventInfo) -> Fields:
     return {"id": item.id, "time": optional(timestamp_fields, item.time), "display": item.display}
 
 
-@kept_for_object
+@functools.lru_cache(MAX_FEATURE_LISTS)
 def _feature_bytes(items: tuple[Feature, ...]) -> bytes:
-    """Encodes the features, which are the same objects for all answers of a model."""
+    """Encodes the features, which are the same for all answers of a model."""
     return pb.Explanation(features=map(feature, items)).SerializeToString()
 
 

@@ -12,7 +12,7 @@ from sequela.timeshap.cells import Columns
 from sequela.timeshap.players import Extent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Layout:
     """A schema whose inputs, features and columns are identified by index.
 

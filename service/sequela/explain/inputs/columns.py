@@ -6,26 +6,29 @@ uses the caller's names for the features.
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.object_cache import MAX_OBJECTS, Same
+from sequela.explain.object_cache import kept_for_object
 from sequela.explain.request import NamedArray
 from sequela.explain.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
 
 MAX_LISTED = 10
 """The largest number of names that a message lists."""
+MAX_KEPT = 32
+"""For how many lists of columns a schema keeps how they match. A model is asked by a few clients."""
 MAX_KEPT_CHARACTERS = 1 << 16
-"""The longest names, all columns together, whose match is kept for later requests. It bounds the memory for it."""
+"""The longest list that is kept, in characters."""
+
+Result = TypeVar("Result")
 
 
 def reorder_columns(
@@ -59,13 +62,18 @@ def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> 
 def with_caller_names(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelSchema:
     """Returns the schema with the caller's column names for features that only have default names."""
     sent = tuple((item, given.columns) for item, given in _with_names(schema, inputs))
+    if not sent:
+        return schema
     # The same schema for the same names, so that what is kept for a schema is found again.
-    rename = _kept_renamed if _is_short(name for _, names in sent for name in names) else _renamed
-    return rename(Same(schema), sent) if sent else schema
+    renamed = _recall(schema, sent, lambda: _renamed(schema, sent))
+    return schema if renamed is None else renamed
 
 
-def _renamed(key: Same[ModelSchema], sent: tuple[tuple[InputSchema, tuple[str, ...]], ...]) -> ModelSchema:
-    schema, names = key.subject, dict[str, str]()
+def _renamed(
+    schema: ModelSchema, sent: tuple[tuple[InputSchema, tuple[str, ...]], ...]
+) -> ModelSchema | None:
+    """Returns the schema with the names that were sent, or None if it keeps its own."""
+    names = dict[str, str]()
     for item, columns in sent:
         if _match(schema, item, columns).by_position and len(item.shape) <= 1:
             alone = (
@@ -73,17 +81,12 @@ def _renamed(key: Same[ModelSchema], sent: tuple[tuple[InputSchema, tuple[str, .
             )
             # Features of several columns keep their names, since no single column's name describes them.
             names |= dict(zip((feature.name for feature in alone), columns, strict=False))
-    if not names:
-        return schema
     kept = {feature.name for feature in schema.features} - names.keys()
     # A name that occurs in two inputs would not identify a feature.
-    if len({*names.values(), *kept}) < len(names) + len(kept):
-        return schema
+    if not names or len({*names.values(), *kept}) < len(names) + len(kept):
+        return None
     features = (replace(feature, name=names.get(feature.name, feature.name)) for feature in schema.features)
     return replace(schema, features=tuple(features))
-
-
-_kept_renamed = functools.lru_cache(MAX_OBJECTS)(_renamed)
 
 
 def column_warnings(
@@ -122,16 +125,28 @@ class _ColumnMatch:
 
 
 def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _ColumnMatch:
-    find = _kept_match if _is_short(columns) else _find_match
-    return find(Same(schema), item, tuple(columns))
+    sent = tuple(columns)
+    return _recall(schema, (item, sent), lambda: _find_match(schema, item, sent))
 
 
-def _is_short(names: Iterable[str]) -> bool:
-    return sum(map(len, names)) <= MAX_KEPT_CHARACTERS
+def _recall(schema: ModelSchema, sent: Hashable, find: Callable[[], Result]) -> Result:
+    """Returns what was found for these columns before, or finds it. Callers send the same columns again and again."""
+    kept = _found_before(schema)
+    if sent in kept:
+        found: Result = kept[sent]
+        return found
+    result = find()
+    if len(kept) < MAX_KEPT and len(repr(sent)) <= MAX_KEPT_CHARACTERS:
+        kept[sent] = result
+    return result
 
 
-def _find_match(key: Same[ModelSchema], item: InputSchema, columns: tuple[str, ...]) -> _ColumnMatch:
-    schema = key.subject
+@kept_for_object
+def _found_before(_: ModelSchema) -> dict[Hashable, Any]:
+    return {}
+
+
+def _find_match(schema: ModelSchema, item: InputSchema, columns: tuple[str, ...]) -> _ColumnMatch:
     if len(item.shape) > 1:
         # With a shape of several axes, the columns sent name only the last axis, which has no names in the schema.
         return _ColumnMatch(by_position=True)
@@ -150,9 +165,6 @@ def _find_match(key: Same[ModelSchema], item: InputSchema, columns: tuple[str, .
     missing = tuple(names[0] for names, place in zip(wanted, found, strict=True) if place is None)
     known = {name for names in wanted for name in names}
     return _ColumnMatch(order, missing, tuple(name for name in columns if name not in known))
-
-
-_kept_match = functools.lru_cache(4 * MAX_OBJECTS)(_find_match)  # models may have several inputs
 
 
 def _owners(schema: ModelSchema, item: InputSchema) -> list[FeatureSchema]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from string import Formatter
 
 from sequela.explain.object_cache import kept_for_object
-from sequela.explain.schema import ANY_FEATURE, Direction, ReasonTemplate
+from sequela.explain.schema import ANY_FEATURE, Direction, ReasonTemplate, ReasonTemplates
 
 PLACEHOLDERS = ("label", "value", "time")
 """What a template may name: the feature's label, its displayed value with the unit, and when the event happened."""
@@ -88,7 +88,7 @@ class FoundTemplate:
 
 
 def find_template(
-    templates: tuple[ReasonTemplate, ...],
+    templates: ReasonTemplates,
     features: tuple[str, ...],
     direction: Direction,
     known: frozenset[str],
@@ -108,10 +108,9 @@ def find_template(
 
 
 @kept_for_object
-def _templates_by_key(
-    templates: tuple[ReasonTemplate, ...],
-) -> dict[tuple[str, Direction | None], FoundTemplate]:
-    return {(each.feature, each.direction): FoundTemplate(i, each) for i, each in enumerate(templates)}
+def _templates_by_key(templates: ReasonTemplates) -> dict[tuple[str, Direction | None], FoundTemplate]:
+    found = (FoundTemplate(i, each) for i, each in enumerate(templates.templates))
+    return {(each.template.feature, each.template.direction): each for each in found}
 
 
 def template_features(feature: str | None, named: bool) -> tuple[str, ...]:
