@@ -9,7 +9,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS
+from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS, STAGE_SECONDS
+from sequela.adapters.metrics.value_histogram import ValueHistogram
 from sequela.explain.ports import ModelState
 from sequela.explain.telemetry import BatchesEvaluated, BatchEvaluated, ExplanationFinished, Record, StageDone
 
@@ -43,7 +44,7 @@ class ExplanationMetrics:
                 "sequela_stage_duration_seconds",
                 "Seconds of a stage: decode, resolve, score, prune, event, feature, cell, encode or store.",
                 ("stage",),
-                buckets=SECONDS,
+                buckets=STAGE_SECONDS,
                 registry=registry,
             ).labels
         )
@@ -98,11 +99,9 @@ class ModelMetrics:
         self._rows = Counter(
             "sequela_model_rows", "Rows of these calls: sequences, or parts of sequences.", registry=registry
         )
-        self._batch = Histogram(
-            "sequela_model_batch_rows", "Rows in one call.", buckets=ROWS, registry=registry
-        )
-        self._seconds = Histogram(
-            "sequela_model_call_seconds", "Seconds of one call.", buckets=SECONDS, registry=registry
+        self._batch = ValueHistogram("sequela_model_batch_rows", "Rows in one call.", ROWS, registry)
+        self._seconds = ValueHistogram(
+            "sequela_model_call_seconds", "Seconds of one call.", SECONDS, registry
         )
 
     def notice(self, record: Record) -> None:
@@ -116,10 +115,8 @@ class ModelMetrics:
     def _observe(self, rows: Sequence[int], seconds: Sequence[float]) -> None:
         self._calls.inc(len(rows))
         self._rows.inc(sum(rows))
-        for count in rows:
-            self._batch.observe(count)
-        for each in seconds:
-            self._seconds.observe(each)
+        self._batch.observe(rows)
+        self._seconds.observe(seconds)
 
 
 class ModelStateCollector(Collector):

@@ -89,6 +89,10 @@ def _check_order(infos: Sequence[EventInfo], path: str, violations: Violations) 
 
 
 def _event(message: pb.EventInfo, path: str, violations: Violations, limits: Limits) -> EventInfo:
+    # Texts of a message that is shorter than a text may be need not be measured one by one.
+    if message.ByteSize() <= limits.max_text and len(message.display) <= limits.max_labels:
+        time = moment(message.time, f"{path}.time", violations) if message.HasField("time") else None
+        return EventInfo(message.id, time, dict(message.display.items()))
     return EventInfo(
         violations.text(f"{path}.id", message.id, limits.max_text),
         moment(message.time, f"{path}.time", violations) if message.HasField("time") else None,
