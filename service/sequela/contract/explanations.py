@@ -44,8 +44,12 @@ def explanation(item: Explanation) -> pb.Explanation:
 
 
 def content_bytes(item: Explanation) -> bytes:
-    """Encodes all but what belongs to the request, and levels that the contract does not have."""
-    return pb.Explanation(**_content(item)).SerializeToString() + _feature_bytes(item.features)
+    """Encodes all but what belongs to the request, and levels that the contract does not have.
+
+    Equal content has the same bytes in every process, so that it is stored once.
+    """
+    found = pb.Explanation(**_content(item))
+    return found.SerializeToString(deterministic=True) + _feature_bytes(item.features)
 
 
 def request_bytes(item: Explanation) -> bytes:
