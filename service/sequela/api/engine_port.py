@@ -29,11 +29,13 @@ class EngineRequest:
         operation: What to do with it.
         content: The request's bytes.
         requested_by: The name of the authenticated caller, which the bytes do not have.
+        error_factor: As in `explain.request.ExplainRequest`; the bytes do not have it either.
     """
 
     operation: EngineOperation
     content: bytes
     requested_by: str = ""
+    error_factor: float = 1.0
 
 
 class Engines(Protocol):

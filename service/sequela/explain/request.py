@@ -192,6 +192,8 @@ class ExplainRequest:
         paths: The paths of the background and the options in the request.
         dry_run: Whether the answer is computed whatever is stored, and is not stored.
         requested_by: The name of the authenticated caller. It is not the caller who says so.
+        error_factor: By how much the default target of the standard errors is multiplied, because the server is
+            overloaded. A target in the options is used as it is.
     """
 
     model: ModelChoice
@@ -203,6 +205,7 @@ class ExplainRequest:
     paths: RequestPaths = RequestPaths()
     dry_run: bool = False
     requested_by: str = ""
+    error_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

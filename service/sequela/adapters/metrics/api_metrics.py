@@ -14,6 +14,7 @@ from sequela.explain.telemetry import (
     MessageReceived,
     MessageSent,
     Record,
+    RequestBegun,
     RequestRejected,
 )
 
@@ -88,7 +89,7 @@ class HttpMetrics:
 class ExecutorMetrics:
     """Counts what runs and waits in each executor, and what was refused."""
 
-    takes = (ExecutorState, RequestRejected)
+    takes = (ExecutorState, RequestBegun, RequestRejected)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = Gauge(
@@ -96,6 +97,13 @@ class ExecutorMetrics:
         )
         self._running = Gauge(
             "sequela_inflight", "Requests that run in a thread.", ("executor",), registry=registry
+        )
+        self._wait = Histogram(
+            "sequela_queue_wait_seconds",
+            "Seconds that explanations waited before they began. If interactive ones wait for long, add cores.",
+            ("queue",),
+            buckets=SECONDS,
+            registry=registry,
         )
         self._rejected = Counter(
             "sequela_requests_rejected",
@@ -110,6 +118,8 @@ class ExecutorMetrics:
             case ExecutorState(executor, waiting, running):
                 self._waiting.labels(executor).set(waiting)
                 self._running.labels(executor).set(running)
+            case RequestBegun(queue, seconds):
+                self._wait.labels(queue).observe(seconds)
             case RequestRejected(where, reason):
                 self._rejected.labels(where, reason).inc()
 
