@@ -128,11 +128,15 @@ class DataPlane:
         ticket = lane.ticket(work.shape, work.priority)
 
         def answer() -> bytes:
-            factor = ticket.error_factor
             if lane.in_engines:
-                request = replace(work.request, requested_by=name, error_factor=factor)
+                request = replace(
+                    work.request,
+                    requested_by=name,
+                    error_factor=ticket.error_factor,
+                    share_seconds=ticket.share_seconds,
+                )
                 return self.engines.run(request, lane.in_engines, deadline)
-            asked = replace(work.read(), requested_by=name, error_factor=factor)
+            asked = _on_terms(replace(work.read(), requested_by=name), ticket)
             return work.encode(lane.explainer.explain(asked, deadline))
 
         return await lane.executor.run(answer, deadline, ticket)
@@ -265,7 +269,7 @@ class DataPlane:
         ticket: Ticket,
     ) -> T:
         deadline.shorten(share)
-        request = replace(request, error_factor=ticket.error_factor)
+        request = _on_terms(request, ticket)
         try:
             if not lane.in_engines:
                 return encode(request, lane.explainer.explain(request, deadline))
@@ -287,3 +291,8 @@ class DataPlane:
 async def _iterate(requests: Sequence[ExplainRequest]) -> AsyncIterator[ExplainRequest]:
     for request in requests:
         yield request
+
+
+def _on_terms(request: ExplainRequest, ticket: Ticket) -> ExplainRequest:
+    """Returns the request as the server can answer it at present."""
+    return replace(request, error_factor=ticket.error_factor, share_seconds=ticket.share_seconds)

@@ -73,11 +73,13 @@ class Pipeline:
         return explanation
 
     def _explain(self, task: Task, name: str, caller: ModelCaller, trace: ExplanationTrace) -> Explanation:
-        timer = StageTimer(self.observer)
+        started, timer = caller.deadline.now(), StageTimer(self.observer)
         with timer("score"):
             scored = score_task(task, self._evaluator(task, caller, trace))
             weights = event_weights(task, caller) if scored.scores.has_base else ()
         trace.scored(scored)
+        # Whoever has to share gets the scores in any case, and of the rest what there is time for.
+        caller.deadline.give_way(started + task.request.share_seconds)
         # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:
             return basic_explanation(scored.task, name, scored.scores, NO_TOLERANCES, _cost(caller, timer))

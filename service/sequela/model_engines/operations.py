@@ -41,4 +41,5 @@ def _explain_request(request: EngineRequest, limits: Limits) -> ExplainRequest:
         read_explain(request.content, limits),
         requested_by=request.requested_by,
         error_factor=request.error_factor,
+        share_seconds=request.share_seconds,
     )

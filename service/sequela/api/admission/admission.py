@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from random import Random
 
@@ -25,16 +26,23 @@ MAX_JITTER = 0.5
 WAITS_FOR = "other explanations"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class RunningRequest:
-    """A request at work: what it is, and when it began, in seconds of the monotonic clock."""
+    """A request at work.
+
+    Attributes:
+        request: The request.
+        started: When it began, in seconds of the monotonic clock.
+        share_seconds: How long it may take.
+    """
 
     request: WaitingRequest
     started: float
+    share_seconds: float
 
     def rest(self, now: float) -> float:
         """Returns how much longer it is expected to take, in seconds of one core."""
-        return max(self.request.cost - (now - self.started), 0.0)
+        return max(min(self.request.cost, self.share_seconds) - (now - self.started), 0.0)
 
 
 class AdmissionSlots:
@@ -107,9 +115,11 @@ class AdmissionSlots:
 
     def leave(self, deadline: Deadline, seconds: float, error: BaseException | None) -> None:
         """See `Slots`."""
-        ticket = self._running.pop(deadline).request.ticket
+        running = self._running.pop(deadline)
+        ticket = running.request.ticket
         if error is None:
-            self._averages.note(ticket, seconds, -deadline.remaining)
+            over = max(seconds - running.share_seconds, -deadline.remaining)
+            self._averages.note(ticket, seconds, over)
         if deadline.gave_way and (error is None or isinstance(error, OutOfTime)):
             self._averages.note_cut(ticket, error is None)
         self._begin_next()
@@ -217,11 +227,11 @@ class AdmissionSlots:
     def _begin(self, request: WaitingRequest, now: float, share: TimeShare) -> None:
         ticket = request.ticket
         ticket.error_factor = self._factor(ticket)
+        ticket.share_seconds = self._share_seconds(request, share)
         if self._brownout and ticket.priority is Priority.INTERACTIVE:
             self._brownout.note_wait(now - request.since)
         self._observer.notice(RequestBegun(ticket.priority, now - request.since))
-        running = self._running[request.deadline] = RunningRequest(request, now)
-        self._limit(running, share)
+        self._running[request.deadline] = RunningRequest(request, now, ticket.share_seconds)
         request.turn.set_result(None)
 
     def _fair_share(self, now: float) -> TimeShare:
@@ -235,16 +245,21 @@ class AdmissionSlots:
             share = self._fair_share(Deadline.now())
             if share is not NO_LIMIT:
                 for running in self._running.values():
-                    self._limit(running, share)
+                    self._shorten(running, share)
 
-    def _limit(self, running: RunningRequest, share: TimeShare) -> None:
+    def _shorten(self, running: RunningRequest, share: TimeShare) -> None:
+        """Limits a request at work. It is not known how far it is, so it keeps time for its scores."""
         request = running.request
+        seconds = self._share_seconds(request, share)
+        if seconds < running.share_seconds:
+            running.share_seconds = max(seconds, request.least)
+            request.deadline.give_way(running.started + running.share_seconds)
+
+    def _share_seconds(self, request: WaitingRequest, share: TimeShare) -> float:
         seconds = share.of(request.deadline.end)
-        if seconds < request.cost:
-            overtime = self._averages.overtime_seconds(request.ticket)
-            # Scores must be possible, or there would be no answer at all.
-            own = max(seconds, request.least) - overtime
-            request.deadline.give_way(running.started + own)
+        if seconds >= request.cost:
+            return math.inf
+        return max(seconds - self._averages.overtime_seconds(request.ticket), 0.0)
 
     def _withdraw(self, request: WaitingRequest) -> None:
         """Forgets a request whose caller is gone or whose time is over. It may have got its slot just now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from cachetools import LRUCache
@@ -19,6 +20,8 @@ FIRST_FLOOR_SECONDS = 0.002
 MAX_FLOOR_SECONDS = 0.05
 FLOOR_GROWTH, FLOOR_DECAY = 1.5, 0.98
 """The floor rises when an answer was cut so short that there was none, and falls with every one that there was."""
+QUICKEST_GROWTH = 1.02
+"""By how much the time of the quickest answer grows with each later one, so that it is forgotten after some hundred."""
 MAX_OVERTIME_SECONDS = 0.05
 """One that took longer was held up by something else, such as another process."""
 
@@ -28,7 +31,8 @@ class _ModelCost:
     ratio: float = 1.0
     floor_seconds: float = FIRST_FLOOR_SECONDS
     overtime_seconds: float = FIRST_OVERTIME_SECONDS
-    known: bool = False
+    quickest_seconds: float = math.inf
+    count: int = 0
 
 
 class CostAverages:
@@ -36,7 +40,7 @@ class CostAverages:
 
     def __init__(self) -> None:
         self._models: LRUCache[tuple[str, type], _ModelCost] = LRUCache(MAX_MODELS)
-        self._service_seconds = 0.0
+        self._service_seconds, self._count = 0.0, 0
 
     @property
     def service_seconds(self) -> float:
@@ -50,7 +54,8 @@ class CostAverages:
     def least_seconds(self, ticket: Ticket) -> float:
         """Returns how long the roughest answer to the request takes."""
         cost = self._cost(ticket)
-        return cost.floor_seconds + cost.ratio * scoring_seconds(ticket.shape) + cost.overtime_seconds
+        least = cost.floor_seconds + cost.ratio * scoring_seconds(ticket.shape) + cost.overtime_seconds
+        return min(least, cost.quickest_seconds)
 
     def overtime_seconds(self, ticket: Ticket) -> float:
         """Returns how long an answer takes beyond the time that it was given."""
@@ -65,15 +70,18 @@ class CostAverages:
             over: How long it went on after its time; negative if it ended before.
         """
         cost = self._cost(ticket)
-        self._service_seconds += self._weight(self._service_seconds > 0) * (seconds - self._service_seconds)
+        self._count += 1
+        self._service_seconds += _weight(self._count) * (seconds - self._service_seconds)
+        cost.quickest_seconds = min(QUICKEST_GROWTH * cost.quickest_seconds, seconds)
         ratio = seconds / estimated_seconds(ticket.shape, ticket.error_factor)
         if over >= 0:
             late = min(over, MAX_OVERTIME_SECONDS)
             cost.overtime_seconds += NEWEST_WEIGHT * (late - cost.overtime_seconds)
         # Of an answer that was cut short nobody knows how long the whole one would have taken, only that it is longer.
         if over < 0 or ratio > cost.ratio:
-            cost.ratio += self._weight(cost.known) * (ratio - cost.ratio)
-            cost.known = True
+            cost.count += 1
+            # The estimate counts as one request, since the first real one also warms the model up.
+            cost.ratio += _weight(cost.count + 1) * (ratio - cost.ratio)
 
     def note_cut(self, ticket: Ticket, answered: bool) -> None:
         """Counts a request that had to give way to others, and whether there was an answer nevertheless."""
@@ -91,6 +99,7 @@ class CostAverages:
             found = self._models[key] = _ModelCost()
         return found
 
-    @staticmethod
-    def _weight(known: bool) -> float:
-        return NEWEST_WEIGHT if known else 1.0
+
+def _weight(count: int) -> float:
+    """Returns the weight of the latest of some values: that of a plain mean, until there are many."""
+    return max(NEWEST_WEIGHT, 1 / count)

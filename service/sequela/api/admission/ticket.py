@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sequela.api.admission.priority import Priority
@@ -18,6 +19,7 @@ class Ticket:
         model: The digest of its model.
         shape: Its size.
         error_factor: By how much the default target of its standard errors is multiplied; set when its work begins.
+        share_seconds: How long its work may take, so that others get an answer too; set when its work begins.
     """
 
     client: str
@@ -25,3 +27,4 @@ class Ticket:
     model: str
     shape: RequestShape
     error_factor: float = 1.0
+    share_seconds: float = math.inf
