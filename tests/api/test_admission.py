@@ -157,19 +157,19 @@ def test_time_that_is_spent_waiting_has_its_own_reason() -> None:
 @pytest.mark.parametrize(
     "limits",
     [
-        QueueLimits(requests=3, interactive_seconds=60.0, bulk_seconds=60.0),
-        QueueLimits(requests=64, interactive_seconds=3.5 * COST, bulk_seconds=60.0),
+        QueueLimits(requests=4, interactive_seconds=60.0, bulk_seconds=60.0),
+        QueueLimits(requests=64, interactive_seconds=4.5 * COST, bulk_seconds=60.0),
     ],
     ids=["requests", "seconds"],
 )
 def test_a_full_queue_refuses_whoever_has_the_most(limits: QueueLimits) -> None:
-    """A client that floods is refused, and makes room for the others, down to an equal share."""
+    """A client that floods is refused, and makes room for others, until they have half as much."""
 
     async def scene() -> None:
         door = Door(limits, slots=1)
-        for _ in range(6):
+        for _ in range(7):
             await door.come(ticket("flood"))
-        assert door.reasons == ["QUEUE_FULL"] * 2  # one is inside, three wait
+        assert door.reasons == ["QUEUE_FULL"] * 2  # one is inside, four wait
         await door.come(ticket("new"))
         assert len(door.errors) == 3
         await door.come(ticket("new"))

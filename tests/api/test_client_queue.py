@@ -78,7 +78,8 @@ def test_who_makes_room() -> None:
     queue.add(newest)
     assert queue.newest_of_largest("one", 1.0) is newest
     assert queue.newest_of_largest("flood", 1.0) is None
-    assert queue.newest_of_largest("one", 9.0) is None
+    assert queue.newest_of_largest("one", 3.5) is newest
+    assert queue.newest_of_largest("one", 3.6) is None
     assert queue.remove(newest)
     assert not queue.remove(newest)
     assert queue.seconds == 12.0

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-from sequela.api.admission.brownout import PATIENCE, REFUSING, Brownout, threshold_seconds
+from sequela.api.admission.brownout import Brownout, threshold_seconds
 from sequela.api.admission.cost_averages import CostAverages
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.refusals import queue_full, spent_waiting, too_short
@@ -152,7 +152,7 @@ class AdmissionSlots:
             raise self._full(
                 f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
             )
-        if self._refuses(ticket.priority) and wait > self._patience_seconds(request):
+        if wait > self._patience_seconds(request):
             raise self._full(
                 f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
             )
@@ -188,12 +188,11 @@ class AdmissionSlots:
         )
         return (min(most, least) + running) / self._cores
 
-    def _refuses(self, priority: Priority) -> bool:
-        level = self._brownout.level if self._brownout else 0
-        return level >= REFUSING and priority is Priority.INTERACTIVE
-
     def _patience_seconds(self, request: WaitingRequest) -> float:
-        return max(PATIENCE * threshold_seconds(self._averages.service_seconds), request.cost)
+        """Returns how long the request may wait. Bulk work is meant to wait."""
+        if self._brownout is None or _priority(request) is Priority.BULK:
+            return math.inf
+        return max(self._brownout.patience * threshold_seconds(self._averages.service_seconds), request.cost)
 
     def _factor(self, ticket: Ticket) -> float:
         return self._brownout.factor(ticket.priority) if self._brownout else 1.0

@@ -16,8 +16,8 @@ SERVICE_INTERVALS = 2.0
 """An interval is at least this many times what a request takes on average. Shorter ones may see no request begin."""
 SERVICE_SHARE = 0.5
 """The threshold is at least this share of what a request takes on average."""
-PATIENCE = 3.0
-"""At the highest level, a request that would wait for longer than this many thresholds is refused."""
+PATIENCE = (math.inf, math.inf, math.inf, 12.0, 6.0, 3.0)
+"""How many thresholds an interactive request may wait, at each level. If it would wait for longer, it is refused."""
 REFUSING = 5
 BULK_FACTORS = (1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
 """By how much the default target of the standard errors is multiplied, at each level."""
@@ -50,6 +50,11 @@ class Brownout:
         """Returns by how much the default target of the standard errors is multiplied."""
         factors = INTERACTIVE_FACTORS if priority is Priority.INTERACTIVE else BULK_FACTORS
         return factors[self._level]
+
+    @property
+    def patience(self) -> float:
+        """How many thresholds an interactive request may wait."""
+        return PATIENCE[self._level]
 
     def note_wait(self, seconds: float) -> None:
         """Counts an interactive request that begins after it has waited for so long."""

@@ -86,13 +86,14 @@ class ClientQueue:
     def newest_of_largest(self, client: str, cost: float) -> WaitingRequest | None:
         """Returns the newest request of the client that has the most work here.
 
-        None if this client would have at least as much with a new request that costs this much.
+        None if this client would have more than half as much with a new request that costs this much. Between clients
+        that are alike, whoever waits keeps the place.
         """
         if not self._lines:
             return None
         largest, line = max(self._lines.items(), key=lambda item: item[1].seconds)
         own = self._lines.get(client)
-        if largest == client or (own.seconds if own else 0.0) + cost >= line.seconds:
+        if largest == client or 2 * ((own.seconds if own else 0.0) + cost) > line.seconds:
             return None
         return line.requests[-1]
 
