@@ -12,6 +12,7 @@ from overload.server import MeasuredServer, measured_server
 CALLERS = 50
 TIMEOUT = 0.1
 PAUSE_SECONDS = 1.0
+"""Between the deadlines of a burst and the next one, so that bursts do not add up."""
 CLIENT = "caller"
 
 
@@ -55,7 +56,13 @@ def measure(bursts: int, seed: int, timeout: float = TIMEOUT, callers: int = CAL
 def _send(server: MeasuredServer, bursts: int, seed: int, timeout: float, callers: int) -> list[CallOutcome]:
     first = int(np.random.default_rng(seed).integers(1 << 30))
     plan = [
-        PlannedCall(PAUSE_SECONDS * burst, CLIENT, "interactive", timeout, first + burst * callers + caller)
+        PlannedCall(
+            (PAUSE_SECONDS + timeout) * burst,
+            CLIENT,
+            "interactive",
+            timeout,
+            first + burst * callers + caller,
+        )
         for burst in range(bursts)
         for caller in range(callers)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +27,13 @@ class FloodFigures:
         answered: The share that got an answer.
         p50: The median time until it, in seconds.
         flood_answered: The share of the calls of the client that floods that got an answer.
+        reasons: How often the others were given each reason, beside it.
     """
 
     answered: tuple[float, float]
     p50: tuple[float, float]
     flood_answered: float
+    reasons: dict[str, int]
 
     @property
     def cost(self) -> float:
@@ -49,6 +52,7 @@ class FloodFigures:
                 f"{1000 * before:.0f} ms, {1000 * after:.0f} ms",
             ),
             ("  its own calls answered", "", f"{self.flood_answered:.1%}"),
+            ("  others refused", "", str(self.reasons)),
         ]
 
 
@@ -65,6 +69,7 @@ def measure(seconds: float, seed: int) -> FloodFigures:
         (_answered(first), _answered(second)),
         (_median(first), _median(second)),
         _answered([each for each in beside if each.call.client == FLOOD]),
+        dict(Counter(each.reason for each in second if each.reason)),
     )
 
 

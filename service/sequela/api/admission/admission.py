@@ -153,22 +153,26 @@ class AdmissionSlots:
                 f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
             )
         if wait > self._patience_seconds(request):
-            raise self._full(
-                f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
-            )
+            text = f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
+            self._replace_other(request, self._full(text))
 
     def _make_room(self, request: WaitingRequest) -> None:
-        """Raises an error if the queue is full, unless another client has more in it: its newest request then goes."""
+        """Raises an error if the queue is full, unless another client has more in it."""
         priority = _priority(request)
         queue, seconds = self._waiting.of(priority), self._limits.seconds(priority) * self._cores
         if not queue or (len(queue) < self._limits.requests and queue.seconds + request.cost <= seconds):
             return
         text = f"{len(queue)} {priority} requests with {queue.seconds:.2f} s of work are waiting, and the most are "
-        error = self._full(f"{text}{self._limits.requests} requests and {seconds:g} s")
-        other = queue.newest_of_largest(request.ticket.client, request.cost)
+        self._replace_other(request, self._full(f"{text}{self._limits.requests} requests and {seconds:g} s"))
+
+    def _replace_other(self, request: WaitingRequest, error: SequelaError) -> None:
+        """Refuses the newest request of the client that has the most work, if that is much more than this one has.
+
+        Otherwise raises the error for this one. So whoever floods the server is refused, and not the others.
+        """
+        other = self._waiting.of(_priority(request)).newest_of_largest(request.ticket.client, request.cost)
         if other is None:
             raise error
-        self._waiting.remove(other)
         self._refuse(other, error)
 
     def _wait_seconds(self, before: float) -> float:
