@@ -23,9 +23,15 @@ BURST_FACTOR = 3.0
 """A burst has a third of the time that full answers would take."""
 
 
-def test_three_times_what_the_server_can() -> None:
+@pytest.fixture(scope="module")
+def saturation() -> float:
+    """What the server can answer in full, in answers a second."""
+    return steady.saturation(SECONDS)
+
+
+def test_three_times_what_the_server_can(saturation: float) -> None:
     """It answers about as much as it could in full, or more; the rest gets a reason, and health checks an answer."""
-    found = steady.measure(SECONDS, seed=1)
+    found = steady.measure(saturation, SECONDS, seed=1)
     assert found.goodput > 0.7 * found.saturation
     assert set(found.reasons) <= KNOWN
     assert found.reasons["QUEUE_FULL"] > 0
@@ -38,16 +44,15 @@ def test_three_times_what_the_server_can() -> None:
     assert last < first + 200
 
 
-def test_a_client_that_floods_is_refused_and_not_the_others() -> None:
+def test_a_client_that_floods_is_refused_and_not_the_others(saturation: float) -> None:
     """It sends ten times as much as each of four others, which send half of what the server can."""
-    found = flood.measure(SECONDS, seed=2)
+    found = flood.measure(saturation, SECONDS, seed=2)
     assert found.answered[1] > 0.8 * found.answered[0]
     assert found.flood_answered < found.answered[1]
 
 
-def test_many_callers_with_little_time_get_rougher_answers() -> None:
+def test_many_callers_with_little_time_get_rougher_answers(saturation: float) -> None:
     """Most of them get one, though time for full answers to all of them is not there by far."""
-    most = steady.saturation(SECONDS)
-    found = burst.measure(3, seed=3, timeout=burst.CALLERS / most / BURST_FACTOR)
+    found = burst.measure(3, seed=3, timeout=burst.CALLERS / saturation / BURST_FACTOR)
     assert found.answered > 1.5 / BURST_FACTOR
     assert set(found.reasons) <= KNOWN

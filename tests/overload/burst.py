@@ -8,6 +8,7 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall
 from overload.server import MeasuredServer, measured_server
+from overload.steady import WARM_UP_SECONDS
 
 CALLERS = 50
 TIMEOUT = 0.1
@@ -49,7 +50,7 @@ class BurstFigures:
 def measure(bursts: int, seed: int, timeout: float = TIMEOUT, callers: int = CALLERS) -> BurstFigures:
     """Sends bursts to a server of its own. The first calls warm it up and are not counted."""
     with measured_server([CLIENT]) as server:
-        server.send("closed", "2", "3", CLIENT)
+        server.send("closed", "2", WARM_UP_SECONDS, CLIENT)
         return figures(_send(server, bursts, seed, timeout, callers))
 
 

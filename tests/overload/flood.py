@@ -9,7 +9,7 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall, poisson
 from overload.server import MeasuredServer, measured_server
-from overload.steady import percentile, saturation
+from overload.steady import WARM_UP_SECONDS, percentile
 
 OTHERS = tuple(f"other-{number}" for number in range(4))
 FLOOD = "flood"
@@ -56,12 +56,11 @@ class FloodFigures:
         ]
 
 
-def measure(seconds: float, seed: int) -> FloodFigures:
-    """Measures the others alone and with the client that floods, on one server."""
-    most = saturation(min(seconds, 30.0))
+def measure(most: float, seconds: float, seed: int) -> FloodFigures:
+    """Measures the others alone and with the client that floods. `most` is the saturation, in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server([*OTHERS, FLOOD]) as server:
-        server.send("closed", "2", "3", OTHERS[0])
+        server.send("closed", "2", WARM_UP_SECONDS, OTHERS[0])
         alone = _send(server, most, seconds, random, 1)
         beside = _send(server, most, seconds, random, TENFOLD)
     first, second = ([each for each in done if each.call.client != FLOOD] for done in (alone, beside))
