@@ -134,7 +134,26 @@ class Settings(
         ge=1,
         description="How many explanations share the workers at a time. Unset: as many as workers, but at least 2.",
     )
-    queue_size: int = Field(64, ge=0, description="How many explanations may wait; further ones are refused.")
+    queue_size: int = Field(
+        64,
+        ge=0,
+        description="How many explanations may wait in each queue; further ones are refused.",
+    )
+    interactive_queue_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Work of interactive explanations that may wait, in seconds for each core; more is refused.",
+    )
+    bulk_queue_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="Work of bulk explanations that may wait, in seconds for each core; more is refused.",
+    )
+    brownout: bool = Field(
+        True,
+        description="Widen the error bars of explanations while the server is overloaded, before any are refused. A "
+        "target_standard_error of the request is always kept.",
+    )
     lookup_threads: int = Field(
         8, ge=1, description="How many look-ups, listings and background averages run at a time."
     )

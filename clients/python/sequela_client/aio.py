@@ -26,6 +26,7 @@ from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
+from sequela_client.priority import Priority
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 from sequela_client.resumptions import Resumptions, pause_seconds
@@ -95,12 +96,13 @@ class AsyncSequela(Client):
         caller_id: str | None = None,
         labels: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
         """Explains the score of one sequence; see `Sequela.explain`."""
         operation = operations.explain(
-            self._digests, sequence, model, background, options, caller_id, labels, dry_run
+            self._digests, sequence, model, background, options, caller_id, labels, dry_run, priority
         )
         return await self._run(operation, timeout)
 
@@ -112,6 +114,7 @@ class AsyncSequela(Client):
         model: ModelLike,
         background: BackgroundLike = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> AsyncIterator[Outcome]:
@@ -121,7 +124,7 @@ class AsyncSequela(Client):
         number of seconds for each sequence. See `Sequela.explain_many`.
         """
         operation = operations.explain_many(
-            self._digests, model, background, options, self._seconds(timeout), dry_run
+            self._digests, model, background, options, self._seconds(timeout), dry_run, priority
         )
         state = await self._run(operation, timeout)
         reader, resumptions = AsyncSequenceReader(sequences, state), Resumptions()

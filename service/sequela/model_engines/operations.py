@@ -40,5 +40,9 @@ def answer(
 
 
 def _explain_request(request: EngineRequest, limits: Limits, observer: Observer) -> ExplainRequest:
-    read = timed(observer, "decode", lambda: read_explain(request.content, limits))
-    return replace(read, requested_by=request.requested_by)
+    return replace(
+        timed(observer, "decode", lambda: read_explain(request.content, limits)),
+        requested_by=request.requested_by,
+        error_factor=request.error_factor,
+        share_seconds=request.share_seconds,
+    )

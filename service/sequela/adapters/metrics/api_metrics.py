@@ -16,6 +16,7 @@ from sequela.explain.telemetry import (
     MessageReceived,
     MessageSent,
     Record,
+    RequestBegun,
     RequestRejected,
 )
 
@@ -100,7 +101,7 @@ class HttpMetrics:
 class ExecutorMetrics:
     """Counts what runs and waits in each executor, and what was refused."""
 
-    takes = (ExecutorState, RequestRejected)
+    takes = (ExecutorState, RequestBegun, RequestRejected)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = functools.cache(
@@ -112,6 +113,13 @@ class ExecutorMetrics:
             Gauge(
                 "sequela_inflight", "Requests that run in a thread.", ("executor",), registry=registry
             ).labels
+        )
+        self._wait = Histogram(
+            "sequela_queue_wait_seconds",
+            "Seconds that explanations waited before they began. If interactive ones wait for long, add cores.",
+            ("queue",),
+            buckets=SECONDS,
+            registry=registry,
         )
         self._rejected = Counter(
             "sequela_requests_rejected",
@@ -126,6 +134,8 @@ class ExecutorMetrics:
             case ExecutorState(executor, waiting, running):
                 self._waiting(executor).set(waiting)
                 self._running(executor).set(running)
+            case RequestBegun(queue, seconds):
+                self._wait.labels(queue).observe(seconds)
             case RequestRejected(where, reason):
                 self._rejected.labels(where, reason).inc()
 

@@ -158,7 +158,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         self._observer.notice(CallStarted(call))
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id, method=name_of(call)),
-            access_record(self._access.permissions) as record,
+            access_record(self._access.permissions, _host(context)) as record,
         ):
             try:
                 yield record
@@ -209,6 +209,11 @@ def _parser(deserializer: Parse) -> Parse:
             raise malformed() from None
 
     return parse
+
+
+def _host(context: Context) -> str:
+    """Returns the address of the peer, which gRPC writes as `ipv4:127.0.0.1:40122`, without the port."""
+    return str(context.peer()).rpartition(":")[0]
 
 
 def _request_id(context: Context) -> str:

@@ -76,7 +76,7 @@ class RouteFactory:
             structlog.contextvars.bound_contextvars(
                 request_id=request_id, method=f"{request.method} {route}"
             ),
-            access_record(self.access.permissions) as record,
+            access_record(self.access.permissions, request.client.host if request.client else "") as record,
         ):
             try:
                 response, facts = await self._response(name, request, handler, record, request_id)
