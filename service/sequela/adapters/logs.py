@@ -21,9 +21,11 @@ from sequela.explain.telemetry import (
     CredentialsReloaded,
     EngineEnded,
     EngineStarted,
+    ExplanationFinished,
     Record,
     StoreState,
 )
+from sequela.log_facts import note_explanation
 
 log = structlog.get_logger("sequela")
 
@@ -82,14 +84,20 @@ class LogObserver:
     """Logs when the shared store or an endpoint goes down, and when it comes back, and when credentials change.
 
     Other records are ignored. A store that is up from the start is nothing to log.
+
+    Args:
+        caller_ids: Whether the line of a request may have the id that its caller gave the explanation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, caller_ids: bool = False) -> None:
         self._store_down = False
+        self._caller_ids = caller_ids
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
+            case ExplanationFinished():
+                note_explanation(record.explanation, record.caller_id if self._caller_ids else "")
             case StoreState(True):
                 if self._store_down:
                     log.info("store up")

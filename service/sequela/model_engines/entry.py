@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import nullcontext
 
 import structlog
 
@@ -35,6 +36,7 @@ from sequela.model_engines.error_form import ErrorForm
 from sequela.model_engines.operations import answer as answer_request
 from sequela.model_engines.outcomes import TaskOutcome
 from sequela.model_engines.tasks import EngineModelFolder, ModelEngineConfig, ModelEngineTask
+from sequela.spans import continued
 
 _log = structlog.get_logger(__name__)
 
@@ -72,7 +74,8 @@ class ModelEngine:
         """Works on one task."""
         task: ModelEngineTask = pickle.loads(content)  # noqa: S301 the server sent it
         connection = TaskConnection(ask, task.name, task.digest)
-        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection):
+        traced = continued(task.span, connection.telemetry.spans.append) if task.span else nullcontext()
+        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection), traced:
             return _outcome(self._explainer, task, self._limits, deadline, connection).pack()
 
 
