@@ -11,6 +11,7 @@ import structlog
 from sequela.adapters import logs
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.repository.model_files import read_model
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.trace_files.tracer import FileTracer
@@ -45,6 +46,7 @@ def serve(config: bytes, channel: Channel) -> None:
     """Loads the models, and works on tasks until the server ends the process."""
     given: ModelEngineConfig = pickle.loads(config)  # noqa: S301 the server sent it
     logs.configure(given.log_level)
+    log_python_errors()
     structlog.contextvars.bind_contextvars(engine=os.getpid())
     engine = ModelEngine(given)
     channel.serve(b"", engine.handle)
