@@ -27,6 +27,7 @@ from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import BackgroundFinder, Explanations, ModelResolver, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
+from sequela.explain.result.raised_target import is_target_raised
 from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
 from sequela.explain.stage_timer import StageTimer
@@ -161,7 +162,7 @@ class Explainer:
             if found:
                 return self._reuse(found, task, key, deadline)
             explanation = self._run(task, content_name(key, task.request), deadline)
-            self._keep(key, explanation, task, deadline)
+            self._keep(None if is_target_raised(explanation) else key, explanation, task, deadline)
             return explanation
 
     def _reuse(self, found: Explanation, task: Task, key: str, deadline: Deadline) -> Explanation:
@@ -240,7 +241,9 @@ def _outcome(explanation: Explanation) -> str:
         return "cached"
     if not explanation.explained:
         return "below_minimum"
-    return "cut_short" if explanation.cut_short else "ok"
+    if explanation.cut_short:
+        return "cut_short"
+    return "target_raised" if is_target_raised(explanation) else "ok"
 
 
 def _out_of_time(late: DeadlinePassed) -> SequelaError:
