@@ -92,6 +92,8 @@ def test_a_trace_through_an_engine(server: Serving, collector: Collector) -> Non
     answer = explained(server, "gru", header)
     found = spans_of(collector, trace_id)
     [request], [engine], [add] = found[EXPLAIN], found["engine"], found["store add"]
+    [wait] = found["wait"]
+    assert (wait.parent_id, wait.attributes) == (request.span_id, {"sequela.executor": "explain"})
     assert (request.parent_id, request.kind) == (PARENT_ID, SERVER_KIND)
     assert (engine.parent_id, engine.kind) == (request.span_id, CLIENT_KIND)
     assert found.keys() >= STAGES
