@@ -32,6 +32,7 @@ from sequela_client.resources import Background, ExplanationSummary, Model, Outc
 from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.sequence_reader import AsyncSequenceReader
 from sequela_client.streams import AnyIterable
+from sequela_client.trace_context import with_trace
 
 T = TypeVar("T")
 
@@ -132,7 +133,9 @@ class AsyncSequela(Client):
             while True:
                 metadata = self._metadata()
                 try:
-                    async with aclosing(self._explain_pending(state, reader, metadata)) as outcomes:
+                    async with aclosing(
+                        self._explain_pending(state, reader, with_trace(metadata))
+                    ) as outcomes:
                         async for outcome in outcomes:
                             yield outcome
                     return
@@ -311,7 +314,7 @@ class AsyncSequela(Client):
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return await method(call.request, timeout=deadline.remaining, metadata=self._metadata())
+                return await method(call.request, timeout=deadline.remaining, metadata=self._sent())
             except grpc.RpcError as error:
                 raise call.failure or await self._failure_of(error, call.request) from None
             except asyncio.CancelledError:

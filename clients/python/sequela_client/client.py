@@ -28,6 +28,7 @@ from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.sequence_reader import SequenceReader
+from sequela_client.trace_context import with_trace
 
 T = TypeVar("T")
 
@@ -171,7 +172,7 @@ class Sequela(Client):
         while True:
             metadata = self._metadata()
             try:
-                yield from self._explain_pending(state, reader, metadata)
+                yield from self._explain_pending(state, reader, with_trace(metadata))
                 return
             except grpc.RpcError as error:
                 failure = reader.failure or self._failure(error, None)
@@ -391,7 +392,7 @@ class Sequela(Client):
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return method(call.blocking_request, timeout=deadline.remaining, metadata=self._metadata())
+                return method(call.blocking_request, timeout=deadline.remaining, metadata=self._sent())
             except grpc.RpcError as error:
                 raise call.failure or self._failure(error, call.request) from None
 
