@@ -35,6 +35,8 @@ from benchmarks.beside_tables import tables
 from benchmarks.bulk import study as bulk
 from benchmarks.cases import CASES
 from benchmarks.effort import FULL, QUICK, Effort
+from benchmarks.estimators import coverage_study, error_study, row_study
+from benchmarks.estimators.catalogue import GAMES
 from benchmarks.machine import this_machine
 from benchmarks.report import Finding, Study
 
@@ -49,6 +51,9 @@ STUDIES: dict[str, Study] = {
     "access": access.study,
     "engines": engines.study,
     "accuracy": accuracy.study,
+    "estimators": error_study.study,
+    "coverage": coverage_study.study,
+    "rows": row_study.study,
     "endpoint": endpoint.study,
     "bulk": bulk.study,
     "pruning": pruning.study,
@@ -83,7 +88,19 @@ def main() -> None:
         "--quick", action="store_true", help="run everything briefly; do not keep the figures"
     )
     parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
-    parser.add_argument("--seeds", type=int, help="number of seeds in the studies accuracy and pruning")
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        help="number of seeds in the studies that have several",
+    )
+    parser.add_argument(
+        "--games",
+        nargs="+",
+        default=[],
+        choices=GAMES,
+        metavar="GAME",
+        help=f"games in the studies estimators, coverage and rows: {', '.join(GAMES)}",
+    )
     parser.add_argument("--sequences", type=int, help="number of sequences in the study bulk")
     parser.add_argument("--alerts", type=int, help="number of sequences of each case in the study pruning")
     parser.add_argument(
@@ -94,6 +111,9 @@ def main() -> None:
     effort = replace(
         effort,
         seeds=arguments.seeds or effort.seeds,
+        compared_seeds=arguments.seeds or effort.compared_seeds,
+        coverage_seeds=arguments.seeds or effort.coverage_seeds,
+        games=tuple(arguments.games),
         sequences=arguments.sequences or effort.sequences,
         alerts=arguments.alerts or effort.alerts,
     )
