@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+
 from sequela.timeshap.coalitions import strata
 from sequela.timeshap.control_variate.process_design import ProcessDesign, process_design
 from sequela.timeshap.control_variate.rank_kernels import rank_kernel
@@ -43,4 +45,4 @@ class NewDesigns:
     def process(self, counts: Sequence[int], effective_players: float) -> ProcessDesign:
         """As in `Designs`."""
         kernel = rank_kernel(self.sampler.players, effective_players)
-        return process_design(kernel, self.sampler, self.sample(counts))
+        return process_design(kernel, self.sampler, self.sample(counts), np.float32)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import allocation
+from sequela.timeshap.coalitions import GROWTH, allocation, stages
 from sequela.timeshap.control_variate.correction import variate_solution
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
 from sequela.timeshap.control_variate.surer import surer
@@ -69,6 +69,21 @@ def solve_ranked(
         rival = variate_solution(designs.sample(used, run_jobs), process, known, gain[unsure], run_jobs)
         best = surer(best, unsure, rival)
     return RankedSolution(best, base)
+
+
+def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple[int, ...]:
+    """Returns the sizes of the nested stages. Arguments and result are those of `coalitions.stages`.
+
+    There is no stage between `fewest` and `MAX_COALITIONS`, so that few designs of processes have to be kept.
+    """
+    sizes = stages(players, budget, at_once, fewest)
+    first = [each for each in sizes if each <= fewest]
+    if not first or budget <= MAX_COALITIONS:
+        return sizes
+    later = [MAX_COALITIONS]
+    while later[-1] * GROWTH < sizes[-1]:
+        later.append(int(np.ceil(later[-1] * GROWTH)))
+    return (*first, *later[:-1], sizes[-1]) if later[-1] < sizes[-1] else (*first, sizes[-1])
 
 
 def process_counts(players: int, counts: Sequence[int]) -> tuple[int, ...]:

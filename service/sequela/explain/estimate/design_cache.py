@@ -125,7 +125,7 @@ class GameDesigns:
         kernel = rank_kernel(self.players, effective_players)
         return self.cache.get(
             self._process_key(counts, effective_players),
-            lambda: process_design(kernel, self.sampler, self.sample(counts)),
+            lambda: process_design(kernel, self.sampler, self.sample(counts), np.float32),
         )
 
     def holds_process(self, counts: Sequence[int], effective_players: float) -> bool:

@@ -21,7 +21,6 @@ from sequela.explain.explanation import StopReason
 from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.tracer import GameTrace
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget
-from sequela.timeshap.coalitions import stages as nested_sizes
 from sequela.timeshap.null_players import reduce_game
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import solve_small
@@ -103,7 +102,7 @@ class _Game:
         left = rules.until - self.evaluator.deadline.now()
         small = whole <= rules.max_enumerated and self.evaluator.seconds(whole) <= FIRST_STAGE_SHARE * left
         max_enumerated = rules.max_enumerated if small else 0
-        return nested_sizes(len(self.players), rules.max_coalitions, max_enumerated, rules.min_trusted)
+        return rules.solver.stages(len(self.players), rules.max_coalitions, max_enumerated, rules.min_trusted)
 
     def _sample(self, sizes: tuple[int, ...]) -> Sample:
         return Sample(self.evaluator, self.players, self.gain, sizes, self.rules, self.trace)
@@ -170,7 +169,7 @@ class _Game:
         return self._outcome(sample, *sample.solve(), StopReason.DEADLINE)
 
     def _outcome(self, sample: Sample, estimate: Estimate, used: Solver, reason: StopReason) -> GameOutcome:
-        """Returns the outcome of the current stage. It is `out_of_time` if only the base estimator fitted into the time."""
+        """Returns the outcome of the current stage, `out_of_time` if only the base estimator fitted into the time."""
         exact = reason is StopReason.EXACT
         return GameOutcome(
             self.players,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sequela.explain.estimate.design_cache import GameDesigns
 from sequela.explain.options import Estimator, Options
 from sequela.explain.ports import RemoteEndpoint
-from sequela.timeshap.coalitions import all_coalitions, strata
+from sequela.timeshap.coalitions import all_coalitions, stages, strata
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, ranking
 from sequela.timeshap.control_variate.solver import (
     MAX_PAIRS,
@@ -21,7 +21,7 @@ from sequela.timeshap.control_variate.solver import (
     solving_seconds,
     worth_trying,
 )
-from sequela.timeshap.rank_solver import MAX_COALITIONS, process_counts, solve_ranked
+from sequela.timeshap.rank_solver import MAX_COALITIONS, process_counts, ranked_stages, solve_ranked
 from sequela.timeshap.regression import Solution, solve_design
 from sequela.timeshap.sample_design import JobRunner
 
@@ -76,6 +76,7 @@ class Solver:
             each stratum.
         growth: Returns how many times larger than this the next useful sample is, given an estimate, the standard
             error to reach (targets,), and the size of the sample in coalitions.
+        stages: Returns the sizes of the stages, as `coalitions.stages` does.
         rank: Orders the players before pairs are drawn, given the odd part of each player alone (players, targets) and
             Δ (targets,); None if their order does not matter.
     """
@@ -84,6 +85,7 @@ class Solver:
     solve: Solve
     seconds: Callable[[GameDesigns, Sequence[int]], float]
     growth: Callable[[Estimate, NDArray[np.float64], int], float]
+    stages: Callable[[int, int, int, int], tuple[int, ...]] = stages
     rank: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.intp]] | None = None
 
 
@@ -189,7 +191,7 @@ SOLVERS: Mapping[Estimator, Solver] = {
 LOCAL_SOLVERS: Mapping[Estimator, Solver] = {
     Estimator.REGRESSION: REGRESSION,
     Estimator.CONTROL_VARIATE: Solver(
-        Estimator.CONTROL_VARIATE, _solve_ranked, _ranked_seconds, _ranked_growth, ranking
+        Estimator.CONTROL_VARIATE, _solve_ranked, _ranked_seconds, _ranked_growth, ranked_stages, ranking
     ),
 }
 """For models in this process, whose rows are cheap: the kernels are known before any value is."""

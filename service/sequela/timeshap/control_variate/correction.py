@@ -32,7 +32,7 @@ def variate_solution(
     """
     targets = len(gain)
     known = np.concatenate([gain[None] / 2, odd], dtype=np.float64)
-    alpha = process.inverse @ known
+    alpha = (process.inverse @ known.astype(process.inverse.dtype)).astype(np.float64)
     residuals, left_out = NUGGET * alpha, alpha / process.precision
     # The base estimator solves three games at once: the residuals, the left-out errors e, and (1 - k_s/N_s) e. The last
     # two have Δ = 0, because the value of the full coalition is known.

@@ -148,7 +148,7 @@ class _VariateSample:
     def solution(self, kernel: OddKernel, run_jobs: JobRunner) -> Solution:
         """Returns the solution with the process as control variate."""
         sample = sample_design(self.sampler, self.layers, self.counts, run_jobs)
-        process = process_design(kernel, self.sampler, sample)
+        process = process_design(kernel, self.sampler, sample, np.float64)
         return variate_solution(
             sample, process, np.concatenate(self.odd, dtype=np.float64), self.gain, run_jobs
         )
