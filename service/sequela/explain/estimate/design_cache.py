@@ -94,7 +94,7 @@ class GameDesigns:
 
     @cached_property
     def sampler(self) -> Pairs:
-        """As in `Designs`. With kept designs, no pair has to be drawn."""
+        """The pairs of every stratum. With kept designs, no pair has to be drawn."""
         return pairs_of(self.players, self.sizes, self.seed)
 
     @cached_property
