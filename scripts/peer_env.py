@@ -1,6 +1,6 @@
 """Makes the virtual environment of a peer, unless it exists.
 
-A peer is another explainer that the slow tests and the benchmark compare with, a model server that the tests use, a
+A peer is another explainer that the slow tests or the benchmark compare with, a model server that the tests use, a
 framework that exports models, or the oldest packages that the client allows. Each has its own environment,
 `.venv-peers-NAME`, because its requirements conflict with ours. A model server (triton, kserve, mlserver) takes half
 a minute and 400 to 500 MB, the oldest packages 100 MB, an explainer a minute and about a gigabyte. The environment
