@@ -164,7 +164,7 @@ def _tiny_alerts() -> Iterator[Inputs]:
 
 
 AREM_MODEL = AlertModel("arem", f"AReM {WINDOW}x6", _write_arem, _arem_alerts)
-TINY_MODEL = AlertModel("tiny", f"tiny model {TINY_EVENTS}x{TINY_WIDTH}", _write_tiny, _tiny_alerts)
+TINY_MODEL = AlertModel("tiny", f"tiny {TINY_EVENTS}x{TINY_WIDTH}", _write_tiny, _tiny_alerts)
 MODELS = [
     AlertModel("demo", "demo", _write_demo, _demo_alerts),
     AlertModel("gru-286", f"GRU {GRU_EVENTS}x{WIDTH}", _writer(Gru(keep=KEEP)), _random_alerts(GRU_EVENTS)),
@@ -175,7 +175,7 @@ MODELS = [
         _writer(Transformer()),
         _random_alerts(OTHER_EVENTS),
     ),
-    AlertModel("several-inputs", f"several inputs, {OTHER_EVENTS} events", _write_account, _account_alerts),
+    AlertModel("several-inputs", f"several inputs {OTHER_EVENTS}", _write_account, _account_alerts),
     AlertModel(
         "convolution",
         f"Convolution {OTHER_EVENTS}x{WIDTH}",

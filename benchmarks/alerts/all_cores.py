@@ -75,24 +75,27 @@ class AllCores:
         """Measures a model. The order of the servers alternates; all get the same alerts, and none of them twice."""
         usual, full = Questions(model), Questions(model, full_options(self.effort))
         found: dict[str, list[_Sample]] = {each.version.name: [] for each in self.servers}
-        for number in range(rounds(self.effort) + 1):
+        for server in self.servers:  # warms them up
+            self._explain(server, usual, full, 0)
+        for number in range(1, rounds(self.effort) + 1):
+            speeds: dict[int, float] = {}
             for server in in_turn(self.servers, number):
                 say(f"alerts: {model.title}, all cores, {server.version.name}, round {number}")
-                found[server.version.name].append(self._sample(server, usual, full, number))
-        # Round 0 warms the servers up.
-        return [_row(model.title, name, samples[1:]) for name, samples in found.items()]
+                wall, dear = self._explain(server, usual, full, number)
+                (explanation,) = explanations(dear.answers)
+                bare = self._bare_seconds(model, full.alerts(number, 1)[0], explanation, speeds)
+                sample = _Sample(float(np.mean(wall.latencies)), dear.latencies[0], bare)
+                found[server.version.name].append(sample)
+        return [_row(model.title, name, samples) for name, samples in found.items()]
 
-    def _sample(self, server: VersionServer, usual: Questions, full: Questions, number: int) -> _Sample:
+    def _explain(
+        self, server: VersionServer, usual: Questions, full: Questions, number: int
+    ) -> tuple[Sent, Sent]:
+        """Explains the alerts of a round at default settings, and one with the full number of coalitions."""
         alerts = self.effort.repeats
         wall = self._send(server, usual.requests(number * alerts, alerts))
-        dear = self._send(server, full.requests(number, 1))
         explanations(wall.answers)
-        (explanation,) = explanations(dear.answers)
-        return _Sample(
-            float(np.mean(wall.latencies)),
-            dear.latencies[0],
-            self._bare_seconds(full.model.name, full.alerts(number, 1)[0], explanation),
-        )
+        return wall, self._send(server, full.requests(number, 1))
 
     def _send(self, server: VersionServer, requests: Sequence[bytes]) -> Sent:
         sent = self.process.submit(send_in_turn, server.grpc, requests, 1).result()
@@ -102,12 +105,17 @@ class AllCores:
             )
         return sent
 
-    def _bare_seconds(self, model: str, inputs: Inputs, explanation: pb.Explanation) -> float:
+    def _bare_seconds(
+        self, model: AlertModel, inputs: Inputs, explanation: pb.Explanation, speeds: dict[int, float]
+    ) -> float:
+        """Returns the time of the bare model, whose speed is measured once in a round for a number of events."""
         if any(len(values) != explanation.event_count for values in inputs.values()):
             return float("nan")  # static inputs have no events to run
-        case = Case(model, self.repository / model / "1" / "model.onnx", inputs, {}, ())
-        speed = rate(case, events_of_rows(explanation), self.effort.bare_seconds)
-        return explanation.cost.model_events / speed
+        events = events_of_rows(explanation)
+        if events not in speeds:
+            case = Case(model.title, self.repository / model.name / "1" / "model.onnx", inputs, {}, ())
+            speeds[events] = rate(case, events, self.effort.bare_seconds)
+        return explanation.cost.model_events / speeds[events]
 
 
 @contextmanager

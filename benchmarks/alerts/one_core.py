@@ -24,7 +24,8 @@ SHARES = (0.5, 0.8)  # of saturation
 IN_FLIGHT = 4  # requests at saturation, so that one always waits
 PHASE_SHARE = 0.25  # of the seconds of a load, for the alerts of a phase at saturation
 WARM_UP = 30  # largest number of alerts before anything is measured
-FEWEST = 20  # calls of the effort for each alert that a phase has at least
+FEWEST = 2  # alerts of a phase, however slow the model is
+FEWEST_SHARE = 40  # calls of the effort for each alert that a phase has at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def measure_one_core(
 def alerts_of_phase(per_second: float, effort: Effort) -> int:
     """Returns how many alerts a phase has if a server explains as many a second."""
     wanted = round(per_second * effort.seconds * PHASE_SHARE)
-    return min(max(wanted, effort.calls // FEWEST), effort.calls)
+    return min(max(wanted, effort.calls // FEWEST_SHARE, FEWEST), effort.calls)
 
 
 def split_cores() -> tuple[set[int], set[int]]:

@@ -2,6 +2,7 @@
 meanwhile does so for all of them.
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,9 +24,11 @@ class Spread:
     most: float
 
     def __str__(self) -> str:
-        """Three digits, with the range in brackets if there are several rounds."""
-        span = "" if self.least == self.most else f" ({self.least:.3g}-{self.most:.3g})"
-        return f"{self.median:.3g}{span}"
+        """Three digits, with the range in brackets if there are several rounds; a dash without a number."""
+        if math.isnan(self.median):
+            return "-"
+        span = "" if self.least == self.most else f" ({_digits(self.least)}-{_digits(self.most)})"
+        return f"{_digits(self.median)}{span}"
 
 
 def rounds(effort: Effort) -> int:
@@ -46,3 +49,7 @@ def spread(values: Sequence[float]) -> Spread:
 def ratios(above: Sequence[float], below: Sequence[float]) -> Spread:
     """Returns the spread of the ratios of two measurements, which were made side by side in each round."""
     return spread([one / other for one, other in zip(above, below, strict=True)])
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"

@@ -18,7 +18,7 @@ import grpc
 import grpc.aio
 
 EXPLAIN = "/sequela.v1.ExplanationService/Explain"
-TIMEOUT = 300.0  # seconds of one call, more than any of them takes
+TIMEOUT = 60.0  # seconds of one call, as with the Python client
 
 
 @dataclass(frozen=True, slots=True)

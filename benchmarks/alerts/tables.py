@@ -14,6 +14,7 @@ from benchmarks.growth import percentile
 from benchmarks.report import ms, table
 
 Row = TypeVar("Row", OneCoreRow, AllCoresRow)
+NAMES = ("model", "version")  # the first columns
 BEFORE, NOW = 0, -1  # places of the versions
 
 
@@ -26,7 +27,7 @@ def all_cores_table(rows: Sequence[AllCoresRow], cores: int, coalitions: int) ->
     """Returns the table of wall times on all cores."""
     shown = [
         [
-            f"{row.model}, {row.version}",
+            *_names(row),
             str(spread(_ms(row.wall))),
             _faster(versions[BEFORE].wall, row.wall),
             str(spread(_ms(row.full))),
@@ -36,7 +37,7 @@ def all_cores_table(rows: Sequence[AllCoresRow], cores: int, coalitions: int) ->
         for versions in by_model(rows)
         for row in versions
     ]
-    columns = ("model", "ms, defaults", "before ÷ now", "ms, full", "before ÷ now", "full ÷ bare")
+    columns = (*NAMES, "ms, defaults", "before ÷ now", "ms, full", "before ÷ now", "full ÷ bare")
     title = f"Alerts one at a time, {cores} cores; full: {coalitions} coalitions a level, target 0"
     return table(title, columns, shown)
 
@@ -75,6 +76,10 @@ def tail(loads: Iterable[Sequence[float]]) -> tuple[float, float]:
     return percentile(together, 0.5), percentile(together, 0.99)
 
 
+def _names(row: OneCoreRow | AllCoresRow) -> list[str]:
+    return [row.model, row.version]
+
+
 def _faster(before: Sequence[float], seconds: Sequence[float]) -> str:
     return "" if seconds is before else str(ratios(before, seconds))
 
@@ -82,7 +87,7 @@ def _faster(before: Sequence[float], seconds: Sequence[float]) -> str:
 def _measured(rows: Sequence[OneCoreRow], commits: str) -> Table:
     shown = [
         [
-            f"{row.model}, {row.version}",
+            *_names(row),
             str(len(row.rounds) * row.alerts),
             str(spread(_ms(_over(row, _wall)))),
             str(spread(_ms(_over(row, _cpu)))),
@@ -94,17 +99,7 @@ def _measured(rows: Sequence[OneCoreRow], commits: str) -> Table:
         ]
         for row in rows
     ]
-    columns = (
-        "model",
-        "alerts",
-        "wall ms",
-        "CPU ms",
-        "rows",
-        "a second a core",
-        "rows then",
-        "failed",
-        "stood still ms",
-    )
+    columns = (*NAMES, "alerts", "wall ms", "CPU ms", "rows", "a second", "rows then", "failed", "still ms")
     return table(f"Alerts, one core for the server ({commits})", columns, shown)
 
 
@@ -122,21 +117,23 @@ def _ratios(rows: Sequence[OneCoreRow]) -> Table:
 def _loads(rows: Sequence[OneCoreRow]) -> Table:
     shown = []
     for row in rows:
-        cells = [f"{row.model}, {row.version}"]
+        cells = _names(row)
         for place in range(len(SHARES)):
             p50, p99 = tail(each.loads[place] for each in row.rounds)
             cells += [ms(p50), ms(p99), f"{p99 / p50:.1f}"]
         shown.append(cells)
-    columns = [f"{what} at {share:.0%}" for share in SHARES for what in ("p50 ms", "p99 ms", "p99 ÷ p50")]
-    return table("Alerts at random times, by share of saturation", ("model", *columns), shown)
+    columns = [f"{share:.0%}: {what}" for share in SHARES for what in ("p50 ms", "p99 ms", "p99 ÷ p50")]
+    return table("Alerts at random times, by share of saturation", (*NAMES, *columns), shown)
 
 
 def _parts(rows: Sequence[OneCoreRow]) -> Table:
-    names = list(dict.fromkeys(name for row in rows for each in row.rounds for name in each.parts))
     shown = [
-        [f"{row.model}, {row.version}", *(f"{1000 * _part(row, name):.2f}" for name in names)] for row in rows
+        [versions[BEFORE].model, name, *(f"{1000 * _part(row, name):.2f}" for row in versions)]
+        for versions in by_model(rows)
+        for name in dict.fromkeys(name for row in versions for each in row.rounds for name in each.parts)
     ]
-    return table("Parts of an alert that is alone, in ms; some contain others", ("model", *names), shown)
+    columns = ("model", "part", *(row.version for row in next(iter(by_model(rows)), [])))
+    return table("Parts of an alert that is alone, in ms; some parts contain others", columns, shown)
 
 
 def _wall(one: OneCoreRound) -> float:

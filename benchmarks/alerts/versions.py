@@ -34,26 +34,26 @@ class Version:
 
 def this_version() -> Version:
     """Returns the version of this checkout, with its uncommitted changes."""
-    return Version("now", _git("describe", "--always", "--dirty", "--exclude=*", "--abbrev=8"), ROOT)
+    return Version("now", _git(ROOT, "describe", "--always", "--dirty", "--exclude=*", "--abbrev=8"), ROOT)
 
 
 @contextmanager
-def earlier_version(commit: str, folder: Path) -> Iterator[Version]:
-    """Checks a commit out below the folder, and removes it afterwards.
+def earlier_version(commit: str, folder: Path, repository: Path = ROOT) -> Iterator[Version]:
+    """Checks a commit of the repository out below the folder, and removes it afterwards.
 
     Raises:
         ValueError: git has no such commit, or this is not a checkout.
     """
     root = folder / "before"
-    _git("worktree", "add", "--detach", str(root), commit)
+    _git(repository, "worktree", "add", "--detach", str(root), commit)
     try:
-        yield Version("before", _git("rev-parse", "--short=8", f"{commit}^{{commit}}"), root)
+        yield Version("before", _git(root, "rev-parse", "--short=8", "HEAD"), root)
     finally:
-        _git("worktree", "remove", "--force", str(root))
+        _git(repository, "worktree", "remove", "--force", str(root))
 
 
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ValueError(
             f"git {' '.join(arguments)} failed: {done.stderr.strip()}; the study of alerts needs a checkout of git "
