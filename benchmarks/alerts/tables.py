@@ -88,19 +88,17 @@ def _measured(rows: Sequence[OneCoreRow], commits: str) -> Table:
     shown = [
         [
             *_names(row),
-            str(len(row.rounds) * row.alerts),
+            str(row.alerts),
             str(spread(_ms(_over(row, _wall)))),
             str(spread(_ms(_over(row, _cpu)))),
             f"{mean(_over(row, _rows)):.0f}",
-            str(spread(_over(row, _per_second))),
-            f"{mean([each.saturated_rows for each in row.rounds]):.0f}",
             str(sum(each.failures for each in row.rounds)),
             f"{1000 * max(each.stood_still for each in row.rounds):.0f}",
         ]
         for row in rows
     ]
-    columns = (*NAMES, "alerts", "wall ms", "CPU ms", "rows", "a second", "rows then", "failed", "still ms")
-    return table(f"Alerts, one core for the server ({commits})", columns, shown)
+    columns = (*NAMES, "alerts", "wall ms", "CPU ms", "rows", "failed", "stood still ms")
+    return table(f"Alerts one at a time, one core for the server ({commits})", columns, shown)
 
 
 def _ratios(rows: Sequence[OneCoreRow]) -> Table:
@@ -110,20 +108,22 @@ def _ratios(rows: Sequence[OneCoreRow]) -> Table:
         fewer = [ratios(_over(old, what), _over(new, what)) for what in (_wall, _cpu, _rows)]
         faster = ratios(_over(new, _per_second), _over(old, _per_second))
         shown.append([old.model, *map(str, (*fewer, faster))])
-    columns = ("model", "wall: before ÷ now", "CPU", "rows", "a second a core: now ÷ before")
+    columns = ("model", "wall: before ÷ now", "CPU", "rows", "a second: now ÷ before")
     return table("Alerts: ratios, with their range over rounds", columns, shown)
 
 
 def _loads(rows: Sequence[OneCoreRow]) -> Table:
     shown = []
     for row in rows:
-        cells = _names(row)
+        saturated = mean([each.saturated_rows for each in row.rounds])
+        cells = [*_names(row), str(spread(_over(row, _per_second))), f"{saturated:.0f}"]
         for place in range(len(SHARES)):
             p50, p99 = tail(each.loads[place] for each in row.rounds)
             cells += [ms(p50), ms(p99), f"{p99 / p50:.1f}"]
         shown.append(cells)
-    columns = [f"{share:.0%}: {what}" for share in SHARES for what in ("p50 ms", "p99 ms", "p99 ÷ p50")]
-    return table("Alerts at random times, by share of saturation", (*NAMES, *columns), shown)
+    columns = [what for share in SHARES for what in (f"{share:.0%}: p50 ms", "p99", "p99 ÷ p50")]
+    title = "Alerts, one core for the server: saturation, and random times at shares of it"
+    return table(title, (*NAMES, "a second", "rows", *columns), shown)
 
 
 def _parts(rows: Sequence[OneCoreRow]) -> Table:
@@ -133,7 +133,7 @@ def _parts(rows: Sequence[OneCoreRow]) -> Table:
         for name in dict.fromkeys(name for row in versions for each in row.rounds for name in each.parts)
     ]
     columns = ("model", "part", *(row.version for row in next(iter(by_model(rows)), [])))
-    return table("Parts of an alert that is alone, in ms; some parts contain others", columns, shown)
+    return table("Parts of an alert alone, in ms (some contain others)", columns, shown)
 
 
 def _wall(one: OneCoreRound) -> float:
