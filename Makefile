@@ -54,7 +54,7 @@ console-bundle: setup ## Build the console's front end into its package, where i
 test: setup ## The fast tests
 	$(PYTEST) -n $(WORKERS) -m "not slow and not peers" --hypothesis-profile few
 
-test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, 10 GB)
+test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, Prometheus, 10 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
@@ -86,7 +86,7 @@ lint: setup ## Style, types, import rules, contract, container files, generated 
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(RUN)/python scripts/console_web.py check
-	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi
+	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus/prometheus.yml; fi
 
 audit: $(AUDIT) ## List the packages of the service (build/sbom.json), and look for known weaknesses in them
 	.venv-audit/bin/python scripts/audit.py $(AUDIT_ARGS)

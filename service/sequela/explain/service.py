@@ -28,11 +28,13 @@ from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import BackgroundFinder, Explanations, ModelResolver, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
+from sequela.explain.result.raised_target import is_target_raised
 from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
+from sequela.explain.stage_timer import StageTimer
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
-from sequela.explain.telemetry import ExplanationFinished, LevelFacts, StageDone
+from sequela.explain.telemetry import ExplanationFinished, LevelFacts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,7 +105,8 @@ class Explainer:
         try:
             explanation = self._explain(request, deadline)
         except SequelaError as error:
-            self._observer.notice(ExplanationFinished(error.reason, deadline.now() - start))
+            seconds = deadline.now() - start
+            self._observer.notice(ExplanationFinished(error.reason, seconds, caller_id=request.caller_id))
             raise
         self._observer.notice(_finished(explanation, deadline.now() - start))
         return explanation
@@ -123,11 +126,10 @@ class Explainer:
         return ScoreResult(columns.names, rows[:, list(columns.columns)], model.info.digest, caller.cost())
 
     def _explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
-        start = deadline.now()
         try:
             request = self._with_required_levels(request)
-            task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
-            self._observer.notice(StageDone("resolve", deadline.now() - start))
+            with StageTimer(self._observer)("resolve"):
+                task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
             if request.dry_run:
                 return self._try_out(task, deadline)
             endpoint = task.model.endpoint
@@ -163,7 +165,7 @@ class Explainer:
             if found:
                 return self._reuse(found, task, key, deadline)
             explanation = self._run(task, content_name(key, task.request), deadline)
-            self._keep(key, explanation, task, deadline)
+            self._keep(None if is_target_raised(explanation) else key, explanation, task, deadline)
             return explanation
 
     def _reuse(self, found: Explanation, task: Task, key: str, deadline: Deadline) -> Explanation:
@@ -217,7 +219,9 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
 def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
     # An explanation from the store was observed when it was computed.
     if explanation.cost.cached:
-        return ExplanationFinished(_outcome(explanation), seconds)
+        return ExplanationFinished(
+            _outcome(explanation), seconds, explanation=explanation.name, caller_id=explanation.caller_id
+        )
     levels = tuple(
         LevelFacts(
             name,
@@ -230,7 +234,9 @@ def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
         if level.attributions
     )
     pruned = explanation.pruning.pruned_events if explanation.pruning else None
-    return ExplanationFinished(_outcome(explanation), seconds, pruned, levels)
+    return ExplanationFinished(
+        _outcome(explanation), seconds, pruned, levels, explanation.name, explanation.caller_id
+    )
 
 
 def _outcome(explanation: Explanation) -> str:
@@ -238,7 +244,9 @@ def _outcome(explanation: Explanation) -> str:
         return "cached"
     if not explanation.explained:
         return "below_minimum"
-    return "cut_short" if explanation.cut_short else "ok"
+    if explanation.cut_short:
+        return "cut_short"
+    return "target_raised" if is_target_raised(explanation) else "ok"
 
 
 def _out_of_time(late: DeadlinePassed) -> SequelaError:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import nullcontext
 
 import structlog
 
 from sequela.adapters import logs
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.repository.model_files import read_model
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.trace_files.tracer import FileTracer
@@ -35,6 +37,7 @@ from sequela.model_engines.error_form import ErrorForm
 from sequela.model_engines.operations import answer as answer_request
 from sequela.model_engines.outcomes import TaskOutcome
 from sequela.model_engines.tasks import EngineModelFolder, ModelEngineConfig, ModelEngineTask
+from sequela.spans import continued
 
 _log = structlog.get_logger(__name__)
 
@@ -43,6 +46,7 @@ def serve(config: bytes, channel: Channel) -> None:
     """Loads the models, and works on tasks until the server ends the process."""
     given: ModelEngineConfig = pickle.loads(config)  # noqa: S301 the server sent it
     logs.configure(given.log_level)
+    log_python_errors()
     structlog.contextvars.bind_contextvars(engine=os.getpid())
     engine = ModelEngine(given)
     channel.serve(b"", engine.handle)
@@ -72,7 +76,8 @@ class ModelEngine:
         """Works on one task."""
         task: ModelEngineTask = pickle.loads(content)  # noqa: S301 the server sent it
         connection = TaskConnection(ask, task.name, task.digest)
-        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection):
+        traced = continued(task.span, connection.telemetry.spans.append) if task.span else nullcontext()
+        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection), traced:
             return _outcome(self._explainer, task, self._limits, deadline, connection).pack()
 
 
