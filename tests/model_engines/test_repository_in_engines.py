@@ -23,6 +23,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
 
 INTERVAL_SECONDS = 0.1
+NEWEST = pb.GetModelRequest(name="models/gru/versions/2")
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
 
 
@@ -119,28 +120,39 @@ def version_listed(server: Serving) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_batch_is_answered_by_one_version(root: Path, server: Serving) -> None:
-    """A version that is added between its rows changes nothing."""
-    header = pb.CreateBackgroundHeader(
-        name="models/gru/backgrounds/usual", model=pb.ModelReference(name="gru")
-    )
-    parts = [
-        pb.CreateBackgroundRequest(header=header),
-        pb.CreateBackgroundRequest(values=background().values),
-    ]
-    server.backgrounds.CreateBackground(iter(parts))
-    rows = np.random.default_rng(3).normal(size=(24, 40, 5)).tolist()
-    body = {"instances": rows, "parameters": {"background": "usual", "target_standard_error": 0}}
-    with ThreadPoolExecutor(1) as caller:
-        url = f"http://{server.bound.http}/v1/models/gru:explain"
-        call = caller.submit(httpx.post, url, json=body, timeout=PATIENCE)
+@pytest.mark.parametrize("engines", [0, 2])
+def test_a_batch_is_answered_by_one_version(root: Path, engines: int) -> None:
+    """One that is added between its rows changes nothing, nor does the removal of its own. The rows share 8 s."""
+    settings = embedded(engines=engines, model_repository=root, repository_interval=INTERVAL_SECONDS)
+    with Serving(settings) as server, ThreadPoolExecutor(1) as caller:
+        store_background(server)
+        call = caller.submit(explain_rows, server)
         sample = server.wired.metrics.registry.get_sample_value
         eventually(lambda: (sample("sequela_inflight", {"executor": "explain"}) or 0) > 0)
         put(root, 2, 0.5)
-        eventually(lambda: version(server, "gru/2") == full(2))
+        eventually(lambda: full(2) in version_listed(server))
+        shutil.rmtree(root / "gru" / "1")
+        eventually(lambda: version_listed(server) == [full(2)])
+        eventually(lambda: server.models.GetModel(NEWEST).model.state == pb.MODEL_STATE_READY)
+        assert not call.done()
         answer = call.result(PATIENCE)
     assert answer.status_code == 200, answer.text
     assert {each["model"] for each in answer.json()["explanations"]} == {full(1)}
+
+
+def store_background(server: Serving) -> None:
+    model = pb.ModelReference(name="gru")
+    header = pb.CreateBackgroundHeader(name="models/gru/backgrounds/usual", model=model)
+    values = pb.CreateBackgroundRequest(values=background().values)
+    server.backgrounds.CreateBackground(iter([pb.CreateBackgroundRequest(header=header), values]))
+
+
+def explain_rows(server: Serving) -> httpx.Response:
+    rows = np.random.default_rng(3).normal(size=(8, 40, 5)).tolist()
+    endless = {"target_standard_error": 0, "pruning_tolerance": 0, "max_coalitions": 1 << 20}
+    body = {"instances": rows, "parameters": {"background": "usual", **endless}}
+    url, headers = f"http://{server.bound.http}/v1/models/gru:explain", {"x-request-timeout-ms": "8000"}
+    return httpx.post(url, json=body, headers=headers, timeout=PATIENCE)
 
 
 @pytest.mark.slow

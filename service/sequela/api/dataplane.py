@@ -26,7 +26,7 @@ from sequela.explain.explanation_summary import ExplanationSummary
 from sequela.explain.kept_explanation import KeptExplanation
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Explanations, ModelInfo, ModelRecord, Models, ModelSource, Page
-from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, NamedModel, ScoreRequest
+from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
 from sequela.names import parse_name
 
@@ -51,10 +51,6 @@ class Lane:
     explainer: Explainer
     record: ModelRecord | None = None
     in_engines: ModelRecord | None = None
-
-    def pick_version(self, model: ModelChoice) -> ModelChoice:
-        """Returns the model by its full name, so that a version that is added meanwhile changes nothing."""
-        return NamedModel(self.record.name) if self.record else model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +120,7 @@ class DataPlane:
             if lane.in_engines:
                 request = replace(work.request, requested_by=name)
                 return self.engines.run(request, lane.in_engines, deadline)
-            asked = replace(work.read(), model=lane.pick_version(model), requested_by=name)
-            return work.encode(lane.explainer.explain(asked, deadline))
+            return work.encode(lane.explainer.explain(replace(work.read(), requested_by=name), deadline))
 
         return await lane.executor.run(answer, deadline)
 
@@ -148,7 +143,7 @@ class DataPlane:
         async def answer(index: int, request: ExplainRequest) -> T:
             # Cancelling one row must not cancel the others.
             own = deadline.beside()
-            asked = replace(request, model=lane.pick_version(request.model), requested_by=name)
+            asked = replace(request, requested_by=name)
             # This row and the rows after it are worked on `window` at a time, so it gets one round of the time left.
             share = window / (len(requests) - index - 1 + window)
             work = partial(self._explain_row, lane, index, asked, encode, own, share)
@@ -168,9 +163,7 @@ class DataPlane:
         def answer() -> bytes:
             if lane.in_engines:
                 return self.engines.run(work.request, lane.in_engines, deadline)
-            asked = work.read()
-            asked = replace(asked, model=lane.pick_version(asked.model))
-            return work.encode(lane.explainer.score(asked, deadline))
+            return work.encode(lane.explainer.score(work.read(), deadline))
 
         return await lane.executor.run(answer, deadline)
 
@@ -183,8 +176,7 @@ class DataPlane:
         def answer() -> T:
             if lane.in_engines:
                 return encode(self.engines.score_rows(request, lane.in_engines, deadline))
-            asked = replace(request, model=lane.pick_version(request.model))
-            return encode(lane.explainer.score(asked, deadline))
+            return encode(lane.explainer.score(request, deadline))
 
         return await lane.executor.run(answer, deadline)
 

@@ -41,7 +41,7 @@ class Watched:
         return self.configured._watch
 
     def look(self, times: int = 2) -> None:
-        """Reads the repository, by default as often as it takes until a change counts, and waits until all is loaded."""
+        """Reads the repository, by default as often as a change needs to count, and waits until all is loaded."""
         for _ in range(times):
             self.watch.look()
         eventually(lambda: not self.configured._models._pending)

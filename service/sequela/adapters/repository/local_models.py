@@ -12,11 +12,11 @@ from collections.abc import Mapping, Sequence, Set
 
 import structlog
 
+from sequela.adapters.repository.folder_trial import FolderTrial
 from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
 from sequela.adapters.repository.model_entry import LeavingModel, ModelEntry
 from sequela.adapters.repository.model_folders import Fingerprint, ModelFolder
 from sequela.adapters.repository.model_runners import ModelRunners, OwnProcess, VersionFolder
-from sequela.adapters.repository.model_trial import ModelTrial
 from sequela.errors import Unavailable
 from sequela.explain.ports import ModelRecord, ModelState
 from sequela.names import ModelName
@@ -43,7 +43,7 @@ class LocalModels:
         runners: ModelRunners | None = None,
     ) -> None:
         self._runners = runners or OwnProcess()
-        self._trial = ModelTrial(loader, self._runners.count)
+        self._trial = FolderTrial(loader, self._runners.count)
         self._lock = threading.Lock()
         self._holding = threading.Lock()
         self._loads = threading.Semaphore(MAX_AT_ONCE)

@@ -13,7 +13,7 @@ from sequela.adapters.repository.configured_endpoints import ConfiguredEndpoints
 from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
 from sequela.adapters.repository.local_models import LocalModels
 from sequela.adapters.repository.model_runners import ModelRunners
-from sequela.adapters.repository.repository_reading import RepositoryReading
+from sequela.adapters.repository.repository_content import RepositoryContent
 from sequela.adapters.repository.repository_watch import RepositoryWatch
 from sequela.explain.ports import ModelRecord, ModelState
 from sequela.names import ModelName, ModelPattern
@@ -48,7 +48,7 @@ class OperatorModels:
         self,
         models: LocalModels,
         endpoints: ConfiguredEndpoints,
-        first: RepositoryReading,
+        first: RepositoryContent,
         rules: RepositoryRules,
     ) -> None:
         self._models, self._endpoints = models, endpoints
@@ -67,7 +67,7 @@ class OperatorModels:
         rules: RepositoryRules | None = None,
     ) -> OperatorModels:
         """Finds the models of a repository. Without one, there are none. Raises OSError if it cannot be read."""
-        first = RepositoryReading.of(root) if root else RepositoryReading()
+        first = RepositoryContent.of(root) if root else RepositoryContent()
         found = cls(
             LocalModels(first.local, loader, runners),
             ConfiguredEndpoints(first.remote, endpoint_registry, loader.limits),
@@ -97,7 +97,7 @@ class OperatorModels:
         self._models.stop()
         self._endpoints.stop()
 
-    def update(self, reading: RepositoryReading) -> None:
+    def update(self, reading: RepositoryContent) -> None:
         """Adds, replaces and removes models, as the repository was changed."""
         _log_warnings(each for each in reading.warnings if each not in self._warnings)
         self._warnings = reading.warnings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from sequela.adapters.repository.repository_reading import RepositoryReading
+from sequela.adapters.repository.repository_content import RepositoryContent
 
 _log = structlog.get_logger(__name__)
 
@@ -29,9 +29,9 @@ class RepositoryWatch:
     def __init__(
         self,
         root: Path,
-        first: RepositoryReading,
+        first: RepositoryContent,
         interval_seconds: float,
-        apply: Callable[[RepositoryReading], None],
+        apply: Callable[[RepositoryContent], None],
     ) -> None:
         self.problem = ""
         self._root, self._last = root, first
@@ -50,7 +50,7 @@ class RepositoryWatch:
     def look(self) -> None:
         """Reads the repository once."""
         try:
-            reading = RepositoryReading.of(self._root)
+            reading = RepositoryContent.of(self._root)
         except OSError as error:
             self._distrust(f"it cannot be read: {error.strerror}")
             return

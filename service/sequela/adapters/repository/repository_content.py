@@ -1,4 +1,4 @@
-"""One reading of a model repository: its version folders, and what is wrong with its layout."""
+"""What a model repository contains: its version folders, and what is wrong with its layout."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sequela.names import ModelName
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryReading:
-    """What a repository contains.
+class RepositoryContent:
+    """What one reading of a repository found.
 
     Attributes:
         local: The folders of models that run on this machine, with the fingerprints of their files.
@@ -28,7 +28,7 @@ class RepositoryReading:
     unsettled: frozenset[ModelName] = frozenset()
 
     @classmethod
-    def of(cls, root: Path) -> RepositoryReading:
+    def of(cls, root: Path) -> RepositoryContent:
         """Reads a repository. Raises OSError if it cannot be read."""
         folders = find_folders(root)
         remote = frozenset(folder for folder in folders if folder.is_endpoint)
@@ -40,7 +40,7 @@ class RepositoryReading:
         """Whether there is no model."""
         return not (self.local or self.remote)
 
-    def since(self, before: RepositoryReading) -> RepositoryReading:
+    def since(self, before: RepositoryContent) -> RepositoryContent:
         """Returns what this reading and the one before it agree on.
 
         Files that are just being copied change from reading to reading, and a folder that is replaced may be missing
@@ -49,7 +49,7 @@ class RepositoryReading:
         local = {folder: files for folder, files in self.local.items() if before.local.get(folder) == files}
         remote = self.remote & before.remote
         settled = {folder.name for folder in (*local, *remote)}
-        return RepositoryReading(local, remote, self.warnings, (self._names | before._names) - settled)
+        return RepositoryContent(local, remote, self.warnings, (self._names | before._names) - settled)
 
     @property
     def _names(self) -> frozenset[ModelName]:

@@ -15,7 +15,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class ModelTrial:
+class FolderTrial:
     """Loads models, and logs how that ends.
 
     Attributes:
