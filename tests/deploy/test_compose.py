@@ -69,7 +69,9 @@ def test_ports_are_published_on_loopback(name: str) -> None:
 
 def test_images_have_a_version() -> None:
     """The same today and tomorrow."""
-    images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    images = re.findall(r"^ARG BASE=(\S+)", DOCKERFILE, re.MULTILINE)
+    assert images
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${BASE}"}
     images += [given["image"] for given in SERVICES.values()]
     assert all(re.search(r":v?\d+\.\d+[\w.-]*$", image) for image in images)
 
