@@ -183,7 +183,7 @@ def pip_secrets(environment: Mapping[str, str]) -> Iterator[dict[str, Path]]:
         settings["cert"] = CA_PLACE
         secrets["ca.pem"] = Path(certificates)
     if index := environment.get("PIP_INDEX_URL"):
-        settings["index-url"] = index
+        settings["index_url"] = index
     with tempfile.TemporaryDirectory() as folder:
         if settings:
             secrets["pip.conf"] = Path(folder) / "pip.conf"

@@ -19,8 +19,8 @@ import sequela
 from sequela_client import Sequela
 from sequela_client.files import read_sequence
 
-HOME = Path("/opt/sequela")
-PLACES = ("/", "/etc", "/usr", "/opt/sequela", "/var", "/home", "/tmp", "/run")
+HOME = Path(sys.prefix)
+PLACES = ("/", "/etc", "/usr", sys.prefix, "/var", "/home", "/tmp", "/run")
 READY = "http://127.0.0.1:9464/readyz"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.02

@@ -106,7 +106,7 @@ def test_the_build_has_the_settings_of_pip(tools: Tools, monkeypatch: pytest.Mon
     assert "packages.example" not in built
     conf = (notes.parent / "bin" / "docker.conf").read_text()
     assert (
-        conf == f"[global]\ncert = {image.CA_PLACE}\nindex-url = https://user:word@packages.example/simple\n"
+        conf == f"[global]\ncert = {image.CA_PLACE}\nindex_url = https://user:word@packages.example/simple\n"
     )
 
 
