@@ -56,7 +56,7 @@ console-bundle: setup ## Build the console's front end into its package, where i
 test: setup ## The fast tests
 	$(PYTEST) -n $(WORKERS) -m "not slow and not peers" --hypothesis-profile few
 
-test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, 10 GB)
+test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, Prometheus, 10 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
@@ -89,7 +89,7 @@ lint: setup ## Style, types, import rules, contract, container files, generated 
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(RUN)/python scripts/console_web.py check
-	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi
+	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus/prometheus.yml; fi
 
 image: ## Build the container image, and explain an alert in it (IMAGE_ARGS=--debian-base without a registry)
 	$(PYTHON) scripts/image.py build $(IMAGE_ARGS)

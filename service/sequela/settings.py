@@ -37,7 +37,7 @@ SECTIONS = {
     "endpoint_allow": "Models behind endpoints",
     "store": "Storage",
     "tokens": "Access",
-    "trace_dir": "Diagnostics",
+    "export_spans": "Diagnostics",
 }
 """The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
@@ -253,6 +253,18 @@ class Settings(
     )
 
     # Diagnostics
+    export_spans: bool = Field(
+        False,
+        description="Send spans of requests to a collector of OpenTelemetry, over OTLP and HTTP. Needs the extra "
+        "`tracing`. The standard variables say where and how much: OTEL_EXPORTER_OTLP_ENDPOINT, "
+        "OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and others. By default requests are "
+        "sampled as their callers say.",
+    )
+    log_caller_ids: bool = Field(
+        False,
+        description="Write the id that callers give an explanation (`caller_id`) into the log line of its request and "
+        "its span. A deletion of explanations does not reach the log.",
+    )
     trace_dir: Path | None = Field(
         None,
         description="Folder to record every explanation in, as files that numpy and pandas read (docs/debugging.md). "

@@ -23,7 +23,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())[
     "services"
 ]
-PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
 service = pytest.mark.parametrize("name", SERVICES)
 
 

@@ -27,6 +27,7 @@ from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.sequence_reader import SequenceReader
+from sequela_client.trace_context import trace_headers
 
 T = TypeVar("T")
 
@@ -181,7 +182,9 @@ class Sequela(Client):
         self._check_open()
         with self._connections.use() as connection:
             first = state.answered
-            stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
+            stream = connection.explanations.ExplainStream(
+                reader.messages(first), metadata=(*metadata, *trace_headers())
+            )
             try:
                 for answer in stream:
                     yield from state.outcomes(first, answer)
@@ -385,7 +388,9 @@ class Sequela(Client):
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return method(call.blocking_request, timeout=deadline.remaining, metadata=self._metadata())
+                return method(
+                    call.blocking_request, timeout=deadline.remaining, metadata=self._call_metadata()
+                )
             except grpc.RpcError as error:
                 raise call.failure or self._failure(error, call.request) from None
 

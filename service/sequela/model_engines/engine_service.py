@@ -41,6 +41,7 @@ from sequela.model_engines.questions import (
 from sequela.model_engines.request_sequences import sequence_keys
 from sequela.model_engines.row_answers import read_explanation, read_scores
 from sequela.model_engines.tasks import ModelEngineConfig, ModelEngineTask, ModelEngineUpdate, read_digests
+from sequela.spans import SpanKind, current_context, span
 
 DOWN_SECONDS = 5.0
 """How long no engine may be up until the server is not ready. Engines that ended are usually replaced before."""
@@ -168,12 +169,13 @@ class ModelEngines:
         deadline: Deadline,
     ) -> bytes:
         """Returns the encoded answer."""
-        facts = structlog.contextvars.get_contextvars()
-        task = ModelEngineTask(request, record.name, record.digest, facts).pack()
         keys = partial(sequence_keys, request, self._config.limits)
         self._crashes.check(record.digest, keys)
         try:
-            outcome = self._until_led(task, record.digest, _requested_by(request), deadline)
+            with span("engine", SpanKind.CLIENT, {"sequela.model": record.name}):
+                facts = structlog.contextvars.get_contextvars()
+                task = ModelEngineTask(request, record.name, record.digest, facts, current_context()).pack()
+                outcome = self._until_led(task, record.digest, _requested_by(request), deadline)
         except EngineLost as lost:
             self._crashes.note(record.digest, keys, lost)
             if lost.exit.reason is ExitReason.OVERRAN:

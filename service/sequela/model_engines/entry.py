@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import nullcontext
 
 import structlog
 
 from sequela.adapters import logs
 from sequela.adapters.onnx.loader import Loader
+from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.concurrency.deadline import Deadline
@@ -34,12 +36,14 @@ from sequela.model_engines.model_set import ModelSet
 from sequela.model_engines.operations import answer as answer_request
 from sequela.model_engines.outcomes import TaskOutcome
 from sequela.model_engines.tasks import ModelEngineConfig, ModelEngineTask, ModelEngineUpdate, pack_digests
+from sequela.spans import continued
 
 
 def serve(config: bytes, channel: Channel) -> None:
     """Loads the models, and works on tasks until the server ends the process."""
     given: ModelEngineConfig = pickle.loads(config)  # noqa: S301 the server sent it
     logs.configure(given.log_level)
+    log_python_errors()
     structlog.contextvars.bind_contextvars(engine=os.getpid())
     engine = ModelEngine(given)
     channel.serve(b"", engine.handle)
@@ -74,7 +78,8 @@ class ModelEngine:
             self._models.hold(task.models)
             return pack_digests(self._models.digests)
         connection = TaskConnection(ask, task.name, task.digest)
-        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection):
+        traced = continued(task.span, connection.telemetry.spans.append) if task.span else nullcontext()
+        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection), traced:
             return _outcome(self._explainer, task, self._limits, deadline, connection).pack()
 
 

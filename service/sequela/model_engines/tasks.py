@@ -14,6 +14,7 @@ from sequela.api.engine_port import EngineRequest
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.limits import Limits
 from sequela.explain.request import ExplainRequest, ScoreRequest
+from sequela.spans import SpanContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,14 @@ class ModelEngineTask:
         name: The name of the model, `models/m/versions/v`. The engine does not look at the reference in the request.
         digest: The model's digest.
         facts: What the log lines of the engine repeat, such as the request's id.
+        span: The span that the engine's spans are parts of; None if the request is not traced.
     """
 
     request: EngineRequest | ExplainRequest | ScoreRequest
     name: str
     digest: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    span: SpanContext | None = None
 
     def pack(self) -> bytes:
         """Returns the task as bytes."""
