@@ -24,7 +24,7 @@ RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /tools/bin/pip --python /opt/sequela/bin/python install --no-deps --no-index /wheels/*.whl \
     && /audit/bin/python -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible \
         --output-file /opt/sequela/sbom.json /opt/sequela/bin/python \
-    && ln -rs /opt/sequela/lib/python3.*/site-packages/sequela/demo/models /opt/sequela/demo-models
+    && ln -rs /opt/sequela/lib/python3.*/site-packages/sequela/demo /opt/sequela/demo
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Sequela" \

@@ -15,7 +15,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-import sequela
 from sequela_client import Sequela
 from sequela_client.files import read_sequence
 
@@ -25,7 +24,7 @@ READY = "http://127.0.0.1:9464/readyz"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.02
 SETTINGS = {
-    "SEQUELA_MODEL_REPOSITORY": str(HOME / "demo-models"),
+    "SEQUELA_MODEL_REPOSITORY": str(HOME / "demo" / "models"),
     "SEQUELA_HTTP_HOST": "127.0.0.1",
 }
 
@@ -77,12 +76,12 @@ def wait_until_ready(server: "subprocess.Popen[bytes]") -> None:
 
 def explain() -> dict[str, object]:
     """Explains the alert, with the server's model and with its file, and returns what that gave."""
-    alert = read_sequence(Path(sequela.__file__).parent / "demo" / "alerts" / "takeover-47.json")
+    alert = read_sequence(HOME / "demo" / "alerts" / "takeover-47.json")
     begun = time.monotonic()
     with Sequela("127.0.0.1:50051") as client:
         found = client.explain(alert, model="account_takeover")
         seconds = time.monotonic() - begun
-        model = HOME / "demo-models" / "account_takeover" / "1" / "model.onnx"
+        model = HOME / "demo" / "models" / "account_takeover" / "1" / "model.onnx"
         uploaded = client.register_model(model, name="uploaded")
         again = client.explain(alert, model="uploaded")
     return {
