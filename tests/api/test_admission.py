@@ -213,6 +213,22 @@ def test_callers_with_little_time_share_it() -> None:
     run(scene)
 
 
+def test_nobody_gives_way_to_bulk_work() -> None:
+    """However much of it waits, with whatever deadlines; it shares the time that it gets."""
+
+    async def scene() -> None:
+        door = Door()
+        await door.come(ticket("urgent"), timeout=4 * COST)
+        await door.come(ticket("bulk", Priority.BULK), timeout=4 * COST)
+        for _ in range(15):
+            await door.come(ticket("bulk", Priority.BULK), timeout=4 * COST)
+        (_, urgent), (_, bulk) = door.inside
+        assert not urgent.gave_way
+        assert bulk.gave_way
+
+    run(scene)
+
+
 def test_without_pressure_nobody_is_limited() -> None:
     """Deadlines of a minute allow all that wait."""
 
@@ -259,6 +275,7 @@ def test_an_overloaded_server_answers_roughly_and_then_refuses_early() -> None:
         while levels[-1] < REFUSING:
             door.brownout.note_wait(1.0)
             await asyncio.sleep(0.11)
+            door.slots._advance(Deadline.now())
             levels.append(door.slots.brownout_level)
         assert sorted(levels) == levels
         await door.leave()

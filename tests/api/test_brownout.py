@@ -54,6 +54,15 @@ def test_it_goes_down_step_by_step_and_stays_between() -> None:
     assert ladder.interval() == 0
 
 
+def test_an_idle_server_recovers_unasked() -> None:
+    """The level that operators see falls, though no request comes that could make it fall."""
+    ladder = Ladder()
+    for _ in range(3):
+        ladder.interval(0.05)
+    after = [ladder.brownout.level_when_idle(ladder.now + wait, SERVICE) for wait in (0.0, 0.15, 0.25, 9.0)]
+    assert after == [3, 2, 1, 0]
+
+
 def test_nobody_begins_but_somebody_waits() -> None:
     """The request that waits counts, also if all cores are busy with long work."""
     assert Ladder().interval(oldest=0.06) == 1

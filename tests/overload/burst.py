@@ -8,10 +8,12 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall
 from overload.server import MeasuredServer, measured_server
+from overload.steady import WARM_UP_SECONDS
 
 CALLERS = 50
 TIMEOUT = 0.1
 PAUSE_SECONDS = 1.0
+"""Between the deadlines of a burst and the next one, so that bursts do not add up."""
 CLIENT = "caller"
 
 
@@ -48,14 +50,20 @@ class BurstFigures:
 def measure(bursts: int, seed: int, timeout: float = TIMEOUT, callers: int = CALLERS) -> BurstFigures:
     """Sends bursts to a server of its own. The first calls warm it up and are not counted."""
     with measured_server([CLIENT]) as server:
-        server.send("closed", "2", "3", CLIENT)
+        server.send("closed", "2", WARM_UP_SECONDS, CLIENT)
         return figures(_send(server, bursts, seed, timeout, callers))
 
 
 def _send(server: MeasuredServer, bursts: int, seed: int, timeout: float, callers: int) -> list[CallOutcome]:
     first = int(np.random.default_rng(seed).integers(1 << 30))
     plan = [
-        PlannedCall(PAUSE_SECONDS * burst, CLIENT, "interactive", timeout, first + burst * callers + caller)
+        PlannedCall(
+            (PAUSE_SECONDS + timeout) * burst,
+            CLIENT,
+            "interactive",
+            timeout,
+            first + burst * callers + caller,
+        )
         for burst in range(bursts)
         for caller in range(callers)
     ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall, poisson
 from overload.server import MeasuredServer, measured_server
-from overload.steady import percentile, saturation
+from overload.steady import WARM_UP_SECONDS, percentile
 
 OTHERS = tuple(f"other-{number}" for number in range(4))
 FLOOD = "flood"
@@ -26,11 +27,13 @@ class FloodFigures:
         answered: The share that got an answer.
         p50: The median time until it, in seconds.
         flood_answered: The share of the calls of the client that floods that got an answer.
+        reasons: How often the others were given each reason, beside it.
     """
 
     answered: tuple[float, float]
     p50: tuple[float, float]
     flood_answered: float
+    reasons: dict[str, int]
 
     @property
     def cost(self) -> float:
@@ -49,15 +52,15 @@ class FloodFigures:
                 f"{1000 * before:.0f} ms, {1000 * after:.0f} ms",
             ),
             ("  its own calls answered", "", f"{self.flood_answered:.1%}"),
+            ("  others refused", "", str(self.reasons)),
         ]
 
 
-def measure(seconds: float, seed: int) -> FloodFigures:
-    """Measures the others alone and with the client that floods, on one server."""
-    most = saturation(min(seconds, 30.0))
+def measure(most: float, seconds: float, seed: int) -> FloodFigures:
+    """Measures the others alone and with the client that floods. `most` is the saturation, in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server([*OTHERS, FLOOD]) as server:
-        server.send("closed", "2", "3", OTHERS[0])
+        server.send("closed", "2", WARM_UP_SECONDS, OTHERS[0])
         alone = _send(server, most, seconds, random, 1)
         beside = _send(server, most, seconds, random, TENFOLD)
     first, second = ([each for each in done if each.call.client != FLOOD] for done in (alone, beside))
@@ -65,6 +68,7 @@ def measure(seconds: float, seed: int) -> FloodFigures:
         (_answered(first), _answered(second)),
         (_median(first), _median(second)),
         _answered([each for each in beside if each.call.client == FLOOD]),
+        dict(Counter(each.reason for each in second if each.reason)),
     )
 
 

@@ -20,6 +20,7 @@ INTERACTIVE_TIMEOUT, BULK_TIMEOUT = 2.0, 20.0
 UNLOADED_SHARE = 0.1
 """The share of saturation at which the unloaded time is measured."""
 Z95 = 1.959964
+WARM_UP_SECONDS = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,20 +81,19 @@ class SteadyFigures:
 def saturation(seconds: float) -> float:
     """Returns the answers a second of a server without brownout that four callers keep busy."""
     with measured_server(CLIENTS, "--no-brownout") as server:
-        server.send("closed", "4", "3", CLIENTS[0])
+        server.send("closed", "4", WARM_UP_SECONDS, CLIENTS[0])
         done = server.send("closed", "4", str(seconds), CLIENTS[0])
     return sum(not each.reason for each in done) / seconds
 
 
-def measure(seconds: float, seed: int, load: float = LOAD) -> SteadyFigures:
-    """Measures saturation, the unloaded time, and the overload, each on a server of its own."""
-    most = saturation(min(seconds, 30.0))
+def measure(most: float, seconds: float, seed: int) -> SteadyFigures:
+    """Measures the unloaded time and then the overload. `most` is the saturation, in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server(CLIENTS) as server:
-        server.send("closed", "2", "3", CLIENTS[0])
+        server.send("closed", "2", WARM_UP_SECONDS, CLIENTS[0])
         quiet = _unloaded(server, most, min(seconds, 60.0), random)
         with probing(server) as probes:
-            outcomes = server.send_plan(plan(load * most, seconds, random))
+            outcomes = server.send_plan(plan(LOAD * most, seconds, random))
         truth = np.array(exact_features(server.address, CLIENTS[0]))
     return _figures(most, seconds, quiet, outcomes, probes, truth)
 

@@ -19,8 +19,12 @@ ALL_COALITIONS = 1 << 16
 
 
 def request() -> pb.ExplainRequest:
-    """Returns the request: an alert of the demo, with default options, whose features are sampled."""
+    """Returns the request: an alert of the demo, with default options, whose features are sampled.
+
+    It has no captions of events, as when a program that scores asks, and not a case tool.
+    """
     message = pb.ExplainRequest(sequence=sequence_message(read_sequence(ALERT)))
+    del message.sequence.events[:]
     message.model.name = MODEL
     return message
 

@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-from sequela.api.admission.brownout import Brownout, threshold_seconds
+from sequela.api.admission.brownout import BULK_ALONE, Brownout, threshold_seconds
 from sequela.api.admission.cost_averages import CostAverages
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.refusals import queue_full, spent_waiting, too_short
 from sequela.api.admission.ticket import Ticket
-from sequela.api.admission.time_shares import NO_LIMIT, Demand, TimeShare, fair_share
+from sequela.api.admission.time_shares import Demand, TimeShare, fair_share
 from sequela.api.admission.waiting_queues import QueueLimits, WaitingQueues
 from sequela.api.admission.waiting_request import WaitingRequest
 from sequela.api.drain_gate import draining_error
@@ -81,15 +81,18 @@ class AdmissionSlots:
 
     @property
     def brownout_level(self) -> int:
-        """How far answers are rougher at present (`Brownout.level`)."""
-        self._advance(Deadline.now())
-        return self._brownout.level if self._brownout else 0
+        """How far answers are rougher at present (`Brownout.level`). Other threads may ask."""
+        if self._brownout is None:
+            return 0
+        if len(self._waiting):
+            return self._brownout.level
+        return self._brownout.level_when_idle(Deadline.now(), self._averages.service_seconds)
 
     def backlog_seconds(self, priority: Priority) -> float:
-        """Returns how long one core needs for all that waits or runs."""
-        now = Deadline.now()
-        running = (each.rest(now) for each in self._running.values() if _priority(each.request) is priority)
-        return self._waiting.of(priority).seconds + sum(running)
+        """Returns how long one core needs for all that waits or runs. Other threads may ask."""
+        now, running = Deadline.now(), tuple(self._running.values())
+        rest = sum(each.rest(now) for each in running if _priority(each.request) is priority)
+        return self._waiting.of(priority).seconds + rest
 
     async def enter(self, ticket: Ticket | None, deadline: Deadline) -> None:
         """See `Slots`."""
@@ -148,27 +151,36 @@ class AdmissionSlots:
         self._make_room(request)
         ticket = request.ticket
         wait = self._wait_seconds(self._waiting.seconds_before(ticket.client, ticket.priority, request.cost))
-        if self._least_wait_seconds(request) + request.least > left:
+        least = wait if self._goes_last(ticket.priority) else self._least_wait_seconds(request)
+        if least + request.least > left:
             raise self._full(
                 f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
             )
         if wait > self._patience_seconds(request):
-            raise self._full(
-                f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
-            )
+            text = f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
+            self._replace_other(request, self._full(text))
+
+    def _goes_last(self, priority: Priority) -> bool:
+        """Returns whether interactive requests take all the time but the share of bulk work, and go on doing so."""
+        return priority is Priority.BULK and self._brownout is not None and self._brownout.level > BULK_ALONE
 
     def _make_room(self, request: WaitingRequest) -> None:
-        """Raises an error if the queue is full, unless another client has more in it: its newest request then goes."""
+        """Raises an error if the queue is full, unless another client has more in it."""
         priority = _priority(request)
         queue, seconds = self._waiting.of(priority), self._limits.seconds(priority) * self._cores
         if not queue or (len(queue) < self._limits.requests and queue.seconds + request.cost <= seconds):
             return
         text = f"{len(queue)} {priority} requests with {queue.seconds:.2f} s of work are waiting, and the most are "
-        error = self._full(f"{text}{self._limits.requests} requests and {seconds:g} s")
-        other = queue.newest_of_largest(request.ticket.client, request.cost)
+        self._replace_other(request, self._full(f"{text}{self._limits.requests} requests and {seconds:g} s"))
+
+    def _replace_other(self, request: WaitingRequest, error: SequelaError) -> None:
+        """Refuses the newest request of the client that has the most work, if that is much more than this one has.
+
+        Otherwise raises the error for this one. So whoever floods the server is refused, and not the others.
+        """
+        other = self._waiting.of(_priority(request)).newest_of_largest(request.ticket.client, request.cost)
         if other is None:
             raise error
-        self._waiting.remove(other)
         self._refuse(other, error)
 
     def _wait_seconds(self, before: float) -> float:
@@ -213,15 +225,15 @@ class AdmissionSlots:
         now = Deadline.now()
         self._advance(now)
         while self._waiting and len(self._running) < self._slots:
-            # As long as it waits, the request counts among those that share the time.
-            share = self._fair_share(now)
+            # As long as they wait, requests count among those that share the time.
+            shares = self._fair_shares(now)
             request = self._waiting.pop()
             if request.turn.done():
                 continue
             if request.deadline.remaining < request.least / 2:
                 self._refuse(request, spent_waiting(WAITS_FOR, self._retry_seconds()))
                 continue
-            self._begin(request, now, share)
+            self._begin(request, now, shares[_priority(request)])
 
     def _begin(self, request: WaitingRequest, now: float, share: TimeShare) -> None:
         ticket = request.ticket
@@ -233,18 +245,21 @@ class AdmissionSlots:
         self._running[request.deadline] = RunningRequest(request, now, ticket.share_seconds)
         request.turn.set_result(None)
 
-    def _fair_share(self, now: float) -> TimeShare:
+    def _fair_shares(self, now: float) -> dict[Priority, TimeShare]:
+        """Returns the shares of time of interactive requests, which do not give way to bulk work, and of bulk work."""
         running = [Demand(each.request.deadline.end, each.rest(now)) for each in self._running.values()]
-        waiting = (Demand(each.deadline.end, each.cost) for each in self._waiting)
-        return fair_share(waiting, running, self._cores, now)
+        urgent = [Demand(each.deadline.end, each.cost) for each in self._waiting.of(Priority.INTERACTIVE)]
+        others = [Demand(each.deadline.end, each.cost) for each in self._waiting.of(Priority.BULK)]
+        first = fair_share(urgent, running, self._cores, now)
+        second = fair_share([*urgent, *others], running, self._cores, now) if others else first
+        return {Priority.INTERACTIVE: first, Priority.BULK: second}
 
     def _share_time(self) -> None:
         """Limits those that run, because one more waits."""
         if self._waiting:
-            share = self._fair_share(Deadline.now())
-            if share is not NO_LIMIT:
-                for running in self._running.values():
-                    self._shorten(running, share)
+            shares = self._fair_shares(Deadline.now())
+            for running in self._running.values():
+                self._shorten(running, shares[_priority(running.request)])
 
     def _shorten(self, running: RunningRequest, share: TimeShare) -> None:
         """Limits a request at work. It is not known how far it is, so it keeps time for its scores."""

@@ -51,6 +51,11 @@ class Brownout:
         factors = INTERACTIVE_FACTORS if priority is Priority.INTERACTIVE else BULK_FACTORS
         return factors[self._level]
 
+    def level_when_idle(self, now: float, service_seconds: float) -> int:
+        """Returns the level at a later time, if no request has come since. Other threads may ask."""
+        steps = math.ceil((now - self._end) / _interval_seconds(service_seconds))
+        return max(0, self._level - max(0, steps))
+
     @property
     def patience(self) -> float:
         """How many thresholds an interactive request may wait."""
@@ -74,7 +79,7 @@ class Brownout:
         self._bulk_full |= bulk_fill >= BULK_FILL
         if now < self._end:
             return
-        interval = max(INTERVAL_SECONDS, SERVICE_INTERVALS * service_seconds)
+        interval = _interval_seconds(service_seconds)
         # No request came during intervals that nobody noticed.
         missed = int((now - self._end) / interval)
         # If none has begun, the one that waits says how long it takes.
@@ -91,6 +96,10 @@ class Brownout:
             self._level += 1
         elif waited <= threshold / 2 and not (self._bulk_full and self._level <= BULK_ALONE):
             self._level = max(self._level - 1, 0)
+
+
+def _interval_seconds(service_seconds: float) -> float:
+    return max(INTERVAL_SECONDS, SERVICE_INTERVALS * service_seconds)
 
 
 def threshold_seconds(service_seconds: float) -> float:

@@ -27,6 +27,7 @@ class ClientQueue:
     def __init__(self) -> None:
         self._lines: OrderedDict[str, _Line] = OrderedDict()
         self._count = 0
+        self._seconds = 0.0
 
     def __len__(self) -> int:
         return self._count
@@ -37,8 +38,8 @@ class ClientQueue:
 
     @property
     def seconds(self) -> float:
-        """The work of all requests, in seconds of one core."""
-        return sum(line.seconds for line in self._lines.values())
+        """The work of all requests, in seconds of one core. Other threads may read it."""
+        return self._seconds
 
     @property
     def oldest_since(self) -> float | None:
@@ -56,6 +57,7 @@ class ClientQueue:
         line = self._lines.setdefault(request.ticket.client, _Line())
         line.requests.append(request)
         line.seconds += request.cost
+        self._seconds += request.cost
         self._count += 1
 
     def pop(self) -> WaitingRequest:
@@ -101,6 +103,8 @@ class ClientQueue:
         line.requests.remove(request)
         line.seconds -= request.cost
         self._count -= 1
+        # Without what rounding leaves behind.
+        self._seconds = self._seconds - request.cost if self._count else 0.0
         # A client that has nothing to do saves no credit for later.
         if not line.requests:
             del self._lines[client]

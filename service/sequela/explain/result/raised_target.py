@@ -13,8 +13,6 @@ from sequela.explain.identity import unique_name
 from sequela.explain.levels.definition import LevelResults
 from sequela.explain.request import ExplainRequest
 
-ERROR_TARGET_RAISED = "ERROR_TARGET_RAISED"
-
 
 def with_target_noted(answer: Explanation, request: ExplainRequest, results: LevelResults) -> Explanation:
     """Says that the target was raised, if that made a difference.
@@ -33,7 +31,7 @@ def with_target_noted(answer: Explanation, request: ExplainRequest, results: Lev
         f"The server was overloaded, so sampling stopped at standard errors {factor:g} times as large as usual. They "
         "are right, only larger. Ask again later for smaller ones, or set target_standard_error."
     )
-    warning = ExplanationWarning(ERROR_TARGET_RAISED, text)
+    warning = ExplanationWarning("ERROR_TARGET_RAISED", text)
     return replace(answer, name=unique_name(), warnings=(*answer.warnings, warning))
 
 
@@ -46,4 +44,4 @@ def _is_rougher(game: GameOutcome, usual: Sequence[float]) -> bool:
 
 def is_target_raised(answer: Explanation) -> bool:
     """Returns whether the answer is rougher than usual, so that it must not be reused."""
-    return any(warning.reason == ERROR_TARGET_RAISED for warning in answer.warnings)
+    return any(warning.reason == "ERROR_TARGET_RAISED" for warning in answer.warnings)
