@@ -23,7 +23,7 @@ from sequela.adapters.metrics.observer import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.model_repository import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.operator_models import OperatorModels, RepositoryRules
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
@@ -147,7 +147,9 @@ def build(
     engines = elsewhere.engines if elsewhere else None
     here = Loader(limits, settings.model_threads, settings.execution_provider)
     loader = elsewhere.loader if elsewhere else here
-    configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry, engines)
+    configured = OperatorModels.in_folder(
+        settings.model_repository, loader, endpoint_registry, engines, _repository_rules(settings)
+    )
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = Uploads(store, observer)
@@ -166,7 +168,6 @@ def build(
     closing.callback(upload_workers.close)
     upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
     explainer = explainer or make(pool, diagnostics=diagnostics)
-
     if engines:
         engines.connect(StoredParts(store.records, backgrounds, flights, observer))
     executors = _executors(settings, count_engines(settings) or pool.workers, metrics, observer)
@@ -264,6 +265,10 @@ def _open_store(settings: Settings, observer: Observer) -> Store:
             return file_store(path, observer, _store_limits(settings, FILE_BYTES))
         case InRedis(url):
             return _redis(url, settings, observer)
+
+
+def _repository_rules(settings: Settings) -> RepositoryRules:
+    return RepositoryRules(settings.repository_interval, settings.require_all_models)
 
 
 def _flights(store: Store) -> Flights:

@@ -250,6 +250,18 @@ class Settings(
         description="Folder with the operator's models: NAME/VERSION/model.onnx, or NAME/VERSION/endpoint.toml for a "
         "model behind an endpoint.",
     )
+    repository_interval: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds between two readings of the model repository while the server runs. Models that were "
+        "added or changed are loaded, and removed ones are no longer offered. 0 reads it only when the server starts.",
+    )
+    require_all_models: bool = Field(
+        True,
+        description="Become ready only after every model of the repository was loaded, so that a rollout with a broken "
+        "model stops. Off, all must have been tried, and one must be usable. In both cases, a server that was ready "
+        "stays ready if a model is added that is broken.",
+    )
     uploads: bool = Field(True, description="Accept models from callers, uploaded or inline.")
     execution_provider: ExecutionProvider = Field(
         ExecutionProvider.CPU,

@@ -16,6 +16,7 @@ from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.single_flight import Flights, SingleFlight
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
+from sequela.explain.estimate.design_cache import DesignCache
 from sequela.explain.evaluate.model_caller import ModelCaller, Workers
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
@@ -84,7 +85,9 @@ class Explainer:
         self._observer, self._limits = observer, limits
         self._workers = workers
         self._levels, self._diagnostics = levels, diagnostics
-        self._pipeline = Pipeline(limits, observer, BackgroundStateCache(), levels, diagnostics)
+        self._pipeline = Pipeline(
+            limits, observer, BackgroundStateCache(), DesignCache(), levels, diagnostics
+        )
         self._flights: Flights = flights or SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
