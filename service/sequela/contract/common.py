@@ -1,10 +1,14 @@
-"""Encodes times, costs, features and warnings, which occur in several messages."""
+"""Encodes times, costs, features and warnings, which occur in several messages.
+
+Functions that return `Fields` return the arguments of a message's constructor. protobuf builds nested messages from
+them in less than half the time that it takes to copy messages made before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from google.protobuf.duration_pb2 import Duration
@@ -12,12 +16,16 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.enums import DTYPES
+from sequela.contract.enums import DTYPES
 from sequela.explain.explanation import Cost, ExplanationWarning, Feature
 from sequela.explain.schema import Dtype
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")
+Fields: TypeAlias = dict[str, Any]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS_PER_DAY = 86_400
 
 
 def optional(encode: Callable[[Item], Message], item: Item | None) -> Message | None:
@@ -34,9 +42,14 @@ def duration(seconds: float) -> Duration:
 
 def timestamp(time: datetime) -> Timestamp:
     """Encodes a time that has a time zone."""
-    message = Timestamp()
-    message.FromDatetime(time)
-    return message
+    return Timestamp(**timestamp_fields(time))
+
+
+def timestamp_fields(time: datetime) -> Fields:
+    """Encodes a time that has a time zone."""
+    # `Timestamp.FromDatetime` goes by way of the calendar, which takes five times as long.
+    since = time - _EPOCH
+    return {"seconds": since.days * _SECONDS_PER_DAY + since.seconds, "nanos": since.microseconds * 1000}
 
 
 def input_tensor(name: str, array: NDArray[Any], columns: Iterable[str] = ()) -> pb.InputTensor:
