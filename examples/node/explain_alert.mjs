@@ -11,7 +11,8 @@ import protobuf from "protobufjs";
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-const contract = loadSync(path("../../proto/sequela/v1/sequela.proto"), { keepCase: true, longs: Number });
+const options = { keepCase: true, longs: Number, arrays: true };
+const contract = loadSync(path("../../proto/sequela/v1/sequela.proto"), options);
 const { sequela } = grpc.loadPackageDefinition(contract);
 
 export function connect(address) {
@@ -78,6 +79,7 @@ async function main(address, file) {
     console.log(`${alert.id}: score ${explanation.targets[0].score.toFixed(2)}`);
     for (const reason of explanation.reasons) console.log(`  ${reason.text}`);
   } catch (error) {
+    if (error.code === undefined) throw error;
     const { reason, retryAfter } = facts(error);
     const again = retryAfter === undefined ? "" : `; try again in ${retryAfter.toFixed(1)} s`;
     console.error(`${grpc.status[error.code]} ${reason ?? ""}: ${error.details}${again}`);

@@ -121,13 +121,11 @@ class Sequela(Client):
             background: the values that stand for "nothing known": an average event (d), one row for each position
                 (k, d), arrays by input name, `BackgroundValues`, or the name of a stored background. None stands for
                 the model's default.
-            caller_id: your id for the sequence, by which explanations can be listed. None stands for the `id` of a
-                `Sequence`.
+            caller_id: your id for the sequence, to list explanations by. None stands for the `id` of a `Sequence`.
             labels: labels to store with the explanation, in addition to those of a `Sequence`.
             dry_run: whether to try something out: the explanation is computed even if the server has it already, and
                 it is neither stored nor listed. Its `name` is empty.
-            timeout: how long the explanation may take, in seconds. After that the best answer so far is returned, with
-                `cut_short` set.
+            timeout: seconds for the explanation. After that the best answer so far is returned, with `cut_short` set.
         """
         operation = operations.explain(
             self._digests, sequence, model, background, options, caller_id, labels, dry_run
