@@ -115,6 +115,11 @@ class Client(ABC):
         if channel is None:
             given.check_token_is_safe(server)
         settings = [
+            # Calls go to all replicas that the name of the server leads to; gRPC's default is the first of them.
+            ("grpc.lb_policy_name", "round_robin"),
+            # A server that was replaced is found within the waits of the retries; gRPC's default is to wait a second.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 5_000),
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
             # A proxy that the environment names cannot reach servers on this machine.
