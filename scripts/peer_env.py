@@ -36,8 +36,15 @@ REQUIREMENTS = {
     # Engines on which bulk explanations run, with the service and the client's tests: a minute and 1.5 GB each.
     "ray": ROOT / "requirements" / "ray.lock",
     "spark": ROOT / "requirements" / "spark.lock",
+    # kubectl, and the schemas of Kubernetes, for deploy/kubernetes: 200 MB.
+    "kubernetes": ROOT / "requirements" / "kubernetes.txt",
 }
-WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run on any platform
+# The others run on any platform.
+WHEELS = {
+    "triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"},
+    "kubernetes": {"manylinux_2_17_x86_64"},
+}
+COMPLETE = {"kubernetes"}  # what the file does not list is not installed, though packages name it
 PYTHON = "python3.11"  # the newest version that timeshap's requirements can be installed on
 STAMP = "requirements.sha256"
 
@@ -86,7 +93,9 @@ def _ensure(peer: str, requirements: Path) -> Path:
     say(f"{peer}: making {environment.name} (up to a minute and a gigabyte)")
     subprocess.run([interpreter(), "-m", "venv", "--clear", str(environment)], check=True)
     say(f"{peer}: installing {requirements.name}")
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)], check=True)
+    options = ["--no-deps"] if peer in COMPLETE else []
+    command = [str(python), "-m", "pip", "install", "--quiet", *options, "-r", str(requirements)]
+    subprocess.run(command, check=True)
     stamp.write_text(digest)  # last, so that an interrupted build is made again
     say(f"{peer}: ready after {time.monotonic() - started:.0f} s")
     return python

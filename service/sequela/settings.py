@@ -37,7 +37,7 @@ SECTIONS = {
     "endpoint_allow": "Models behind endpoints",
     "store": "Storage",
     "tokens": "Access",
-    "trace_dir": "Diagnostics",
+    "export_spans": "Diagnostics",
 }
 """The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
@@ -225,6 +225,18 @@ class Settings(
         description="Folder with the operator's models: NAME/VERSION/model.onnx, or NAME/VERSION/endpoint.toml for a "
         "model behind an endpoint.",
     )
+    repository_interval: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds between two readings of the model repository while the server runs. Models that were "
+        "added or changed are loaded, and removed ones are no longer offered. 0 reads it only when the server starts.",
+    )
+    require_all_models: bool = Field(
+        True,
+        description="Become ready only after every model of the repository was loaded, so that a rollout with a broken "
+        "model stops. Off, all must have been tried, and one must be usable. In both cases, a server that was ready "
+        "stays ready if a model is added that is broken.",
+    )
     uploads: bool = Field(True, description="Accept models from callers, uploaded or inline.")
     execution_provider: ExecutionProvider = Field(
         ExecutionProvider.CPU,
@@ -241,6 +253,18 @@ class Settings(
     )
 
     # Diagnostics
+    export_spans: bool = Field(
+        False,
+        description="Send spans of requests to a collector of OpenTelemetry, over OTLP and HTTP. Needs the extra "
+        "`tracing`. The standard variables say where and how much: OTEL_EXPORTER_OTLP_ENDPOINT, "
+        "OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and others. By default requests are "
+        "sampled as their callers say.",
+    )
+    log_caller_ids: bool = Field(
+        False,
+        description="Write the id that callers give an explanation (`caller_id`) into the log line of its request and "
+        "its span. A deletion of explanations does not reach the log.",
+    )
     trace_dir: Path | None = Field(
         None,
         description="Folder to record every explanation in, as files that numpy and pandas read (docs/debugging.md). "

@@ -125,7 +125,7 @@ def test_ready_while_redis_is_down() -> None:
     with Serving(settings) as server:
         assert server.explanations.Explain(explain_request()).explanation.explained
         assert page(server, "/readyz").status_code == 200
-        assert sample(server, "sequela_store_up") == 0
+        assert sample(server, "sequela_store_up", store="redis") == 0
 
 
 def test_a_drain_finishes_what_is_in_flight() -> None:

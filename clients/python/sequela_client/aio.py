@@ -31,6 +31,7 @@ from sequela_client.resources import Background, ExplanationSummary, Model, Outc
 from sequela_client.resumptions import Resumptions
 from sequela_client.sequence_reader import AsyncSequenceReader
 from sequela_client.streams import AnyIterable
+from sequela_client.trace_context import trace_headers
 
 T = TypeVar("T")
 
@@ -149,7 +150,9 @@ class AsyncSequela(Client):
         self._check_open()
         with self._connections.use() as connection:
             first = state.answered
-            stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
+            stream = connection.explanations.ExplainStream(
+                reader.messages(first), metadata=(*metadata, *trace_headers())
+            )
             try:
                 async for answer in stream:
                     for outcome in state.outcomes(first, answer):
@@ -317,7 +320,7 @@ class AsyncSequela(Client):
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return await method(call.request, timeout=deadline.remaining, metadata=self._metadata())
+                return await method(call.request, timeout=deadline.remaining, metadata=self._call_metadata())
             except grpc.RpcError as error:
                 raise call.failure or await self._failure_of(error, call.request) from None
             except asyncio.CancelledError:

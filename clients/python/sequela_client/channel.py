@@ -23,6 +23,7 @@ from sequela_client.retries import Retries, RetryBudget
 from sequela_client.server_address import ServerAddress
 from sequela_client.statuses import from_rpc
 from sequela_client.tls import PemFiles
+from sequela_client.trace_context import trace_headers
 
 # The largest message in either direction by default; the server has the same default.
 MAX_MESSAGE_BYTES = 64 << 20
@@ -145,8 +146,12 @@ class Client(ABC):
         """Closes a channel that has no more calls."""
 
     def _metadata(self) -> Metadata:
-        """What is sent with the next call."""
+        """What the next call says of the caller."""
         return self._token.metadata()
+
+    def _call_metadata(self) -> Metadata:
+        """What is sent with the next call."""
+        return (*self._metadata(), *trace_headers())
 
     def _pause(
         self, resumptions: Resumptions, failure: Exception, answered: int, sent: Metadata

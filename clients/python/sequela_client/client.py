@@ -24,6 +24,7 @@ from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 from sequela_client.resumptions import Resumptions
 from sequela_client.sequence_reader import SequenceReader
+from sequela_client.trace_context import trace_headers
 
 
 class Sequela(BlockingClient):
@@ -160,7 +161,9 @@ class Sequela(BlockingClient):
         self._check_open()
         with self._connections.use() as connection:
             first = state.answered
-            stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
+            stream = connection.explanations.ExplainStream(
+                reader.messages(first), metadata=(*metadata, *trace_headers())
+            )
             try:
                 for answer in stream:
                     yield from state.outcomes(first, answer)

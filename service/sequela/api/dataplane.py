@@ -42,11 +42,14 @@ class Lane:
     Attributes:
         executor: The executor for it.
         explainer: What the executor's threads call.
-        in_engines: The record of a model that runs in engines, which the threads then call instead; None for others.
+        record: The record of a model of the operator; None for others. While a request refers to it, the model can be
+            run, even if its folder is removed meanwhile.
+        in_engines: The same record if the model runs in engines, which the threads then call instead.
     """
 
     executor: Executor
     explainer: Explainer
+    record: ModelRecord | None = None
     in_engines: ModelRecord | None = None
 
 
@@ -97,10 +100,10 @@ class DataPlane:
         """Returns where work on a model is done, without checking that the model exists or calling its endpoint."""
         record = self.models.configured(model)
         if isinstance(model, EndpointModel) or (record and record.source is ModelSource.ENDPOINT):
-            return Lane(self.executors.remote, self.explainer)
+            return Lane(self.executors.remote, self.explainer, record)
         if record:
             taken = record if self.engines.take(record) else None
-            return Lane(self.executors.explain, self.explainer, taken)
+            return Lane(self.executors.explain, self.explainer, record, taken)
         return Lane(self.executors.uploads, self.upload_explainer)
 
     async def explain(

@@ -243,7 +243,7 @@ class ModelSource(StrEnum):
     ENDPOINT = "endpoint"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ModelRecord:
     """An entry in the list of models.
 

@@ -29,9 +29,10 @@ from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
 from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
+from sequela.explain.stage_timer import StageTimer
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
-from sequela.explain.telemetry import ExplanationFinished, LevelFacts, StageDone
+from sequela.explain.telemetry import ExplanationFinished, LevelFacts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +101,8 @@ class Explainer:
         try:
             explanation = self._explain(request, deadline)
         except SequelaError as error:
-            self._observer.notice(ExplanationFinished(error.reason, deadline.now() - start))
+            seconds = deadline.now() - start
+            self._observer.notice(ExplanationFinished(error.reason, seconds, caller_id=request.caller_id))
             raise
         self._observer.notice(_finished(explanation, deadline.now() - start))
         return explanation
@@ -120,11 +122,10 @@ class Explainer:
         return ScoreResult(columns.names, rows[:, list(columns.columns)], model.info.digest, caller.cost())
 
     def _explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
-        start = deadline.now()
         try:
             request = self._with_required_levels(request)
-            task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
-            self._observer.notice(StageDone("resolve", deadline.now() - start))
+            with StageTimer(self._observer)("resolve"):
+                task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
             if request.dry_run:
                 return self._try_out(task, deadline)
             endpoint = task.model.endpoint
@@ -214,7 +215,9 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
 def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
     # An explanation from the store was observed when it was computed.
     if explanation.cost.cached:
-        return ExplanationFinished(_outcome(explanation), seconds)
+        return ExplanationFinished(
+            _outcome(explanation), seconds, explanation=explanation.name, caller_id=explanation.caller_id
+        )
     levels = tuple(
         LevelFacts(
             name,
@@ -227,7 +230,9 @@ def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
         if level.attributions
     )
     pruned = explanation.pruning.pruned_events if explanation.pruning else None
-    return ExplanationFinished(_outcome(explanation), seconds, pruned, levels)
+    return ExplanationFinished(
+        _outcome(explanation), seconds, pruned, levels, explanation.name, explanation.caller_id
+    )
 
 
 def _outcome(explanation: Explanation) -> str:

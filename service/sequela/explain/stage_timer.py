@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import StageDone
+from sequela.spans import span
 
 
 @dataclass(slots=True)
@@ -22,7 +23,8 @@ class StageTimer:
     def __call__(self, name: str) -> Iterator[None]:
         """Measures the step that runs in the body of the context."""
         start = Deadline.now()
-        # A step that raises is not recorded: its time would not be comparable.
-        yield
+        # A step that raises is not counted: its time would not be comparable. Its span says that it failed.
+        with span(name):
+            yield
         self.seconds[name] = Deadline.now() - start
         self.observer.notice(StageDone(name, self.seconds[name]))

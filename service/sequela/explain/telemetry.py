@@ -48,12 +48,16 @@ class ExplanationFinished:
         seconds: The duration of the request.
         pruned_events: The number of pruned events; None if nothing was pruned now.
         levels: The levels that were computed now, and not found in the store.
+        explanation: The name of the explanation; empty if there is none.
+        caller_id: The id that the caller gave it.
     """
 
     outcome: str
     seconds: float
     pruned_events: int | None = None
     levels: tuple[LevelFacts, ...] = ()
+    explanation: str = ""
+    caller_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

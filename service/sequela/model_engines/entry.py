@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import nullcontext
 
 import structlog
 
 from sequela.adapters import logs
 from sequela.adapters.onnx.loader import Loader
-from sequela.adapters.onnx.model import OnnxModel
-from sequela.adapters.repository.model_files import read_model
+from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.concurrency.deadline import Deadline
@@ -32,17 +32,18 @@ from sequela.model_engines.engine_ports import (
     TaskConnection,
 )
 from sequela.model_engines.error_form import ErrorForm
+from sequela.model_engines.model_set import ModelSet
 from sequela.model_engines.operations import answer as answer_request
 from sequela.model_engines.outcomes import TaskOutcome
-from sequela.model_engines.tasks import EngineModelFolder, ModelEngineConfig, ModelEngineTask
-
-_log = structlog.get_logger(__name__)
+from sequela.model_engines.tasks import ModelEngineConfig, ModelEngineTask, ModelEngineUpdate, pack_digests
+from sequela.spans import continued
 
 
 def serve(config: bytes, channel: Channel) -> None:
     """Loads the models, and works on tasks until the server ends the process."""
     given: ModelEngineConfig = pickle.loads(config)  # noqa: S301 the server sent it
     logs.configure(given.log_level)
+    log_python_errors()
     structlog.contextvars.bind_contextvars(engine=os.getpid())
     engine = ModelEngine(given)
     channel.serve(b"", engine.handle)
@@ -55,7 +56,9 @@ class ModelEngine:
         self._limits = config.limits
         self._task = CurrentTask()
         observer = EngineObserver(self._task)
-        models = EngineModels(_load_all(config), self._task)
+        self._models = ModelSet(Loader(config.limits, config.model_threads, config.provider))
+        self._models.hold(config.models)
+        models = EngineModels(self._models, self._task)
         records = EngineRecords(self._task)
         self._explainer = Explainer(
             models,
@@ -70,9 +73,13 @@ class ModelEngine:
 
     def handle(self, content: bytes, ask: Ask, deadline: Deadline) -> bytes:
         """Works on one task."""
-        task: ModelEngineTask = pickle.loads(content)  # noqa: S301 the server sent it
+        task: ModelEngineTask | ModelEngineUpdate = pickle.loads(content)  # noqa: S301 the server sent it
+        if isinstance(task, ModelEngineUpdate):
+            self._models.hold(task.models)
+            return pack_digests(self._models.digests)
         connection = TaskConnection(ask, task.name, task.digest)
-        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection):
+        traced = continued(task.span, connection.telemetry.spans.append) if task.span else nullcontext()
+        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection), traced:
             return _outcome(self._explainer, task, self._limits, deadline, connection).pack()
 
 
@@ -94,24 +101,6 @@ def _outcome(
     return TaskOutcome(
         answer, error, "", connection.telemetry, tuple(connection.records), tuple(connection.backgrounds)
     )
-
-
-def _load_all(config: ModelEngineConfig) -> dict[str, OnnxModel]:
-    """Returns the models by digest. The server has loaded each of them before, in a process that may crash."""
-    loader = Loader(config.limits, config.model_threads, config.provider)
-    models = {}
-    for folder in config.models:
-        try:
-            model = _load(folder, loader)
-        except (SequelaError, OSError) as error:
-            _log.error("model failed to load", model=folder.name, detail=str(error))
-            continue
-        models[model.info.digest] = model
-    return models
-
-
-def _load(folder: EngineModelFolder, loader: Loader) -> OnnxModel:
-    return loader.load(folder.name, read_model(folder.path, loader.limits))
 
 
 def _diagnostics(config: ModelEngineConfig) -> Diagnostics:

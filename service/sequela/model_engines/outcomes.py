@@ -24,20 +24,26 @@ from sequela.explain.ports import Observer
 from sequela.explain.telemetry import BatchesEvaluated, CacheLookup, ExplanationFinished, StageDone
 from sequela.model_engines.error_form import ErrorForm
 from sequela.model_engines.frames import FormInvalid, join_parts, split_parts
+from sequela.spans import Span, adopt
 
 
 @dataclass(slots=True)
 class TaskTelemetry:
-    """What observers hear of a task, in one piece. `rows` and `seconds` are those of each call of the model."""
+    """What observers hear of a task, in one piece. `rows` and `seconds` are those of each call of the model.
+
+    `spans` are those of the engine, if the request is traced.
+    """
 
     rows: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     stages: list[StageDone] = field(default_factory=list)
     lookups: list[CacheLookup] = field(default_factory=list)
     finished: list[ExplanationFinished] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
 
     def tell(self, observer: Observer) -> None:
         """Passes everything on."""
+        adopt(self.spans)
         if self.rows:
             observer.notice(BatchesEvaluated(tuple(self.rows), tuple(self.seconds)))
         told: list[StageDone | CacheLookup | ExplanationFinished] = [

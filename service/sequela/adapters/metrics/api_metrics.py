@@ -16,6 +16,7 @@ from sequela.explain.telemetry import (
     Record,
     RequestRejected,
 )
+from sequela.spans import exemplar
 
 
 class CallMetrics:
@@ -25,22 +26,39 @@ class CallMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("grpc_type", "grpc_service", "grpc_method")
-        self._started = Counter("grpc_server_started", "gRPC calls that began.", labels, registry=registry)
+        self._started = Counter(
+            "grpc_server_started",
+            "gRPC calls that began. Compare it with grpc_server_handled_total: the difference is running.",
+            labels,
+            registry=registry,
+        )
         self._handled = Counter(
             "grpc_server_handled",
-            "gRPC calls that ended, by status code.",
+            "gRPC calls that ended, by status code. INTERNAL, UNKNOWN and DATA_LOSS are errors of the server; "
+            "UNAVAILABLE, RESOURCE_EXHAUSTED and DEADLINE_EXCEEDED say that it could not serve in time.",
             (*labels, "grpc_code"),
             registry=registry,
         )
         self._seconds = Histogram(
             "grpc_server_handling_seconds",
-            "Seconds from the beginning to the end of a gRPC call.",
+            "Seconds from the beginning to the end of a gRPC call, its wait for a thread included. If it grows and "
+            "sequela_stage_duration_seconds does not, requests wait: add replicas or cores.",
             labels,
             buckets=SECONDS,
             registry=registry,
         )
-        self._received = Counter("grpc_server_msg_received", "Messages received.", labels, registry=registry)
-        self._sent = Counter("grpc_server_msg_sent", "Messages sent.", labels, registry=registry)
+        self._received = Counter(
+            "grpc_server_msg_received",
+            "Messages received. For streams it counts the sequences that were sent.",
+            labels,
+            registry=registry,
+        )
+        self._sent = Counter(
+            "grpc_server_msg_sent",
+            "Messages sent. For streams it counts the answers.",
+            labels,
+            registry=registry,
+        )
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
@@ -49,7 +67,7 @@ class CallMetrics:
                 self._started.labels(*_call_labels(call)).inc()
             case CallHandled(call, code, seconds):
                 self._handled.labels(*_call_labels(call), code).inc()
-                self._seconds.labels(*_call_labels(call)).observe(seconds)
+                self._seconds.labels(*_call_labels(call)).observe(seconds, exemplar())
             case MessageReceived(call):
                 self._received.labels(*_call_labels(call)).inc()
             case MessageSent(call):
@@ -65,13 +83,14 @@ class HttpMetrics:
         labels = ("route", "method")
         self._handled = Counter(
             "sequela_http_requests",
-            "HTTP requests that ended, by status code.",
+            "HTTP requests for inference that ended, by status code. 500 is an error of the server; 429, 503 and "
+            "504 say that it could not serve in time.",
             (*labels, "code"),
             registry=registry,
         )
         self._seconds = Histogram(
             "sequela_http_request_seconds",
-            "Seconds from an HTTP request to its answer.",
+            "Seconds from an HTTP request to its answer, its wait for a thread included.",
             labels,
             buckets=SECONDS,
             registry=registry,
@@ -82,7 +101,7 @@ class HttpMetrics:
         match record:
             case HttpHandled(route, method, code, seconds):
                 self._handled.labels(route, method, str(code)).inc()
-                self._seconds.labels(route, method).observe(seconds)
+                self._seconds.labels(route, method).observe(seconds, exemplar())
 
 
 class ExecutorMetrics:
@@ -92,14 +111,22 @@ class ExecutorMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = Gauge(
-            "sequela_queue_depth", "Requests that wait for a thread.", ("executor",), registry=registry
+            "sequela_queue_depth",
+            "Requests that wait for a thread. If it stays above 0, the server is at its limit: add replicas or "
+            "cores.",
+            ("executor",),
+            registry=registry,
         )
         self._running = Gauge(
-            "sequela_inflight", "Requests that run in a thread.", ("executor",), registry=registry
+            "sequela_inflight",
+            "Requests that run in a thread. At the number of threads, further ones wait or are refused.",
+            ("executor",),
+            registry=registry,
         )
         self._rejected = Counter(
             "sequela_requests_rejected",
-            "Requests that were refused before they began, by reason.",
+            "Requests that were refused before they began, by reason. QUEUE_FULL: add replicas. DEADLINE_TOO_SHORT: "
+            "the deadline passed in the queue. DRAINING: the server is about to stop.",
             ("where", "reason"),
             registry=registry,
         )

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS
 from sequela.explain.ports import ModelState
 from sequela.explain.telemetry import BatchesEvaluated, BatchEvaluated, ExplanationFinished, Record, StageDone
+from sequela.spans import exemplar
 
 
 class ExplanationMetrics:
@@ -21,40 +22,47 @@ class ExplanationMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._outcomes = Counter(
             "sequela_explanations",
-            "Explanations that ended, by outcome: ok, cached, cut_short, below_minimum or the reason of an error.",
+            "Explanations that ended, by outcome: ok, cached, cut_short, below_minimum or the reason of an error. A "
+            "growing share of cut_short means that deadlines are too short for the load: add replicas, or give more "
+            "time.",
             ("outcome",),
             registry=registry,
         )
         self._seconds = Histogram(
             "sequela_explain_duration_seconds",
-            "Seconds of an explanation (level all) and of each of its levels.",
+            "Seconds of an explanation (level all) and of each of its levels, without the wait for a thread. If it "
+            "grows at the same load, sequences became longer, or the cores are shared.",
             ("level",),
             buckets=SECONDS,
             registry=registry,
         )
         self._stages = Histogram(
             "sequela_stage_duration_seconds",
-            "Seconds of a stage: resolve, score, prune, event, feature or cell.",
+            "Seconds of a stage: resolve, score, prune, event, feature or cell. It shows which stage takes the "
+            "time: resolve reads the request and the store, the others run the model.",
             ("stage",),
             buckets=SECONDS,
             registry=registry,
         )
         self._pruned = Histogram(
             "sequela_pruned_events",
-            "Number of pruned events of an explanation.",
+            "Number of pruned events of an explanation. If it falls, more events are players, and explanations take "
+            "longer.",
             buckets=EVENTS,
             registry=registry,
         )
         self._residual = Histogram(
             "sequela_additivity_residual",
-            "Largest |sum of attributions - (score - base value)| of a level.",
+            "Largest |sum of attributions - (score - base value)| of a level. Above 1e-6 the numbers are wrong, "
+            "which is a bug: report it.",
             ("level",),
             buckets=RESIDUALS,
             registry=registry,
         )
         self._error = Histogram(
             "sequela_standard_error",
-            "Largest standard error of a level.",
+            "Largest standard error of a level, in units of the score. If it drifts upwards, answers have wider "
+            "error bars: deadlines cut explanations short, or the model depends on more events than before.",
             ("level",),
             buckets=ERRORS,
             registry=registry,
@@ -64,16 +72,16 @@ class ExplanationMetrics:
         """See `Observer`."""
         match record:
             case StageDone(stage, seconds):
-                self._stages.labels(stage).observe(seconds)
+                self._stages.labels(stage).observe(seconds, exemplar())
             case ExplanationFinished(outcome, seconds, pruned_events, levels):
                 self._outcomes.labels(outcome).inc()
-                self._seconds.labels("all").observe(seconds)
+                self._seconds.labels("all").observe(seconds, exemplar())
                 if pruned_events is not None:
                     self._pruned.observe(pruned_events)
                 for level in levels:
-                    self._seconds.labels(level.level).observe(level.seconds)
+                    self._seconds.labels(level.level).observe(level.seconds, exemplar())
                     self._residual.labels(level.level).observe(level.residual)
-                    self._error.labels(level.level).observe(level.standard_error)
+                    self._error.labels(level.level).observe(level.standard_error, exemplar())
 
 
 class ModelMetrics:
@@ -82,15 +90,27 @@ class ModelMetrics:
     takes = (BatchEvaluated, BatchesEvaluated)
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = Counter("sequela_model_calls", "Calls of models in this process.", registry=registry)
+        self._calls = Counter(
+            "sequela_model_calls",
+            "Calls of models, in this process and in engines. Per explanation they say what one costs.",
+            registry=registry,
+        )
         self._rows = Counter(
-            "sequela_model_rows", "Rows of these calls: sequences, or parts of sequences.", registry=registry
+            "sequela_model_rows",
+            "Rows of these calls: sequences, or parts of sequences. Rows per call show how well batches are filled.",
+            registry=registry,
         )
         self._batch = Histogram(
-            "sequela_model_batch_rows", "Rows in one call.", buckets=ROWS, registry=registry
+            "sequela_model_batch_rows",
+            "Rows in one call. Small batches use the cores badly.",
+            buckets=ROWS,
+            registry=registry,
         )
         self._seconds = Histogram(
-            "sequela_model_call_seconds", "Seconds of one call.", buckets=SECONDS, registry=registry
+            "sequela_model_call_seconds",
+            "Seconds of one call. If it grows at the same batch size, the cores are shared or slowed down.",
+            buckets=SECONDS,
+            registry=registry,
         )
 
     def notice(self, record: Record) -> None:
@@ -124,7 +144,8 @@ class ModelStateCollector(Collector):
         """Returns the metrics. prometheus_client calls it whenever they are read."""
         family = GaugeMetricFamily(
             "sequela_model_state",
-            "1 for the state that a model of the operator is in, 0 for the other states.",
+            "1 for the state that a model of the operator is in (loading, ready, failed), 0 for the other states. "
+            "For a failed one, /readyz and the log say why. Without a model repository there is no series.",
             labels=("model", "state"),
         )
         for model, state in self._states().items():

@@ -24,6 +24,8 @@ Feeds = Mapping[str, NDArray[Any]]
 """Values by input name; the first axis of each is the batch."""
 
 LOG_FATAL_ONLY = 4
+# What belongs to no session, such as the discovery of devices, would go to standard error too.
+onnxruntime.set_default_logger_severity(LOG_FATAL_ONLY)
 OUTPUT_SHARE = 8
 """The share of the memory limit that one output in float64 may take. An output of booleans grows eightfold when it is
 cast, outside that limit.
