@@ -12,6 +12,8 @@ import io.grpc.protobuf.StatusProto;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import sequela.v1.ExplainRequest;
@@ -54,12 +56,12 @@ public final class ExplainAlert {
         String reason = "";
         String again = "";
         com.google.rpc.Status status = StatusProto.fromThrowable(error);
-        for (Any detail : status == null ? java.util.List.<Any>of() : status.getDetailsList()) {
+        for (Any detail : status == null ? List.<Any>of() : status.getDetailsList()) {
             if (detail.is(ErrorInfo.class)) {
                 reason = detail.unpack(ErrorInfo.class).getReason();
             } else if (detail.is(RetryInfo.class)) {
                 var delay = detail.unpack(RetryInfo.class).getRetryDelay();
-                again = String.format("; try again in %.1f s", delay.getSeconds() + delay.getNanos() / 1e9);
+                again = String.format(Locale.ROOT, "; try again in %.1f s", delay.getSeconds() + delay.getNanos() / 1e9);
             }
         }
         return error.getStatus().getCode() + " " + reason + ": " + error.getStatus().getDescription() + again;
@@ -91,7 +93,7 @@ public final class ExplainAlert {
         try {
             Explanation explanation = explain(channel, requestOf(alert), 5);
             System.out.printf(
-                    java.util.Locale.ROOT,
+                    Locale.ROOT,
                     "%s: score %.2f%n", explanation.getCallerId(), explanation.getTargets(0).getScore());
             for (Reason reason : explanation.getReasonsList()) {
                 System.out.println("  " + reason.getText());

@@ -81,7 +81,7 @@ def test_sizes(count: float | None, text: str) -> None:
     assert size(count) == text
 
 
-@pytest.mark.skipif(not can_measure(), reason="no wheel for this platform: Linux tells what processes use")
+@pytest.mark.skipif(not can_measure(), reason="only Linux tells what processes use")
 def test_processor_time_is_that_of_all_processes() -> None:
     """A program and its child each say how much they have used; the sum is what is counted."""
     burn = "import time\nwhile time.process_time() < 0.3: pass\nprint(time.process_time(), flush=True)\n"
