@@ -19,10 +19,11 @@ from sequela_client.cli.capacity_measurement import (
     repository_of,
 )
 from sequela_client.cli.capacity_plan import Deployment, Measurement, plan
-from sequela_client.cli.capacity_report import as_json, print_report
+from sequela_client.cli.capacity_report import json_report, print_report
 from sequela_client.cli.file_options import INPUT
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.option_flags import explain_options_without, given_options
+from sequela_client.cli.output_files import HEADING as OUTPUT
 from sequela_client.cli.server_options import ServerOptions, check_named, server_options
 from sequela_client.cli.terminal import printing, waiting
 from sequela_client.client import Sequela
@@ -32,8 +33,13 @@ from sequela_client.local_server import server_package
 from sequela_client.model_description import layout
 from sequela_client.model_inputs import file_inputs
 from sequela_client.model_inputs.rows import RowOptions
+from sequela_client.options import FOOTNOTE
 from sequela_client.printable_text import printable
 
+EPILOG = f"""{FOOTNOTE}
+
+Example: sequela capacity --model fraud/model.onnx --sequence alert.json --rate 50
+"""
 RATES = (10.0, 1_000.0, 100_000.0)
 DEPLOYMENT = "What you would run"
 _DEFAULT = Deployment()
@@ -44,7 +50,7 @@ _FILE = click.Path(path_type=Path)
 @click.command(
     cls=GroupedCommand,
     short_help="Say how many cores, replicas and bytes a rate of alerts needs.",
-    epilog="Example: sequela capacity --model fraud/model.onnx --sequence alert.json --rate 50",
+    epilog=EPILOG,
 )
 @option(
     INPUT,
@@ -134,8 +140,8 @@ def capacity(**values: Any) -> None:
     measured = _measured(values)
     chosen = Deployment(values["utilisation"], values["cores_per_replica"], values["retention_days"] * _DAY)
     plans = [plan(measured, rate, chosen) for rate in values["rates"] or RATES]
-    if values["machine"]:
-        click.echo(as_json(measured, plans, chosen))
+    if values["as_json"]:
+        click.echo(json_report(measured, plans, chosen))
         return
     with printing() as console:
         print_report(console, measured, plans, chosen)

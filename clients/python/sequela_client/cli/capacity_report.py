@@ -18,7 +18,7 @@ _DAY = 86_400.0
 _UNKNOWN = "not measured"
 
 
-def as_json(measured: Measurement, plans: Sequence[Plan], chosen: Deployment) -> str:
+def json_report(measured: Measurement, plans: Sequence[Plan], chosen: Deployment) -> str:
     """Everything that was measured, chosen and computed, in seconds and bytes."""
     measurement = {**asdict(measured), "alerts_per_core_second": measured.alerts_per_core_second}
     content = {
