@@ -114,9 +114,9 @@ _FILE = click.Path(path_type=Path)
     help="How long explanations are kept; the server's --explanation-ttl.",
 )
 @option(
-    DEPLOYMENT,
+    OUTPUT,
     "--json",
-    "machine",
+    "as_json",
     is_flag=True,
     help="Print JSON, in seconds and bytes, instead of a table.",
 )
