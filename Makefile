@@ -25,6 +25,9 @@ CONSOLE_ARGS ?= --demo
 # For make fuzz: nodes or mutants, --cases, --seed.
 FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
+# For make soak: steady, flood, burst, --seconds, --seed.
+SOAK_ARGS ?=
+
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
 export ORT_DISABLE_TELEMETRY := 1
 # Where this is set, every process of the tests compiles all it imports anew.
@@ -34,7 +37,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo console console-web console-bundle test test-all fuzz lint image audit format models proto bench lock clean
+.PHONY: help setup demo console console-web console-bundle test test-all fuzz soak lint image audit format models proto bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -73,6 +76,9 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 
 fuzz: setup ## Run random models in engines (FUZZ_ARGS; 100,000 of one node take a quarter of an hour)
 	cd tests && ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
+
+soak: setup ## Load a server with three times what it can do, for minutes, and print what became of it (SOAK_ARGS)
+	cd tests && PYTHONPATH=.. ../$(RUN)/python -m overload $(SOAK_ARGS)
 
 lint: setup ## Style, types, import rules, contract, container files, generated tables, what is in the tree
 	$(RUN)/ruff check

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from sequela_client import AsyncSequela, DeadlineExceeded, Explanation, SequelaError, TryAgain
+from sequela_client.priority import Priority
 
 MODEL = "account_takeover"
 # How long the analysts may wait for an alert because of its reasons, in seconds.
@@ -50,10 +51,14 @@ class Alert:
     explanation: str = ""
 
 
-async def alert_for(sequela: AsyncSequela, payment: Payment, seconds: float) -> Alert:
+async def alert_for(
+    sequela: AsyncSequela, payment: Payment, seconds: float, priority: Priority = "interactive"
+) -> Alert:
     """Returns the alert for a payment within so many seconds, with or without reasons."""
     try:
-        found = await sequela.explain(payment.inputs, model=MODEL, caller_id=payment.id, timeout=seconds)
+        found = await sequela.explain(
+            payment.inputs, model=MODEL, caller_id=payment.id, timeout=seconds, priority=priority
+        )
     except (TryAgain, DeadlineExceeded) as error:
         # The server is busy or gone. That is nobody's mistake, and a later attempt may succeed.
         log.warning("%s goes out without reasons: %s", payment.id, error.reason)
@@ -103,7 +108,7 @@ async def run(server: str, files: Iterable[Path]) -> None:
     async with AsyncSequela(server) as sequela:
         payments = [await score(sequela, file) for file in files]
         for payment in await send_alerts(sequela, payments):
-            show(await alert_for(sequela, payment, LATER_SECONDS))
+            show(await alert_for(sequela, payment, LATER_SECONDS, priority="bulk"))
 
 
 def main() -> None:

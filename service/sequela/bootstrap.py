@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from random import Random
 
 import structlog
 from starlette.applications import Starlette
@@ -37,6 +39,10 @@ from sequela.adapters.store.sqlite.store import (
 from sequela.adapters.store.store_spans import with_spans
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.api.access_control import AccessControl
+from sequela.api.admission.admission import AdmissionSlots
+from sequela.api.admission.brownout import Brownout
+from sequela.api.admission.priority import Priority
+from sequela.api.admission.waiting_queues import QueueLimits
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
@@ -59,6 +65,7 @@ from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
 from sequela.api.tls import ReloadingContext, TlsContent, TlsFiles
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
+from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.replica_flights import ReplicaFlights
 from sequela.concurrency.serial_workers import SerialWorkers
 from sequela.concurrency.single_flight import Flights, SingleFlight
@@ -164,7 +171,7 @@ def build(
 
     if engines:
         engines.connect(StoredParts(store.records, backgrounds, flights, observer))
-    executors = _executors(settings, count_engines(settings) or pool.workers, observer)
+    executors = _executors(settings, count_engines(settings) or pool.workers, metrics, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
     dataplane = DataPlane(
         explainer, upload_explainer, models, explanations, executors, engines or NoEngines(), policy, limits
@@ -290,10 +297,28 @@ def _redis(url: str, settings: Settings, observer: Observer) -> Store:
     return shared_store(redis, options)
 
 
-def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:
-    threads = settings.max_concurrent or max(workers, MIN_EXPLAIN_THREADS)
+def _admission(settings: Settings, workers: int, observer: Observer) -> AdmissionSlots:
+    """Returns what decides which explanations with the operator's models may begin."""
+    limits = QueueLimits(settings.queue_size, settings.interactive_queue_seconds, settings.bulk_queue_seconds)
+    return AdmissionSlots(
+        settings.max_concurrent or max(workers, MIN_EXPLAIN_THREADS),
+        workers,
+        limits,
+        observer,
+        # Replicas must not tell their callers the same times.
+        Random(os.getpid()),  # noqa: S311  # not a secret
+        Brownout(Deadline.now()) if settings.brownout else None,
+    )
+
+
+def _executors(
+    settings: Settings, workers: int, metrics: PrometheusObserver, observer: Observer
+) -> Executors:
+    admission = _admission(settings, workers, observer)
+    backlogs = {each.value: partial(admission.backlog_seconds, each) for each in Priority}
+    metrics.watch_admission(backlogs, lambda: admission.brownout_level)
     return Executors(
-        Executor("explain", threads, settings.queue_size, observer),
+        Executor("explain", admission.slots, settings.queue_size, observer, slots=admission),
         Executor(
             # These tasks mostly wait for answers, so there may be more of them than cores.
             "remote",

@@ -26,6 +26,7 @@ from sequela_client import (
     Sequela,
     SequelaError,
     Sequence,
+    TimeSpentWaiting,
     TryAgain,
     Unavailable,
     Violation,
@@ -46,6 +47,17 @@ CASES = [
     (grpc.StatusCode.PERMISSION_DENIED, PermissionDenied),
     (grpc.StatusCode.UNAUTHENTICATED, AuthenticationError),
 ]
+
+
+def test_time_spent_waiting_may_be_tried_again(address: str, script: Script) -> None:
+    """Whoever catches either kind of error catches it: the timeout was too short, because the server was busy."""
+    reason = "DEADLINE_SPENT_WAITING"
+    script.failures = [(grpc.StatusCode.DEADLINE_EXCEEDED, reason, "waited", "", 1.5)]
+    with Sequela(address, timeout=1) as client, pytest.raises(TimeSpentWaiting) as failed:
+        client.explain(SEQUENCE, model="m")
+    assert isinstance(failed.value, TryAgain)
+    assert isinstance(failed.value, DeadlineExceeded)
+    assert (failed.value.reason, failed.value.retry_after) == (reason, 1.5)
 
 
 @pytest.mark.parametrize(("code", "kind"), CASES, ids=lambda case: getattr(case, "name", None))

@@ -145,6 +145,14 @@ CASES = [
         SEQUELA,
     ),
     Case(
+        "SequelaBrownout",
+        {f"sequela_brownout_level{HERE}}}": "2x60"},
+        20,
+        "The level on a was at least 2 of 5 at any time.",
+        SERVER,
+    ),
+    Case("SequelaBrownout", {f"sequela_brownout_level{HERE}}}": "2 2 0 2 2x60"}, 14),
+    Case(
         "SequelaErrorBarsDrift",
         {
             'sequela_standard_error_sum{job="sequela", level="event"}': "0+0.4x200 80.8+0.8x40",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from matrix import BY_NAME, ROOT
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from redis_server import eventually
+from sequela.adapters.span_export import FLUSH_SECONDS
 from sequela.bootstrap import build
 from sequela.errors import Unsupported
 from sequela.spans import SpanContext
@@ -90,6 +92,8 @@ def test_a_trace_through_an_engine(server: Serving, collector: Collector) -> Non
     answer = explained(server, "gru", header)
     found = spans_of(collector, trace_id)
     [request], [engine], [add] = found[EXPLAIN], found["engine"], found["store add"]
+    [wait] = found["wait"]
+    assert (wait.parent_id, wait.attributes) == (request.span_id, {"sequela.executor": "explain"})
     assert (request.parent_id, request.kind) == (PARENT_ID, SERVER_KIND)
     assert (engine.parent_id, engine.kind) == (request.span_id, CLIENT_KIND)
     assert found.keys() >= STAGES
@@ -166,14 +170,29 @@ def test_items_of_a_stream(server: Serving, collector: Collector) -> None:
     assert {each.parent_id for each in found["engine"]} == {each.span_id for each in items}
 
 
-def test_the_caller_decides_what_is_sampled(server: Serving, collector: Collector) -> None:
-    """A request that its caller does not sample is not exported, but the endpoint gets the trace."""
+def test_the_caller_decides_what_is_sampled(
+    server: Serving, collector: Collector, endpoint: InferenceServer
+) -> None:
+    """A request that its caller does not sample is not exported, but the endpoint gets the caller's context."""
     trace_id, header = parent(6, "00")
     explained(server, "gru", header, seed=6)
+    explained(server, "remote", header, seed=6)
+    assert header in {each.metadata.get("traceparent") for each in endpoint.calls}
     later, other = parent(7)
     explained(server, "gru", other, seed=7)
     spans_of(collector, later)
     assert not collector.of(trace_id)
+
+
+def test_a_model_of_a_caller_is_loaded(server: Serving, collector: Collector) -> None:
+    """Its loading is a span, and so is each stage; single calls of the model are none."""
+    trace_id, header = parent(10)
+    request = explain_request(sequence=sequence(77))
+    server.explanations.Explain(request, metadata=(("traceparent", header),), timeout=PATIENCE)
+    found = spans_of(collector, trace_id)
+    assert found["model load"][0].kind == CLIENT_KIND
+    assert found.keys() >= STAGES
+    assert sum(map(len, found.values())) < 20
 
 
 def test_metrics_lead_to_traces(server: Serving) -> None:
@@ -235,6 +254,24 @@ def test_headers_of_later_versions() -> None:
         {"traceparent": f"01-{1:032x}-{PARENT_ID}-03-more", "tracestate": "a=\u00e9"}
     )
     assert found == SpanContext(f"{1:032x}", PARENT_ID, True, "")
+
+
+@pytest.mark.slow
+def test_a_collector_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are answered, and the server's end does not wait for it for long."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    with Serving(embedded(export_spans=True)) as running:
+        answer = running.explanations.Explain(explain_request(), timeout=PATIENCE)
+        assert answer.explanation.explained
+        start = time.monotonic()
+        running.drain()
+    assert time.monotonic() - start < FLUSH_SECONDS + 5
+
+
+def test_nothing_of_it_is_imported_when_it_is_off() -> None:
+    """Neither by the server nor by the client."""
+    code = "import sys, sequela.main, sequela_client; sys.exit('opentelemetry.trace' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

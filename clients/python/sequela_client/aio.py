@@ -26,12 +26,13 @@ from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
+from sequela_client.priority import Priority
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 from sequela_client.resumptions import Resumptions
 from sequela_client.sequence_reader import AsyncSequenceReader
 from sequela_client.streams import AnyIterable
-from sequela_client.trace_context import trace_headers
+from sequela_client.trace_context import with_trace
 
 T = TypeVar("T")
 
@@ -96,12 +97,13 @@ class AsyncSequela(Client):
         caller_id: str | None = None,
         labels: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
         """Explains the score of one sequence; see `Sequela.explain`."""
         operation = operations.explain(
-            self._digests, sequence, model, background, options, caller_id, labels, dry_run
+            self._digests, sequence, model, background, options, caller_id, labels, dry_run, priority
         )
         return await self._run(operation, timeout)
 
@@ -113,6 +115,7 @@ class AsyncSequela(Client):
         model: ModelLike,
         background: BackgroundLike = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> AsyncIterator[Outcome]:
@@ -122,7 +125,7 @@ class AsyncSequela(Client):
         number of seconds for each sequence. See `Sequela.explain_many`.
         """
         operation = operations.explain_many(
-            self._digests, model, background, options, self._seconds(timeout), dry_run
+            self._digests, model, background, options, self._seconds(timeout), dry_run, priority
         )
         state = await self._run(operation, timeout)
         reader, resumptions = AsyncSequenceReader(sequences, state), Resumptions()
@@ -130,7 +133,9 @@ class AsyncSequela(Client):
             while True:
                 metadata = self._metadata()
                 try:
-                    async with aclosing(self._explain_pending(state, reader, metadata)) as outcomes:
+                    async with aclosing(
+                        self._explain_pending(state, reader, with_trace(metadata))
+                    ) as outcomes:
                         async for outcome in outcomes:
                             yield outcome
                     return
@@ -150,9 +155,7 @@ class AsyncSequela(Client):
         self._check_open()
         with self._connections.use() as connection:
             first = state.answered
-            stream = connection.explanations.ExplainStream(
-                reader.messages(first), metadata=(*metadata, *trace_headers())
-            )
+            stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
             try:
                 async for answer in stream:
                     for outcome in state.outcomes(first, answer):
@@ -320,7 +323,7 @@ class AsyncSequela(Client):
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return await method(call.request, timeout=deadline.remaining, metadata=self._call_metadata())
+                return await method(call.request, timeout=deadline.remaining, metadata=self._sent())
             except grpc.RpcError as error:
                 raise call.failure or await self._failure_of(error, call.request) from None
             except asyncio.CancelledError:

@@ -83,9 +83,7 @@ class BlockingClient(Client):
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return method(
-                    call.blocking_request, timeout=deadline.remaining, metadata=self._call_metadata()
-                )
+                return method(call.blocking_request, timeout=deadline.remaining, metadata=self._sent())
             except grpc.RpcError as error:
                 raise call.failure or self._failure(error, call.request) from None
 

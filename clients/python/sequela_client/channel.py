@@ -23,7 +23,7 @@ from sequela_client.retries import Retries, RetryBudget
 from sequela_client.server_address import ServerAddress
 from sequela_client.statuses import from_rpc
 from sequela_client.tls import PemFiles
-from sequela_client.trace_context import trace_headers
+from sequela_client.trace_context import with_trace
 
 # The largest message in either direction by default; the server has the same default.
 MAX_MESSAGE_BYTES = 64 << 20
@@ -149,9 +149,9 @@ class Client(ABC):
         """What the next call says of the caller."""
         return self._token.metadata()
 
-    def _call_metadata(self) -> Metadata:
-        """What is sent with the next call."""
-        return (*self._metadata(), *trace_headers())
+    def _sent(self) -> Metadata:
+        """What is sent with the next call: that, and the current trace."""
+        return with_trace(self._metadata())
 
     def _pause(
         self, resumptions: Resumptions, failure: Exception, answered: int, sent: Metadata

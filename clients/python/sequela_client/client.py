@@ -20,11 +20,12 @@ from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
+from sequela_client.priority import Priority
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 from sequela_client.resumptions import Resumptions
 from sequela_client.sequence_reader import SequenceReader
-from sequela_client.trace_context import trace_headers
+from sequela_client.trace_context import with_trace
 
 
 class Sequela(BlockingClient):
@@ -90,6 +91,7 @@ class Sequela(BlockingClient):
         caller_id: str | None = None,
         labels: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
@@ -106,11 +108,13 @@ class Sequela(BlockingClient):
             labels: labels to store with the explanation, in addition to those of a `Sequence`.
             dry_run: whether to try something out: the explanation is computed even if the server has it already, and
                 it is neither stored nor listed. Its `name` is empty.
+            priority: who goes first while the server is busy: "interactive" if somebody waits for the answer, "bulk" if
+                it may wait behind those. Default: "interactive".
             timeout: how long the explanation may take, in seconds. After that the best answer so far is returned, with
                 `cut_short` set.
         """
         operation = operations.explain(
-            self._digests, sequence, model, background, options, caller_id, labels, dry_run
+            self._digests, sequence, model, background, options, caller_id, labels, dry_run, priority
         )
         return self._run(operation, timeout)
 
@@ -122,6 +126,7 @@ class Sequela(BlockingClient):
         model: ModelLike,
         background: BackgroundLike = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Iterator[Outcome]:
@@ -135,17 +140,18 @@ class Sequela(BlockingClient):
             model: the model that scores them.
             background: as in `explain`, for all of them.
             dry_run: as in `explain`.
+            priority: as in `explain`, for all of them. Default: "bulk".
             timeout: seconds for each sequence.
         """
         operation = operations.explain_many(
-            self._digests, model, background, options, self._seconds(timeout), dry_run
+            self._digests, model, background, options, self._seconds(timeout), dry_run, priority
         )
         state = self._run(operation, timeout)
         reader, resumptions = SequenceReader(sequences, state), Resumptions()
         while True:
             metadata = self._metadata()
             try:
-                yield from self._explain_pending(state, reader, metadata)
+                yield from self._explain_pending(state, reader, with_trace(metadata))
                 return
             except grpc.RpcError as error:
                 failure = reader.failure or self._failure(error, None)
@@ -161,9 +167,7 @@ class Sequela(BlockingClient):
         self._check_open()
         with self._connections.use() as connection:
             first = state.answered
-            stream = connection.explanations.ExplainStream(
-                reader.messages(first), metadata=(*metadata, *trace_headers())
-            )
+            stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
             try:
                 for answer in stream:
                     yield from state.outcomes(first, answer)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-Headers = tuple[tuple[str, str], ...]
+Metadata = tuple[tuple[str, str], ...]
 
 
-def trace_headers() -> Headers:
-    """The metadata that makes a call a part of the current trace (W3C Trace Context); empty if there is none."""
+def with_trace(metadata: Metadata) -> Metadata:
+    """The metadata of a call, and what makes it a part of the current trace (W3C Trace Context), if there is one."""
     # A program that traces has imported it. Others need not have it, and do not wait for the import.
     if "opentelemetry.trace" not in sys.modules:
-        return ()
+        return metadata
     # It is no dependency of the client.
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
         TraceContextTextMapPropagator,
@@ -19,4 +19,4 @@ def trace_headers() -> Headers:
 
     carrier: dict[str, str] = {}
     TraceContextTextMapPropagator().inject(carrier)
-    return tuple(carrier.items())
+    return (*metadata, *carrier.items())

@@ -14,6 +14,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.access.caller import AuthenticationMethod
 from sequela.access.roles import AccessRole
+from sequela.api.admission.priority import Priority
 from sequela.explain.background_average import Average, BackgroundShape
 from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator, FeatureScope, Level
@@ -53,6 +54,7 @@ _CONTRACT = pb.DESCRIPTOR.enum_types_by_name
 LEVELS = EnumTable(Level, _CONTRACT["Level"])
 FEATURE_SCOPES = EnumTable(FeatureScope, _CONTRACT["FeatureScope"])
 ESTIMATORS = EnumTable(Estimator, _CONTRACT["Estimator"])
+PRIORITIES = EnumTable(Priority, _CONTRACT["Priority"])
 LINKS = EnumTable(Link, _CONTRACT["Link"])
 AVERAGES = EnumTable(Average, _CONTRACT["Average"])
 BACKGROUND_SHAPES = EnumTable(BackgroundShape, _CONTRACT["BackgroundShape"])

@@ -33,6 +33,8 @@ POLL_SECONDS = 0.05
 IDLE_CHECKS = 4
 """How often, within the time that an engine may be idle, the pool looks for engines that are."""
 MIN_IDLE_CHECK_SECONDS, MAX_IDLE_CHECK_SECONDS = 0.05, 30.0
+RETRY_SECONDS = 1.0
+"""When a caller should try again whose time was over before an engine was free."""
 DOWN_SECONDS = 2.0
 """How long a call waits while no engine at all is up."""
 
@@ -230,7 +232,7 @@ class EnginePool:
             try:
                 deadline.check()
             except DeadlinePassed:
-                raise _too_late() from None
+                raise _spent_waiting() from None
             self._places.grant()
         self._check_open()
 
@@ -312,4 +314,11 @@ def _closed() -> Unavailable:
 
 
 def _too_late() -> OutOfTime:
-    return OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed before a process that runs models was free")
+    return OutOfTime(
+        "DEADLINE_TOO_SHORT", "the deadline passed before a process that runs models had started"
+    )
+
+
+def _spent_waiting() -> OutOfTime:
+    text = "the deadline passed before a process that runs models was free; retry later, or allow more time"
+    return OutOfTime("DEADLINE_SPENT_WAITING", text, retry_after=RETRY_SECONDS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from sequela.explain.base_and_score import ScoredTask, score_task
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
+from sequela.explain.estimate.design_cache import DesignCache
 from sequela.explain.estimate.estimator_choice import with_estimator
 from sequela.explain.estimate.question_size import QuestionBudget
 from sequela.explain.evaluate.choose_execution import choose_execution, execution_name
@@ -23,6 +24,7 @@ from sequela.explain.ports import Observer
 from sequela.explain.pruning_scan import Scan, scan_for
 from sequela.explain.result.answer_warnings import with_caveats
 from sequela.explain.result.assembly import basic_explanation, explained
+from sequela.explain.result.raised_target import with_target_noted
 from sequela.explain.stage_timer import StageTimer
 from sequela.explain.task import Task
 from sequela.explain.tracer import ExplanationTrace
@@ -37,6 +39,7 @@ class Pipeline:
         limits: The service's limits.
         observer: Receives the duration of each step.
         background_states: States of backgrounds that all requests share.
+        designs: What the estimators work out without values, shared by all requests.
         levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
     """
@@ -44,6 +47,7 @@ class Pipeline:
     limits: Limits
     observer: Observer
     background_states: BackgroundStateCache
+    designs: DesignCache
     levels: LevelRegistry = BUILT_IN_LEVELS
     diagnostics: Diagnostics = NO_DIAGNOSTICS
 
@@ -72,18 +76,24 @@ class Pipeline:
         return explanation
 
     def _explain(self, task: Task, name: str, caller: ModelCaller, trace: ExplanationTrace) -> Explanation:
-        timer = StageTimer(self.observer)
+        started, timer = caller.deadline.now(), StageTimer(self.observer)
         with timer("score"):
             scored = score_task(task, self._evaluator(task, caller, trace))
             weights = event_weights(task, caller) if scored.scores.has_base else ()
         trace.scored(scored)
+        # Whoever has to share gets the scores in any case, and of the rest what there is time for.
+        caller.deadline.give_way(started + task.request.share_seconds)
         # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:
             return basic_explanation(scored.task, name, scored.scores, NO_TOLERANCES, _cost(caller, timer))
         levels = self.levels.select(task.request.options.levels)
         # Default tolerances are fractions of the difference, so they are known only now.
         used = tolerances(
-            task.request.options, task.model.info.schema, scored.scores.base, scored.scores.score
+            task.request.options,
+            task.model.info.schema,
+            scored.scores.base,
+            scored.scores.score,
+            task.request.error_factor,
         )
         with timer("prune"):
             scan = scan_for(scored, used.pruning, levels)
@@ -91,13 +101,16 @@ class Pipeline:
         # Behind an endpoint the estimator follows from the time that rows took so far, so it is chosen after the scan.
         chosen = with_estimator(scored.task, scan.pruned)
         context = _context(replace(scored, task=chosen), used, scan)
-        player = LevelPlayer(context, task.model.endpoint, self.limits, self._budget(task), timer, trace)
+        player = LevelPlayer(
+            context, task.model.endpoint, self.limits, self._budget(task), timer, trace, self.designs
+        )
         results = player.play(levels)
         # The cost is read after the last game.
         basis = basic_explanation(chosen, name, scored.scores, used, _cost(caller, timer))
         basis = replace(basis, event_weights=weights)
         answer = explained(basis, chosen, scan, context, levels, results)
-        return with_caveats(answer, chosen, scored.scores, context, results)
+        answer = with_caveats(answer, chosen, scored.scores, context, results)
+        return with_target_noted(answer, chosen.request, results)
 
     def _budget(self, task: Task) -> QuestionBudget:
         return QuestionBudget(self.limits.max_question_bytes, task.request.paths.option("targets"))

@@ -16,6 +16,7 @@ from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.single_flight import Flights, SingleFlight
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
+from sequela.explain.estimate.design_cache import DesignCache
 from sequela.explain.evaluate.model_caller import ModelCaller, Workers
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
@@ -27,6 +28,7 @@ from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import BackgroundFinder, Explanations, ModelResolver, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
+from sequela.explain.result.raised_target import is_target_raised
 from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
 from sequela.explain.stage_timer import StageTimer
@@ -83,7 +85,14 @@ class Explainer:
         self._observer, self._limits = observer, limits
         self._workers = workers
         self._levels, self._diagnostics = levels, diagnostics
-        self._pipeline = Pipeline(limits, observer, BackgroundStateCache(), levels, diagnostics)
+        self._pipeline = Pipeline(
+            limits,
+            observer,
+            BackgroundStateCache(),
+            DesignCache(limits.max_design_bytes),
+            levels,
+            diagnostics,
+        )
         self._flights: Flights = flights or SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
@@ -161,7 +170,7 @@ class Explainer:
             if found:
                 return self._reuse(found, task, key, deadline)
             explanation = self._run(task, content_name(key, task.request), deadline)
-            self._keep(key, explanation, task, deadline)
+            self._keep(None if is_target_raised(explanation) else key, explanation, task, deadline)
             return explanation
 
     def _reuse(self, found: Explanation, task: Task, key: str, deadline: Deadline) -> Explanation:
@@ -240,7 +249,9 @@ def _outcome(explanation: Explanation) -> str:
         return "cached"
     if not explanation.explained:
         return "below_minimum"
-    return "cut_short" if explanation.cut_short else "ok"
+    if explanation.cut_short:
+        return "cut_short"
+    return "target_raised" if is_target_raised(explanation) else "ok"
 
 
 def _out_of_time(late: DeadlinePassed) -> SequelaError:

@@ -44,7 +44,7 @@ class ExplanationFinished:
     """A request was answered or failed.
 
     Attributes:
-        outcome: `ok`, `cached`, `cut_short`, `below_minimum`, or the reason of the error.
+        outcome: `ok`, `cached`, `cut_short`, `target_raised`, `below_minimum`, or the reason of the error.
         seconds: The duration of the request.
         pruned_events: The number of pruned events; None if nothing was pruned now.
         levels: The levels that were computed now, and not found in the store.
@@ -224,13 +224,21 @@ class ExecutorState:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestBegun:
+    """An explanation began after it had waited for `seconds` in a queue, `interactive` or `bulk`."""
+
+    queue: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRejected:
     """A request was refused before any work was done.
 
     Attributes:
         where: The name of the executor that refused it (`explain`, `remote`, `lookup` or `uploads`), or `bodies`, which
             is the memory that the bodies of HTTP requests share.
-        reason: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
+        reason: QUEUE_FULL, DEADLINE_TOO_SHORT, DEADLINE_SPENT_WAITING or DRAINING.
     """
 
     where: str
@@ -266,7 +274,14 @@ class EngineEnded:
 
 
 ApiRecord = (
-    CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
+    CallStarted
+    | CallHandled
+    | MessageReceived
+    | MessageSent
+    | HttpHandled
+    | ExecutorState
+    | RequestBegun
+    | RequestRejected
 )
 StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsRemovedEarly | ExplanationsOwed
 CredentialRecord = CredentialsReloaded | AuditLineLost

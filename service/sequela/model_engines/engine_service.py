@@ -45,6 +45,8 @@ from sequela.spans import SpanKind, current_context, span
 
 DOWN_SECONDS = 5.0
 """How long no engine may be up until the server is not ready. Engines that ended are usually replaced before."""
+RETRY_SECONDS = 0.1
+"""When to ask again for an answer that another request works on."""
 
 UPDATE_SECONDS = 300.0
 """How long an engine may take to load models that were added while the server runs."""
@@ -214,8 +216,8 @@ class QuestionAnswers:
         try:
             self._flights.enter_context(self._parts.flights.lead(key, deadline))
         except DeadlinePassed:
-            text = "the deadline passed while another request worked on the same answer"
-            raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+            text = "the deadline passed while another request worked on the same answer; retry later"
+            raise OutOfTime("DEADLINE_SPENT_WAITING", text, retry_after=RETRY_SECONDS) from None
         self._led.add(key)
 
     def reply(self, content: bytes) -> bytes:

@@ -37,4 +37,9 @@ def answer(
 
 
 def _explain_request(request: EngineRequest, limits: Limits) -> ExplainRequest:
-    return replace(read_explain(request.content, limits), requested_by=request.requested_by)
+    return replace(
+        read_explain(request.content, limits),
+        requested_by=request.requested_by,
+        error_factor=request.error_factor,
+        share_seconds=request.share_seconds,
+    )

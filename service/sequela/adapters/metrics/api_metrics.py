@@ -14,6 +14,7 @@ from sequela.explain.telemetry import (
     MessageReceived,
     MessageSent,
     Record,
+    RequestBegun,
     RequestRejected,
 )
 from sequela.spans import exemplar
@@ -107,7 +108,7 @@ class HttpMetrics:
 class ExecutorMetrics:
     """Counts what runs and waits in each executor, and what was refused."""
 
-    takes = (ExecutorState, RequestRejected)
+    takes = (ExecutorState, RequestBegun, RequestRejected)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = Gauge(
@@ -123,10 +124,18 @@ class ExecutorMetrics:
             ("executor",),
             registry=registry,
         )
+        self._wait = Histogram(
+            "sequela_queue_wait_seconds",
+            "Seconds that explanations waited before they began. If interactive ones wait for long, add cores.",
+            ("queue",),
+            buckets=SECONDS,
+            registry=registry,
+        )
         self._rejected = Counter(
             "sequela_requests_rejected",
-            "Requests that were refused before they began, by reason. QUEUE_FULL: add replicas. DEADLINE_TOO_SHORT: "
-            "the deadline passed in the queue. DRAINING: the server is about to stop.",
+            "Requests that were refused before they began, by reason. QUEUE_FULL and DEADLINE_SPENT_WAITING: add "
+            "replicas. DEADLINE_TOO_SHORT: callers give too little time for the work. DRAINING: the server is about "
+            "to stop.",
             ("where", "reason"),
             registry=registry,
         )
@@ -137,6 +146,8 @@ class ExecutorMetrics:
             case ExecutorState(executor, waiting, running):
                 self._waiting.labels(executor).set(waiting)
                 self._running.labels(executor).set(running)
+            case RequestBegun(queue, seconds):
+                self._wait.labels(queue).observe(seconds, exemplar())
             case RequestRejected(where, reason):
                 self._rejected.labels(where, reason).inc()
 

@@ -78,6 +78,26 @@ class PrometheusObserver:
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
 
+    def watch_admission(
+        self, backlog_seconds: Mapping[str, Callable[[], float]], level: Callable[[], int]
+    ) -> None:
+        """Adds the work that waits or runs, by queue, and how far answers are rougher because of it."""
+        backlog = Gauge(
+            "sequela_backlog_core_seconds",
+            "Seconds that one core needs for the explanations that wait or run. Scale replicas on it.",
+            ("queue",),
+            registry=self.registry,
+        )
+        brownout = Gauge(
+            "sequela_brownout_level",
+            "How far answers are rougher because of overload: 0 not at all, 1 and 2 bulk, 3 and 4 interactive ones, "
+            "5 interactive ones are refused early too. If it stays above 0, add cores or replicas.",
+            registry=self.registry,
+        )
+        for queue, seconds in backlog_seconds.items():
+            backlog.labels(queue).set_function(seconds)
+        brownout.set_function(level)
+
     def watch_engines(self, trust: str, up: Callable[[], int]) -> None:
         """Adds how many engines of a class are up, which `up` returns."""
         self._engines_up.labels(trust).set_function(up)

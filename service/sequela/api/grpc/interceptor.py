@@ -168,7 +168,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         spans = NO_SPANS if is_probe(call) else self._spans
         with (
             request_log(spans, name_of(call), metadata, request_id=request_id, method=name_of(call)) as about,
-            access_record(self._access.permissions) as record,
+            access_record(self._access.permissions, _host(context)) as record,
         ):
             try:
                 yield record
@@ -222,6 +222,11 @@ def _parser(deserializer: Parse) -> Parse:
             raise malformed() from None
 
     return parse
+
+
+def _host(context: Context) -> str:
+    """Returns the address of the peer, which gRPC writes as `ipv4:127.0.0.1:40122`, without the port."""
+    return str(context.peer()).rpartition(":")[0]
 
 
 def _metadata(context: Context) -> dict[str, str]:

@@ -9,11 +9,12 @@ from typing import Any, TypeAlias
 from google.protobuf.message import DecodeError
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.admission.priority import Priority
 from sequela.api.dataplane import Work
 from sequela.api.encode.explanations import explanation, scores
 from sequela.api.engine_port import EngineOperation, EngineRequest
 from sequela.api.grpc.decode import explanations as decode
-from sequela.api.grpc.message_heads import malformed
+from sequela.api.grpc.message_heads import ExplainHead, ScoreHead, malformed
 from sequela.explain.explanation import Explanation
 from sequela.explain.limits import Limits
 from sequela.explain.request import ExplainRequest, ScoreRequest
@@ -23,22 +24,24 @@ ExplainWork: TypeAlias = Work[ExplainRequest, Explanation]
 ScoreWork: TypeAlias = Work[ScoreRequest, ScoreResult]
 
 
-def explain_work(content: bytes, limits: Limits) -> ExplainWork:
-    """Returns the work of `Explain`. The answer is an ExplainResponse."""
+def explain_work(content: bytes, limits: Limits, head: ExplainHead, usual: Priority) -> ExplainWork:
+    """Returns the work of `Explain`. The answer is an ExplainResponse. `usual` is the priority if it has none."""
     request = EngineRequest(EngineOperation.EXPLAIN, content)
-    return Work(partial(read_explain, content, limits), explain_answer, request)
+    read = partial(read_explain, content, limits)
+    return Work(read, explain_answer, request, head.shape, head.priority or usual)
 
 
-def item_work(content: bytes, limits: Limits) -> ExplainWork:
+def item_work(content: bytes, limits: Limits, head: ExplainHead, usual: Priority) -> ExplainWork:
     """Returns the work of a message of `ExplainStream`. The answer is an ExplainStreamResponse without its index."""
     request = EngineRequest(EngineOperation.EXPLAIN_ITEM, content)
-    return Work(partial(read_explain, content, limits), item_answer, request)
+    read = partial(read_explain, content, limits)
+    return Work(read, item_answer, request, head.shape, head.priority or usual)
 
 
-def score_work(content: bytes, limits: Limits) -> ScoreWork:
+def score_work(content: bytes, limits: Limits, head: ScoreHead) -> ScoreWork:
     """Returns the work of `Score`. The answer is a ScoreResponse."""
     request = EngineRequest(EngineOperation.SCORE, content)
-    return Work(partial(read_score, content, limits), score_answer, request)
+    return Work(partial(read_score, content, limits), score_answer, request, head.shape, Priority.INTERACTIVE)
 
 
 def read_explain(content: bytes, limits: Limits) -> ExplainRequest:

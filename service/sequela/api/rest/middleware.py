@@ -79,7 +79,7 @@ class RouteFactory:
         method = f"{request.method} {route}"
         with (
             request_log(self.spans, method, request.headers, request_id=request_id, method=method) as about,
-            access_record(self.access.permissions) as record,
+            access_record(self.access.permissions, request.client.host if request.client else "") as record,
         ):
             try:
                 response, facts = await self._response(name, request, handler, record, request_id)

@@ -7,6 +7,7 @@ import math
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela import names
+from sequela.api.enums import PRIORITIES
 from sequela.api.grpc.decode.options import options
 from sequela.api.grpc.decode.references import background, model
 from sequela.api.grpc.decode.sequences import moment, sequence, texts
@@ -40,6 +41,9 @@ def explain_request(message: pb.ExplainRequest, limits: Limits) -> ExplainReques
         labels=texts(message.labels, "labels", violations, limits),
         dry_run=message.dry_run,
     )
+    if message.priority:
+        # The server has read it before; here it is only checked.
+        violations.member("priority", message.priority, PRIORITIES)
     violations.raise_any()
     return request
 
