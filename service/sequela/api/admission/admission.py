@@ -23,6 +23,8 @@ from sequela.explain.telemetry import RequestBegun
 
 MAX_JITTER = 0.5
 """Retries are spread over this share of the time that they are told to wait, so that they do not come all at once."""
+WAIT_SHARE = 0.05
+"""The share of its time that a request may wait, however overloaded the server is."""
 WAITS_FOR = "other explanations"
 
 
@@ -204,7 +206,9 @@ class AdmissionSlots:
         """Returns how long the request may wait. Bulk work is meant to wait."""
         if self._brownout is None or _priority(request) is Priority.BULK:
             return math.inf
-        return max(self._brownout.patience * threshold_seconds(self._averages.service_seconds), request.cost)
+        usual = self._brownout.patience * threshold_seconds(self._averages.service_seconds)
+        # Whoever allows a minute for an answer can wait for a few seconds.
+        return max(usual, request.cost, WAIT_SHARE * request.deadline.remaining)
 
     def _factor(self, ticket: Ticket) -> float:
         return self._brownout.factor(ticket.priority) if self._brownout else 1.0
