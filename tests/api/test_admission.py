@@ -106,7 +106,7 @@ def test_a_deadline_that_is_too_short_for_the_work_is_refused_at_once() -> None:
 
     async def scene() -> None:
         door = Door()
-        await door.come(ticket(shape=HUGE), timeout=0.9 * scoring_seconds(HUGE))
+        await door.come(ticket(shape=HUGE), timeout=0.4 * scoring_seconds(HUGE))
         (error,) = door.errors
         assert isinstance(error, OutOfTime)
         assert (error.reason, error.retry_after) == ("DEADLINE_TOO_SHORT", None)
