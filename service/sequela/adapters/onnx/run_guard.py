@@ -25,6 +25,8 @@ class ModelCall:
         stopped: Whether it was stopped at its end.
     """
 
+    __slots__ = ("end", "options", "stopped")
+
     def __init__(self, end: float) -> None:
         self.end = end
         self.options: Any = onnxruntime.RunOptions()
