@@ -91,12 +91,17 @@ class Masker:
         return tuple(map(_switch, self.sequence.static, self.background.static))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Mask:
     """Builds some of the events, and the static inputs, of perturbed sequences."""
 
     events: tuple[_Switch, ...]
     static: tuple[_Switch, ...]
+
+    @cached_property
+    def event_cells(self) -> int:
+        """The number of values of the events of one sequence."""
+        return sum(switch.background.size for switch in self.events)
 
     def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> Cells:
         """Returns the cells for the given rows (k,) of coalitions (n, players)."""
@@ -108,7 +113,7 @@ class Mask:
             tuple(switch.apply(bits[switch.dtype.itemsize]) for switch in self.static),
         )
 
-    @property
+    @cached_property
     def _value_bytes(self) -> set[int]:
         return {switch.dtype.itemsize for switch in (*self.events, *self.static)}
 

@@ -151,5 +151,4 @@ class PrefixStates:
         def call(end: float) -> States:
             return self.recurrence.advance(batch, states, end)
 
-        (ended,) = self.caller.run_jobs([partial(self.caller.run, 1, len(events[0]), until, call)])
-        return ended
+        return self.caller.run_job(partial(self.caller.run, 1, len(events[0]), until, call))
