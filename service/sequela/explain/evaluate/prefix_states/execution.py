@@ -30,6 +30,7 @@ from sequela.explain.ports import LocalModel, PaddingRows, Recurrence
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
 from sequela.timeshap.prefix_tree import Step, prefix_trees
+from sequela.timeshap.pruning import FIRST_WINDOW
 
 Coalitions: TypeAlias = NDArray[np.bool_]
 
@@ -87,7 +88,7 @@ class PrefixStateExecution:
         # The scan begins at the recent end, so the states before its first window serve all its coalitions.
         begin = max((end for end in self.prefix_states.kept_ends if end < self._stop), default=0)
         runner = StepRunner(self.recurrence, self.caller, neither_and_all, np.inf)
-        if not begin or self._is_little(2):
+        if not begin or self._is_little(2 * FIRST_WINDOW):
             return self._run(runner, [self._single_step(2)], self._layout(players))
         both = np.arange(2)
         steps = [Step(0, begin, both, np.zeros(2, dtype=np.intp)), Step(begin, self._stop, both, both)]
