@@ -8,10 +8,10 @@ from math import isnan
 import numpy as np
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import TargetScore
+from sequela_client.feature_values.feature_table import FeatureTable, SequenceUnreadable, feature_table
 from sequela_client.resources import ExplanationSummary, Model
 
 from sequela_console.alert_index.effects import effects
-from sequela_console.feature_values.feature_table import FeatureTable, SequenceUnreadable, feature_table
 from sequela_console.state.alerts import AlertDetails, AlertRow, ReasonFeature
 
 PREFIX = "explanations/"

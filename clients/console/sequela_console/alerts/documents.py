@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sequela_client.alert_document.capabilities import Situation
+from sequela_client.alert_document.document import build_document, in_unit_interval
+from sequela_client.alert_document.material import Material, read_material
+from sequela_client.alert_document.parts import AlertDocument
+from sequela_client.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_client.errors import CallerError, NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.resources import Model
 
-from sequela_console.alert_document.capabilities import Situation
-from sequela_console.alert_document.document import build_document, in_unit_interval
-from sequela_console.alert_document.material import Material, read_material
-from sequela_console.alert_document.parts import AlertDocument
-from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_console.alert_index.models import described_model
 from sequela_console.alert_index.records import PREFIX, table_cells
 from sequela_console.alerts.parameters import alert_id, integer

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
+from sequela_client.alert_document.threshold import AlertThreshold, alert_threshold
+
 from sequela_console.context import Console
 from sequela_console.state.alerts import ReasonFeature
 from sequela_console.state.labels import AlertLabel, decisions_of, note_counts

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 
-from sequela_console.alert_document.model_name import model_names
+from sequela_client.alert_document.model_name import model_names
 
 LABEL = "threshold"
 """The label in which callers send the threshold of a score."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.parts import LevelQuality
+from sequela_client.alert_document.words import NORMAL_95, amount, counted
 from sequela_client.attributions import LevelAttributions, StopReason
-
-from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.parts import LevelQuality
-from sequela_console.alert_document.words import NORMAL_95, amount, counted
 
 _ENDED = {
     StopReason.TARGET: "as accurate as was asked for",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.words import amount, counted, scale_noun, signed
 from sequela_client.attributions import PlayerKind, StopReason
 from sequela_client.explanation_parts import Verdict
-
-from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.words import amount, counted, scale_noun, signed
 
 
 def cautions(material: Material) -> tuple[str, ...]:

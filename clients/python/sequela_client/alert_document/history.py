@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.parts import HistoryEvent, HistoryValue
 from sequela_client.attributions import Attribution, PlayerKind
+from sequela_client.feature_values.columns import FeatureColumn
+from sequela_client.feature_values.feature_table import FeatureTable
+from sequela_client.feature_values.standings import Standing, standings_among_earlier
 from sequela_client.inputs import EventInfo
-
-from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.parts import HistoryEvent, HistoryValue
-from sequela_console.feature_values.columns import FeatureColumn
-from sequela_console.feature_values.feature_table import FeatureTable
-from sequela_console.feature_values.standings import Standing, standings_among_earlier
 
 Cells = Mapping[tuple[int, str], Attribution]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import isnan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sequela_client.explanation import Explanation
-from sequela_client.resources import Model
+from sequela_client.alert_document.capabilities import Situation, capabilities
+from sequela_client.alert_document.cautions import cautions
+from sequela_client.alert_document.features import feature_details
+from sequela_client.alert_document.history import history
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.parts import AlertDocument, Edit
+from sequela_client.alert_document.quality import level_qualities
 
-from sequela_console.alert_document.capabilities import Situation, capabilities
-from sequela_console.alert_document.cautions import cautions
-from sequela_console.alert_document.features import feature_details
-from sequela_console.alert_document.history import history
-from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.parts import AlertDocument
-from sequela_console.alert_document.quality import level_qualities
-from sequela_console.feature_values.sequence_edits import Edit
+if TYPE_CHECKING:
+    from sequela_client.explanation import Explanation
+    from sequela_client.resources import Model
 
 _LEFT_OUT = frozenset({"sequence", "sequence_state", "cost"})
 

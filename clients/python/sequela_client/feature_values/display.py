@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sequela_client.display import MISSING, Display
-from sequela_client.resources import ModelFeature
+
+if TYPE_CHECKING:
+    from sequela_client.resources import ModelFeature
 
 __all__ = ["MISSING", "number_display", "rounded"]
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sequela_client.explanation_parts import Feature
-from sequela_client.resources import ModelFeature
+from typing import TYPE_CHECKING
 
-from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.parts import FeatureDetail, ValueRange
-from sequela_console.feature_values.columns import GROUP, FeatureColumn
-from sequela_console.feature_values.display import number_display, rounded
+import numpy as np
+
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.parts import FeatureDetail, ValueRange
+from sequela_client.explanation_parts import Feature
+from sequela_client.feature_values.columns import GROUP, FeatureColumn
+from sequela_client.feature_values.display import number_display, rounded
+
+if TYPE_CHECKING:
+    from sequela_client.resources import ModelFeature
 
 
 def feature_details(material: Material) -> tuple[FeatureDetail, ...]:
     """Returns the features in the model's order."""
     known = {each.name: each for each in material.model.features} if material.model else {}
-    return tuple(_detail(material, known.get(each.name, each)) for each in material.explanation.feature_info)
+    return tuple(_detail(material, each, known.get(each.name)) for each in material.explanation.feature_info)
 
 
-def _detail(material: Material, feature: Feature) -> FeatureDetail:
-    described = isinstance(feature, ModelFeature)
-    kind = feature.kind if isinstance(feature, ModelFeature) else "unknown"
+def _detail(material: Material, told: Feature, described: ModelFeature | None) -> FeatureDetail:
+    feature: Feature = described or told
+    kind = described.kind if described else "unknown"
     column = _column(material, feature)
     return FeatureDetail(
         name=feature.name,
@@ -29,9 +33,9 @@ def _detail(material: Material, feature: Feature) -> FeatureDetail:
         description=feature.description,
         static=feature.static,
         kind=kind,
-        categories=feature.categories if isinstance(feature, ModelFeature) else (),
+        categories=described.categories if described else (),
         range=_range(material, column),
-        editable=described and column is not None and kind != GROUP,
+        editable=described is not None and column is not None and kind != GROUP,
         fixed=feature.name in material.fixed_features,
         constant=feature.static or (column.is_constant if column else _same_texts(material, feature.name)),
     )

@@ -3,34 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sequela_client.alert_document.parts import Edit
+from sequela_client.feature_values.columns import CATEGORICAL, GROUP, NO_CATEGORY, NUMERIC, ONE_HOT
+from sequela_client.feature_values.display import number_display
+from sequela_client.feature_values.feature_table import FeatureTable, model_inputs
 from sequela_client.inputs import EventInfo, Sequence
 from sequela_client.resources import Model, ModelFeature
 
-from sequela_console.feature_values.columns import CATEGORICAL, GROUP, NO_CATEGORY, NUMERIC, ONE_HOT
-from sequela_console.feature_values.display import number_display
-from sequela_console.feature_values.feature_table import FeatureTable, model_inputs
 from sequela_console.http.errors import bad_request
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A changed value.
-
-    Args:
-        t: the event; 0 for a static feature.
-        feature: the name of the feature.
-        to: the new value: a number in people's units, or the name of a category.
-    """
-
-    t: int
-    feature: str
-    to: float | str
 
 
 def edited(sequence: Sequence, model: Model, table: FeatureTable, edits: Iterable[Edit]) -> Sequence:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sequela_console.alert_document.threshold import AlertThreshold
-from sequela_console.feature_values.sequence_edits import Edit
-from sequela_console.feature_values.standings import Standing
+from sequela_client.alert_document.threshold import AlertThreshold
+from sequela_client.feature_values.standings import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,21 @@ class Capability:
 
 
 POSSIBLE = Capability(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A changed value.
+
+    Args:
+        t: the event; 0 for a static feature.
+        feature: the name of the feature.
+        to: the new value: a number in people's units, or the name of a category.
+    """
+
+    t: int
+    feature: str
+    to: float | str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sequela_client.feature_values.columns import FeatureColumn, feature_column
 from sequela_client.inputs import Sequence, by_name
-from sequela_client.resources import Model, ModelFeature, ModelInput
 from sequela_client.tables import Table
 
-from sequela_console.feature_values.columns import FeatureColumn, feature_column
+if TYPE_CHECKING:
+    from sequela_client.resources import Model, ModelFeature, ModelInput
 
 
 class SequenceUnreadable(ValueError):

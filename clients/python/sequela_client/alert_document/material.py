@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from sequela_client.explanation import Explanation
+from sequela_client.feature_values.feature_table import FeatureTable, SequenceUnreadable, feature_table
+from sequela_client.feature_values.standings import Reference
 from sequela_client.inputs import EventInfo, Sequence
-from sequela_client.resources import Model
 
-from sequela_console.feature_values.feature_table import FeatureTable, SequenceUnreadable, feature_table
-from sequela_console.feature_values.standings import Reference
+if TYPE_CHECKING:
+    from sequela_client.explanation import Explanation
+    from sequela_client.resources import Model
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.parts import POSSIBLE, Capability
+from sequela_client.alert_document.threshold import AlertThreshold
 from sequela_client.attributions import StopReason
-
-from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.parts import POSSIBLE, Capability
-from sequela_console.alert_document.threshold import AlertThreshold
 
 NOT_STORED = "This explanation is not stored by the service, so it cannot be labelled."
 NO_SERVICE = "This row comes from a file, and no service is asked about it."

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan, nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela_client.resources import ModelFeature
 
-from sequela_console.feature_values.display import MISSING, number_display, rounded
+from sequela_client.feature_values.display import MISSING, number_display, rounded
+
+if TYPE_CHECKING:
+    from sequela_client.resources import ModelFeature
 
 NUMERIC, CATEGORICAL, ONE_HOT, GROUP = "numeric", "categorical", "one_hot", "group"
 NO_CATEGORY = "none"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from sequela_client.explanation import Explanation
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sequela_client.explanation import Explanation
+
 
 SMALLEST = 0.001
 """Smaller effects are written as `< 0.001`, as everywhere in the console."""
