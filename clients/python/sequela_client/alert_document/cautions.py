@@ -27,10 +27,9 @@ def cautions(material: Material) -> tuple[str, ...]:
 def _whole(material: Material) -> Iterator[str]:
     explanation = material.explanation
     if not explanation.explained:
-        yield (
-            "The score was not explained, because it is below the minimum score of "
-            f"{explanation.options.minimum_score:g} that the request named."
-        )
+        minimum = explanation.options.minimum_score
+        named = "" if minimum is None else f" of {minimum:g} that the request named"
+        yield f"The score was not explained, because it is below the minimum score{named}."
     if explanation.cut_short:
         yield "The deadline ended the computation early. Explain it again with more time for better numbers."
     if material.table_problem:

@@ -184,11 +184,12 @@ export type CapabilityName =
 
 export interface AlertDocument {
   id: string;
-  /** Where it comes from: the service's store, a row of a cohort, or an explanation that was just made. */
+  /** Where it comes from: the service's store, a row of a cohort, an explanation that was just made, or a report. */
   source:
     | { kind: "service" }
     | { kind: "cohort"; cohort: string; row: number; variant: string }
-    | { kind: "dry_run" };
+    | { kind: "dry_run" }
+    | { kind: "file" };
   /** The index of the target that `history`, `quality` and `threshold` are about. */
   target: number;
   explanation: ExplanationJson;
