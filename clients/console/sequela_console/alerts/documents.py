@@ -21,6 +21,7 @@ from sequela_console.context import Console
 from sequela_console.http.errors import ApiError, not_found
 from sequela_console.sessions.visitor import Visitor
 from sequela_console.state.alert_list import alert_row
+from sequela_console.state.failure import skipped_if_unwritable
 from sequela_console.state.labels import labels_of
 from sequela_console.state.trail import record_once
 
@@ -34,7 +35,8 @@ def get_document(console: Console, question: Question) -> AlertDocument:
     target = integer(question.query, "target", 0, MAX_TARGETS - 1, 0)
     document = alert_document(console, question.visitor, id, target)
     # Here, not on request of the page: programs read alerts, too.
-    record_once(console.state, id, "opened", question.visitor)
+    with skipped_if_unwritable("who opened an alert"):
+        record_once(console.state, id, "opened", question.visitor)
     return document
 
 
@@ -59,7 +61,8 @@ def alert_material(console: Console, visitor: Visitor, id: str, target: int = 0)
         )
     model = model_of(visitor, explanation)
     if alert_row(console.state, id) is None:
-        console.index.ensure(explanation, model)
+        with skipped_if_unwritable("an alert in the index"):
+            console.index.ensure(explanation, model)
     fixed = tuple(console.settings.fixed_features)
     material = read_material(explanation, target, explanation.sequence, model, fixed)
     return with_reference(console, material, id)
@@ -79,7 +82,8 @@ def read_explanation(console: Console, visitor: Visitor, id: str) -> Explanation
     try:
         return visitor.service.get_explanation(PREFIX + id)
     except NotFound:
-        console.index.forget(id)
+        with skipped_if_unwritable("that an alert has left"):
+            console.index.forget(id)
         raise not_found(
             "ALERT_NOT_FOUND", f"the service has no alert {id!r}: it was deleted, or it has expired"
         ) from None

@@ -22,6 +22,7 @@ class DecisionSummary:
     id: int
     verdict: str
     who: str
+    verified: bool
     when: datetime
 
 
@@ -86,7 +87,7 @@ def _summary(console: Console, row: sqlite3.Row, decision: AlertLabel | None, no
 
 
 def _decision(label: AlertLabel | None) -> DecisionSummary | None:
-    return DecisionSummary(label.id, label.verdict, label.who, label.when) if label else None
+    return DecisionSummary(label.id, label.verdict, label.who, label.verified, label.when) if label else None
 
 
 def _time(seconds: float) -> datetime:

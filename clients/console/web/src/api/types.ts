@@ -111,7 +111,7 @@ export interface AlertSummary {
   /** The features among the reasons, strongest first, with the sign of their effect. */
   reasons: { feature: string; label: string; value: number }[];
   /** The latest decision; null while there is none. */
-  decision: { id: number; verdict: Decision; who: string; when: string } | null;
+  decision: { id: number; verdict: Decision; who: string; verified: boolean; when: string } | null;
   notes: number;
   /** Whether reasons and effects have been read from the service yet. */
   detailed: boolean;
