@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import Response
 
 from sequela_console.alerts.documents import read_explanation
-from sequela_console.alerts.parameters import alert_id, flag
+from sequela_console.alerts.parameters import alert_id, flag, text
 from sequela_console.alerts.redaction import REDACTED, redacted
 from sequela_console.api_route import Question
 from sequela_console.context import Console
@@ -50,12 +50,12 @@ def export_csv(console: Console, question: Question) -> Response:
 
 def labels_csv(console: Console, question: Question) -> Response:
     """Answers GET /api/labels.csv: every label of every alert, the oldest first; with `redact`, without names."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _LABEL_COLUMNS, lineterminator="\n")
+    file = io.StringIO()
+    writer = csv.DictWriter(file, _LABEL_COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in _exported_labels(console, question, "CSV"):
         writer.writerow({name: inert(value) for name, value in row.items()})
-    return _file(text.getvalue(), "text/csv", "labels.csv")
+    return _file(file.getvalue(), "text/csv", "labels.csv")
 
 
 def labels_json(console: Console, question: Question) -> Response:
@@ -68,7 +68,7 @@ def labels_json(console: Console, question: Question) -> Response:
 def _exported_labels(console: Console, question: Question, kind: str) -> Iterator[Mapping[str, Any]]:
     hides = flag(question.query, "redact") or False
     record(console.state, "", "exported", question.visitor, f"labels as {kind}{', redacted' * hides}")
-    rows = label_rows(all_labels(console.state))
+    rows = label_rows(all_labels(console.state, text(question.query, "target")))
     return redacted_labels(rows) if hides else rows
 
 
@@ -89,8 +89,8 @@ def label_rows(rows: Iterable[sqlite3.Row]) -> Iterator[Mapping[str, Any]]:
             "caller_id": row["caller_id"],
             "model": row["model"],
             "model_digest": row["model_digest"],
-            "target": row["target"],
-            "score": row["score"],
+            "target": row["shown_target"],
+            "score": row["shown_score"],
             "threshold": row["threshold"],
             "explained_at": _time(row["created"]),
             "verdict": row["verdict"],

@@ -124,7 +124,12 @@ export interface AlertPage {
   next: string | null;
   previous: string | null;
   /** What can be chosen in filters. */
-  facets: { models: string[]; labels: Record<string, string[]>; features: { name: string; label: string }[] };
+  facets: {
+    models: string[];
+    targets: { name: string; label: string }[];
+    labels: Record<string, string[]>;
+    features: { name: string; label: string }[];
+  };
 }
 
 export interface Neighbours {
