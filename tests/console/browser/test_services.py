@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,32 @@ def test_the_list_of_another_output(browser: Browser, tmp_path: Path) -> None:
                 expect(page.get_by_label("Score of").locator("option:checked")).to_have_text(
                     last.label or last.name
                 )
+
+
+def test_the_result_of_another_model(browser: Browser, tmp_path: Path) -> None:
+    """The dialog offers the service's models; both results stand side by side, and nothing is stored."""
+    root = tmp_path / "models"
+    for name in (MODEL, "second_opinion"):
+        shutil.copytree(REPOSITORY / MODEL, root / name)
+    with Serving(embedded(model_repository=root)) as service, Sequela(service.bound.grpc) as client:
+        # Exact at the level of events, so that the same model under another name has the same numbers.
+        stored = client.explain(read_sequence(bundled_alerts()[-1]), model=MODEL, target_standard_error=0.02)
+        with running_console(service.bound.grpc, tmp_path) as console:
+            console.console.index.refresh()
+            with visiting(browser, console.url) as visit:
+                page = visit.go(f"/alerts/{stored.name.rpartition('/')[2]}")
+                page.get_by_role("button", name="Another model…").click()
+                dialog = page.get_by_role("dialog")
+                dialog.get_by_label("Model").select_option(label="second_opinion, version 1")
+                dialog.get_by_role("button", name="Explain and compare").click()
+                events = page.locator("section").filter(has=page.get_by_role("heading", name="Events"))
+                expect(events.locator("tbody tr").first).to_be_visible()
+                for model in (MODEL, "second_opinion"):
+                    expect(page.locator("main")).to_contain_text(f"{model}, version 1")
+                for row in events.locator("tbody tr").all():
+                    one, other, difference = (
+                        each.split()[0] for each in row.locator("td").all_inner_texts()[:3]
+                    )
+                    assert one == other
+                    assert difference.strip("+−") in ("0", "0.000")
+        assert [each.name for each in client.list_explanations()] == [stored.name]
