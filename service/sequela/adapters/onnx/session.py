@@ -24,8 +24,6 @@ Feeds = Mapping[str, NDArray[Any]]
 """Values by input name; the first axis of each is the batch."""
 
 LOG_FATAL_ONLY = 4
-# What belongs to no session, such as the discovery of devices, would go to standard error too.
-onnxruntime.set_default_logger_severity(LOG_FATAL_ONLY)
 FLOAT64_BYTES = 8
 OUTPUT_SHARE = 8
 """The share of the memory limit that one output in float64 may take. An output of booleans grows eightfold when it is
@@ -34,6 +32,9 @@ cast, outside that limit.
 MAX_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
 CRASHING_OPTIMIZERS = ("MatmulTransposeFusion",)
 """This optimizer crashes on a Transpose that moves the batch, followed by a Cast and a MatMul (seen in 1.31)."""
+
+# What belongs to no session, such as the discovery of devices, would go to standard error too.
+onnxruntime.set_default_logger_severity(LOG_FATAL_ONLY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
