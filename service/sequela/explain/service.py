@@ -86,7 +86,12 @@ class Explainer:
         self._workers = workers
         self._levels, self._diagnostics = levels, diagnostics
         self._pipeline = Pipeline(
-            limits, observer, BackgroundStateCache(), DesignCache(), levels, diagnostics
+            limits,
+            observer,
+            BackgroundStateCache(),
+            DesignCache(limits.max_design_bytes),
+            levels,
+            diagnostics,
         )
         self._flights: Flights = flights or SingleFlight()
 

@@ -27,7 +27,7 @@ from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.probes import is_probe
 from sequela.api.grpc.raw_messages import is_raw, serialize_or_pass
 from sequela.api.grpc.resources import resource_of
-from sequela.api.grpc.status import grpc_status
+from sequela.api.grpc.status import grpc_status, retry_pushback
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.api.request_log import request_log
 from sequela.errors import SequelaError
@@ -237,9 +237,8 @@ def _metadata(context: Context) -> dict[str, str]:
 
 async def _abort(context: Context, failure: Failure, request_id: str) -> None:
     status: Any = grpc_status(failure)
-    await context.abort(
-        status.code, status.details, (*status.trailing_metadata, (REQUEST_ID_KEY, request_id))
-    )
+    metadata = (*status.trailing_metadata, *retry_pushback(failure), (REQUEST_ID_KEY, request_id))
+    await context.abort(status.code, status.details, metadata)
 
 
 def _cancelled_code(context: Context) -> grpc.StatusCode:
