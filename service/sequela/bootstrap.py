@@ -168,13 +168,20 @@ def build(
     closing.callback(upload_workers.close)
     upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
     explainer = explainer or make(pool, diagnostics=diagnostics)
-
     if engines:
         engines.connect(StoredParts(store.records, backgrounds, flights, observer))
     executors = _executors(settings, count_engines(settings) or pool.workers, metrics, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
     dataplane = DataPlane(
-        explainer, upload_explainer, models, explanations, executors, engines or NoEngines(), policy, limits
+        explainer,
+        upload_explainer,
+        models,
+        explanations,
+        executors,
+        engines or NoEngines(),
+        policy,
+        limits,
+        observer,
     )
     catalog = Catalog(models, backgrounds, executors, limits)
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)

@@ -151,7 +151,7 @@ class Settings(
         description="Work of interactive explanations that may wait, in seconds for each core; more is refused.",
     )
     bulk_queue_seconds: float = Field(
-        30.0,
+        600.0,
         gt=0,
         description="Work of bulk explanations that may wait, in seconds for each core; more is refused.",
     )

@@ -75,8 +75,8 @@ def test_slow_models_may_wait_for_longer(wait: float, level: int) -> None:
 
 
 def test_bulk_work_alone_makes_only_bulk_rougher() -> None:
-    """And only if its queue is half full: a long run that waits for its turn is no overload."""
+    """And only if its queue is nearly full: a long run that waits for its turn is no overload."""
     ladder = Ladder()
-    assert [ladder.interval(bulk_fill=0.4) for _ in range(3)] == [0, 0, 0]
-    assert [ladder.interval(bulk_fill=0.6) for _ in range(4)] == [1, 2, 2, 2]
+    assert [ladder.interval(bulk_fill=0.7) for _ in range(3)] == [0, 0, 0]
+    assert [ladder.interval(bulk_fill=0.8) for _ in range(4)] == [1, 2, 2, 2]
     assert [ladder.interval(bulk_fill=0.1) for _ in range(2)] == [1, 0]

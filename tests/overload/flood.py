@@ -16,7 +16,7 @@ FLOOD = "flood"
 OTHERS_LOAD = 0.5
 """What the others send together, as a share of saturation."""
 TENFOLD = 10
-TIMEOUT = 2.0
+TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def measured_server(clients: Sequence[str], *arguments: str) -> Iterator[Measure
         tokens = Path(folder, "tokens")
         tokens.write_text("".join(token_line(each, each, "explain") for each in clients))
         repository = ("--model-repository", str(DEMO / "models"), "--tokens", str(tokens))
-        engines = ("--log-level", "warning", "--engines", "2")
+        engines = ("--log-level", "warning", "--engines", "2", "--brownout")
         server = start_server([*repository, *engines, *arguments])
         try:
             yield MeasuredServer(server.address, server.process.pid)

@@ -15,7 +15,7 @@ from overload.workload import exact_features
 CLIENTS = tuple(f"client-{number}" for number in range(8))
 LOAD = 3.0
 INTERACTIVE_SHARE = 0.8
-INTERACTIVE_TIMEOUT, BULK_TIMEOUT = 2.0, 20.0
+INTERACTIVE_TIMEOUT, BULK_TIMEOUT = 1.0, 20.0
 """Deadlines of the calls, in seconds."""
 UNLOADED_SHARE = 0.1
 """The share of saturation at which the unloaded time is measured."""

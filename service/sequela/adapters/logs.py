@@ -91,12 +91,17 @@ class LogObserver:
         caller_ids: Whether the line of a request may have the id that its caller gave the explanation.
     """
 
+    takes = (ExplanationFinished, StoreState, CircuitState, EngineStarted, EngineEnded, CredentialsReloaded)
+
     def __init__(self, caller_ids: bool = False) -> None:
         self._store_down = False
         self._caller_ids = caller_ids
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
+        # Nearly all records are of other types.
+        if not isinstance(record, self.takes):
+            return
         match record:
             case ExplanationFinished():
                 note_explanation(record.explanation, record.caller_id if self._caller_ids else "")

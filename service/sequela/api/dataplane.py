@@ -26,11 +26,20 @@ from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
 from sequela.explain.explanation import Explanation
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
-from sequela.explain.kept_explanation import KeptExplanation
+from sequela.explain.kept_explanation import EncodedExplanation, KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, ModelInfo, ModelRecord, Models, ModelSource, Page
+from sequela.explain.ports import (
+    Explanations,
+    ModelInfo,
+    ModelRecord,
+    Models,
+    ModelSource,
+    Observer,
+    Page,
+)
 from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
+from sequela.explain.stage_timer import timed
 from sequela.names import parse_name
 
 T = TypeVar("T")
@@ -98,6 +107,7 @@ class DataPlane:
         engines: Processes that run models of the operator.
         policy: The deadlines of calls.
         limits: The service's limits.
+        observer: Receives the duration of decoding.
     """
 
     explainer: Explainer
@@ -108,6 +118,7 @@ class DataPlane:
     engines: Engines
     policy: DeadlinePolicy
     limits: Limits
+    observer: Observer
 
     def pick_lane(self, model: ModelChoice) -> Lane:
         """Returns where work on a model is done, without checking that the model exists or calling its endpoint."""
@@ -122,7 +133,7 @@ class DataPlane:
     async def explain(
         self,
         model: ModelChoice,
-        work: Work[ExplainRequest, Explanation],
+        work: Work[ExplainRequest, EncodedExplanation],
         deadline: Deadline,
     ) -> bytes:
         """Explains one score."""
@@ -139,8 +150,9 @@ class DataPlane:
                     share_seconds=ticket.share_seconds,
                 )
                 return self.engines.run(request, lane.in_engines, deadline)
-            asked = _on_terms(replace(work.read(), requested_by=name), ticket)
-            return work.encode(lane.explainer.explain(asked, deadline))
+            read = timed(self.observer, "decode", work.read)
+            asked = _on_terms(replace(read, requested_by=name), ticket)
+            return work.encode(lane.explainer.answer(asked, deadline))
 
         return await lane.executor.run(answer, deadline, ticket)
 

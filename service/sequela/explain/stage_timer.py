@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import StageDone
 from sequela.spans import span
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
@@ -28,3 +31,11 @@ class StageTimer:
             yield
         self.seconds[name] = Deadline.now() - start
         self.observer.notice(StageDone(name, self.seconds[name]))
+
+
+def timed(observer: Observer, stage: str, work: Callable[[], Result]) -> Result:
+    """Does the work of one step, and reports its time to the observer. Raises what `work` raises."""
+    start = Deadline.now()
+    result = work()
+    observer.notice(StageDone(stage, Deadline.now() - start))
+    return result

@@ -23,7 +23,7 @@ class BatchesEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """A step of an explanation ended. `stage` is resolve, score, prune or the name of a level."""
+    """A step of a request ended. `stage` is decode, resolve, score, prune, the name of a level, encode or store."""
 
     stage: str
     seconds: float

@@ -172,6 +172,8 @@ class EngineObserver:
             case BatchEvaluated(rows, seconds):
                 telemetry.rows.append(rows)
                 telemetry.seconds.append(seconds)
+            case StageDone("store"):
+                pass  # the server stores, and tells how long that takes
             case StageDone():
                 telemetry.stages.append(record)
             case CacheLookup():

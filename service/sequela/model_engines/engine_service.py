@@ -27,6 +27,7 @@ from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Backgrounds, ModelRecord, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.service import ScoreResult
+from sequela.explain.stage_timer import timed
 from sequela.explain.telemetry import ExplanationNotKept
 from sequela.model_engines.crashes import CrashLog
 from sequela.model_engines.frames import FormInvalid
@@ -279,7 +280,8 @@ def _settle(
             # The engine does not know how long the request waited for it, and cannot choose whose request it was.
             summary = replace(kept.record.summary, requested_by=requested_by)
             record = replace(kept.record, summary=summary, accepted=accepted)
-            parts.records.add(record, kept.body, kept.answer_key)
+            add = partial(parts.records.add, record, kept.body, kept.answer_key)
+            timed(parts.observer, "store", add)
         except StoreDown:
             parts.observer.notice(ExplanationNotKept())
 

@@ -18,7 +18,6 @@ from sequela.concurrency.worker_pool import WorkerPool
 from sequela.engines.channel import Ask, Channel
 from sequela.errors import SequelaError
 from sequela.explain.diagnostics import Diagnostics
-from sequela.explain.limits import Limits
 from sequela.explain.service import Explainer
 from sequela.explain.tracer import NO_TRACE
 from sequela.model_engines.engine_ports import (
@@ -55,7 +54,7 @@ class ModelEngine:
     def __init__(self, config: ModelEngineConfig) -> None:
         self._limits = config.limits
         self._task = CurrentTask()
-        observer = EngineObserver(self._task)
+        observer = self._observer = EngineObserver(self._task)
         self._models = ModelSet(Loader(config.limits, config.model_threads, config.provider))
         self._models.hold(config.models)
         models = EngineModels(self._models, self._task)
@@ -80,27 +79,20 @@ class ModelEngine:
         connection = TaskConnection(ask, task.name, task.digest)
         traced = continued(task.span, connection.telemetry.spans.append) if task.span else nullcontext()
         with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection), traced:
-            return _outcome(self._explainer, task, self._limits, deadline, connection).pack()
+            return self._answer(task, deadline, connection).pack()
 
-
-def _outcome(
-    explainer: Explainer,
-    task: ModelEngineTask,
-    limits: Limits,
-    deadline: Deadline,
-    connection: TaskConnection,
-) -> TaskOutcome:
-    answer, error = b"", None
-    try:
-        answer = answer_request(explainer, task.request, limits, deadline)
-    except Busy as busy:
-        # The server sends the task again when the other request has ended, so nothing has happened yet.
-        return TaskOutcome(busy=busy.key)
-    except SequelaError as raised:
-        error = ErrorForm.of(raised)
-    return TaskOutcome(
-        answer, error, "", connection.telemetry, tuple(connection.records), tuple(connection.backgrounds)
-    )
+    def _answer(self, task: ModelEngineTask, deadline: Deadline, connection: TaskConnection) -> TaskOutcome:
+        answer, error = b"", None
+        try:
+            answer = answer_request(self._explainer, task.request, self._limits, deadline, self._observer)
+        except Busy as busy:
+            # The server sends the task again when the other request has ended, so nothing has happened yet.
+            return TaskOutcome(busy=busy.key)
+        except SequelaError as raised:
+            error = ErrorForm.of(raised)
+        return TaskOutcome(
+            answer, error, "", connection.telemetry, tuple(connection.records), tuple(connection.backgrounds)
+        )
 
 
 def _diagnostics(config: ModelEngineConfig) -> Diagnostics:

@@ -15,9 +15,9 @@ from sequela.adapters.store.envelope import Unreadable
 from sequela.adapters.store.ports import Record
 from sequela.adapters.store.serialization import (
     decode_background,
-    decode_record,
     encode_background,
-    encode_record,
+    pack_record,
+    unpack_record,
 )
 from sequela.explain.background import Background
 from sequela.explain.ports import Observer
@@ -89,7 +89,7 @@ class TaskOutcome:
         head = _OutcomeHead(
             self.error, self.busy, self.telemetry, tuple(each.answer_key for each in self.records)
         )
-        records = [part for each in self.records for part in (encode_record(each.record), each.body)]
+        records = [part for each in self.records for part in (pack_record(each.record), each.body)]
         backgrounds = [encode_background(each) for each in self.backgrounds]
         return join_parts(to_json(head, inf_nan_mode="constants"), self.answer, *records, *backgrounds)
 
@@ -101,7 +101,7 @@ class TaskOutcome:
             head = _heads.validate_json(packed)
             edge = 2 * len(head.keys)
             pairs = zip(parts[:edge:2], parts[1:edge:2], head.keys, strict=True)
-            records = tuple(RecordToKeep(decode_record(record), body, key) for record, body, key in pairs)
+            records = tuple(RecordToKeep(unpack_record(record), body, key) for record, body, key in pairs)
             backgrounds = tuple(map(decode_background, parts[edge:]))
         except (ValueError, Unreadable) as error:
             raise FormInvalid(str(error)[:500]) from None

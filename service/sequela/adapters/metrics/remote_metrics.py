@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sequela.adapters.metrics.buckets import SECONDS, STORE_SECONDS
@@ -34,20 +36,24 @@ class StoreMetrics:
 
     def __init__(self, registry: CollectorRegistry, kind: str) -> None:
         self._kind = kind
-        self._lookups = Counter(
-            "sequela_cache_requests",
-            "Cache look-ups, by result: hit, miss or error. Errors say that the store does not answer. Many hits of "
-            "answer mean that callers ask the same again.",
-            ("cache", "result"),
-            registry=registry,
+        self._lookups = functools.cache(
+            Counter(
+                "sequela_cache_requests",
+                "Cache look-ups, by result: hit, miss or error. Errors say that the store does not answer. Many "
+                "hits of answer mean that callers ask the same again.",
+                ("cache", "result"),
+                registry=registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "sequela_cache_operation_seconds",
-            "Seconds of a cache look-up. Above some milliseconds, look after Redis and the network, or the disk of "
-            "the file.",
-            ("cache",),
-            buckets=STORE_SECONDS,
-            registry=registry,
+        self._seconds = functools.cache(
+            Histogram(
+                "sequela_cache_operation_seconds",
+                "Seconds of a cache look-up. Above some milliseconds, look after Redis and the network, or the disk of "
+                "the file.",
+                ("cache",),
+                buckets=STORE_SECONDS,
+                registry=registry,
+            ).labels
         )
         self._up = Gauge(
             "sequela_store_up",
@@ -99,8 +105,8 @@ class StoreMetrics:
             case ExplanationsRemovedEarly(count):
                 self._removed_early.inc(count)
             case CacheLookup(cache, result, seconds):
-                self._lookups.labels(cache, result).inc()
-                self._seconds.labels(cache).observe(seconds, exemplar())
+                self._lookups(cache, result).inc()
+                self._seconds(cache).observe(seconds, exemplar())
             case ExplanationNotKept():
                 self._not_kept.inc()
             case EntrySkipped(reason):

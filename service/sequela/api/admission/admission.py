@@ -23,6 +23,10 @@ from sequela.explain.telemetry import RequestBegun
 
 MAX_JITTER = 0.5
 """Retries are spread over this share of the time that they are told to wait, so that they do not come all at once."""
+WAIT_SHARE = 0.05
+"""The share of its time that a request may wait, however overloaded the server is."""
+CERTAIN_SHARE = 0.5
+"""A request that has less than this share of the time for its roughest answer is not tried."""
 WAITS_FOR = "other explanations"
 
 
@@ -123,8 +127,8 @@ class AdmissionSlots:
         if error is None:
             over = max(seconds - running.share_seconds, -deadline.remaining)
             self._averages.note(ticket, seconds, over)
-        if deadline.gave_way and (error is None or isinstance(error, OutOfTime)):
-            self._averages.note_cut(ticket, error is None)
+        elif deadline.gave_way and isinstance(error, OutOfTime):
+            self._averages.note_too_short(ticket)
         self._begin_next()
 
     def close(self) -> None:
@@ -144,7 +148,8 @@ class AdmissionSlots:
     def _check(self, request: WaitingRequest) -> None:
         """Raises the error of a request that cannot be answered in time."""
         left = request.deadline.remaining
-        if left < request.least:
+        # It is only an estimate, so what may just be possible is tried.
+        if left < CERTAIN_SHARE * request.least:
             raise too_short(left, request.least)
         if len(self._running) < self._slots and not self._waiting:
             return
@@ -204,7 +209,9 @@ class AdmissionSlots:
         """Returns how long the request may wait. Bulk work is meant to wait."""
         if self._brownout is None or _priority(request) is Priority.BULK:
             return math.inf
-        return max(self._brownout.patience * threshold_seconds(self._averages.service_seconds), request.cost)
+        usual = self._brownout.patience * threshold_seconds(self._averages.service_seconds)
+        # Whoever allows a minute for an answer can wait for a few seconds.
+        return max(usual, request.cost, WAIT_SHARE * request.deadline.remaining)
 
     def _factor(self, ticket: Ticket) -> float:
         return self._brownout.factor(ticket.priority) if self._brownout else 1.0
@@ -230,7 +237,7 @@ class AdmissionSlots:
             request = self._waiting.pop()
             if request.turn.done():
                 continue
-            if request.deadline.remaining < request.least / 2:
+            if request.deadline.remaining < CERTAIN_SHARE * request.least:
                 self._refuse(request, spent_waiting(WAITS_FOR, self._retry_seconds()))
                 continue
             self._begin(request, now, shares[_priority(request)])

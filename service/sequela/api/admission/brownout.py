@@ -24,7 +24,7 @@ BULK_FACTORS = (1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
 INTERACTIVE_FACTORS = (1.0, 1.0, 1.0, 2.0, 4.0, 4.0)
 BULK_ALONE = 2
 """The highest level for which there is no interactive request to blame."""
-BULK_FILL = 0.5
+BULK_FILL = 0.75
 """Bulk work is meant to wait, so it counts as overload only if its queue is this full."""
 
 

@@ -19,7 +19,7 @@ FIRST_FLOOR_SECONDS = 0.002
 """What it takes to decode and resolve a request, before any was cut short."""
 MAX_FLOOR_SECONDS = 0.05
 FLOOR_GROWTH, FLOOR_DECAY = 1.5, 0.98
-"""The floor rises when an answer was cut so short that there was none, and falls with every one that there was."""
+"""The floor rises when a request was cut so short that there was no answer, and falls with every answer."""
 QUICKEST_GROWTH = 1.02
 """By how much the time of the quickest answer grows with each later one, so that it is forgotten after some hundred."""
 MAX_OVERTIME_SECONDS = 0.05
@@ -70,6 +70,7 @@ class CostAverages:
             over: How long it went on after its time; negative if it ended before.
         """
         cost = self._cost(ticket)
+        cost.floor_seconds *= FLOOR_DECAY
         self._count += 1
         self._service_seconds += _weight(self._count) * (seconds - self._service_seconds)
         cost.quickest_seconds = min(QUICKEST_GROWTH * cost.quickest_seconds, seconds)
@@ -83,13 +84,10 @@ class CostAverages:
             # The estimate counts as one request, since the first real one also warms the model up.
             cost.ratio += _weight(cost.count + 1) * (ratio - cost.ratio)
 
-    def note_cut(self, ticket: Ticket, answered: bool) -> None:
-        """Counts a request that had to give way to others, and whether there was an answer nevertheless."""
+    def note_too_short(self, ticket: Ticket) -> None:
+        """Counts a request that had to give way to others so much that there was no answer."""
         cost = self._cost(ticket)
-        if answered:
-            cost.floor_seconds *= FLOOR_DECAY
-        else:
-            cost.floor_seconds = min(FLOOR_GROWTH * cost.floor_seconds, MAX_FLOOR_SECONDS)
+        cost.floor_seconds = min(FLOOR_GROWTH * cost.floor_seconds, MAX_FLOOR_SECONDS)
 
     def _cost(self, ticket: Ticket) -> _ModelCost:
         # To score and to explain with a model are estimated apart.

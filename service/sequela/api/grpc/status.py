@@ -12,8 +12,8 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.encode.common import duration
 from sequela.api.errors import Failure
+from sequela.contract.common import duration
 
 DOMAIN = "sequela.v1"
 
