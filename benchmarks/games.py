@@ -72,22 +72,27 @@ def write_gru(path: Path, width: int, rng: np.random.Generator) -> None:
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION), path)
 
 
+def random_game(folder: Path, seed: int, axis: str, size: int, length: int, width: int) -> Game:
+    """Returns a random GRU's game of `size` features or events over a sequence (length, width). Writes its model."""
+    rng = np.random.default_rng(seed)
+    path = folder / f"gru_{size}_{axis}.onnx"
+    write_gru(path, width, rng)
+    owners = np.arange(width) if axis == "features" else np.arange(length)[:, np.newaxis]
+    return Game(
+        name=f"{size} {axis}",
+        model=path,
+        sequence=rng.normal(size=(length, width)),
+        background=0.3 * rng.normal(size=(1, width)),
+        players=np.broadcast_to(owners, (length, width)).copy(),
+    )
+
+
 def games(folder: Path) -> Iterator[Game]:
     """Yields games with 14 and 30 features, and with 14 and 30 events, as players. Writes their models to a folder."""
     for seed, (axis, size, length, width) in enumerate(
         (("features", 14, 12, 14), ("events", 14, 14, 6), ("features", 30, 12, 30), ("events", 30, 30, 6))
     ):
-        rng = np.random.default_rng(seed)
-        path = folder / f"gru_{size}_{axis}.onnx"
-        write_gru(path, width, rng)
-        owners = np.arange(width) if axis == "features" else np.arange(length)[:, np.newaxis]
-        yield Game(
-            name=f"{size} {axis}",
-            model=path,
-            sequence=rng.normal(size=(length, width)),
-            background=0.3 * rng.normal(size=(1, width)),
-            players=np.broadcast_to(owners, (length, width)).copy(),
-        )
+        yield random_game(folder, seed, axis, size, length, width)
 
 
 def enumerated(game: Game, score: Scorer) -> Floats:

@@ -202,7 +202,7 @@ def _plain(result: dict[str, Any], **kinds: type) -> dict[str, Any]:
 
 
 def _run(peer: str, job: dict[str, Any], script: str = "") -> dict[str, Any]:
-    python, module = _environment(peer), f"benchmarks.peers.run_{script or peer}"
+    python, module = environment(peer), f"benchmarks.peers.run_{script or peer}"
     with tempfile.TemporaryDirectory(prefix="sequela-peer-") as folder:
         asked, answered = Path(folder) / "job.npz", Path(folder) / "result.npz"
         np.savez(asked, **job)
@@ -212,7 +212,7 @@ def _run(peer: str, job: dict[str, Any], script: str = "") -> dict[str, Any]:
             return dict(archive)
 
 
-def _environment(peer: str) -> str:
+def environment(peer: str) -> str:
     """Returns the Python of the peer's environment. Progress of an installation goes to standard error."""
     command = [sys.executable, str(ROOT / "scripts" / "peer_env.py"), peer]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

@@ -79,7 +79,7 @@ def run(
         models: Any = SomeModels()
         explainer: Any = Scripted(act)
         parts: Any = (explainer, explainer, models, None, executors, NoEngines())
-        plane = DataPlane(*parts, POLICY, Limits())
+        plane = DataPlane(*parts, POLICY, Limits(), quiet)
         try:
             return await use(plane)
         finally:

@@ -12,8 +12,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from sequela.api.encode.explanations import explanation as encoded
 from sequela.api.encode.explanations import summary
+from sequela.contract.explanations import explanation as encoded
 from sequela.explain.explanation import Attribution, Cost, Explanation, LevelQuality
 from sequela.explain.explanation_summary import summarize
 from sequela.timeshap.players import PlayerKind

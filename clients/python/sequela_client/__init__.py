@@ -40,6 +40,7 @@ from sequela_client.explanation_parts import ExplanationWarning, Reason, Verdict
 from sequela_client.inputs import BackgroundValues, EventInfo, Sequence
 from sequela_client.models import Endpoint
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
+from sequela_client.retries import Retries
 
 __all__ = [
     "AsyncSequela",
@@ -74,6 +75,7 @@ __all__ = [
     "PermissionDenied",
     "PlayerKind",
     "Reason",
+    "Retries",
     "Scores",
     "Sequela",
     "SequelaError",

@@ -18,8 +18,8 @@ from sequela_client import operations
 from sequela_client.bearer_token import Metadata
 from sequela_client.callers import Caller
 from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
-from sequela_client.errors import SequelaError, Unavailable
+from sequela_client.channel import Client, Deadline
+from sequela_client.errors import SequelaError, TryAgain
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
@@ -29,9 +29,10 @@ from sequela_client.options import Options, documented
 from sequela_client.priority import Priority
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.resumptions import Resumptions, pause_seconds
+from sequela_client.resumptions import Resumptions
 from sequela_client.sequence_reader import AsyncSequenceReader
 from sequela_client.streams import AnyIterable
+from sequela_client.trace_context import with_trace
 
 T = TypeVar("T")
 
@@ -132,7 +133,9 @@ class AsyncSequela(Client):
             while True:
                 metadata = self._metadata()
                 try:
-                    async with aclosing(self._explain_pending(state, reader, metadata)) as outcomes:
+                    async with aclosing(
+                        self._explain_pending(state, reader, with_trace(metadata))
+                    ) as outcomes:
                         async for outcome in outcomes:
                             yield outcome
                     return
@@ -298,20 +301,29 @@ class AsyncSequela(Client):
             return result
 
     async def _attempt(self, call: Call, deadline: Deadline) -> Any:
-        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
-        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
+        """Makes a call, several times if it fails and another attempt may help."""
+        failures = 0
+        while True:
             try:
-                return await self._make(call, deadline)
-            except Unavailable:
-                await asyncio.sleep(pause_seconds(failures))
-        return await self._make(call, deadline)
+                answer = await self._make(call, deadline)
+            except TryAgain as error:
+                failures += 1
+                if not call.is_repeatable:
+                    raise
+                wait = self._budget.wait_seconds(error, failures, deadline.remaining)
+                if wait is None:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                self._budget.succeeded()
+                return answer
 
     async def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return await method(call.request, timeout=deadline.remaining, metadata=self._metadata())
+                return await method(call.request, timeout=deadline.remaining, metadata=self._sent())
             except grpc.RpcError as error:
                 raise call.failure or await self._failure_of(error, call.request) from None
             except asyncio.CancelledError:

@@ -26,11 +26,20 @@ from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
 from sequela.explain.explanation import Explanation
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
-from sequela.explain.kept_explanation import KeptExplanation
+from sequela.explain.kept_explanation import EncodedExplanation, KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, ModelInfo, ModelRecord, Models, ModelSource, Page
+from sequela.explain.ports import (
+    Explanations,
+    ModelInfo,
+    ModelRecord,
+    Models,
+    ModelSource,
+    Observer,
+    Page,
+)
 from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
+from sequela.explain.stage_timer import timed
 from sequela.names import parse_name
 
 T = TypeVar("T")
@@ -45,12 +54,15 @@ class Lane:
     Attributes:
         executor: The executor for it.
         explainer: What the executor's threads call.
-        in_engines: The record of a model that runs in engines, which the threads then call instead; None for others.
+        record: The record of a model of the operator; None for others. While a request refers to it, the model can be
+            run, even if its folder is removed meanwhile.
+        in_engines: The same record if the model runs in engines, which the threads then call instead.
         digest: The digest of a model of the operator; empty for others.
     """
 
     executor: Executor
     explainer: Explainer
+    record: ModelRecord | None = None
     in_engines: ModelRecord | None = None
     digest: str = ""
 
@@ -95,6 +107,7 @@ class DataPlane:
         engines: Processes that run models of the operator.
         policy: The deadlines of calls.
         limits: The service's limits.
+        observer: Receives the duration of decoding.
     """
 
     explainer: Explainer
@@ -105,21 +118,22 @@ class DataPlane:
     engines: Engines
     policy: DeadlinePolicy
     limits: Limits
+    observer: Observer
 
     def pick_lane(self, model: ModelChoice) -> Lane:
         """Returns where work on a model is done, without checking that the model exists or calling its endpoint."""
         record = self.models.configured(model)
         if isinstance(model, EndpointModel) or (record and record.source is ModelSource.ENDPOINT):
-            return Lane(self.executors.remote, self.explainer)
+            return Lane(self.executors.remote, self.explainer, record)
         if record:
             taken = record if self.engines.take(record) else None
-            return Lane(self.executors.explain, self.explainer, taken, record.digest)
+            return Lane(self.executors.explain, self.explainer, record, taken, record.digest)
         return Lane(self.executors.uploads, self.upload_explainer)
 
     async def explain(
         self,
         model: ModelChoice,
-        work: Work[ExplainRequest, Explanation],
+        work: Work[ExplainRequest, EncodedExplanation],
         deadline: Deadline,
     ) -> bytes:
         """Explains one score."""
@@ -136,8 +150,9 @@ class DataPlane:
                     share_seconds=ticket.share_seconds,
                 )
                 return self.engines.run(request, lane.in_engines, deadline)
-            asked = _on_terms(replace(work.read(), requested_by=name), ticket)
-            return work.encode(lane.explainer.explain(asked, deadline))
+            read = timed(self.observer, "decode", work.read)
+            asked = _on_terms(replace(read, requested_by=name), ticket)
+            return work.encode(lane.explainer.answer(asked, deadline))
 
         return await lane.executor.run(answer, deadline, ticket)
 

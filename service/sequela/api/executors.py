@@ -25,6 +25,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime, SequelaError
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import ExecutorState, RequestRejected
+from sequela.spans import span
 
 T = TypeVar("T")
 
@@ -85,7 +86,8 @@ class Executor:
             Exception: Whatever `work` raises.
         """
         entered = deadline.now()
-        await self._acquire(deadline, ticket)
+        with span("wait", attributes={"sequela.executor": self._name}):
+            await self._acquire(deadline, ticket)
         deadline.keep_back(self._conclusion_seconds * (self._running - 1))
         self._deadlines.add(deadline)
         # The context carries the request id to the log lines of the thread.

@@ -25,6 +25,10 @@ class SerialWorkers:
         """Runs jobs in the caller's thread, and returns their results in order. Raises what a job raises."""
         return [job() for job in jobs]
 
+    def run_one(self, job: Callable[[], T]) -> T:
+        """Runs a job in the caller's thread, and returns its result."""
+        return job()
+
     def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
         """Runs a job, which must not run a model, in another thread. As in `WorkerPool.aside`."""
         return self._beside.aside(job)

@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
@@ -25,10 +26,16 @@ _Inbox: TypeAlias = SimpleQueue[JobItem | None]
 """The queue from which one thread takes its next item. None ends the thread."""
 
 
+class _ThreadState(threading.local):
+    """Whether the present thread runs a job of the pool."""
+
+    has_worker = False
+
+
 class WorkerPool:
     """Runs the jobs of several requests, at most `workers` of them concurrently. Thread-safe.
 
-    A job must not call `run`, because it would wait for the worker that it occupies.
+    A job may call `run` and `run_one`: these jobs then run one after another on the worker that it occupies.
 
     Args:
         workers: How many jobs may run concurrently.
@@ -49,6 +56,7 @@ class WorkerPool:
         self._queue: deque[JobGroup] = deque()  # those with waiting jobs, in the order of their turns
         self._closed = False
         self._on_thread_start, self._name = on_thread_start, name
+        self._thread = _ThreadState()
         self._inboxes: list[_Inbox] = []
         # A stack: a thread that has just ended a job gets the next one, so that no other thread has to wake up.
         self._idle: list[_Inbox] = []
@@ -78,16 +86,36 @@ class WorkerPool:
             Unavailable: DRAINING, if the pool is closed.
             Exception: The exception that running the jobs one after the other would have raised.
         """
+        if self._thread.has_worker:
+            return [job() for job in jobs]
         group = JobGroup(iter(jobs))
         if group.has_one_job() and self._take_worker():
-            group.execute(group.next_item())
-            with self._lock:
-                self._free += 1
-                self._dispatch()
+            self._execute_here(partial(group.execute, group.next_item()))
         else:
             self._enqueue(group)
             self._wait(group, check)
         return group.outcome()
+
+    def run_one(self, job: Callable[[], T]) -> T:
+        """Runs a single job and returns its result, as `run` does."""
+        # Small requests run many single jobs, so this path does without a group if it can.
+        if self._thread.has_worker:
+            return job()
+        if self._take_worker():
+            return self._execute_here(job)
+        (result,) = self.run([job])
+        return result
+
+    def _execute_here(self, job: Callable[[], T]) -> T:
+        """Runs a job in this thread on the worker that `_take_worker` gave it, and gives the worker back."""
+        self._thread.has_worker = True
+        try:
+            return job()
+        finally:
+            self._thread.has_worker = False
+            with self._lock:
+                self._free += 1
+                self._dispatch()
 
     @contextlib.contextmanager
     def aside(self, job: Callable[[], None]) -> Iterator[None]:
@@ -170,6 +198,7 @@ class WorkerPool:
                 self._dispatch()
 
     def _work(self, inbox: _Inbox, number: int) -> None:
+        self._thread.has_worker = True
         if self._on_thread_start:
             self._on_thread_start(number)
         while (item := inbox.get()) is not None:

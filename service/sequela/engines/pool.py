@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.engines.backoff import Backoff
 from sequela.engines.engine import Answer, Engine
-from sequela.engines.exits import EngineExit, EngineListener, EngineLost, ExitReason
+from sequela.engines.exits import (
+    GUILTY,
+    EngineExit,
+    EngineListener,
+    EngineLost,
+    EngineTaskFailed,
+    ExitReason,
+)
 from sequela.engines.fork_client import TRUSTED, UNTRUSTED
 from sequela.engines.limits import EngineLimits
 from sequela.engines.orders import ForkOrder
@@ -133,6 +140,27 @@ class EnginePool:
         finally:
             self._give_back(engine)
 
+    def renew(self, config: bytes, task: bytes, deadline: Deadline) -> list[bytes]:
+        """Gives engines that start from now on another configuration, and sends a task to each that has started.
+
+        One engine after another gets the task as soon as it is free, so that the others go on with their work.
+
+        Args:
+            config: The configuration.
+            task: Brings an engine up to date. An engine that fails on it is ended.
+            deadline: When each engine must be done. Waiting for a free engine has no limit.
+
+        Returns:
+            The results, without those of engines that ended before they got the task. The engines that replace them
+            start with the new configuration.
+
+        Raises:
+            EngineLost: An engine ended because of the task.
+        """
+        self._config = config
+        results = (self._send_to(engine, task, deadline) for engine in self._places.all())
+        return [result for result in results if result is not None]
+
     def retire(self, affinity: str) -> None:
         """Ends the idle engines of an affinity, such as those of a model that was deleted."""
         for engine in self._places.remove(affinity):
@@ -173,6 +201,27 @@ class EnginePool:
             if deadline.remaining <= 0:
                 raise _too_late() from None
             raise
+
+    def _send_to(self, engine: Engine, task: bytes, deadline: Deadline) -> bytes | None:
+        waiter = self._places.enter("", engine)
+        while not waiter.granted.wait(POLL_SECONDS):
+            if engine.lost:
+                self._places.leave(waiter)
+                return None
+        if waiter.engine is None:  # the pool was closed
+            return None
+        engine.begin_use()
+        try:
+            return engine.run(task, deadline.beside(), _refuse_question, self._watcher)
+        except EngineLost as lost:
+            if lost.exit.reason in GUILTY or lost.exit.reason is ExitReason.OVERRAN:
+                raise
+            return None
+        except EngineTaskFailed as error:
+            engine.kill(ExitReason.START_FAILED, f"could not be brought up to date: {error}")
+            return None
+        finally:
+            self._give_back(engine)
 
     def _wait(self, waiter: Waiter, deadline: Deadline) -> None:
         since = time.monotonic()
@@ -254,6 +303,10 @@ class EnginePool:
     def _check_open(self) -> None:
         if self._closed.is_set():
             raise _closed()
+
+
+def _refuse_question(_: bytes) -> bytes:
+    raise RuntimeError("an engine that is brought up to date has nothing to ask")
 
 
 def _closed() -> Unavailable:

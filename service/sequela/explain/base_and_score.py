@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.link import apply_link
 from sequela.explain.task import Task
-from sequela.timeshap.players import event_players
+from sequela.timeshap.players import one_player
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,7 @@ def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:
 
     A score below the minimum is not explained, so f(B) is not computed either.
     """
-    players = event_players(task.extent, ())
+    players = one_player(task.extent)
     minimum = task.request.options.minimum_score
     if minimum is not None:
         raw = evaluator.score(players)

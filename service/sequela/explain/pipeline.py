@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from sequela.explain.base_and_score import ScoredTask, score_task
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
+from sequela.explain.estimate.design_cache import DesignCache
 from sequela.explain.estimate.estimator_choice import with_estimator
 from sequela.explain.estimate.question_size import QuestionBudget
 from sequela.explain.evaluate.choose_execution import choose_execution, execution_name
@@ -38,6 +39,7 @@ class Pipeline:
         limits: The service's limits.
         observer: Receives the duration of each step.
         background_states: States of backgrounds that all requests share.
+        designs: What the estimators work out without values, shared by all requests.
         levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
     """
@@ -45,6 +47,7 @@ class Pipeline:
     limits: Limits
     observer: Observer
     background_states: BackgroundStateCache
+    designs: DesignCache
     levels: LevelRegistry = BUILT_IN_LEVELS
     diagnostics: Diagnostics = NO_DIAGNOSTICS
 
@@ -98,7 +101,9 @@ class Pipeline:
         # Behind an endpoint the estimator follows from the time that rows took so far, so it is chosen after the scan.
         chosen = with_estimator(scored.task, scan.pruned)
         context = _context(replace(scored, task=chosen), used, scan)
-        player = LevelPlayer(context, task.model.endpoint, self.limits, self._budget(task), timer, trace)
+        player = LevelPlayer(
+            context, task.model.endpoint, self.limits, self._budget(task), timer, trace, self.designs
+        )
         results = player.play(levels)
         # The cost is read after the last game.
         basis = basic_explanation(chosen, name, scored.scores, used, _cost(caller, timer))

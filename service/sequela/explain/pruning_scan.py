@@ -18,8 +18,15 @@ from sequela.explain.levels.definition import LevelDefinition
 from sequela.explain.option_defaults import budget_of
 from sequela.explain.options import Options
 from sequela.explain.task import Task
-from sequela.timeshap.players import Extent, event_players
-from sequela.timeshap.pruning import first_prunable, importances, scan_order, scan_windows, split_coalitions
+from sequela.timeshap.players import Extent
+from sequela.timeshap.pruning import (
+    first_prunable,
+    importances,
+    scan_order,
+    scan_windows,
+    split_coalitions,
+    split_players,
+)
 
 SCAN_SHARE = 0.5
 """The largest share of the time left that the scan may take."""
@@ -127,12 +134,11 @@ class Scanner:
 
     def _scan(self, is_enough: Callable[[NDArray[np.float64]], bool]) -> Scan:
         """Scans window after window until `is_enough` returns True for the curve of a window, (splits, targets)."""
-        # Splits are coalitions of single events, so that the scan shares states and rows with the event level.
-        players = event_players(self.extent, blocks=())
         order = scan_order(self.extent.length)
         curve = np.empty((0, len(self.base)))
         for splits in scan_windows(self.extent.length):
             start = len(curve)
+            players = split_players(self.extent, splits)
             try:
                 values = self.evaluator.values(players, split_coalitions(players, splits), self.until)
             except DeadlinePassed:

@@ -23,7 +23,7 @@ class BatchesEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """A step of an explanation ended. `stage` is resolve, score, prune or the name of a level."""
+    """A step of a request ended. `stage` is decode, resolve, score, prune, the name of a level, encode or store."""
 
     stage: str
     seconds: float
@@ -48,12 +48,16 @@ class ExplanationFinished:
         seconds: The duration of the request.
         pruned_events: The number of pruned events; None if nothing was pruned now.
         levels: The levels that were computed now, and not found in the store.
+        explanation: The name of the explanation; empty if there is none.
+        caller_id: The id that the caller gave it.
     """
 
     outcome: str
     seconds: float
     pruned_events: int | None = None
     levels: tuple[LevelFacts, ...] = ()
+    explanation: str = ""
+    caller_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from sequela.timeshap.players import Players
 
 BITS = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 """The unsigned integer types by their size in bytes."""
+SIGNED = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
+"""The signed integer types by their size in bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +43,15 @@ class Masker:
     def over(self, players: Players, start: int, stop: int) -> Mask:
         """Prepares the perturbations of the events start … stop - 1 and of all static inputs, for many batches."""
         window = slice(start, stop)
-        grid = players.grid[window]
+        owners = _without_uniform_axes(players.grid[window])
         events = tuple(
-            switch.restrict(window, _without_uniform_axes(grid[:, columns]))
-            for switch, columns in zip(self._events, self.columns.events, strict=True)
+            # One column stands for all if events belong to their players as a whole.
+            switch.restrict(window, owners if owners.shape[1] == 1 else owners.take(columns, axis=1))
+            for switch, columns in zip(self._events, self._event_columns, strict=True)
         )
         static = tuple(
-            switch.restrict(slice(None), np.array([owner]))
-            for switch, owner in zip(self._static, players.static, strict=True)
+            switch.restrict(slice(None), players.static[place : place + 1])
+            for place, switch in enumerate(self._static)
         )
         return Mask(events, static)
 
@@ -73,6 +76,13 @@ class Masker:
         return cells
 
     @cached_property
+    def _event_columns(self) -> tuple[NDArray[np.intp], ...]:
+        """The features of the columns of each event input: a single one if all its columns belong to it."""
+        return tuple(
+            columns[:1] if (columns == columns[:1]).all() else columns for columns in self.columns.events
+        )
+
+    @cached_property
     def _events(self) -> tuple[_Switch, ...]:
         return tuple(map(_switch, self.sequence.events, self.background.events))
 
@@ -81,19 +91,31 @@ class Masker:
         return tuple(map(_switch, self.sequence.static, self.background.static))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Mask:
     """Builds some of the events, and the static inputs, of perturbed sequences."""
 
     events: tuple[_Switch, ...]
     static: tuple[_Switch, ...]
 
+    @cached_property
+    def event_cells(self) -> int:
+        """The number of values of the events of one sequence."""
+        return sum(switch.background.size for switch in self.events)
+
     def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> Cells:
         """Returns the cells for the given rows (k,) of coalitions (n, players)."""
+        present = coalitions.take(rows, axis=0).view(np.int8)
+        # -1 has all bits set, so it keeps every bit in which X differs; 0 keeps none.
+        bits = {size: np.negative(present, dtype=SIGNED[size]) for size in self._value_bytes}
         return Cells(
-            tuple(switch.apply(coalitions, rows) for switch in self.events),
-            tuple(switch.apply(coalitions, rows) for switch in self.static),
+            tuple(switch.apply(bits[switch.dtype.itemsize]) for switch in self.events),
+            tuple(switch.apply(bits[switch.dtype.itemsize]) for switch in self.static),
         )
+
+    @cached_property
+    def _value_bytes(self) -> set[int]:
+        return {switch.dtype.itemsize for switch in (*self.events, *self.static)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,12 +137,16 @@ class _Switch:
     def restrict(self, window: slice, owners: NDArray[np.intp]) -> _Switch:
         return _Switch(self.dtype, self.background[window], self.differing[window], owners)
 
-    def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> NDArray[Any]:
-        """Returns values (k, *shape): those of X if the owner of a cell is in the coalition, else those of B."""
-        present = coalitions.take(rows, axis=0).take(self.owners.ravel(), axis=1)
-        # -1 has all bits set, so it keeps every bit in which X differs; 0 keeps none.
-        bits = np.negative(present.astype(f"i{self.dtype.itemsize}")).view(self.differing.dtype)
-        chosen: NDArray[Any] = np.bitwise_and(bits.reshape(-1, *self.owners.shape), self.differing)
+    def apply(self, bits: NDArray[Any]) -> NDArray[Any]:
+        """Returns values (k, *shape): those of X if the owner of a cell is in the coalition, else those of B.
+
+        Args:
+            bits: For k coalitions, an integer of all bits for each player in it and 0 for the others, (k, players).
+        """
+        # `take` with two-dimensional indices gives (k, *owners.shape) at once.
+        chosen: NDArray[Any] = np.bitwise_and(
+            bits.take(self.owners, axis=1).view(self.differing.dtype), self.differing
+        )
         np.bitwise_xor(chosen, self.background, out=chosen)
         return chosen.view(self.dtype)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,19 +95,27 @@ def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
             history blocks. Empty if nothing was pruned.
     """
     pruned = sum(blocks)
-    kind = PlayerKind.PRUNED if len(blocks) == 1 else PlayerKind.HISTORY
-    edges = np.concatenate([[0], np.cumsum(np.asarray(blocks, dtype=np.intp))]).astype(np.intp)
-    names = [
-        Player(kind, first_event=int(start) - extent.length + 1, last_event=int(stop) - extent.length)
-        for start, stop in pairwise(edges)
-    ]
     unpruned = range(pruned - extent.length + 1, 1)
+    names = _block_players(extent, blocks)
     names += [Player(PlayerKind.EVENT, first_event=t, last_event=t) for t in unpruned]
-    owners = np.concatenate(
-        [np.repeat(np.arange(len(blocks)), blocks), len(blocks) + np.arange(len(unpruned))]
-    ).astype(np.intp)
+    owners = np.arange(len(names), dtype=np.intp).repeat([*blocks, *(1 for _ in unpruned)])
     grid = np.broadcast_to(owners[:, None], (extent.length, extent.features))
     return _with_one_static_player(names, grid, extent)
+
+
+def one_player(extent: Extent) -> Players:
+    """Returns a single player that owns everything, for games in which only X and B as a whole matter."""
+    grid = np.broadcast_to(np.zeros(1, dtype=np.intp), (extent.length, extent.features))
+    return Players((Player(PlayerKind.OTHER),), grid, np.zeros(extent.static, dtype=np.intp))
+
+
+def _block_players(extent: Extent, blocks: Sequence[int]) -> list[Player]:
+    kind = PlayerKind.PRUNED if len(blocks) == 1 else PlayerKind.HISTORY
+    edges = accumulate(blocks, initial=0)
+    return [
+        Player(kind, first_event=start - extent.length + 1, last_event=stop - extent.length)
+        for start, stop in pairwise(edges)
+    ]
 
 
 def unpruned_feature_players(extent: Extent, pruned: int) -> Players:
@@ -154,10 +162,10 @@ def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: S
 
     def add(player: Player, row: int | slice, column: int | slice) -> None:
         """Assigns to a player all cells of these rows and columns that have no owner yet."""
-        mask = np.zeros_like(owner, dtype=bool)
-        mask[row, column] = owner[row, column] == -1
-        if mask.any():
-            owner[mask] = len(names)
+        wanted = owner[row, column]
+        free = wanted == -1
+        if free.any():
+            owner[row, column] = np.where(free, len(names), wanted)
             names.append(player)
 
     everything = slice(None)

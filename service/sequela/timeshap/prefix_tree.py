@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from sequela.timeshap.players import Players
 
 CALL_COST = 96
 """The cost of one more call of the model, in units of running one row over one event."""
+MAX_SHORT_WORD = 16
+"""Coalitions of up to this many players are sorted as words of 16 bits."""
 CARRY_COST = 0.25
 """The cost of passing the states of one row from one call to the next, in the same units."""
 
@@ -32,11 +35,14 @@ class PlayerOrder:
             do not change the outputs.
         events: The event at which each of them appears, (p,), ascending.
         stop: The number of events that are run.
+        begins: The events at which players appear, ascending, except event 0, each with the number of players that
+            appeared before it. A step may start at any of them.
     """
 
     order: NDArray[np.intp]
     events: NDArray[np.intp]
     stop: int
+    begins: tuple[tuple[int, int], ...]
 
 
 def player_order(players: Players, stop: int, static_enters: Sequence[bool]) -> PlayerOrder:
@@ -56,7 +62,11 @@ def player_order(players: Players, stop: int, static_enters: Sequence[bool]) -> 
         first[owner] = min(first[owner], 0 if enters else stop - 1)
     order = np.argsort(first, kind="stable")
     order = order[first[order] < stop]
-    return PlayerOrder(order, first[order], stop)
+    events = first[order]
+    # Every cell has an owner, so the first player always appears at event 0.
+    later = enumerate(pairwise(events.tolist()), start=1)
+    begins = tuple((event, appeared) for appeared, (before, event) in later if event > before)
+    return PlayerOrder(order, events, stop, begins)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,9 +148,9 @@ def _tree(ranges: Sequence[_StepRange], rows: NDArray[np.intp], changes: NDArray
         # A new class starts at each coalition that differs from the previous one in a player that has appeared.
         begins = changes < each.appeared
         begins[0] = True
-        first = np.flatnonzero(begins)
-        steps.append(Step(each.start, each.stop, rows[first], parents[first]))
-        parents = np.cumsum(begins) - 1
+        first = begins.nonzero()[0]
+        steps.append(Step(each.start, each.stop, rows.take(first), parents.take(first)))
+        parents = begins.cumsum() - 1
     return PrefixTree(tuple(steps), rows, parents)
 
 
@@ -153,33 +163,28 @@ def _sort(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """
     n, p = seen.shape
     words = _words(seen)
-    rows = np.argsort(words[0], kind="stable") if len(words) == 1 else np.lexsort(words[::-1])
+    rows = words[0].argsort(kind="stable") if len(words) == 1 else np.lexsort(words[::-1])
     changes = np.full(n, p, dtype=np.intp)
     changes[0] = 0
     # Go from the last word to the first, so that the first word that differs overwrites the others.
     for index in range(len(words) - 1, -1, -1):
-        ordered = words[index][rows]
+        ordered = words[index].take(rows)
         differing = ordered[1:] ^ ordered[:-1]
-        places = 64 * index + _leading_zeros(differing)
-        changes[1:] = np.where(differing != 0, places, changes[1:])
+        # The exponent of a number is the position of its highest bit. Words are short enough to be exact as floats.
+        exponents = np.frexp(differing)[1]
+        places = 8 * ordered.itemsize * (index + 1) - exponents
+        np.copyto(changes[1:], places, where=exponents > 0)
     return rows, changes
 
 
-def _words(seen: NDArray[np.bool_]) -> list[NDArray[np.uint64]]:
-    """Packs coalitions (n, p) into 64-bit words, at least one, with the first player in the highest bit."""
+def _words(seen: NDArray[np.bool_]) -> list[NDArray[np.unsignedinteger[Any]]]:
+    """Packs coalitions (n, p) into words, at least one, with the first player in the highest bit."""
     n, p = seen.shape
-    width = max(-(-p // 64), 1) * 8
-    packed = np.zeros((n, width), dtype=np.uint8)
+    # numpy sorts words of 16 bits several times faster than longer ones.
+    size = 2 if p <= MAX_SHORT_WORD else 4
+    packed = np.zeros((n, max(-(-p // (8 * size)), 1) * size), dtype=np.uint8)
     packed[:, : -(-p // 8)] = np.packbits(seen, axis=1)
-    return list(packed.view(">u8").astype(np.uint64).T)
-
-
-def _leading_zeros(words: NDArray[np.uint64]) -> NDArray[np.intp]:
-    # Set every bit below the highest one, so that the number of set bits gives its position.
-    filled = words.copy()
-    for shift in (1, 2, 4, 8, 16, 32):
-        filled |= filled >> np.uint64(shift)
-    return 64 - np.bitwise_count(filled).astype(np.intp)
+    return list(packed.view(f">u{size}").astype(f"u{size}").T)
 
 
 def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRange]:
@@ -188,24 +193,30 @@ def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRan
     A step ends at an event if enough coalitions still share their states there, so that one more call costs less than
     running the shared events once for each of them.
     """
-    # counts[p]: the classes of coalitions that differ in the first p + 1 players.
-    counts = np.cumsum(np.bincount(changes, minlength=len(order.order) + 1))
-    # A step may start at any event at which a player appears, except the first event.
-    begins = np.unique(order.events[order.events > 0])
-    appeared = np.searchsorted(order.events, begins)
-    classes = counts[appeared - 1] if len(appeared) else appeared
-    many = int(counts[len(order.order) - 1]) if len(order.order) else 1
-    splitting = np.append(classes[1:], many)[: len(classes)] > classes
-    begins, appeared, classes = begins[splitting], appeared[splitting], classes[splitting]
-    older = np.append(0, begins)[:-1]
-    cuts: list[tuple[int, int]] = []
+    players = len(order.order)
+    # counts[p]: the classes of coalitions that differ in the first p + 1 players. The few numbers that follow are
+    # handled faster one by one than as arrays.
+    counts = np.bincount(changes, minlength=players + 1).cumsum().tolist()
+    many = counts[players - 1] if players else 1
+    begins = _splitting(order, counts, many)
+    edges = [(order.stop, players)]
     # Go from the last event to the first, so that the number of classes at the end of each step is known.
-    for event, before, shared, seen in zip(
-        begins[::-1], older[::-1], classes[::-1], appeared[::-1], strict=True
-    ):
+    for (event, appeared), (before, _) in pairwise([*begins, (0, 0)]):
+        shared = counts[appeared - 1]
         # Without a cut here, the events since the previous begin would be run for `many` classes, not for `shared`.
         if (event - before) * (many - shared) > CALL_COST + CARRY_COST * shared:
-            cuts.append((int(event), int(seen)))
-            many = int(shared)
-    edges = [(0, 0), *reversed(cuts), (order.stop, len(order.order))]
-    return [_StepRange(start, stop, seen) for (start, _), (stop, seen) in pairwise(edges)]
+            edges.append((event, appeared))
+            many = shared
+    edges.append((0, 0))
+    return [_StepRange(start, stop, seen) for (stop, seen), (start, _) in reversed(list(pairwise(edges)))]
+
+
+def _splitting(order: PlayerOrder, counts: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Returns the begins of `order` at which the number of classes grows, latest first."""
+    splitting = []
+    following = most
+    for event, appeared in reversed(order.begins):
+        if following > counts[appeared - 1]:
+            splitting.append((event, appeared))
+        following = counts[appeared - 1]
+    return splitting

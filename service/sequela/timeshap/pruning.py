@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.players import Players
+from sequela.timeshap.players import Extent, Players, event_players
 
 FIRST_WINDOW = 8
 """Splits in the first window of the scan."""
@@ -59,15 +59,24 @@ def window_ends(length: int) -> list[int]:
     return [int(window[-1]) for window in reversed(scan_windows(length))]
 
 
+def split_players(extent: Extent, splits: NDArray[np.intp]) -> Players:
+    """Returns the players of a window of consecutive splits, (k,), most recent first.
+
+    All events before the oldest split are one player, since no split of the window separates them.
+    """
+    return event_players(extent, (int(splits[-1]),))
+
+
 def split_coalitions(players: Players, splits: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Returns the coalitions (2k, players) for k splits: first all (X_1:i, B), then all (B_1:i, X_i+1:l).
 
     Args:
-        players: The players of the event level without blocks.
+        players: The players of the event level, whose blocks lie before the oldest split.
         splits: The splits i, (k,).
     """
-    # Players of the event level are ordered by event, so a split is a number of leading players.
-    older = np.arange(len(players))[None, :] < splits[:, None]
+    # Players of the event level are ordered by event, so the older player of a split are some leading players.
+    leading = players.grid[splits, 0]
+    older = np.arange(len(players))[None, :] < leading[:, None]
     return np.concatenate([older, ~older])
 
 

@@ -22,26 +22,24 @@ sparse games of 12 to 100 players), and 99.9 % with 1, at bars up to twice too w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Portion, Stratum, portions
+from sequela.timeshap.coalitions import Stratum
 from sequela.timeshap.pair_order import Pairs
-
-T = TypeVar("T")
-MIN_VARIANCE_PAIRS = 4
-"""The smallest number of pairs for a variance. Strata with fewer sampled pairs are merged with their neighbours."""
-BLOCK_CELLS = 1 << 16
-"""Approximate number of pairs × players that are summed at once. It limits memory use and fits in the cache."""
-MAX_PARALLEL_PLAYERS = 256
-"""Games with more players are summed one block after another, because their (m, m) matrices need a lot of memory."""
-MAX_LEVERAGE = 1 - 1e-9
-"""Keeps 1 - h above 0 if rounding takes a leverage to 1."""
+from sequela.timeshap.sample_design import (
+    InfluenceSource,
+    JobRunner,
+    PairBlock,
+    PairSource,
+    SampleDesign,
+    in_turn,
+    sample_design,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,18 +66,6 @@ def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
     return Solution(values, np.zeros_like(values))
 
 
-def in_turn(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
-    """Runs jobs one after another, in this thread."""
-    return (job() for job in jobs)
-
-
-class JobRunner(Protocol):
-    """Runs jobs, possibly in parallel, and returns their results in the order of the jobs."""
-
-    def __call__(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
-        """Runs the jobs."""
-
-
 def solve(
     sampler: Pairs,
     layers: Sequence[Stratum],
@@ -97,146 +83,91 @@ def solve(
         run_jobs: Runs the summations. The jobs, and the order in which their results are added, are always the same,
             so that results do not depend on it.
     """
-    m = sampler.players
-    sample = _WeightedPairs(sampler, layers, odd, gain / m)
-    # Add strata whose pairs are all known to X̃ᵀWX̃ by their formula. The matrix of ones makes it invertible.
-    normal = sample.known * (np.eye(m) - 1 / m) + 1.0
-    moment = np.zeros((m, len(gain)))
-    if m > MAX_PARALLEL_PLAYERS:
-        run_jobs = in_turn
-    for gram, part in run_jobs(
-        partial(_products, sample, parts) for parts in sample.portions(sample.sampled)
-    ):
-        normal += gram
+    design = sample_design(sampler, layers, [len(rows) for rows in odd], run_jobs)
+    return solve_design(design, np.concatenate(odd, dtype=np.float64), gain, run_jobs)
+
+
+def solve_design(
+    design: SampleDesign,
+    odd: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner = in_turn,
+) -> Solution:
+    """Solves a game whose design is known.
+
+    Args:
+        design: The sample.
+        odd: The odd parts g of its pairs, by stratum, (pairs, targets).
+        gain: Δ, (targets,).
+        run_jobs: As in `solve`.
+    """
+    slope = slopes(design, odd, gain, run_jobs)
+    return Solution(gain / design.players + slope, standard_errors(design, odd, gain, slope, run_jobs))
+
+
+def slopes(
+    design: SampleDesign,
+    odd: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner = in_turn,
+) -> NDArray[np.float64]:
+    """Returns φ - Δ/m, (m, targets). Arguments are those of `solve_design`."""
+    mean_gain = gain / design.players
+    moment = np.zeros((design.players, len(gain)))
+    run_jobs = design.runner(run_jobs)
+    for part in run_jobs(partial(_influence_moment, source, odd, mean_gain) for source in design.sampled):
         moment += part
-    for parts in sample.portions(sample.whole):
-        block = sample.block(parts)
-        moment += block.x.T @ block.y
-    # The inverse itself is needed for the leverages and the influences, not only the solution.
-    inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
-    slope = inverse @ moment
+    for source in design.whole:
+        moment += _pair_moment(source, odd, mean_gain)
+    slope = design.inverse @ moment
     # The slope adds up to 0 except for rounding. Centring it removes the rest, so that additivity is exact.
     slope -= slope.mean(axis=0)
-    return Solution(gain / m + slope, _errors(sample, inverse, slope, run_jobs))
+    return slope
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Block:
-    """A block of pairs with their weights.
-
-    Attributes:
-        x: √w x̃, (k, m).
-        y: √w y, (k, targets).
-        rows: For each stratum, the rows that belong to it.
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    rows: Sequence[tuple[int, slice]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _WeightedPairs:
-    """The weighted pairs of a sample. `mean_gain` is Δ/m, (targets,); the other attributes are arguments of `solve`."""
-
-    sampler: Pairs
-    layers: Sequence[Stratum]
-    odd: Sequence[NDArray[np.float64]]
-    mean_gain: NDArray[np.float64]
-
-    @property
-    def sampled(self) -> list[int]:
-        """The strata with some known and some unknown pairs."""
-        return [i for i, odd in enumerate(self.odd) if 0 < len(odd) < self.layers[i].total]
-
-    @property
-    def whole(self) -> list[int]:
-        """The strata whose pairs are all known."""
-        return [i for i, odd in enumerate(self.odd) if len(odd) == self.layers[i].total]
-
-    @property
-    def known(self) -> float:
-        """The contribution of whole strata to X̃ᵀWX̃, as a multiple of I - 11ᵀ/m."""
-        m = self.sampler.players
-        return sum(1.0 if 2 * self.layers[i].size == m else 2.0 for i in self.whole) / (m * (m - 1))
-
-    def portions(self, strata: Sequence[int]) -> Iterator[Portion]:
-        """Yields the known pairs of some strata in blocks, which do not depend on how the sample grew."""
-        counts = [len(odd) if index in strata else 0 for index, odd in enumerate(self.odd)]
-        return portions([0] * len(counts), counts, max(BLOCK_CELLS // self.sampler.players, 1))
-
-    def block(self, parts: Portion) -> _Block:
-        """Returns a block of weighted pairs."""
-        m = self.sampler.players
-        sizes = np.array([self.layers[stratum].size for stratum, _, _ in parts])
-        taken = np.array([len(self.odd[stratum]) for stratum, _, _ in parts])
-        lengths = np.array([stop - start for _, start, stop in parts])
-        weights = np.where(2 * sizes == m, 1.0, 2.0) / (sizes * (m - sizes) * taken)
-        # Rows are scaled by √w, so that X̃ᵀWX̃ is a plain product.
-        roots = np.repeat(np.sqrt(weights), lengths)[:, None]
-        x = np.concatenate([self.sampler.pairs(*part) for part in parts], dtype=np.float64)
-        x -= np.repeat(sizes / m, lengths)[:, None]
-        x *= roots
-        y = np.concatenate([self.odd[i][start:stop] for i, start, stop in parts], dtype=np.float64)
-        y -= np.repeat(sizes - m / 2, lengths)[:, None] * self.mean_gain
-        y *= roots
-        ends = np.cumsum(lengths)
-        rows = [slice(int(end - n), int(end)) for n, end in zip(lengths, ends, strict=True)]
-        return _Block(x, y, list(zip([i for i, _, _ in parts], rows, strict=True)))
-
-    def groups(self) -> list[list[int]]:
-        """Returns the sampled strata in groups of neighbours with at least `MIN_VARIANCE_PAIRS` pairs each."""
-        groups: list[list[int]] = []
-        current: list[int] = []
-        for index in self.sampled:
-            current.append(index)
-            if self.count(current) >= MIN_VARIANCE_PAIRS:
-                groups.append(current)
-                current = []
-        if current and groups:
-            groups[-1] += current
-        elif current:
-            groups.append(current)
-        return groups
-
-    def count(self, group: Sequence[int]) -> int:
-        """Returns the number of known pairs of a group, Σ k_s."""
-        return sum(len(self.odd[i]) for i in group)
-
-    def correction(self, group: Sequence[int]) -> float:
-        """Returns (1 - k/N) · k/(k - 1), the corrections of a group's variance for a finite population and for bias."""
-        k, total = self.count(group), sum(self.layers[i].total for i in group)
-        # A group of one pair does not occur above the minimum budget; max() keeps it from dividing by 0.
-        return (1 - k / total) * k / max(k - 1, 1)
-
-
-def _products(sample: _WeightedPairs, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Returns the contributions of some pairs to X̃ᵀWX̃ and X̃ᵀWy."""
-    block = sample.block(parts)
-    return block.x.T @ block.x, block.x.T @ block.y
-
-
-def _errors(
-    sample: _WeightedPairs, inverse: NDArray[np.float64], slope: NDArray[np.float64], run_jobs: JobRunner
+def _influence_moment(
+    source: InfluenceSource, odd: NDArray[np.float64], mean_gain: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Returns the standard errors, (players, targets)."""
-    groups = sample.groups()
+    return _moment(source().pairs, odd, mean_gain)
+
+
+def _pair_moment(
+    source: PairSource, odd: NDArray[np.float64], mean_gain: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return _moment(source(), odd, mean_gain)
+
+
+def _moment(
+    pairs: PairBlock, odd: NDArray[np.float64], mean_gain: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Returns the contribution of some pairs to X̃ᵀWy."""
+    return pairs.x.T @ pairs.y(odd, mean_gain)
+
+
+def standard_errors(
+    design: SampleDesign,
+    odd: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    run_jobs: JobRunner = in_turn,
+) -> NDArray[np.float64]:
+    """Returns the standard errors, (m, targets), for the slope φ - Δ/m. Other arguments are those of `solve_design`."""
+    groups = design.groups
     if not groups:
         return np.zeros_like(slope)
-    owner = {stratum: number for number, group in enumerate(groups) for stratum in group}
-    counts = np.array([sample.count(group) for group in groups])
-    corrections = np.array([sample.correction(group) for group in groups])
-    influences = _Influences(sample, inverse, slope, owner, np.sqrt(corrections))
+    influences = _Influences(design, odd, gain / design.players, slope)
     sums = np.zeros((len(groups), *slope.shape))
     squares = np.zeros_like(slope)
+    run_jobs = design.runner(run_jobs)
     for sums_part, squares_part in run_jobs(
-        partial(influences.sum_over, parts) for parts in sample.portions(sample.sampled)
+        partial(influences.sum_over, source) for source in design.sampled
     ):
         sums += sums_part
         squares += squares_part
     # Σ(ψ - ψ̄)² = Σψ² - (Σψ)²/k, so one pass over the pairs is enough.
-    totals = np.tensordot(inverse, sums, axes=(1, 1))
-    squares -= np.einsum("igt,g->it", totals**2, corrections / counts)
+    totals = design.inverse @ sums
+    shares = np.array([group.correction / group.size for group in groups])
+    squares -= (np.square(totals) * shares[:, None, None]).sum(axis=0)
     return np.sqrt(np.maximum(squares, 0.0))
 
 
@@ -245,34 +176,30 @@ class _Influences:
     """The influence ψ of each pair on the attributions, without the factor M of `sum_over`'s first result.
 
     Attributes:
-        sample: The pairs.
-        inverse: M, (m, m).
+        design: The pairs.
+        odd: Their odd parts, (pairs, targets).
+        mean_gain: Δ/m, (targets,).
         slope: φ - Δ/m, (m, targets).
-        owner: The group of each stratum.
-        scales: The square root of each group's correction.
     """
 
-    sample: _WeightedPairs
-    inverse: NDArray[np.float64]
+    design: SampleDesign
+    odd: NDArray[np.float64]
+    mean_gain: NDArray[np.float64]
     slope: NDArray[np.float64]
-    owner: dict[int, int]
-    scales: NDArray[np.float64]
 
-    def sum_over(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def sum_over(self, source: InfluenceSource) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns sums over some pairs.
 
         Returns:
             For each group Σ x̃ w r/(1 - h)^¾, (groups, m, targets), which M turns into Σ ψ; and Σ ψ² over all groups
             with their corrections, (m, targets).
         """
-        block = self.sample.block(parts)
-        sums = np.zeros((len(self.scales), *self.slope.shape))
-        reached = block.x @ self.inverse
-        leverage = np.einsum("ij,ij->i", reached, block.x)
-        # (1 - h)^¾ from two square roots, which are faster than a power.
-        root = np.sqrt(1 - np.minimum(leverage, MAX_LEVERAGE))[:, None]
-        influence = (block.y - block.x @ self.slope) / (root * np.sqrt(root))
-        for stratum, rows in block.rows:
-            sums[self.owner[stratum]] += block.x[rows].T @ influence[rows]
-            influence[rows] *= self.scales[self.owner[stratum]]
-        return sums, np.square(reached, out=reached).T @ influence**2
+        block = source()
+        pairs = block.pairs
+        sums = np.zeros((len(self.design.groups), *self.slope.shape))
+        influence = pairs.y(self.odd, self.mean_gain) - pairs.x @ self.slope
+        influence /= block.divisors
+        for number, rows in block.groups:
+            sums[number] = pairs.x[rows].T @ influence[rows]
+        influence *= block.scales
+        return sums, block.squares.T @ np.square(influence)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sequela_client.alert_document.capabilities import Situation
+from sequela_client.alert_document.document import build_document, in_unit_interval
+from sequela_client.alert_document.material import Material, read_material
+from sequela_client.alert_document.parts import AlertDocument
+from sequela_client.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_client.errors import CallerError, NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.resources import Model
 
-from sequela_console.alert_document.capabilities import Situation
-from sequela_console.alert_document.document import build_document, in_unit_interval
-from sequela_console.alert_document.material import Material, read_material
-from sequela_console.alert_document.parts import AlertDocument
-from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_console.alert_index.models import described_model
 from sequela_console.alert_index.records import PREFIX, table_cells
 from sequela_console.alerts.parameters import alert_id, integer
@@ -21,6 +21,7 @@ from sequela_console.context import Console
 from sequela_console.http.errors import ApiError, not_found
 from sequela_console.sessions.visitor import Visitor
 from sequela_console.state.alert_list import alert_row
+from sequela_console.state.failure import skipped_if_unwritable
 from sequela_console.state.labels import labels_of
 from sequela_console.state.trail import record_once
 
@@ -34,7 +35,8 @@ def get_document(console: Console, question: Question) -> AlertDocument:
     target = integer(question.query, "target", 0, MAX_TARGETS - 1, 0)
     document = alert_document(console, question.visitor, id, target)
     # Here, not on request of the page: programs read alerts, too.
-    record_once(console.state, id, "opened", question.visitor)
+    with skipped_if_unwritable("who opened an alert"):
+        record_once(console.state, id, "opened", question.visitor)
     return document
 
 
@@ -59,7 +61,8 @@ def alert_material(console: Console, visitor: Visitor, id: str, target: int = 0)
         )
     model = model_of(visitor, explanation)
     if alert_row(console.state, id) is None:
-        console.index.ensure(explanation, model)
+        with skipped_if_unwritable("an alert in the index"):
+            console.index.ensure(explanation, model)
     fixed = tuple(console.settings.fixed_features)
     material = read_material(explanation, target, explanation.sequence, model, fixed)
     return with_reference(console, material, id)
@@ -79,7 +82,8 @@ def read_explanation(console: Console, visitor: Visitor, id: str) -> Explanation
     try:
         return visitor.service.get_explanation(PREFIX + id)
     except NotFound:
-        console.index.forget(id)
+        with skipped_if_unwritable("that an alert has left"):
+            console.index.forget(id)
         raise not_found(
             "ALERT_NOT_FOUND", f"the service has no alert {id!r}: it was deleted, or it has expired"
         ) from None

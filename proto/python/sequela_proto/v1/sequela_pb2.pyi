@@ -132,7 +132,7 @@ class _EstimatorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Estimator.V
     ESTIMATOR_REGRESSION: _Estimator.ValueType  # 1
     """a regression on complementary pairs of coalitions"""
     ESTIMATOR_CONTROL_VARIATE: _Estimator.ValueType  # 2
-    """a regression with a Gaussian process as control variate: fewer rows, more computing"""
+    """a regression with a Gaussian process as control variate: fewer rows"""
 
 class Estimator(_Estimator, metaclass=_EstimatorEnumTypeWrapper):
     """How attributions are estimated from the values of coalitions."""
@@ -142,7 +142,7 @@ ESTIMATOR_UNSPECIFIED: Estimator.ValueType  # 0
 ESTIMATOR_REGRESSION: Estimator.ValueType  # 1
 """a regression on complementary pairs of coalitions"""
 ESTIMATOR_CONTROL_VARIATE: Estimator.ValueType  # 2
-"""a regression with a Gaussian process as control variate: fewer rows, more computing"""
+"""a regression with a Gaussian process as control variate: fewer rows"""
 Global___Estimator: _TypeAlias = Estimator  # noqa: Y015
 
 class _Link:

@@ -72,8 +72,9 @@ def to_input_array(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
     Raises:
         DoesNotFit: VALUE_OUT_OF_RANGE for a value that a small element type does not hold.
     """
-    flat = values if values.ndim == seen.rank else values[..., 0]
-    if seen.numpy_type != seen.dtype.value:
+    flat = values if values.ndim == len(seen.axes) else values[..., 0]
+    # Both are strings: schema types are named as numpy names them.
+    if seen.numpy_type != seen.dtype:
         _check_range(flat, seen)
     return np.ascontiguousarray(flat, dtype=seen.numpy_type)
 

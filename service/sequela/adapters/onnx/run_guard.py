@@ -6,8 +6,6 @@ import functools
 import math
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -17,7 +15,7 @@ from sequela.concurrency.deadline import DeadlinePassed
 
 
 class ModelCall:
-    """One call of a model with a time limit.
+    """One call of a model with a time limit. As a context, it is watched for as long as the context lasts.
 
     Attributes:
         end: When the call must end, on the monotonic clock.
@@ -25,10 +23,20 @@ class ModelCall:
         stopped: Whether it was stopped at its end.
     """
 
-    def __init__(self, end: float) -> None:
+    __slots__ = ("_watched", "end", "options", "stopped")
+
+    def __init__(self, end: float, watched: set[ModelCall]) -> None:
         self.end = end
         self.options: Any = onnxruntime.RunOptions()
         self.stopped = False
+        self._watched = watched
+        watched.add(self)
+
+    def __enter__(self) -> ModelCall:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watched.discard(self)
 
 
 class Watchdog:
@@ -46,9 +54,8 @@ class Watchdog:
         self._earlier_ends: SimpleQueue[float] = SimpleQueue()
         threading.Thread(target=self._watch, name="watch-models", daemon=True).start()
 
-    @contextmanager
-    def watch(self, until: float = math.inf) -> Iterator[ModelCall]:
-        """Watches a call for as long as the context lasts.
+    def watch(self, until: float = math.inf) -> ModelCall:
+        """Watches a call until the context that it returns ends.
 
         Args:
             until: A deadline on the monotonic clock, if it is earlier than the limit of one call.
@@ -59,15 +66,11 @@ class Watchdog:
         now = time.monotonic()
         if now >= until:
             raise DeadlinePassed
-        call = ModelCall(min(until, now + self.seconds))
-        self._calls.add(call)
+        call = ModelCall(min(until, now + self.seconds), self._calls)
         if call.end < self._wake_at:
             self._wake_at = call.end
             self._earlier_ends.put(call.end)
-        try:
-            yield call
-        finally:
-            self._calls.discard(call)
+        return call
 
     def _watch(self) -> None:
         wake_at = math.inf

@@ -24,6 +24,9 @@ Feeds = Mapping[str, NDArray[Any]]
 """Values by input name; the first axis of each is the batch."""
 
 LOG_FATAL_ONLY = 4
+# What belongs to no session, such as the discovery of devices, would go to standard error too.
+onnxruntime.set_default_logger_severity(LOG_FATAL_ONLY)
+FLOAT64_BYTES = 8
 OUTPUT_SHARE = 8
 """The share of the memory limit that one output in float64 may take. An output of booleans grows eightfold when it is
 cast, outside that limit.
@@ -96,7 +99,7 @@ class Session:
             text += "Export the model with the batch as the output's first axis (batch_first=True, squeeze(-1) instead "
             text += "of squeeze(), no mean over all axes)"
             raise DoesNotFit("MODEL_FAILED", text)
-        if output.size * np.dtype(np.float64).itemsize > self.max_output_bytes:
+        if output.size * FLOAT64_BYTES > self.max_output_bytes:
             text = f"the model's output {self.output!r} has shape {output.shape}, which exceeds the limit of "
             text += f"{self.max_output_bytes} bytes in float64 (an eighth of --max-model-memory-bytes)"
             raise DoesNotFit("MODEL_OUTPUT_TOO_LARGE", text)
@@ -121,7 +124,8 @@ class Session:
     def _run_with_room(self, names: Sequence[str], feeds: Feeds, call: ModelCall) -> list[Any]:
         """Runs the model, and once more if others had left the memory in pieces that were too small."""
         try:
-            return list(self.runtime.run(names, feeds, call.options))
+            found: list[Any] = self.runtime.run(names, feeds, call.options)
+            return found
         except Exception as error:  # onnxruntime's errors have no base class of their own.
             if call.stopped or not is_out_of_memory(error):
                 raise

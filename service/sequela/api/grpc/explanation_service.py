@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
+import structlog
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
@@ -32,6 +33,10 @@ from sequela.api.violations import Violations
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput
 from sequela.explain.request import ModelChoice
+from sequela.log_facts import log_facts
+from sequela.spans import span
+
+log = structlog.get_logger("sequela.api")
 
 
 class ExplanationService(rpc.ExplanationServiceServicer):
@@ -99,6 +104,12 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         return found
 
     async def _item(self, context: Context, index: int, message: bytes) -> bytes:
+        with log_facts() as facts, span("explain item", attributes={"sequela.index": index}):
+            answer = await self._item_answer(context, index, message)
+            log.debug("item", index=index, **facts.fields())
+            return answer
+
+    async def _item_answer(self, context: Context, index: int, message: bytes) -> bytes:
         try:
             request, item = split_item(message)
             deadline = call_deadline(self._policy, context, decode.item_timeout(item))
@@ -128,5 +139,7 @@ def _admitted_model(reference: pb.ModelReference) -> ModelChoice:
 
 def _failed_item(index: int, error: Exception) -> bytes:
     withdraw_resource()
-    message = pb.ExplainStreamResponse(index=index, error=item_status(to_failure(error)))
+    failure = to_failure(error)
+    log.info("item failed", index=index, **failure.log_facts)
+    message = pb.ExplainStreamResponse(index=index, error=item_status(failure))
     return message.SerializeToString()

@@ -1,4 +1,5 @@
-"""Reads the first fields of a request, so that the rest can be passed on without parsing it.
+"""Reads the first fields of a request, so that the rest can be passed on without parsing it, and writes explanations
+that are encoded already into responses.
 
 The messages here have the field numbers of `sequela.v1` for what this process has to know, and treat all else as
 unknown fields.
@@ -16,7 +17,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.request_shape import ExplainShape, ScoreShape, sequence_size
-from sequela.api.enums import PRIORITIES
+from sequela.api.priority_table import PRIORITIES
 from sequela.errors import InvalidInput
 from sequela.explain.options import Level
 
@@ -78,6 +79,18 @@ def split_item(content: bytes) -> tuple[bytes, pb.ExplainStreamRequest]:
     return head.request, item
 
 
+def explain_response(explanation: bytes) -> bytes:
+    """Returns an ExplainResponse with an explanation that is encoded already."""
+    content: bytes = _ResponseHead(explanation=explanation).SerializeToString()
+    return content
+
+
+def item_response(explanation: bytes) -> bytes:
+    """Returns an ExplainStreamResponse, without its index, with an explanation that is encoded already."""
+    content: bytes = _ItemResponseHead(explanation=explanation).SerializeToString()
+    return content
+
+
 def _parsed(kind: Any, content: bytes) -> Any:
     try:
         return kind.FromString(content)
@@ -125,11 +138,15 @@ def _heads() -> tuple[Any, ...]:
     }
     for name, fields in messages.items():
         file.message_type.add(name=name, field=fields)
+    # Messages and bytes are alike on the wire.
+    for name, whole in (("ResponseHead", pb.ExplainResponse), ("ItemResponseHead", pb.ExplainStreamResponse)):
+        number = whole.EXPLANATION_FIELD_NUMBER
+        file.message_type.add(name=name, field=[_field("explanation", number, _Field.TYPE_BYTES)])
     pool = Default()
     pool.Add(file)
     find = pool.FindMessageTypeByName
-    names = ("ExplainHead", "ScoreHead", "ItemHead")
+    names = ("ExplainHead", "ScoreHead", "ItemHead", "ResponseHead", "ItemResponseHead")
     return tuple(message_factory.GetMessageClass(find(f"{PACKAGE}.{name}")) for name in names)
 
 
-_ExplainHead, _ScoreHead, _ItemHead = _heads()
+_ExplainHead, _ScoreHead, _ItemHead, _ResponseHead, _ItemResponseHead = _heads()

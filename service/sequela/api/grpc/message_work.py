@@ -11,16 +11,23 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.admission.priority import Priority
 from sequela.api.dataplane import Work
-from sequela.api.encode.explanations import explanation, scores
+from sequela.api.encode.explanations import scores
 from sequela.api.engine_port import EngineOperation, EngineRequest
 from sequela.api.grpc.decode import explanations as decode
-from sequela.api.grpc.message_heads import ExplainHead, ScoreHead, malformed
-from sequela.explain.explanation import Explanation
+from sequela.api.grpc.message_heads import (
+    ExplainHead,
+    ScoreHead,
+    explain_response,
+    item_response,
+    malformed,
+)
+from sequela.contract.explanations import answer_bytes
+from sequela.explain.kept_explanation import EncodedExplanation
 from sequela.explain.limits import Limits
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.service import ScoreResult
 
-ExplainWork: TypeAlias = Work[ExplainRequest, Explanation]
+ExplainWork: TypeAlias = Work[ExplainRequest, EncodedExplanation]
 ScoreWork: TypeAlias = Work[ScoreRequest, ScoreResult]
 
 
@@ -54,14 +61,14 @@ def read_score(content: bytes, limits: Limits) -> ScoreRequest:
     return decode.score_request(_parsed(pb.ScoreRequest.FromString, content), limits)
 
 
-def explain_answer(found: Explanation) -> bytes:
+def explain_answer(found: EncodedExplanation) -> bytes:
     """Encodes an ExplainResponse."""
-    return pb.ExplainResponse(explanation=explanation(found)).SerializeToString()
+    return explain_response(answer_bytes(found))
 
 
-def item_answer(found: Explanation) -> bytes:
+def item_answer(found: EncodedExplanation) -> bytes:
     """Encodes an ExplainStreamResponse without its index."""
-    return pb.ExplainStreamResponse(explanation=explanation(found)).SerializeToString()
+    return item_response(answer_bytes(found))
 
 
 def score_answer(found: ScoreResult) -> bytes:

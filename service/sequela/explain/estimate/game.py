@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.sample import Sample
+from sequela.explain.estimate.solvers import Estimate, Solver
 from sequela.explain.estimate.stages import FIRST_STAGE_SHARE, StagePlan
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.explanation import StopReason
 from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.tracer import GameTrace
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget
-from sequela.timeshap.coalitions import stages as nested_sizes
 from sequela.timeshap.null_players import reduce_game
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import solve_small
 
-SOLVE_MARGIN = 0.7
-"""A stage is solved if it has at least this fraction of the coalitions that should be needed to reach the target."""
+LOCAL_DIRECT_SHARE = 0.25
+"""In this process, a stage may be evaluated directly if it takes at most this share of the time left."""
 
 
 def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: GameRules) -> GameOutcome:
@@ -102,29 +102,33 @@ class _Game:
         left = rules.until - self.evaluator.deadline.now()
         small = whole <= rules.max_enumerated and self.evaluator.seconds(whole) <= FIRST_STAGE_SHARE * left
         max_enumerated = rules.max_enumerated if small else 0
-        return nested_sizes(len(self.players), rules.max_coalitions, max_enumerated, rules.min_trusted)
+        return rules.solver.stages(len(self.players), rules.max_coalitions, max_enumerated, rules.min_trusted)
 
     def _sample(self, sizes: tuple[int, ...]) -> Sample:
-        return Sample(self.evaluator, self.players, len(self.gain), sizes, self.rules, self.trace)
+        return Sample(self.evaluator, self.players, self.gain, sizes, self.rules, self.trace)
 
     def _plan(self, sizes: tuple[int, ...]) -> StagePlan:
         rules, last = self.rules, sizes[-1]
         # With direct stages, a small first stage is cheap and provides an answer if time runs out in the whole game.
         whole = last == all_coalitions(len(self.players)) and not rules.direct_share
         whole &= not rules.has_target or last <= rules.max_enumerated
-        plan = StagePlan(sizes, whole, rules.until, rules.direct_share, rules.min_trusted)
-        if whole:
-            plan.expect(self.evaluator.seconds(last) / last)
+        share = rules.direct_share or LOCAL_DIRECT_SHARE
+        plan = StagePlan(sizes, whole, rules.until, share, rules.min_trusted)
+        plan.expect(self.evaluator.seconds(last) / last)
         return plan
 
     def _grow(self, sample: Sample, plan: StagePlan) -> GameOutcome:
         """Grows the sample until the target is reached, the last stage is complete or the time is over.
 
-        Standard errors fall with the square root of the sample size, so stages that cannot reach the target are not
-        solved. The standard errors of a stage are used to predict the required size only up to `Sample.max_growth`
-        times the size of that stage, because small samples estimate their own errors badly.
+        Stages that cannot reach the target are not solved. The standard errors of a stage predict the required size
+        (see `Solver.growth`).
         """
         target = self.rules.target
+        if not plan.enumerates:
+            try:
+                sample.rank()
+            except DeadlinePassed:
+                return replace(self._last_complete_stage(sample, None), out_of_time=True)
         smallest_useful = float(plan.min_trusted) if self.rules.has_target else np.inf
         solved: GameOutcome | None = None
         while True:
@@ -140,16 +144,13 @@ class _Game:
             # Solving takes time, and this stage could not end the game.
             if reason is None and size < smallest_useful:
                 continue
-            solved = self._solve(sample, reason or StopReason.DEADLINE)
+            estimate, used = sample.solve()
+            solved = self._outcome(sample, estimate, used, reason or StopReason.DEADLINE)
             if reason is not None:
                 return solved
-            assert solved.solution is not None
-            ratio = float((solved.solution.largest_error / target).max())
-            if ratio <= 1:
+            if (estimate.solution.largest_error <= target).all():
                 return replace(solved, reason=StopReason.TARGET)
-            # The sample must grow with the square of the ratio of errors. The margin allows for an error bar
-            # that is too wide.
-            smallest_useful = size * min(SOLVE_MARGIN * ratio**2, sample.max_growth)
+            smallest_useful = size * used.growth(estimate, target, size)
 
     def _reason(self, size: int, plan: StagePlan) -> StopReason | None:
         """Returns why a stage of this size is the last one, or None if it is not."""
@@ -165,18 +166,17 @@ class _Game:
         # The last complete stage may be solved already.
         if solved and solved.coalitions == sample.size:
             return solved
-        return self._solve(sample, StopReason.DEADLINE)
+        return self._outcome(sample, *sample.solve(), StopReason.DEADLINE)
 
-    def _solve(self, sample: Sample, reason: StopReason) -> GameOutcome:
-        """Solves the current stage. `out_of_time` is set if there was only time for the base estimator."""
-        solution, used = sample.solve(self.gain)
+    def _outcome(self, sample: Sample, estimate: Estimate, used: Solver, reason: StopReason) -> GameOutcome:
+        """Returns the outcome of the current stage, `out_of_time` if only the base estimator fitted into the time."""
         exact = reason is StopReason.EXACT
         return GameOutcome(
             self.players,
             reason,
-            solution,
+            estimate.solution,
             sample.size,
             clipped=sample.clipped,
-            out_of_time=not exact and used is not sample.estimator,
-            estimator=None if exact else used,
+            out_of_time=not exact and used is not sample.solver,
+            estimator=None if exact else used.estimator,
         )

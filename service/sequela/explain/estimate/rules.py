@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explain.estimate.design_cache import DesignCache
 from sequela.explain.estimate.question_size import NO_BUDGET, QuestionBudget
+from sequela.explain.estimate.solvers import SOLVERS, Solver
 from sequela.explain.options import Estimator
 from sequela.explain.tracer import NO_TRACE, ExplanationTrace
 from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST
@@ -25,6 +28,8 @@ class GameRules:
         seed: The seed of the sample.
         until: When the game must have ended, in seconds on the monotonic clock.
         estimator: How attributions are estimated from the values.
+        solvers: The estimators, by name.
+        designs: Keeps what was worked out without values.
         max_enumerated: Games with at most this many coalitions are evaluated completely, without a first sample.
         direct_share: A stage may be evaluated directly, skipping the stages before it, if it takes at most this share
             of the time left (see `StagePlan`). 0 evaluates one stage after another.
@@ -38,11 +43,18 @@ class GameRules:
     seed: int
     until: float
     estimator: Estimator = Estimator.REGRESSION
+    solvers: Mapping[Estimator, Solver] = field(default_factory=lambda: SOLVERS)
+    designs: DesignCache = field(default_factory=DesignCache)
     budget: QuestionBudget = NO_BUDGET
     max_enumerated: int = EXACT_AT_ONCE
     direct_share: float = 0.0
     level: str = ""
     trace: ExplanationTrace = NO_TRACE
+
+    @property
+    def solver(self) -> Solver:
+        """The estimator that is used if there is time for it."""
+        return self.solvers[self.estimator]
 
     @property
     def has_target(self) -> bool:

@@ -14,20 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
+from sequela.explain.estimate.design_cache import GameDesigns
 from sequela.explain.estimate.rules import GameRules
-from sequela.explain.estimate.solvers import SOLVERS, USUAL
+from sequela.explain.estimate.solvers import USUAL, Estimate, Solver
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.options import Estimator
 from sequela.explain.tracer import NO_TRACE, GameTrace
 from sequela.timeshap.coalitions import Portion, allocation, portions, strata
-from sequela.timeshap.pair_order import pairs_of
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 
 MAX_MEMBERSHIP_BYTES = 1 << 25
 """Size limit in bytes of the coalitions (n, players) held in memory at once, with one byte per membership."""
 MIN_DRAWN_BESIDE = 1 << 17
-"""Smallest number of memberships worth drawing in another thread while the model runs."""
+"""Smallest number of memberships worth drawing in another thread while the model runs. Fewer are kept between games."""
 MAX_SOLVING_SHARE = 0.5
 """Largest share of the time left that is reserved for solving. If an estimator may need more, the base estimator is
 used.
@@ -36,7 +36,7 @@ used.
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairBatch:
-    """The pairs of a portion. `pairs` (k, players) holds the named side of each pair."""
+    """The pairs of a portion. `pairs` (k, places) holds the named side of each pair (see `Sample`)."""
 
     portion: Portion
     pairs: NDArray[np.bool_]
@@ -45,16 +45,19 @@ class PairBatch:
 class Sample:
     """The pairs evaluated so far, as the odd parts (k_s, targets) of the first k_s pairs of each stratum s.
 
+    Pairs are drawn for places, which the players take in an order that the estimator may choose once it knows the
+    values of single players. Otherwise players take their own places.
+
     Args:
         evaluator: Returns the values of coalitions.
         players: The players of the game, at least two.
-        targets: The number of targets.
+        gain: f(X) - f(B) on the link's scale, (targets,).
         sizes: The sizes that the sample may grow to, in coalitions, ascending.
-        rules: Its seed, deadline and estimator are used.
+        rules: Its seed, deadline and estimators are used.
         trace: Records what was evaluated and solved.
 
     Attributes:
-        estimator: The requested estimator.
+        solver: The requested estimator.
         size: The number of coalitions of the last complete stage; 0 before the first stage.
         clipped: How many of these had values that the link clipped.
     """
@@ -63,24 +66,43 @@ class Sample:
         self,
         evaluator: Evaluator,
         players: Players,
-        targets: int,
+        gain: NDArray[np.float64],
         sizes: tuple[int, ...],
         rules: GameRules,
         trace: GameTrace = NO_TRACE,
     ) -> None:
         self.players = players
         self.size = self.clipped = 0
-        self.estimator = rules.estimator
+        self.solver = rules.solver
+        self._base = rules.solvers[Estimator.REGRESSION]
         self._evaluator, self._until, self._trace = evaluator, rules.until, trace
-        self._strata = strata(len(players))
-        self._sampler = pairs_of(len(players), sizes, rules.seed)
-        self._odd = [np.empty((0, targets)) for _ in self._strata]
+        self._designs = GameDesigns(rules.designs, len(players), sizes, rules.seed)
+        self._gain = gain
+        self._odd = [np.empty((0, len(gain))) for _ in strata(len(players))]
         self._drawn_ahead: PairBatch | None = None
+        # The player in each place, and the place of each player; None as long as players take their own places.
+        self._order: NDArray[np.intp] | None = None
+        self._place: NDArray[np.intp] | None = None
 
-    @property
-    def max_growth(self) -> float:
-        """As in `Solver`."""
-        return SOLVERS[self.estimator].max_growth
+    def rank(self) -> None:
+        """Evaluates each player alone and all others together, and orders the players by the values.
+
+        These are the pairs of stratum 1, which every sample contains.
+
+        Raises:
+            DeadlinePassed: There is not enough time for it.
+        """
+        if self.solver.rank is None:
+            return
+        clipped = self._evaluator.clipped
+        alone = np.eye(len(self.players), dtype=bool)
+        singles = self._odd_parts(alone, self._until)
+        self.clipped += self._evaluator.clipped - clipped
+        self._order = self.solver.rank(singles, self._gain)
+        self._place = np.argsort(self._order)
+        # The stratum has the places in a random order.
+        places = self._designs.pairs([(0, 0, len(self.players))]).argmax(axis=1)
+        self._odd[0] = singles[self._order[places]]
 
     def grow(self, size: int, following: int | None) -> None:
         """Grows the sample to `size` coalitions by evaluating the ones it does not have yet.
@@ -92,7 +114,7 @@ class Sample:
         """
         counts = allocation(len(self.players), size)
         # Values that arrive too late to be solved would be lost, so time to solve is kept back.
-        until, clipped = self._until - self._solving_seconds(sum(counts)), self._evaluator.clipped
+        until, clipped = self._until - self._solving_seconds(counts), self._evaluator.clipped
         parts: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
         # A large stage is evaluated in portions, because memberships and values of all its pairs would need
         # much memory.
@@ -107,62 +129,77 @@ class Sample:
         self.size = size
         self.clipped += self._evaluator.clipped - clipped
 
-    def solve(self, gain: NDArray[np.float64]) -> tuple[Solution, Estimator]:
+    def solve(self) -> tuple[Estimate, Solver]:
         """Solves the current stage with the requested estimator, or with the base estimator if time is short.
 
-        Args:
-            gain: f(X) - f(B) on the link's scale, (targets,).
-
         Returns:
-            The solution, and the estimator that was used.
+            The estimate, whose rows are players, and the estimator that was used.
         """
-        usual = USUAL * SOLVERS[self.estimator].seconds(len(self.players), sum(map(len, self._odd)))
+        usual = USUAL * self.solver.seconds(self._designs, self._counts)
         # Time was kept for the longest case; the decision is by the usual one, because most solutions are
         # faster.
         in_time = usual <= self._until - self._evaluator.deadline.now()
-        used = self.estimator if in_time else Estimator.REGRESSION
-        run_jobs = self._evaluator.caller.run_jobs
-        solution = SOLVERS[used].solve(self._sampler, self._strata, self._odd, gain, run_jobs)
-        self._trace.solved(self.size, solution, used)
-        return solution, used
+        used = self.solver if in_time else self._base
+        found = used.solve(self._designs, self._odd, self._gain, self._evaluator.caller.run_jobs)
+        estimate = Estimate(self._by_player(found.solution), self._by_player(found.base))
+        self._trace.solved(self.size, estimate.solution, used.estimator)
+        return estimate, used
 
-    def _solving_seconds(self, pairs: int) -> float:
-        """Returns the time in seconds to reserve for solving a stage of `pairs` pairs."""
+    @property
+    def _counts(self) -> list[int]:
+        """The number of known pairs of each stratum, k_s."""
+        return [len(odd) for odd in self._odd]
+
+    def _by_player(self, solution: Solution) -> Solution:
+        if self._place is None:
+            return solution
+        return Solution(solution.values[self._place], solution.errors[self._place])
+
+    def _solving_seconds(self, counts: Sequence[int]) -> float:
+        """Returns the time in seconds to reserve for solving a stage with these numbers of pairs."""
         left = self._until - self._evaluator.deadline.now()
-        requested, base = (
-            SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)
-        )
+        requested, base = (each.seconds(self._designs, counts) for each in (self.solver, self._base))
         return requested if requested <= MAX_SOLVING_SHARE * left else base
 
     def _evaluate(self, batch: PairBatch, until: float, parts: Sequence[list[NDArray[np.float64]]]) -> None:
         """Evaluates both sides of each pair and appends the odd parts to `parts`, by stratum."""
-        pairs = batch.pairs
-        coalitions = np.concatenate([pairs, ~pairs])
-        values = self._evaluator.values(self.players, coalitions, until)
-        self._trace.evaluated(coalitions, values)
-        odd = (values[: len(pairs)] - values[len(pairs) :]) / 2
+        pairs = batch.pairs if self._place is None else batch.pairs.take(self._place, axis=1)
+        odd = self._odd_parts(pairs, until)
         # A portion holds several strata one after the other.
         edges = np.cumsum([stop - start for _, start, stop in batch.portion])[:-1]
         for (stratum, _, _), part in zip(batch.portion, np.split(odd, edges), strict=True):
             parts[stratum].append(part)
+
+    def _odd_parts(self, pairs: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
+        """Evaluates both sides of each pair and returns the odd parts, (k, targets)."""
+        coalitions = np.concatenate([pairs, ~pairs])
+        values = self._evaluator.values(self.players, coalitions, until)
+        self._trace.evaluated(coalitions, values)
+        return np.asarray((values[: len(pairs)] - values[len(pairs) :]) / 2)
 
     def _draw(self, portion: Portion) -> PairBatch:
         """Returns the pairs of a portion. Checks the deadline between strata: raises DeadlinePassed and Cancelled."""
         ahead, self._drawn_ahead = self._drawn_ahead, None
         if ahead and ahead.portion == portion:
             return ahead
+        if not self._is_large(portion):
+            self._evaluator.deadline.check(self._until)
+            return PairBatch(portion, self._designs.pairs(portion))
         pairs = []
         for part in portion:
             self._evaluator.deadline.check(self._until)
-            pairs.append(self._sampler.pairs(*part))
+            pairs.append(self._designs.sampler.pairs(*part))
         return PairBatch(portion, np.concatenate(pairs))
+
+    def _is_large(self, portion: Portion) -> bool:
+        return sum(stop - start for _, start, stop in portion) * len(self.players) >= MIN_DRAWN_BESIDE
 
     def _drawing_ahead(self, counts: Sequence[int], size: int | None) -> AbstractContextManager[None]:
         if size is None:
             return nullcontext()
         upcoming = next(portions(counts, allocation(len(self.players), size), self._max_pairs))
         # A few pairs are drawn faster than another thread takes over the work.
-        if sum(stop - start for _, start, stop in upcoming) * len(self.players) < MIN_DRAWN_BESIDE:
+        if not self._is_large(upcoming):
             return nullcontext()
 
         def draw() -> None:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.explain.estimate.design_cache import GameDesigns
 from sequela.explain.options import Estimator, Options
 from sequela.explain.ports import RemoteEndpoint
-from sequela.timeshap.coalitions import all_coalitions
+from sequela.timeshap.coalitions import all_coalitions, stages, strata
+from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, ranking
 from sequela.timeshap.control_variate.solver import (
     MAX_PAIRS,
+    OVERHEAD_SECONDS,
     WORK_PER_SECOND,
     solve_with_variate,
     solving_seconds,
     worth_trying,
 )
-from sequela.timeshap.regression import Solution, solve
+from sequela.timeshap.rank_solver import MAX_COALITIONS, process_counts, ranked_stages, solve_ranked
+from sequela.timeshap.regression import Solution, solve_design
+from sequela.timeshap.sample_design import JobRunner
 
 USUAL = 0.25
 """The usual solving time, as a fraction of the longest one. The choice of the estimator is based on the usual time."""
@@ -23,6 +31,38 @@ SAVED = 0.4
 """Share of the rows that the control variate usually saves, or more: its errors are smaller by a factor of 1.3."""
 SOLVED_AGAIN = 1.6
 """Time to solve all nested stages, relative to the last one. The time of a stage grows with the cube of its size."""
+MARGIN = 0.7
+"""A stage is solved if it has at least this fraction of the coalitions that should be needed to reach the target. The
+margin allows for an error bar that is too wide.
+"""
+RANKED_MARGIN = 1.2
+"""The same for rank kernels. Their next stage is usually the last one, so it should rather be too large."""
+MAX_GROWTH = 4.0
+MAX_VARIATE_GROWTH = 1.5
+"""How many times larger than the current sample a prediction of the required sample may be, because small samples
+estimate their own errors badly. The errors of the control variate fall faster than the square root of the sample size,
+so predictions by that rule reach less far.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """A solved sample.
+
+    Attributes:
+        solution: The answer.
+        base: What the base estimator alone gave.
+    """
+
+    solution: Solution
+    base: Solution
+
+
+Solve = Callable[
+    [GameDesigns, Sequence[NDArray[np.float64]], NDArray[np.float64], JobRunner],
+    Estimate,
+]
+"""Solves a sample, given its designs, the odd parts of each stratum, Δ, and what runs jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +70,67 @@ class Solver:
     """One estimator.
 
     Attributes:
-        solve: Solves a sample, as `regression.solve` does.
-        seconds: Returns an upper bound on the solving time in seconds, given the numbers of players and of pairs.
-        max_growth: How many times larger than the current sample a prediction of the required sample may be.
+        estimator: Its name.
+        solve: Solves a sample.
+        seconds: Returns an upper bound on the solving time in seconds, given the designs and the number of pairs of
+            each stratum.
+        growth: Returns how many times larger than this the next useful sample is, given an estimate, the standard
+            error to reach (targets,), and the size of the sample in coalitions.
+        stages: Returns the sizes of the stages, as `coalitions.stages` does.
+        rank: Orders the players before pairs are drawn, given the odd part of each player alone (players, targets) and
+            Δ (targets,); None if their order does not matter.
     """
 
-    solve: Callable[..., Solution]
-    seconds: Callable[[int, int], float]
-    max_growth: float
+    estimator: Estimator
+    solve: Solve
+    seconds: Callable[[GameDesigns, Sequence[int]], float]
+    growth: Callable[[Estimate, NDArray[np.float64], int], float]
+    stages: Callable[[int, int, int, int], tuple[int, ...]] = stages
+    rank: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.intp]] | None = None
+
+
+def _solve_base(
+    designs: GameDesigns,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner,
+) -> Estimate:
+    sample = designs.sample([len(rows) for rows in odd], run_jobs)
+    solution = solve_design(sample, np.concatenate(odd), gain, run_jobs)
+    return Estimate(solution, solution)
+
+
+def _solve_searched(
+    designs: GameDesigns,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner,
+) -> Estimate:
+    solution = solve_with_variate(designs.sampler, strata(designs.players), odd, gain, run_jobs)
+    return Estimate(solution, solution)
+
+
+def _solve_ranked(
+    designs: GameDesigns,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner,
+) -> Estimate:
+    found = solve_ranked(designs, odd, gain, run_jobs)
+    return Estimate(found.solution, found.base)
+
+
+def _base_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
+    return _regression_seconds(designs.players, sum(counts))
 
 
 def _regression_seconds(players: int, pairs: int) -> float:
     """Returns the time of two passes over the pairs and of a matrix inversion."""
     return (2 * pairs + 2 * players) * players**2 / WORK_PER_SECOND
+
+
+def _searched_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
+    return _variate_seconds(designs.players, sum(counts))
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
@@ -55,21 +143,67 @@ def _variate_seconds(players: int, pairs: int) -> float:
     return 3 * _regression_seconds(players, pairs) + solving_seconds(players, pairs)
 
 
+def _ranked_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
+    """Returns the time of the base estimator and of each process, and of building the processes that are not kept."""
+    m, base = designs.players, _regression_seconds(designs.players, sum(counts))
+    used = process_counts(m, counts)
+    pairs = sum(used)
+    if not used or 2 * sum(counts) + 2 >= all_coalitions(m):
+        return base
+    once = 2 * _regression_seconds(m, pairs) + pairs**2 / WORK_PER_SECOND + OVERHEAD_SECONDS
+    built = (2 * pairs**3 + 4 * m * pairs**2) / WORK_PER_SECOND
+    missing = sum(not designs.holds_process(used, each) for each in EFFECTIVE_PLAYERS)
+    return base + len(EFFECTIVE_PLAYERS) * once + missing * built
+
+
+def _base_growth(estimate: Estimate, target: NDArray[np.float64], _: int) -> float:
+    """Returns the growth by which errors fall to the target, if they fall with the square root of the sample size."""
+    return min(MARGIN * _ratio(estimate.base, target) ** 2, MAX_GROWTH)
+
+
+def _searched_growth(estimate: Estimate, target: NDArray[np.float64], _: int) -> float:
+    return min(MARGIN * _ratio(estimate.solution, target) ** 2, MAX_VARIATE_GROWTH)
+
+
+def _ranked_growth(estimate: Estimate, target: NDArray[np.float64], size: int) -> float:
+    """Returns the growth by which either estimator reaches the target.
+
+    The errors of the processes fall about in proportion to the sample, up to the part of it that they use.
+    """
+    by_base, by_process = _base_growth(estimate, target, size), _ratio(estimate.solution, target)
+    reaches = size * by_process <= MAX_COALITIONS
+    return min(RANKED_MARGIN * by_process, by_base / MARGIN) if reaches else by_base / MARGIN
+
+
+def _ratio(solution: Solution, target: NDArray[np.float64]) -> float:
+    """Returns the largest ratio of an error to the target."""
+    return float((solution.largest_error / target).max())
+
+
+REGRESSION = Solver(Estimator.REGRESSION, _solve_base, _base_seconds, _base_growth)
 SOLVERS: Mapping[Estimator, Solver] = {
-    Estimator.REGRESSION: Solver(solve, _regression_seconds, 4.0),
-    # Its errors fall faster than the square root of the sample size, so predictions by that rule reach less far.
-    Estimator.CONTROL_VARIATE: Solver(solve_with_variate, _variate_seconds, 1.5),
+    Estimator.REGRESSION: REGRESSION,
+    Estimator.CONTROL_VARIATE: Solver(
+        Estimator.CONTROL_VARIATE, _solve_searched, _searched_seconds, _searched_growth
+    ),
 }
+"""For models behind endpoints, whose rows are dear: the control variate's kernel is fitted to the sample."""
+LOCAL_SOLVERS: Mapping[Estimator, Solver] = {
+    Estimator.REGRESSION: REGRESSION,
+    Estimator.CONTROL_VARIATE: Solver(
+        Estimator.CONTROL_VARIATE, _solve_ranked, _ranked_seconds, _ranked_growth, ranked_stages, ranking
+    ),
+}
+"""For models in this process, whose rows are cheap: the kernels are known before any value is."""
 
 
 def requested_estimator(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
     """Returns the estimator that the request or the operator names, or None if it is chosen by how long rows take.
 
-    Models in this process default to the base estimator: their rows are cheap, and the same request must always get
-    the same answer.
+    Models in this process default to the control variate, which falls back to the base estimator where that is surer.
     """
     # Choosing by time would give the same request different answers, so only endpoints do it.
-    return options.estimator or (endpoint.info.estimator if endpoint else Estimator.REGRESSION)
+    return options.estimator or (endpoint.info.estimator if endpoint else Estimator.CONTROL_VARIATE)
 
 
 def choose_estimator(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players: int) -> Estimator:

@@ -46,6 +46,11 @@ class StagePlan:
         self._until, self._direct_share = until, direct_share
         self._seconds = 0.0
 
+    @property
+    def enumerates(self) -> bool:
+        """Whether the last stage is the whole game, and the only one that matters."""
+        return self._whole
+
     def after(self, size: int, smallest_useful: float) -> int:
         """Returns the size of the stage that follows one of `size` coalitions, which must not be the last stage.
 
@@ -64,7 +69,7 @@ class StagePlan:
         if self._whole:
             return self.last if size else self._first_part()
         if later[0] < self.min_trusted:
-            return self._first_trusted_stage(later) if size else later[0]
+            return self._first_trusted_stage(later) if size or self._begins_trusted(later) else later[0]
         # Stages that cannot reach the target only guard against the deadline, so every second one is enough.
         following = later[1] if len(later) > 1 and later[1] < smallest_useful else later[0]
         if not size:
@@ -83,6 +88,10 @@ class StagePlan:
 
     def _first_trusted_stage(self, later: Sequence[int]) -> int:
         return next((each for each in later if each >= self.min_trusted), self.last)
+
+    def _begins_trusted(self, later: Sequence[int]) -> bool:
+        """Returns whether the first stage can be one that may end the game, because it surely fits into the time."""
+        return self._seconds > 0 and self._fits(self._first_trusted_stage(later), FIRST_STAGE_SHARE)
 
     def _first_part(self) -> int:
         """Returns the first stage of a game that is evaluated whole."""

@@ -46,6 +46,9 @@ class Workers(Protocol):
     def run(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
         """Runs jobs and returns their results in order. Raises what a job raises."""
 
+    def run_one(self, job: Callable[[], T]) -> T:
+        """Runs a single job and returns its result. Raises what it raises."""
+
     def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
         """Runs a job alongside the body of the context, and waits for it on exit."""
 
@@ -125,34 +128,32 @@ class ModelCaller:
         # A batch that cannot end in time would cost its whole run for nothing.
         known = self._measurements >= MIN_MEASUREMENTS
         self.deadline.check(end - self._event_seconds * rows * events if known else end)
-        answer, seconds = self._measure(rows, events, end, call)
+        start = self.deadline.now()
+        answer = call(end)
+        # Only calls that gave an answer are counted; those that raise are not.
+        seconds = self.deadline.now() - start
+        self.count_answer(rows, events, seconds)
         if rows >= MIN_MEASURED_ROWS:
             with self._lock:
                 self._measurements += 1
                 self._event_seconds = min(self._event_seconds, seconds / (rows * events))
         return answer
 
-    def _measure(self, rows: int, events: int, end: float, call: Callable[[float], T]) -> tuple[T, float]:
-        """Returns the result of `call`, and the seconds that it took."""
-        start = self.deadline.now()
-        answer = call(end)
-        seconds = self.deadline.now() - start
-        # Only calls that gave an answer are counted; those that raise are not.
-        self.count_answer(rows, events, seconds)
-        return answer, seconds
-
     def run_jobs(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
         """Runs jobs on the workers, taking turns with other requests. Results are in the order of the jobs.
 
         Args:
-            jobs: The jobs. They must not call `run_jobs` themselves.
+            jobs: The jobs. Jobs that one of them runs in turn run on the same worker.
             work: The multiply-adds of all jobs together. A small amount of work runs as a single job.
         """
         if work > MAX_SINGLE_THREAD_WORK:
             return self._workers.run(jobs)
         # Waking other threads would take longer than the work itself.
-        (results,) = self._workers.run([partial(_run_all, jobs)])
-        return results
+        return self._workers.run_one(partial(_run_all, jobs))
+
+    def run_job(self, job: Callable[[], T]) -> T:
+        """Runs a single job on a worker, taking turns with other requests."""
+        return self._workers.run_one(job)
 
     def beside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
         """Runs a job in another thread alongside the body of the context, and waits for it on exit."""

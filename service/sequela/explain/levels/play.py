@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sequela.explain.estimate.design_cache import DesignCache
 from sequela.explain.estimate.question_size import QuestionBudget
 from sequela.explain.estimate.rules import GameRules
+from sequela.explain.estimate.solvers import LOCAL_SOLVERS, SOLVERS
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import level_ends
 from sequela.explain.limits import Limits
@@ -36,6 +38,7 @@ class LevelPlayer:
         budget: How much memory each level may take.
         timer: Measures each level.
         trace: Records every game.
+        designs: Keeps what was worked out without values.
     """
 
     context: LevelContext
@@ -44,6 +47,7 @@ class LevelPlayer:
     budget: QuestionBudget
     timer: StageTimer
     trace: ExplanationTrace
+    designs: DesignCache
 
     def play(self, levels: Sequence[LevelDefinition]) -> LevelResults:
         """Plays the levels and returns their results by name. Raises as `game.play` does."""
@@ -67,6 +71,8 @@ class LevelPlayer:
             seed=options.seed,
             until=until,
             estimator=options.estimator or Estimator.REGRESSION,
+            solvers=SOLVERS if self.endpoint else LOCAL_SOLVERS,
+            designs=self.designs,
             max_enumerated=REMOTE_MAX_ENUMERATED if self.endpoint else EXACT_AT_ONCE,
             # In this process a stage costs no round trip, and the same request must always evaluate the same batches.
             direct_share=REMOTE_DIRECT_SHARE if self.endpoint else 0.0,

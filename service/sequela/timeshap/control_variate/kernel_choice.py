@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from sequela.timeshap.control_variate.gaussian_process import OddProcess
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
-from sequela.timeshap.regression import JobRunner
+from sequela.timeshap.sample_design import JobRunner
 
 REACHES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 0.9)
 """Candidates for c, the strength of the interactions of the strongest player."""

@@ -44,6 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import Stratum, allocation
+from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.gaussian_process import OddProcess
 from sequela.timeshap.control_variate.kernel_choice import (
     GUESS_PAIRS,
@@ -54,8 +55,11 @@ from sequela.timeshap.control_variate.kernel_choice import (
     tune,
 )
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
+from sequela.timeshap.control_variate.process_design import known_signs, process_design
+from sequela.timeshap.control_variate.surer import surer
 from sequela.timeshap.pair_order import Pairs
-from sequela.timeshap.regression import JobRunner, Solution, in_turn, solve
+from sequela.timeshap.regression import Solution, solve
+from sequela.timeshap.sample_design import JobRunner, in_turn, sample_design
 
 MAX_PAIRS = 2048
 """The process uses at most this many pairs of a sample, because time grows with their cube and memory with their
@@ -87,7 +91,7 @@ def solve_with_variate(
     known = [rows[:count, unsure] for rows, count in zip(odd, counts, strict=True)]
     sample = _VariateSample(sampler, layers, known, gain[unsure])
     variate = sample.solution(sample.kernel(base.values[:, unsure], run_jobs), run_jobs)
-    return _surer(base, unsure, variate)
+    return surer(base, _for_all_targets(base, unsure, variate))
 
 
 def worth_trying(players: int, pairs: int) -> bool:
@@ -108,18 +112,10 @@ def solving_seconds(players: int, pairs: int) -> float:
     return work / WORK_PER_SECOND + (KERNELS + STEPS + 1) * OVERHEAD_SECONDS
 
 
-def _surer(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:
-    """Returns, for each target, the solution with the smaller error bars.
-
-    Args:
-        base: The base solution for all targets.
-        unsure: The targets for which `variate` was solved, (targets,).
-        variate: The control variate's solution for these targets, (players, unsure targets).
-    """
-    better = np.square(variate.errors).sum(axis=0) < np.square(base.errors[:, unsure]).sum(axis=0)
-    taken = np.flatnonzero(unsure)[better]
+def _for_all_targets(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:
+    """Returns `variate`, which has the unsure targets only, with the others as in `base`."""
     values, errors = base.values.copy(), base.errors.copy()
-    values[:, taken], errors[:, taken] = variate.values[:, better], variate.errors[:, better]
+    values[:, unsure], errors[:, unsure] = variate.values, variate.errors
     return Solution(values, errors)
 
 
@@ -142,9 +138,7 @@ class _VariateSample:
 
         The first row is the full coalition, whose odd part is Δ/2.
         """
-        named = [self.sampler.pairs(stratum, 0, count) for stratum, count in enumerate(counts)]
-        everyone = np.ones((1, self.sampler.players), dtype=bool)
-        signs = np.where(np.concatenate([everyone, *named]), 1.0, -1.0)
+        signs = known_signs(self.sampler, counts)
         known = [odd[:count] for odd, count in zip(self.odd, counts, strict=True)]
         return OddProcess(kernel, signs, np.concatenate([self.gain[None] / 2, *known], dtype=np.float64))
 
@@ -160,47 +154,8 @@ class _VariateSample:
 
     def solution(self, kernel: OddKernel, run_jobs: JobRunner) -> Solution:
         """Returns the solution with the process as control variate."""
-        process = self.process(self.counts, kernel)
-        residuals = process.residuals
-        corrected = solve(self.sampler, self.layers, self._by_stratum(residuals), 2 * residuals[0], run_jobs)
-        noise, missing = self._left_out(process, run_jobs)
-        # The attributions should add up exactly. Centring the residuals removes the rest that is left by rounding.
-        explained = process.attributions
-        explained = explained + (self.gain - 2 * residuals[0] - explained.sum(axis=0)) / len(explained)
-        return Solution(explained + corrected.values + missing / 2, self._errors(process, noise, missing))
-
-    def _left_out(
-        self, process: OddProcess, run_jobs: JobRunner
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Applies the base estimator to the left-out errors e.
-
-        Both games have Δ = 0, because the value of the full coalition is known.
-
-        Returns:
-            The standard errors a of e, and the attributions d of (1 - k_s/N_s) e, (m, targets) each.
-        """
-        targets = len(self.gain)
-        both = np.hstack([process.left_out, process.left_out * np.append(0.0, self._unknown)[:, None]])
-        solved = solve(self.sampler, self.layers, self._by_stratum(both), np.zeros(2 * targets), run_jobs)
-        return solved.errors[:, :targets], solved.values[:, targets:]
-
-    def _errors(
-        self, process: OddProcess, noise: NDArray[np.float64], missing: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Returns the error bars, (m, targets): the widest of A, B and C. `noise` is a, `missing` is d."""
-        squares = np.square(process.left_out[1:]) * self._unknown[:, None]
-        jackknife = np.sqrt(np.square(process.weights[1:]).T @ squares)
-        # Correct for the degrees of freedom that the m own effects use up.
-        free = 1 - self.sampler.players / sum(self.counts)
-        own = np.sqrt(process.variances(slice(1, None))) / free**0.25
-        return np.asarray(np.maximum.reduce([np.hypot(noise, missing / 2), jackknife, own]))
-
-    @property
-    def _unknown(self) -> NDArray[np.float64]:
-        """For each pair, the unknown share of its stratum, 1 - k_s/N_s, (pairs,)."""
-        shares = [1 - k / layer.total for k, layer in zip(self.counts, self.layers, strict=True)]
-        return np.repeat(shares, self.counts)
-
-    def _by_stratum(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Returns the rows of a process by stratum, without the row of the full coalition."""
-        return np.split(rows[1:], np.cumsum(self.counts)[:-1])
+        sample = sample_design(self.sampler, self.layers, self.counts, run_jobs)
+        process = process_design(kernel, self.sampler, sample, np.float64)
+        odd = np.concatenate(self.odd, dtype=np.float64)
+        _, solution = variate_solutions(sample, [process], odd, self.gain, run_jobs)
+        return solution

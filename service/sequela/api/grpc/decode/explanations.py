@@ -7,11 +7,11 @@ import math
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela import names
-from sequela.api.enums import PRIORITIES
 from sequela.api.grpc.decode.options import options
 from sequela.api.grpc.decode.references import background, model
 from sequela.api.grpc.decode.sequences import moment, sequence, texts
 from sequela.api.option_values import check_output_event, check_targets
+from sequela.api.priority_table import PRIORITIES
 from sequela.api.violations import Violations
 from sequela.errors import InvalidInput
 from sequela.explain.explanation_query import (

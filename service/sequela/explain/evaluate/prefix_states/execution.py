@@ -8,7 +8,7 @@ after them share nothing and run in parallel.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.evaluate.model_caller import MAX_JOB_WORK, MAX_SINGLE_THREAD_WORK, ModelCaller
+from sequela.explain.evaluate.prefix_states.game_layout import GameLayout
 from sequela.explain.evaluate.prefix_states.state_cache import PrefixSource, PrefixStates
 from sequela.explain.evaluate.prefix_states.step_runner import (
     ClassStates,
@@ -23,11 +24,13 @@ from sequela.explain.evaluate.prefix_states.step_runner import (
     RowsByInput,
     RunnableStep,
     StepRunner,
+    joined,
 )
 from sequela.explain.ports import LocalModel, PaddingRows, Recurrence
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
-from sequela.timeshap.prefix_tree import Step, player_order, prefix_trees
+from sequela.timeshap.prefix_tree import Step, prefix_trees
+from sequela.timeshap.pruning import FIRST_WINDOW
 
 Coalitions: TypeAlias = NDArray[np.bool_]
 
@@ -68,6 +71,7 @@ class PrefixStateExecution:
     output_event: int
     prefix_states: PrefixStates
     caller: ModelCaller
+    _layouts: dict[Players, GameLayout] = field(default_factory=dict)
 
     def live(self, players: Players) -> NDArray[np.bool_]:
         """As in `Execution`. Events after the one whose output is explained are not run."""
@@ -80,97 +84,95 @@ class PrefixStateExecution:
 
     def base_and_score(self, players: Players) -> Outputs:
         """As in `Execution`. States along the way are kept, because the windows of the pruning scan start from them."""
-        neither_and_all = np.repeat([[False], [True]], len(players), axis=1)
+        neither_and_all = np.array([[False], [True]]).repeat(len(players), axis=1)
         # The scan begins at the recent end, so the states before its first window serve all its coalitions.
         begin = max((end for end in self.prefix_states.kept_ends if end < self._stop), default=0)
         runner = StepRunner(self.recurrence, self.caller, neither_and_all, np.inf)
-        if not begin or self._is_little(2):
-            return self._run(runner, [self._single_step(2)], players)
+        if not begin or self._is_little(2 * FIRST_WINDOW):
+            return self._run(runner, [self._single_step(2)], self._layout(players))
         both = np.arange(2)
         steps = [Step(0, begin, both, np.zeros(2, dtype=np.intp)), Step(begin, self._stop, both, both)]
-        return self._run(runner, steps, players)
+        return self._run(runner, steps, self._layout(players))
 
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
         """As in `Execution`."""
         runner = StepRunner(self.recurrence, self.caller, coalitions, until)
+        layout = self._layout(players)
         # For small models, sorting coalitions takes more time than it saves.
         if self._is_little(len(coalitions)):
-            return self._run(runner, [self._single_step(len(coalitions))], players)
-        order = player_order(players, self._stop, self.recurrence.static_enters)
+            return self._run(runner, [self._single_step(len(coalitions))], layout)
         found = [
-            (tree.coalitions, self._run(runner, tree.steps, players)[tree.leaves])
-            for tree in prefix_trees(order, coalitions, self._max_coalitions)
+            (tree, self._run(runner, tree.steps, layout))
+            for tree in prefix_trees(layout.order, coalitions, self._max_coalitions)
         ]
         outputs = np.empty((len(coalitions), found[0][1].shape[1]))
-        for rows, values in found:
-            outputs[rows] = values
+        for tree, values in found:
+            outputs[tree.coalitions] = values.take(tree.leaves, axis=0)
         return outputs
 
-    def _run(self, runner: StepRunner, steps: Sequence[Step], players: Players) -> Outputs:
+    def _layout(self, players: Players) -> GameLayout:
+        """Returns the layout of a game, which is kept until another game begins."""
+        known = self._layouts.get(players)
+        if known is None:
+            self._layouts.clear()
+            known = GameLayout(players, self.masker, self._stop, self.recurrence.static_enters)
+            self._layouts[players] = known
+        return known
+
+    def _run(self, runner: StepRunner, steps: Sequence[Step], layout: GameLayout) -> Outputs:
         """Returns the outputs of the last step, one row per class."""
-        states, steps, padding = self._begin(runner, steps, players)
-        runnable = [self._runnable(step, players, padding, runner.until) for step in steps]
+        work = sum(len(step.rows) * self.model.work(step.stop - step.start) for step in steps)
+        job = partial(self._run_steps, runner, steps, layout)
+        # A small game takes one turn of a worker instead of one for each step.
+        return self.caller.run_job(job) if work <= MAX_SINGLE_THREAD_WORK else job()
+
+    def _run_steps(self, runner: StepRunner, steps: Sequence[Step], layout: GameLayout) -> Outputs:
+        states, steps, padding = self._begin(runner, steps, layout)
+        runnable = [self._runnable(step, layout, padding, runner.until) for step in steps]
         # Steps of few classes are one or two batches, so dividing them among branches would run them again for
         # each.
         while len(runnable) > 1 and runnable[0].classes <= MAX_SHARED_CLASSES:
             step = runnable.pop(0)
-            every_class = slice(0, step.classes)
-            (states,) = self.caller.run_jobs([partial(runner.advance, step, every_class, states)])
+            states = self.caller.run_job(partial(runner.advance, step, slice(0, step.classes), states))
         work = sum(step.classes * step.work for step in runnable)
         spans = _branch_spans(runnable, len(runner.coalitions), work)
         jobs = (partial(_run_branch, runner, runnable, span, states) for span in spans)
-        return np.concatenate(list(self.caller.run_jobs(jobs, work)))
+        return joined(list(self.caller.run_jobs(jobs, work)))
 
     def _begin(
-        self, runner: StepRunner, steps: Sequence[Step], players: Players
+        self, runner: StepRunner, steps: Sequence[Step], layout: GameLayout
     ) -> tuple[ClassStates, Sequence[Step], RowsByInput]:
         """Returns the states to start from, the remaining steps, and the padding that must still be run."""
         first, *later = steps
-        static = self._static_from_x(runner, first, players)
-        sources = self._sources(runner, first, players, static)
         # The usual case: the first step is the pruned block, so its states are those of X or B, which may be
         # known.
-        if later and sources and len(sources) <= MAX_STORED_PREFIXES:
-            return self._stored_states(first.stop, sources, runner.until), later, ()
-        padded = len(self.padding.before[0]) > 0
+        if later and len(first.rows) <= MAX_STORED_PREFIXES:
+            sources = _sources(runner.coalitions.take(first.rows, axis=0), first.stop, layout)
+            if sources:
+                return self._stored_states(first.stop, sources, runner.until), later, ()
+        if not len(self.padding.before[0]):
+            return ClassStates(self.recurrence.initial(1)), steps, ()
         # The states after the padding depend on the static inputs, so it is run once per combination of them.
+        static = _static_from_x(runner.coalitions.take(first.rows, axis=0), layout)
         combinations, parents = np.unique(static, axis=0, return_inverse=True)
-        if padded and len(combinations) <= MAX_STORED_PREFIXES:
+        if len(combinations) <= MAX_STORED_PREFIXES:
             sources = [PrefixSource(False, tuple(each.tolist())) for each in combinations]
             states = self._stored_states(0, sources, runner.until)
             return states, [replace(first, parents=parents.reshape(-1)), *later], ()
-        return ClassStates(self.recurrence.initial(1)), steps, self.padding.before if padded else ()
+        return ClassStates(self.recurrence.initial(1)), steps, self.padding.before
 
     def _stored_states(self, stop: int, sources: Sequence[PrefixSource], until: float) -> ClassStates:
         """Returns the states after events 0 … stop - 1, one row for each source."""
         states = [self.prefix_states.states(stop, source, until) for source in sources]
         return ClassStates(tuple(map(np.concatenate, zip(*states, strict=True))))
 
-    def _sources(
-        self, runner: StepRunner, step: Step, players: Players, static: NDArray[np.bool_]
-    ) -> list[PrefixSource]:
-        """Returns the source of each class of a first step, or an empty list if a class mixes events of X and B."""
-        owning = np.zeros(len(players), dtype=np.bool_)
-        owning[players.grid[: step.stop]] = True
-        # A class whose players are all in, or all out, has a prefix of X or of B alone.
-        from_x = runner.coalitions[step.rows][:, owning]
-        if not (from_x.all(axis=1) | ~from_x.any(axis=1)).all():
-            return []
-        return [PrefixSource(bool(x[0]), tuple(s.tolist())) for x, s in zip(from_x, static, strict=True)]
-
-    def _static_from_x(self, runner: StepRunner, step: Step, players: Players) -> NDArray[np.bool_]:
-        """Returns which static inputs come from X and reach the states, (classes, static inputs)."""
-        enters = np.array(self.recurrence.static_enters, dtype=np.bool_)
-        return np.asarray(runner.coalitions[step.rows][:, players.static] & enters)
-
-    def _runnable(self, step: Step, players: Players, padding: RowsByInput, until: float) -> RunnableStep:
-        mask = self.masker.over(players, step.start, step.stop)
+    def _runnable(self, step: Step, layout: GameLayout, padding: RowsByInput, until: float) -> RunnableStep:
+        mask = layout.mask(step.start, step.stop)
         before = padding if step.start == 0 else ()
         # A model with an output per event is read at the event itself, before any padding that follows.
         after = self.padding.after if step.stop == self._stop and not self.model.info.schema.per_event else ()
-        rows_around = [*before, *after]
         events = step.stop - step.start + sum(len(rows[0]) for rows in (before, after) if rows)
-        cells = sum(switch.background.size for switch in mask.events) + sum(rows.size for rows in rows_around)
+        cells = mask.event_cells + sum(rows.size for rows in (*before, *after))
         work = self.model.work(events)
         rows = self.caller.batch_rows(work, events, cells, until)
         return RunnableStep(step, mask, before, after, rows, work)
@@ -193,6 +195,22 @@ class PrefixStateExecution:
         """The most coalitions of one tree: a power of two whose states fit into `MAX_STATE_BYTES`, at least 1024."""
         row_bytes = sum(array.nbytes for array in self.recurrence.initial(1))
         return max(1 << (MAX_STATE_BYTES // max(row_bytes, 1)).bit_length() - 1, 1024)
+
+
+def _sources(coalitions: Coalitions, stop: int, layout: GameLayout) -> list[PrefixSource]:
+    """Returns where each coalition takes its events 0 … stop - 1 from, or an empty list if one mixes X and B."""
+    from_x = coalitions.take(layout.owners_before(stop), axis=1)
+    # A coalition of which all these players are in, or all out, has a prefix of X or of B alone.
+    entirely = from_x.all(axis=1)
+    if (from_x.any(axis=1) != entirely).any():
+        return []
+    static = _static_from_x(coalitions, layout).tolist()
+    return [PrefixSource(x, tuple(s)) for x, s in zip(entirely.tolist(), static, strict=True)]
+
+
+def _static_from_x(coalitions: Coalitions, layout: GameLayout) -> NDArray[np.bool_]:
+    """Returns which static inputs come from X and reach the states, (n, static inputs)."""
+    return np.asarray(coalitions.take(layout.players.static, axis=1) & layout.static_that_enters)
 
 
 def _branch_spans(steps: Sequence[RunnableStep], coalitions: int, work: int) -> Iterator[slice]:

@@ -17,8 +17,8 @@ from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Masker
 
 GRID_EVENTS = 16
-"""States of backgrounds are cached at intervals of this many events, and the events in between are run again. States
-are always computed from this grid, so an answer does not depend, even in its last bit, on what is in the cache.
+"""States of backgrounds are computed at intervals of this many events, and others from the one before. So an answer
+does not depend, even in its last bit, on what is in the cache.
 """
 MAX_CACHE_BYTES = 64 << 20
 OVERHEAD_BYTES = 512
@@ -37,7 +37,8 @@ class BackgroundStateCache:
     """States of backgrounds, shared by all requests. The least recently used are dropped first. Thread-safe.
 
     A key (made by `_background_key` in `choose_execution.py`) names the model and the background. For a background
-    matrix, whose rows are counted from the last event, it also contains the length of the sequence.
+    matrix, whose rows are counted from the last event, it also contains the length of the sequence. For a single
+    state between the grid, a number of events follows.
 
     Args:
         max_bytes: The memory that the states may use, including `OVERHEAD_BYTES` for each array and entry.
@@ -49,7 +50,7 @@ class BackgroundStateCache:
         self._grids: OrderedDict[str, tuple[States, ...]] = OrderedDict()
 
     def get(self, key: str) -> tuple[States, ...]:
-        """Returns the known states after 0, 16, 32 … events, without gaps."""
+        """Returns the states that are kept under a key: of a grid those after 0, 16, 32 … events, without gaps."""
         with self._lock:
             if key in self._grids:
                 self._grids.move_to_end(key)
@@ -114,6 +115,21 @@ class PrefixStates:
         return states
 
     def _from_grid(self, key: str, stop: int, source: PrefixSource, until: float) -> States:
+        start = stop // GRID_EVENTS * GRID_EVENTS
+        if start == stop:
+            return self._grid(key, stop, source, until)[stop // GRID_EVENTS]
+        # Alerts of one model are often cut at the same places, so the states between the grid are kept as well.
+        between = f"{key}/{stop}"
+        kept = self.cache.get(between)
+        if kept:
+            return kept[0]
+        grid = self._grid(key, stop, source, until)
+        states = self._advance(grid[stop // GRID_EVENTS], start, stop, source, until)
+        self.cache.keep(between, (states,))
+        return states
+
+    def _grid(self, key: str, stop: int, source: PrefixSource, until: float) -> tuple[States, ...]:
+        """Returns the states after 0, 16, 32 … events, at least up to `stop`."""
         grid = self.cache.get(key)
         if len(grid) <= stop // GRID_EVENTS:
             longer = list(grid) or [self._after_padding(source, until)]
@@ -122,8 +138,7 @@ class PrefixStates:
             # Stored grids are never changed, so that other threads can read them without a lock.
             grid = tuple(longer)
             self.cache.keep(key, grid)
-        start = stop // GRID_EVENTS * GRID_EVENTS
-        return self._advance(grid[stop // GRID_EVENTS], start, stop, source, until)
+        return grid
 
     def _after_padding(self, source: PrefixSource, until: float) -> States:
         """Returns the states before the first real event."""
@@ -151,5 +166,4 @@ class PrefixStates:
         def call(end: float) -> States:
             return self.recurrence.advance(batch, states, end)
 
-        (ended,) = self.caller.run_jobs([partial(self.caller.run, 1, len(events[0]), until, call)])
-        return ended
+        return self.caller.run_job(partial(self.caller.run, 1, len(events[0]), until, call))

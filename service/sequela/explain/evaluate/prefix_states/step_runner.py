@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -56,6 +56,11 @@ class RunnableStep:
         return len(self.step.rows)
 
 
+def joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Returns the rows of all parts one after the other. A single part is not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StepRunner:
     """Runs steps of a recurrent model. All methods raise as `ModelCaller.run` does.
@@ -75,19 +80,21 @@ class StepRunner:
     def advance(self, step: RunnableStep, span: slice, before: ClassStates) -> ClassStates:
         """Returns the states after a step for its classes in `span`, given the states `before` it."""
         parts = list(self._run(step, span, before, self.recurrence.advance))
-        return ClassStates(tuple(map(np.concatenate, zip(*parts, strict=True))), span.start)
+        return ClassStates(tuple(map(joined, zip(*parts, strict=True))), span.start)
 
     def finish(self, step: RunnableStep, span: slice, before: ClassStates) -> Outputs:
         """Returns the raw outputs (classes, outputs) after the last step for its classes in `span`."""
-        return np.concatenate(list(self._run(step, span, before, self.recurrence.finish)))
+        return joined(list(self._run(step, span, before, self.recurrence.finish)))
 
     def _run(
         self, step: RunnableStep, span: slice, before: ClassStates, run: Callable[[Cells, States, float], T]
     ) -> Iterator[T]:
         for part in even_slices(span.start, span.stop, step.rows):
             # Each class continues from the states of its parent; several classes may have the same one.
-            parents = step.step.parents[part] - before.first
-            events = step.mask.apply(self.coalitions, step.step.rows[part])
-            batch = events.between(step.before, step.after)
+            parents = step.step.parents[part]
+            parents = parents - before.first if before.first else parents
+            batch = step.mask.apply(self.coalitions, step.step.rows[part])
+            if step.before or step.after:
+                batch = batch.between(step.before, step.after)
             states = tuple(array.take(parents, axis=0) for array in before.states)
             yield self.caller.run(len(parents), batch.length, self.until, partial(run, batch, states))

@@ -1,0 +1,147 @@
+"""Keeps designs between explanations, since most alerts share their numbers of players and their seed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.timeshap.coalitions import Portion, all_coalitions, strata
+from sequela.timeshap.control_variate.process_design import ProcessDesign, process_design
+from sequela.timeshap.control_variate.rank_kernels import rank_kernel
+from sequela.timeshap.pair_order import Pairs, pairs_of
+from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn, sample_design
+
+DEFAULT_MAX_BYTES = 256 << 20
+"""About 25 numbers of players, with the designs of their first two stages."""
+ENTRY_BYTES = 1024
+"""Approximate memory of an entry besides its arrays."""
+MAX_KEPT_SHARE = 0.25
+"""A single entry may take this share of the cache at most. Larger ones are built whenever they are needed."""
+
+
+class Sized(Protocol):
+    """Something that knows its size."""
+
+    @property
+    def nbytes(self) -> int:
+        """The size in bytes."""
+        ...
+
+
+S = TypeVar("S", bound=Sized)
+
+
+class DesignCache:
+    """What was worked out without values, shared by all requests. The least recently used is dropped. Thread-safe.
+
+    Args:
+        max_bytes: The memory that it may use, including `ENTRY_BYTES` for each entry.
+    """
+
+    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, Any] = OrderedDict()
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes are in use."""
+        return self._bytes
+
+    def get(self, key: Hashable, build: Callable[[], S]) -> S:
+        """Returns what is kept under a key, and builds it if nothing is. The key must say all that it depends on."""
+        with self._lock:
+            known: S | None = self._entries.get(key)
+            if known is not None:
+                self._entries.move_to_end(key)
+                return known
+        # Built without the lock, so that nobody waits. Two requests may build the same, and get equal results.
+        built = build()
+        if _entry_bytes(built) <= MAX_KEPT_SHARE * self._max_bytes:
+            with self._lock:
+                self._keep(key, built)
+        return built
+
+    def _keep(self, key: Hashable, built: Sized) -> None:
+        if key in self._entries:
+            return
+        self._entries[key] = built
+        self._bytes += _entry_bytes(built)
+        while self._bytes > self._max_bytes:
+            self._bytes -= _entry_bytes(self._entries.popitem(last=False)[1])
+
+    def holds(self, key: Hashable) -> bool:
+        """Returns whether something is kept under a key."""
+        with self._lock:
+            return key in self._entries
+
+
+def _entry_bytes(entry: Sized) -> int:
+    return entry.nbytes + ENTRY_BYTES
+
+
+@dataclass(frozen=True, eq=False)
+class GameDesigns:
+    """The designs of one game, from a cache. Implements `timeshap.designs.Designs`.
+
+    Attributes:
+        cache: Keeps the designs.
+        players: The number of players m.
+        sizes: The sizes of the stages, in coalitions.
+        seed: The seed of the sample.
+    """
+
+    cache: DesignCache
+    players: int
+    sizes: tuple[int, ...]
+    seed: int
+
+    @cached_property
+    def sampler(self) -> Pairs:
+        """The pairs of every stratum. With kept designs, no pair has to be drawn."""
+        return pairs_of(self.players, self.sizes, self.seed)
+
+    @cached_property
+    def _game(self) -> tuple[int, int | None]:
+        """What the order of the pairs depends on. A game with a single stage is enumerated, without a seed."""
+        whole = self.sizes == (all_coalitions(self.players),)
+        return self.players, None if whole else self.seed
+
+    def pairs(self, portion: Portion) -> NDArray[np.bool_]:
+        """Returns the named sides of some pairs, (k, m). They must not be changed."""
+        return self.cache.get((*self._game, tuple(portion)), lambda: self._drawn(portion))
+
+    def _drawn(self, portion: Portion) -> NDArray[np.bool_]:
+        pairs = np.concatenate([self.sampler.pairs(*part) for part in portion])
+        pairs.flags.writeable = False
+        return pairs
+
+    def sample(self, counts: Sequence[int], run_jobs: JobRunner = in_turn) -> SampleDesign:
+        """As in `Designs`."""
+        taken = tuple(counts)
+        return self.cache.get(
+            (*self._game, taken),
+            lambda: sample_design(self.sampler, strata(self.players), taken, run_jobs),
+        )
+
+    def process(self, counts: Sequence[int], effective_players: float) -> ProcessDesign:
+        """As in `Designs`."""
+        kernel = rank_kernel(self.players, effective_players)
+        return self.cache.get(
+            self._process_key(counts, effective_players),
+            lambda: process_design(kernel, self.sampler, self.sample(counts), np.float32),
+        )
+
+    def holds_process(self, counts: Sequence[int], effective_players: float) -> bool:
+        """Returns whether the design of a process is kept, so that solving takes little time."""
+        return self.cache.holds(self._process_key(counts, effective_players))
+
+    def _process_key(self, counts: Sequence[int], effective_players: float) -> Hashable:
+        return (*self._game, tuple(counts), effective_players)

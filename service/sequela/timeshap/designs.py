@@ -1,0 +1,53 @@
+"""Where a game's designs come from: what depends on its players, its seed and its sizes, but on no value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from sequela.timeshap.coalitions import strata
+from sequela.timeshap.control_variate.process_design import ProcessDesign, process_design
+from sequela.timeshap.control_variate.rank_kernels import rank_kernel
+from sequela.timeshap.pair_order import Pairs
+from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn, sample_design
+
+
+class Designs(Protocol):
+    """The designs of one game. `counts` says how many pairs of each stratum are known."""
+
+    @property
+    def players(self) -> int:
+        """The number of players m."""
+        ...
+
+    def sample(self, counts: Sequence[int], run_jobs: JobRunner = in_turn) -> SampleDesign:
+        """Returns the design of the base estimator. `run_jobs` runs its summations."""
+        ...
+
+    def process(self, counts: Sequence[int], effective_players: float) -> ProcessDesign:
+        """Returns the design of the process with this rank kernel (rank_kernels.py)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewDesigns:
+    """Designs that are built whenever they are asked for. Implements `Designs`."""
+
+    sampler: Pairs
+
+    @property
+    def players(self) -> int:
+        """As in `Designs`."""
+        return self.sampler.players
+
+    def sample(self, counts: Sequence[int], run_jobs: JobRunner = in_turn) -> SampleDesign:
+        """As in `Designs`."""
+        return sample_design(self.sampler, strata(self.sampler.players), counts, run_jobs)
+
+    def process(self, counts: Sequence[int], effective_players: float) -> ProcessDesign:
+        """As in `Designs`."""
+        kernel = rank_kernel(self.sampler.players, effective_players)
+        return process_design(kernel, self.sampler, self.sample(counts), np.float32)

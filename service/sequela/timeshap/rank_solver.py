@@ -1,0 +1,93 @@
+"""The estimator of models in this process: the base estimator, and two Gaussian processes with rank kernels.
+
+Players must be in the order of their ranks (rank_kernels.py). Each target is given the solution with the smallest error
+bars. All that does not depend on values comes from designs, which can be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.timeshap.coalitions import GROWTH, allocation, stages
+from sequela.timeshap.control_variate.correction import variate_solutions
+from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
+from sequela.timeshap.control_variate.surer import surer
+from sequela.timeshap.designs import Designs
+from sequela.timeshap.regression import Solution, solve_design
+from sequela.timeshap.sample_design import JobRunner, in_turn
+
+MAX_COALITIONS = 2048
+"""The processes use the part of a sample that has at most this many coalitions, because memory grows with the square of
+the pairs, and the time to build a process with their cube.
+"""
+MAX_PLAYERS = 512
+"""Games with more players are solved by the base estimator."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedSolution:
+    """The solution of a game, and what the base estimator alone gave.
+
+    Attributes:
+        solution: For each target, the solution with the smallest error bars.
+        base: The solution of the base estimator.
+    """
+
+    solution: Solution
+    base: Solution
+
+
+def solve_ranked(
+    designs: Designs,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner = in_turn,
+) -> RankedSolution:
+    """Solves a game with m >= 2 players in the order of their ranks.
+
+    Args:
+        designs: The designs of the game.
+        odd: For each stratum the odd parts g of its known pairs, (k_s, targets).
+        gain: Δ, (targets,).
+        run_jobs: As in `regression.solve`.
+    """
+    counts = tuple(len(rows) for rows in odd)
+    sample = designs.sample(counts, run_jobs)
+    used = process_counts(designs.players, counts)
+    # Without sampled strata, the base estimator solves the game exactly.
+    if not used or not sample.groups:
+        base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
+        return RankedSolution(base, base)
+    known = np.concatenate([rows[:count] for rows, count in zip(odd, used, strict=True)])
+    processes = [designs.process(used, each) for each in EFFECTIVE_PLAYERS]
+    base, *rivals = variate_solutions(designs.sample(used, run_jobs), processes, known, gain, run_jobs)
+    if used != counts:
+        base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
+    return RankedSolution(reduce(surer, rivals, base), base)
+
+
+def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple[int, ...]:
+    """Returns the sizes of the nested stages. Arguments and result are those of `coalitions.stages`.
+
+    Between `fewest` and `MAX_COALITIONS` there is only one stage, so that few designs of processes have to be kept.
+    """
+    sizes = stages(players, budget, at_once, fewest)
+    first = [each for each in sizes if each <= fewest]
+    if not first or sizes[-1] <= MAX_COALITIONS:
+        return sizes
+    later = [int(np.sqrt(fewest * MAX_COALITIONS)), MAX_COALITIONS]
+    while later[-1] * GROWTH < sizes[-1]:
+        later.append(int(np.ceil(later[-1] * GROWTH)))
+    return (*first, *later[:-1], sizes[-1]) if later[-1] < sizes[-1] else (*first, sizes[-1])
+
+
+def process_counts(players: int, counts: Sequence[int]) -> tuple[int, ...]:
+    """Returns how many of the known pairs of each stratum the processes use; empty if they do not serve the game."""
+    most = allocation(players, MAX_COALITIONS)
+    used = tuple(min(count, limit) for count, limit in zip(counts, most, strict=True))
+    return used if players < sum(used) and players <= MAX_PLAYERS else ()
