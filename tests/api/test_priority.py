@@ -111,11 +111,11 @@ def test_the_head_of_a_message_has_its_size() -> None:
     head = explain_head(message.SerializeToString())
     assert head.priority is Priority.BULK
     assert head.model.name == MODEL
-    assert head.shape == shape_of(explain_request(message, Limits())) == ExplainShape(47, 17, 3, 512, 0.01)
+    assert head.shape == shape_of(explain_request(message, Limits())) == ExplainShape(20, 17, 3, 512, 0.01)
     plain = explain_head(request().SerializeToString())
-    assert (plain.shape, plain.priority) == (ExplainShape(47, 17), None)
+    assert (plain.shape, plain.priority) == (ExplainShape(20, 17), None)
     scored = pb.ScoreRequest(model=message.model, sequences=[message.sequence] * 3)
-    assert score_head(scored.SerializeToString()).shape == ScoreShape(3 * 47 * 17)
+    assert score_head(scored.SerializeToString()).shape == ScoreShape(3 * 20 * 17)
 
 
 def test_a_shape_that_lies_is_not_believed() -> None:

@@ -42,7 +42,8 @@ class CallOutcome:
         retry: Whether the refusal said when to try again.
         cut_short: Whether the deadline cut the answer short.
         target_raised: Whether the answer says that its target was raised.
-        values: The attributions of the features, of some answers.
+        players: The cells and groups of the cell level, of some answers.
+        values: Their attributions.
         errors: Their standard errors.
     """
 
@@ -53,6 +54,7 @@ class CallOutcome:
     retry: bool = False
     cut_short: bool = False
     target_raised: bool = False
+    players: str = ""
     values: Sequence[float] = ()
     errors: Sequence[float] = ()
 

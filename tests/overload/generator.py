@@ -22,7 +22,7 @@ from grpc_status import rpc_status
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from overload.calls import CallOutcome, PlannedCall, plan_from_json, to_json
-from overload.workload import request
+from overload.workload import players_of, request
 
 EXPLAIN = "/sequela.v1.ExplanationService/Explain"
 CONNECTIONS = 4
@@ -103,10 +103,12 @@ def _outcome(
         return CallOutcome(call, late, seconds, reason, retry)
     found = pb.ExplainResponse.FromString(result).explanation
     raised = any(warning.reason == "ERROR_TARGET_RAISED" for warning in found.warnings)
-    features = found.feature_level.attributions if number % SAMPLED == 0 or raised else ()
-    values = [each.values[0] for each in features]
-    errors = [each.standard_errors[0] for each in features]
-    return CallOutcome(call, late, seconds, "", False, found.cut_short, raised, values, errors)
+    if not raised and number % SAMPLED:
+        return CallOutcome(call, late, seconds, "", False, found.cut_short, raised)
+    values = [each.values[0] for each in found.cell_level.attributions]
+    errors = [each.standard_errors[0] for each in found.cell_level.attributions]
+    players = players_of(found)
+    return CallOutcome(call, late, seconds, "", False, found.cut_short, raised, players, values, errors)
 
 
 def _reason(error: Any) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall, poisson
 from overload.server import MeasuredServer, Probes, measured_server, probing
-from overload.workload import exact_features
+from overload.workload import ExactCells, exact_cells
 
 CLIENTS = tuple(f"client-{number}" for number in range(8))
 LOAD = 3.0
@@ -94,7 +94,7 @@ def measure(most: float, seconds: float, seed: int) -> SteadyFigures:
         quiet = _unloaded(server, most, min(seconds, 60.0), random)
         with probing(server) as probes:
             outcomes = server.send_plan(plan(LOAD * most, seconds, random))
-        truth = np.array(exact_features(server.address, CLIENTS[0]))
+        truth = exact_cells(server.address, CLIENTS[0])
     return _figures(most, seconds, quiet, outcomes, probes, truth)
 
 
@@ -125,7 +125,7 @@ def _figures(
     quiet: Sequence[CallOutcome],
     outcomes: Sequence[CallOutcome],
     probes: Probes,
-    truth: np.ndarray[tuple[int], np.dtype[np.float64]],
+    truth: ExactCells,
 ) -> SteadyFigures:
     answers = [each for each in outcomes if not each.reason]
     refused = [each for each in outcomes if each.reason == "QUEUE_FULL"]
@@ -148,12 +148,12 @@ def _figures(
     )
 
 
-def coverage(answers: Iterable[CallOutcome], truth: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+def coverage(answers: Iterable[CallOutcome], truth: ExactCells) -> float:
     """Returns the share of the 95 % intervals of rough answers that hold the exact value."""
-    rough = [each for each in answers if each.target_raised and len(each.values) == len(truth)]
+    rough = [each for each in answers if each.target_raised and each.players == truth.players]
     if not rough:
         return float("nan")
-    off = np.abs(np.array([each.values for each in rough]) - truth)
+    off = np.abs(np.array([each.values for each in rough]) - truth.values)
     return float((off <= Z95 * np.array([each.errors for each in rough]) + 1e-12).mean())
 
 

@@ -22,7 +22,7 @@ FLOOR_ROWS = 2
 USUAL_PLAYERS = 24
 """Events beyond that are usually pruned."""
 MAX_ENUMERATED_PLAYERS = 12
-USUAL_COALITIONS = 4_096
+USUAL_COALITIONS = 2_048
 """What a sampled level takes at the default target."""
 MIN_COALITIONS = 1_024
 """Sampling does not stop before."""
