@@ -201,7 +201,7 @@ def _sources(coalitions: Coalitions, stop: int, layout: GameLayout) -> list[Pref
     """Returns where each coalition takes its events 0 … stop - 1 from, or an empty list if one mixes X and B."""
     from_x = coalitions.take(layout.owners_before(stop), axis=1)
     # A coalition of which all these players are in, or all out, has a prefix of X or of B alone.
-    entirely = from_x.all(axis=1)
+    entirely: NDArray[np.bool_] = from_x.all(axis=1)
     if (from_x.any(axis=1) != entirely).any():
         return []
     static = _static_from_x(coalitions, layout).tolist()
@@ -227,7 +227,9 @@ def _branch_spans(steps: Sequence[RunnableStep], coalitions: int, work: int) -> 
         yield slice(0, last.classes)
         return
     most = last.rows if len(steps) == 1 else int(MAX_JOB_WORK * last.classes / work)
-    size = max(min(coalitions // TARGET_BRANCHES, most), min(MIN_BRANCH_CLASSES, last.rows))
+    # What a single thread does at once is not divided: every branch prepares batches of its own.
+    worthwhile = int(MAX_SINGLE_THREAD_WORK * last.classes / work)
+    size = max(min(max(coalitions // TARGET_BRANCHES, worthwhile), most), min(MIN_BRANCH_CLASSES, last.rows))
     yield from (slice(start, min(start + size, last.classes)) for start in range(0, last.classes, size))
 
 
