@@ -201,7 +201,7 @@ def _sources(coalitions: Coalitions, stop: int, layout: GameLayout) -> list[Pref
     """Returns where each coalition takes its events 0 … stop - 1 from, or an empty list if one mixes X and B."""
     from_x = coalitions.take(layout.owners_before(stop), axis=1)
     # A coalition of which all these players are in, or all out, has a prefix of X or of B alone.
-    entirely: NDArray[np.bool_] = from_x.all(axis=1)
+    entirely = np.asarray(from_x.all(axis=1))
     if (from_x.any(axis=1) != entirely).any():
         return []
     static = _static_from_x(coalitions, layout).tolist()
