@@ -227,7 +227,9 @@ def _branch_spans(steps: Sequence[RunnableStep], coalitions: int, work: int) -> 
         yield slice(0, last.classes)
         return
     most = last.rows if len(steps) == 1 else int(MAX_JOB_WORK * last.classes / work)
-    size = max(min(coalitions // TARGET_BRANCHES, most), min(MIN_BRANCH_CLASSES, last.rows))
+    # What a single thread does at once is not divided: every branch prepares batches of its own.
+    worthwhile = int(MAX_SINGLE_THREAD_WORK * last.classes / work)
+    size = max(min(max(coalitions // TARGET_BRANCHES, worthwhile), most), min(MIN_BRANCH_CLASSES, last.rows))
     yield from (slice(start, min(start + size, last.classes)) for start in range(0, last.classes, size))
 
 
