@@ -116,3 +116,4 @@ class AlertDocument:
     cautions: tuple[str, ...]
     capabilities: Mapping[str, Capability]
     edits: tuple[Edit, ...] = field(default=())
+    reference: str = ""

@@ -201,8 +201,10 @@ export interface AlertDocument {
   threshold: Threshold;
   alert: boolean | null;
   history: HistoryEvent[];
-  /** How many events of other alerts the percentiles compare with. */
+  /** How many events of other alerts, or of a cohort, the percentiles compare with. */
   cohortEvents: number;
+  /** The cohort that values are compared with; empty for recent alerts. */
+  reference: string;
   features: FeatureDetail[];
   labels: AlertLabel[];
   /** What the page must say about the quality, in words. */
