@@ -9,7 +9,7 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall, poisson
 from overload.server import MeasuredServer, measured_server
-from overload.steady import WARM_UP_SECONDS, percentile
+from overload.steady import WARM_UP_SECONDS, percentile, slowness
 
 OTHERS = tuple(f"other-{number}" for number in range(4))
 FLOOD = "flood"
@@ -79,7 +79,7 @@ def _send(
     each = OTHERS_LOAD * most / len(OTHERS)
     rates = {**dict.fromkeys(OTHERS, each), FLOOD: each * times}
     calls = [
-        PlannedCall(at, client, "interactive", TIMEOUT, int(random.integers(1 << 60)))
+        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 60)))
         for client, rate in rates.items()
         for at in poisson(rate, seconds, random)
     ]

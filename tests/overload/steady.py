@@ -16,7 +16,8 @@ CLIENTS = tuple(f"client-{number}" for number in range(8))
 LOAD = 3.0
 INTERACTIVE_SHARE = 0.8
 INTERACTIVE_TIMEOUT, BULK_TIMEOUT = 1.0, 20.0
-"""Deadlines of the calls, in seconds."""
+"""Deadlines of the calls, in seconds, on a machine that answers 50 a second. On a slower one they are longer."""
+USUAL_SATURATION = 50.0
 UNLOADED_SHARE = 0.1
 """The share of saturation at which the unloaded time is measured."""
 Z95 = 1.959964
@@ -93,29 +94,35 @@ def measure(most: float, seconds: float, seed: int) -> SteadyFigures:
         server.send("closed", "2", WARM_UP_SECONDS, CLIENTS[0])
         quiet = _unloaded(server, most, min(seconds, 60.0), random)
         with probing(server) as probes:
-            outcomes = server.send_plan(plan(LOAD * most, seconds, random))
+            outcomes = server.send_plan(plan(most, LOAD, seconds, random))
         truth = exact_cells(server.address, CLIENTS[0])
     return _figures(most, seconds, quiet, outcomes, probes, truth)
 
 
-def plan(rate: float, seconds: float, random: np.random.Generator) -> list[PlannedCall]:
-    """Returns calls at random times, of all clients in turn."""
+def slowness(most: float) -> float:
+    """Returns by how much deadlines are longer, because the machine is slow or busy. `most` is the saturation."""
+    return max(1.0, USUAL_SATURATION / most)
+
+
+def plan(most: float, load: float, seconds: float, random: np.random.Generator) -> list[PlannedCall]:
+    """Returns calls at random times, of all clients in turn: `load` times the saturation."""
+    rate, factor = load * most, slowness(most)
     return [
-        _call(at, client, random.random() < INTERACTIVE_SHARE, int(random.integers(1 << 60)))
+        _call(at, client, random.random() < INTERACTIVE_SHARE, int(random.integers(1 << 60)), factor)
         for at, client in zip(poisson(rate, seconds, random), cycle(CLIENTS), strict=False)
     ]
 
 
-def _call(at: float, client: str, interactive: bool, seed: int) -> PlannedCall:
+def _call(at: float, client: str, interactive: bool, seed: int, factor: float) -> PlannedCall:
     if interactive:
-        return PlannedCall(at, client, "interactive", INTERACTIVE_TIMEOUT, seed)
-    return PlannedCall(at, client, "bulk", BULK_TIMEOUT, seed)
+        return PlannedCall(at, client, "interactive", factor * INTERACTIVE_TIMEOUT, seed)
+    return PlannedCall(at, client, "bulk", factor * BULK_TIMEOUT, seed)
 
 
 def _unloaded(
     server: MeasuredServer, most: float, seconds: float, random: np.random.Generator
 ) -> list[CallOutcome]:
-    calls = plan(UNLOADED_SHARE * most, seconds, random)
+    calls = plan(most, UNLOADED_SHARE, seconds, random)
     return [each for each in server.send_plan(calls) if each.call.priority == "interactive"]
 
 
