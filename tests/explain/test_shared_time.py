@@ -13,7 +13,7 @@ from asking import Watched, ask, explainer, levels, loaded, numbers, question
 from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, OutOfTime
-from sequela.explain.estimate import sample
+from sequela.explain.estimate.solvers import LOCAL_SOLVERS
 from sequela.explain.explanation import Cost, Explanation, StopReason
 from sequela.explain.options import Estimator, Level
 from sequela.explain.telemetry import CacheLookup
@@ -221,7 +221,8 @@ def test_an_answer_that_time_left_to_another_estimator_is_never_reused(
     )
     house = explainer(loaded(GRU))
     with monkeypatch.context() as hurried:
-        hurried.setattr(sample, "USUAL", 1e9)
+        slow = replace(LOCAL_SOLVERS[Estimator.CONTROL_VARIATE], usual_share=1e9)
+        hurried.setitem(LOCAL_SOLVERS, Estimator.CONTROL_VARIATE, slow)  # type: ignore[arg-type]
         first = house.explain(asked, Deadline(60))
     assert levels(first)[0].quality.estimator is Estimator.REGRESSION
     assert first.cut_short

@@ -34,7 +34,6 @@ from sequela.timeshap.pair_order import Pairs
 from sequela.timeshap.sample_design import (
     InfluenceSource,
     JobRunner,
-    PairBlock,
     PairSource,
     SampleDesign,
     in_turn,
@@ -115,32 +114,19 @@ def slopes(
     mean_gain = gain / design.players
     moment = np.zeros((design.players, len(gain)))
     run_jobs = design.runner(run_jobs)
-    for part in run_jobs(partial(_influence_moment, source, odd, mean_gain) for source in design.sampled):
+    for part in run_jobs(partial(_moment, source, odd, mean_gain) for source in design.blocks):
         moment += part
-    for source in design.whole:
-        moment += _pair_moment(source, odd, mean_gain)
     slope = design.inverse @ moment
     # The slope adds up to 0 except for rounding. Centring it removes the rest, so that additivity is exact.
     slope -= slope.mean(axis=0)
     return slope
 
 
-def _influence_moment(
-    source: InfluenceSource, odd: NDArray[np.float64], mean_gain: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    return _moment(source().pairs, odd, mean_gain)
-
-
-def _pair_moment(
+def _moment(
     source: PairSource, odd: NDArray[np.float64], mean_gain: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    return _moment(source(), odd, mean_gain)
-
-
-def _moment(
-    pairs: PairBlock, odd: NDArray[np.float64], mean_gain: NDArray[np.float64]
-) -> NDArray[np.float64]:
     """Returns the contribution of some pairs to X̃ᵀWy."""
+    pairs = source()
     return pairs.x.T @ pairs.y(odd, mean_gain)
 
 
@@ -160,7 +146,7 @@ def standard_errors(
     squares = np.zeros_like(slope)
     run_jobs = design.runner(run_jobs)
     for sums_part, squares_part in run_jobs(
-        partial(influences.sum_over, source) for source in design.sampled
+        partial(influences.sum_over, source) for source in design.influences
     ):
         sums += sums_part
         squares += squares_part

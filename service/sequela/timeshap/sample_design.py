@@ -120,8 +120,8 @@ class SampleDesign:
         counts: How many pairs of each stratum are known, k_s.
         inverse: M = (X̃ᵀWX̃ + 11ᵀ)⁻¹, (m, m).
         groups: The sampled strata in groups.
-        whole: Blocks of the strata whose pairs are all known.
-        sampled: Blocks of the other strata.
+        blocks: Blocks of all known pairs.
+        influences: Blocks of those in sampled strata.
     """
 
     players: int
@@ -129,8 +129,8 @@ class SampleDesign:
     counts: tuple[int, ...]
     inverse: NDArray[np.float64]
     groups: tuple[Group, ...]
-    whole: tuple[PairSource, ...]
-    sampled: tuple[InfluenceSource, ...]
+    blocks: tuple[PairSource, ...]
+    influences: tuple[InfluenceSource, ...]
 
     @property
     def pairs(self) -> int:
@@ -151,7 +151,7 @@ class SampleDesign:
 
     def runner(self, run_jobs: JobRunner) -> JobRunner:
         """Returns what sums over the blocks: `run_jobs`, if there is something to run in parallel."""
-        few = len(self.sampled) <= 1
+        few = len(self.influences) <= 1
         return in_turn if few or self.players > MAX_PARALLEL_PLAYERS else run_jobs
 
 
@@ -183,7 +183,8 @@ def sample_design(
         for pairs, each in zip(sampled, parts, strict=True)
     ]
     whole = [build.source(each) for each in build.portions(build.whole)]
-    return SampleDesign(sampler.players, strata, taken, inverse, groups, tuple(whole), tuple(influences))
+    everything = (*sampled, *whole)
+    return SampleDesign(sampler.players, strata, taken, inverse, groups, everything, tuple(influences))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.design_cache import GameDesigns
 from sequela.explain.estimate.rules import GameRules
-from sequela.explain.estimate.solvers import USUAL, Estimate, Solver
+from sequela.explain.estimate.solvers import Estimate, Solver
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.options import Estimator
 from sequela.explain.tracer import NO_TRACE, GameTrace
@@ -135,7 +135,7 @@ class Sample:
         Returns:
             The estimate, whose rows are players, and the estimator that was used.
         """
-        usual = USUAL * self.solver.seconds(self._designs, self._counts)
+        usual = self.solver.usual_share * self.solver.seconds(self._designs, self._counts)
         # Time was kept for the longest case; the decision is by the usual one, because most solutions are
         # faster.
         in_time = usual <= self._until - self._evaluator.deadline.now()

@@ -76,6 +76,8 @@ class Solver:
             each stratum.
         growth: Returns how many times larger than this the next useful sample is, given an estimate, the standard
             error to reach (targets,), and the size of the sample in coalitions.
+        usual_share: The usual solving time, as a fraction of the longest one. A sample is solved with this estimator if
+            there is time for it.
         stages: Returns the sizes of the stages, as `coalitions.stages` does.
         rank: Orders the players before pairs are drawn, given the odd part of each player alone (players, targets) and
             Δ (targets,); None if their order does not matter.
@@ -85,6 +87,7 @@ class Solver:
     solve: Solve
     seconds: Callable[[GameDesigns, Sequence[int]], float]
     growth: Callable[[Estimate, NDArray[np.float64], int], float]
+    usual_share: float = USUAL
     stages: Callable[[int, int, int, int], tuple[int, ...]] = stages
     rank: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.intp]] | None = None
 
@@ -191,7 +194,14 @@ SOLVERS: Mapping[Estimator, Solver] = {
 LOCAL_SOLVERS: Mapping[Estimator, Solver] = {
     Estimator.REGRESSION: REGRESSION,
     Estimator.CONTROL_VARIATE: Solver(
-        Estimator.CONTROL_VARIATE, _solve_ranked, _ranked_seconds, _ranked_growth, ranked_stages, ranking
+        Estimator.CONTROL_VARIATE,
+        _solve_ranked,
+        _ranked_seconds,
+        _ranked_growth,
+        # Nothing interrupts the construction of a design, so its whole time must be there.
+        usual_share=1.0,
+        stages=ranked_stages,
+        rank=ranking,
     ),
 }
 """For models in this process, whose rows are cheap: the kernels are known before any value is."""
