@@ -20,11 +20,13 @@ class Version:
         name: `before` or `now`.
         commit: its commit, with `-dirty` if files were changed since.
         root: the folder with its code.
+        arguments: settings of its server that other versions may not have.
     """
 
     name: str
     commit: str
     root: Path
+    arguments: tuple[str, ...] = ()
 
     @property
     def python_path(self) -> str:
@@ -34,7 +36,9 @@ class Version:
 
 def this_version() -> Version:
     """Returns the version of this checkout, with its uncommitted changes."""
-    return Version("now", _git(ROOT, "describe", "--always", "--dirty", "--exclude=*", "--abbrev=8"), ROOT)
+    commit = _git(ROOT, "describe", "--always", "--dirty", "--exclude=*", "--abbrev=8")
+    # Under overload, wider error bars would take fewer rows than those of the version before.
+    return Version("now", commit, ROOT, ("--no-brownout",))
 
 
 @contextmanager
