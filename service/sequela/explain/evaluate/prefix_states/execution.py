@@ -170,9 +170,12 @@ class PrefixStateExecution:
         mask = layout.mask(step.start, step.stop)
         before = padding if step.start == 0 else ()
         # A model with an output per event is read at the event itself, before any padding that follows.
-        after = self.padding.after if step.stop == self._stop and not self.model.info.schema.per_event else ()
-        events = step.stop - step.start + sum(len(rows[0]) for rows in (before, after) if rows)
-        cells = mask.event_cells + sum(rows.size for rows in (*before, *after))
+        after = self.padding.after if step.stop == layout.stop and not self.model.info.schema.per_event else ()
+        events, cells = step.stop - step.start, mask.event_cells
+        for around in (before, after):
+            if around:
+                events += len(around[0])
+                cells += sum(rows.size for rows in around)
         work = self.model.work(events)
         rows = self.caller.batch_rows(work, events, cells, until)
         return RunnableStep(step, mask, before, after, rows, work)
@@ -204,7 +207,7 @@ def _sources(coalitions: Coalitions, stop: int, layout: GameLayout) -> list[Pref
     entirely = np.asarray(from_x.all(axis=1))
     if (from_x.any(axis=1) != entirely).any():
         return []
-    static = _static_from_x(coalitions, layout).tolist()
+    static = _static_from_x(coalitions, layout).tolist() if layout.static_enters else [()] * len(coalitions)
     return [PrefixSource(x, tuple(s)) for x, s in zip(entirely.tolist(), static, strict=True)]
 
 
