@@ -18,10 +18,15 @@ AUDIT := .venv-audit/.audit
 BENCH_ARGS ?=
 # For make audit: --may-be-unreachable, where there may be no network.
 AUDIT_ARGS ?=
+# For make image: --base IMAGE, or --debian-base where no registry can be reached.
+IMAGE_ARGS ?=
 # For make console: without --demo, a server of yours and its cohorts; `sequela console --help` lists the options.
 CONSOLE_ARGS ?= --demo
 # For make fuzz: nodes or mutants, --cases, --seed.
 FUZZ_ARGS ?= nodes --cases 100000 --seed 1
+
+# For make soak: steady, flood, burst, --seconds, --seed.
+SOAK_ARGS ?=
 
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
 export ORT_DISABLE_TELEMETRY := 1
@@ -32,7 +37,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo console console-web console-bundle test test-all fuzz lint audit format models proto bench lock clean
+.PHONY: help setup demo console console-web console-bundle test test-all fuzz soak lint image audit format models proto bench lock clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -54,7 +59,7 @@ console-bundle: setup ## Build the console's front end into its package, where i
 test: setup ## The fast tests
 	$(PYTEST) -n $(WORKERS) -m "not slow and not peers" --hypothesis-profile few
 
-test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, 10 GB)
+test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, Prometheus, 10 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
@@ -66,10 +71,14 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py oldest
 	$(RUN)/python scripts/peer_env.py ray
 	$(RUN)/python scripts/peer_env.py spark
+	$(RUN)/python scripts/peer_env.py kubernetes
 	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
 fuzz: setup ## Run random models in engines (FUZZ_ARGS; 100,000 of one node take a quarter of an hour)
 	cd tests && ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
+
+soak: setup ## Load a server with three times what it can do, for minutes, and print what became of it (SOAK_ARGS)
+	cd tests && PYTHONPATH=.. ../$(RUN)/python -m overload $(SOAK_ARGS)
 
 lint: setup ## Style, types, import rules, contract, container files, generated tables, what is in the tree
 	$(RUN)/ruff check
@@ -86,7 +95,11 @@ lint: setup ## Style, types, import rules, contract, container files, generated 
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	$(RUN)/python scripts/console_web.py check
-	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi
+	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus/prometheus.yml; fi
+
+image: ## Build the container image, and explain an alert in it (IMAGE_ARGS=--debian-base without a registry)
+	$(PYTHON) scripts/image.py build $(IMAGE_ARGS)
+	$(PYTHON) scripts/image.py check
 
 audit: $(AUDIT) ## List the packages of the service (build/sbom.json), and look for known weaknesses in them
 	.venv-audit/bin/python scripts/audit.py $(AUDIT_ARGS)

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,8 @@ from benchmarks import (
     scaling,
     store,
 )
+from benchmarks.alerts import study as alerts
+from benchmarks.alerts.versions import EARLIER
 from benchmarks.arem.data import AremNotFound
 from benchmarks.beside import say
 from benchmarks.beside_tables import tables
@@ -58,6 +60,7 @@ STUDIES: dict[str, Study] = {
     "bulk": bulk.study,
     "pruning": pruning.study,
     "store": store.study,
+    "alerts": alerts.study,
 }
 
 
@@ -72,22 +75,22 @@ def explanations(names: Sequence[str], effort: Effort, folder: Path) -> Finding:
     return Finding("explanations", rows, tables(rows))
 
 
-def studies(only: Sequence[str]) -> Iterable[Study]:
+def studies(only: Sequence[str], known: Mapping[str, Study] = STUDIES) -> Iterable[Study]:
     """Returns the studies that were named, or all of them."""
     names = [name for name in CASES if not only or name in only]
     if names:
         yield partial(explanations, names)
-    yield from (study for name, study in STUDIES.items() if not only or name in only)
+    yield from (study for name, study in known.items() if not only or name in only)
 
 
 def main() -> None:
     """Parses the arguments, runs the studies and writes the results."""
-    known = [*CASES, *STUDIES]
+    names = [*CASES, *STUDIES]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
         "--quick", action="store_true", help="run everything briefly; do not keep the figures"
     )
-    parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
+    parser.add_argument("--only", nargs="+", default=[], choices=names, metavar="NAME", help=", ".join(names))
     parser.add_argument(
         "--seeds",
         type=int,
@@ -103,6 +106,19 @@ def main() -> None:
     )
     parser.add_argument("--sequences", type=int, help="number of sequences in the study bulk")
     parser.add_argument("--alerts", type=int, help="number of sequences of each case in the study pruning")
+    parser.add_argument(
+        "--before",
+        default=EARLIER,
+        help="commit of the earlier version in the study alerts (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--alert-models",
+        nargs="+",
+        default=[],
+        choices=alerts.MODEL_NAMES,
+        metavar="MODEL",
+        help=f"models in the study alerts: {', '.join(alerts.MODEL_NAMES)}",
+    )
     parser.add_argument(
         "--output", type=Path, default=OUTPUT, help="folder for the results (default: %(default)s)"
     )
@@ -125,11 +141,15 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sequela-bench-") as folder:
-        for study in studies(arguments.only):
+        known = STUDIES | {
+            "alerts": partial(alerts.study, before=arguments.before, models=arguments.alert_models)
+        }
+        for study in studies(arguments.only, known):
             finding = study(effort, Path(folder))
             console.print(*finding.tables, sep="\n")
             numbers[finding.name] = [asdict(row) for row in finding.rows]
-            path.write_text(json.dumps(numbers, indent=1) + "\n")  # so that a later error loses nothing
+            text = json.dumps(numbers, indent=1, default=str)  # paths
+            path.write_text(text + "\n")  # so that a later error loses nothing
             for chart in finding.charts:
                 plots.draw(chart, arguments.output)
             for file in finding.files:

@@ -35,12 +35,19 @@ class Move:
     """One input event, in milliseconds.
 
     Args:
+        waited: from the event's own time until the page got it; a browser hands events on once a frame.
         page: how long the page itself counted and painted.
         drawn: from the event's own time until the frame that shows it was drawn.
     """
 
+    waited: float
     page: float
     drawn: float
+
+    @property
+    def rest(self) -> float:
+        """What is neither: the browser's own work on the frame, and its wait for the next one."""
+        return self.drawn - self.waited - self.page
 
 
 def main() -> None:
@@ -129,7 +136,8 @@ def _moves(events: Sequence[Mapping[str, Any]]) -> Iterator[Move]:
             (other for other in draws if other["ts"] >= commit["ts"] + commit["dur"]), None
         )
         if draw:
-            yield Move(each["dur"] / 1000, (draw["ts"] + draw["dur"] - arrived) / 1000)
+            waited, drawn = each["ts"] - arrived, draw["ts"] + draw["dur"] - arrived
+            yield Move(waited / 1000, each["dur"] / 1000, drawn / 1000)
 
 
 def _whole(events: Sequence[Mapping[str, Any]], name: str) -> Sequence[Mapping[str, Any]]:
@@ -141,14 +149,17 @@ def _tell(what: str, moves: Sequence[Move], budget: float) -> None:
     if not moves:
         print(f"{what:12} the trace has no input events")
         return
-    page = np.array([each.page for each in moves])
     drawn = np.array([each.drawn for each in moves])
     p95 = float(np.percentile(drawn, 95))
     verdict = "within" if p95 <= budget else "ABOVE"
+    parts = {name: [getattr(each, name) for each in moves] for name in ("waited", "page", "rest")}
+    shares = ", ".join(
+        f"{name} {np.median(values):.1f} and {np.percentile(values, 95):.1f}"
+        for name, values in parts.items()
+    )
     print(
         f"{what:12} {len(moves):4} events: drawn after median {np.median(drawn):.1f} ms, p95 {p95:.1f} ms "
-        f"({verdict} {budget:.0f} ms); of these in the page median {np.median(page):.1f} ms, "
-        f"p95 {np.percentile(page, 95):.1f} ms"
+        f"({verdict} {budget:.0f} ms); median and p95 of the parts: {shares}"
     )
 
 

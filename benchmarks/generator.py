@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sequela_client import AsyncSequela, SequelaError, Sequence
+from sequela_client import AsyncSequela, Retries, SequelaError, Sequence
 from sequela_client.files import read_sequence
 
 MODEL = "account_takeover"
@@ -70,7 +70,9 @@ class Load:
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Returns the results, as they are printed."""
-    async with AsyncSequela(arguments.address, **arguments.client) as sequela:
+    # A refusal is a result here, not something to try again.
+    once = Retries(attempts=1)
+    async with AsyncSequela(arguments.address, retries=once, **arguments.client) as sequela:
         load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
         await load.send(time.monotonic())  # so that the connection is open before anything is measured
         load.latencies.clear()

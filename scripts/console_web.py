@@ -1,8 +1,8 @@
 """Checks and builds the front end of the console, with the node of `.venv`.
 
     python scripts/console_web.py install    what package-lock.json names, if it is not there yet
-    python scripts/console_web.py check      style, types, tests, and whether the committed bundle is up to date
-    python scripts/console_web.py bundle     builds the bundle that is committed
+    python scripts/console_web.py check      style, types, tests, and whether the committed bundles are up to date
+    python scripts/console_web.py bundle     builds the bundles that are committed: of the console and of reports
 
 Each step says what it does; the first that fails ends the run with its output and what to do.
 """
@@ -25,7 +25,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 CONSOLE = ROOT / "clients" / "console"
 WEB = CONSOLE / "web"
-STATIC = CONSOLE / "sequela_console" / "static"
+# Each script of package.json that builds something, and where the result is committed.
+BUNDLES = {
+    "build": CONSOLE / "sequela_console" / "static",
+    "build:report": ROOT / "clients" / "python" / "sequela_client" / "pages" / "bundle",
+}
 LOCK = WEB / "package-lock.json"
 STAMP = WEB / "node_modules" / ".sequela-installed"
 DELIBERATE_ERRORS = WEB / "deliberate_errors"
@@ -139,23 +143,36 @@ def check_tests() -> None:
     run("run", "-s", "test", advice="Tests of the front end fail; run `npm run test` in clients/console/web.")
 
 
-def build(output: Path) -> None:
-    """Builds the bundle into a folder."""
-    arguments = ("run", "-s", "build", "--", "--outDir", str(output), "--emptyOutDir", "--logLevel", "warn")
+def build(script: str, output: Path) -> None:
+    """Builds a bundle into a folder.
+
+    Args:
+        script: the script of package.json that builds it.
+        output: the folder, which is emptied before.
+    """
+    arguments = ("run", "-s", script, "--", "--outDir", str(output), "--emptyOutDir", "--logLevel", "warn")
     run(*arguments, advice="The front end could not be built; see the message above.")
 
 
-def check_bundle() -> None:
-    """Checks that the committed bundle is what the sources give."""
-    with tempfile.TemporaryDirectory() as folder:
-        build(Path(folder))
-        differing = differences(STATIC, Path(folder))
-    if differing:
-        names = "\n".join(f"  {each}" for each in differing[:10])
-        raise Problem(
-            "the committed bundle of the console is not what its sources give:\n"
-            f"{names}\nRun `make console-bundle`, and commit clients/console/sequela_console/static."
-        )
+def build_all() -> None:
+    """Builds all bundles where they are committed."""
+    for script, folder in BUNDLES.items():
+        build(script, folder)
+
+
+def check_bundles() -> None:
+    """Checks that the committed bundles are what the sources give."""
+    for script, committed in BUNDLES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            build(script, Path(folder))
+            differing = differences(committed, Path(folder))
+        if differing:
+            names = "\n".join(f"  {each}" for each in differing[:10])
+            place = committed.relative_to(ROOT).as_posix()
+            raise Problem(
+                "the committed bundle is not what its sources give:\n"
+                f"{names}\nRun `make console-bundle`, and commit {place}."
+            )
 
 
 def differences(committed: Path, built: Path) -> list[str]:
@@ -182,12 +199,12 @@ CHECKS: tuple[tuple[str, Callable[[], None]], ...] = (
     ("style", check_style),
     ("types", check_types),
     ("tests", check_tests),
-    ("bundle", check_bundle),
+    ("bundles", check_bundles),
 )
 COMMANDS: dict[str, tuple[tuple[str, Callable[[], None]], ...]] = {
     "install": (("packages", install),),
     "check": CHECKS,
-    "bundle": (("packages", install), ("bundle", lambda: build(STATIC))),
+    "bundle": (("packages", install), ("bundles", build_all)),
 }
 
 

@@ -20,7 +20,21 @@ DEV = REQUIREMENTS / "dev.lock"
 ENGINE = ["pyproject.toml", "--extra", "service", "--group", "test", "--constraints", str(DEV)]
 # The smaller locks take their versions from the largest, so that all can be installed into one environment.
 LOCKS = {
-    DEV: ["pyproject.toml", "--extra", "service", "--extra", "jwt", "--extra", "console", "--group", "dev"],
+    DEV: [
+        "pyproject.toml",
+        *(
+            "--extra",
+            "service",
+            "--extra",
+            "jwt",
+            "--extra",
+            "tracing",
+            "--extra",
+            "console",
+            "--group",
+            "dev",
+        ),
+    ],
     REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
     # Of `make console`: the service, for the demo, and the console.
     REQUIREMENTS / "console.lock": [

@@ -1,6 +1,6 @@
 """Makes the virtual environment of a peer, unless it exists.
 
-A peer is another explainer that the slow tests and the benchmark compare with, a model server that the tests use, a
+A peer is another explainer that the slow tests or the benchmark compare with, a model server that the tests use, a
 framework that exports models, or the oldest packages that the client allows. Each has its own environment,
 `.venv-peers-NAME`, because its requirements conflict with ours. A model server (triton, kserve, mlserver) takes half
 a minute and 400 to 500 MB, the oldest packages 100 MB, an explainer a minute and about a gigabyte. The environment
@@ -38,8 +38,15 @@ REQUIREMENTS = {
     # Engines on which bulk explanations run, with the service and the client's tests: a minute and 1.5 GB each.
     "ray": ROOT / "requirements" / "ray.lock",
     "spark": ROOT / "requirements" / "spark.lock",
+    # kubectl, and the schemas of Kubernetes, for deploy/kubernetes: 200 MB.
+    "kubernetes": ROOT / "requirements" / "kubernetes.txt",
 }
-WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run on any platform
+# The others run on any platform.
+WHEELS = {
+    "triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"},
+    "kubernetes": {"manylinux_2_17_x86_64"},
+}
+COMPLETE = {"kubernetes"}  # what the file does not list is not installed, though packages name it
 PYTHON = "python3.11"  # the newest version that timeshap's requirements can be installed on
 NEWER = {"shapiq": ("python3.12", "python3.13", "python3.14")}  # what peers need that do not run on it
 STAMP = "requirements.sha256"
@@ -94,7 +101,9 @@ def _ensure(peer: str, requirements: Path) -> Path:
     python_names = NEWER.get(peer, (PYTHON,))
     subprocess.run([interpreter(python_names), "-m", "venv", "--clear", str(environment)], check=True)
     say(f"{peer}: installing {requirements.name}")
-    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)], check=True)
+    options = ["--no-deps"] if peer in COMPLETE else []
+    command = [str(python), "-m", "pip", "install", "--quiet", *options, "-r", str(requirements)]
+    subprocess.run(command, check=True)
     stamp.write_text(digest)  # last, so that an interrupted build is made again
     say(f"{peer}: ready after {time.monotonic() - started:.0f} s")
     return python

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,7 @@ import sequela.adapters.onnx.stateful.recurrence as stateful
 import sequela.explain.levels.feature as feature_level
 from numpy.typing import NDArray
 from sequela.adapters.onnx.stateful.recurrence import OnnxRecurrence
-from sequela.explain.estimate.solvers import SOLVERS
-from sequela.explain.options import Estimator
+from sequela.explain.estimate.solvers import LOCAL_SOLVERS, SOLVERS, Estimate, Solver
 from sequela.explain.ports import States
 from sequela.main import main
 from sequela.timeshap.cells import Cells
@@ -59,15 +59,16 @@ def feeding() -> None:
 
 def solving() -> None:
     """Gives the first player a part of the second player's attribution."""
-    right = SOLVERS[Estimator.REGRESSION]
+    for solvers in (SOLVERS, LOCAL_SOLVERS):
+        for name, right in list(solvers.items()):
+            solvers[name] = replace(right, solve=partial(_solved_wrongly, right))  # type: ignore[index]
 
-    def faulty(*arguments: Any) -> Solution:
-        solution = right.solve(*arguments)
-        moved = np.zeros_like(solution.values)
-        moved[0], moved[1] = 0.01, -0.01
-        return replace(solution, values=solution.values + moved)
 
-    SOLVERS[Estimator.REGRESSION] = replace(right, solve=faulty)  # type: ignore[index]
+def _solved_wrongly(right: Solver, *arguments: Any) -> Estimate:
+    found = right.solve(*arguments)
+    moved = np.zeros_like(found.solution.values)
+    moved[0], moved[1] = 0.01, -0.01
+    return replace(found, solution=Solution(found.solution.values + moved, found.solution.errors))
 
 
 def layout() -> None:

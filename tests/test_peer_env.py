@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -37,3 +38,14 @@ def test_where_our_server_runs_all_its_packages_are_installed(peer: str) -> None
     wanted = [*project["dependencies"], *extras["service"], *extras["report"], *extras["cohort"]]
     needed = {canonicalize_name(Requirement(each).name) for each in wanted} - {"sequela"}
     assert needed <= installed
+
+
+def test_a_python_that_does_not_start_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the placeholders of a version manager do. If none starts, the message says which ones would do."""
+    for name, script in {"python3.98": "exit 127", "python3.99": "echo Python 3.99"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert peer_env.interpreter(("python3.98", "python3.99")) == str(tmp_path / "python3.99")
+    with pytest.raises(SystemExit, match=r"needs python3\.97 or python3\.98"):
+        peer_env.interpreter(("python3.97", "python3.98"))

@@ -125,6 +125,7 @@ COMPARED: Mapping[str, Make] = {
 
 FURTHER: Mapping[str, Make] = {
     "demo-features": LevelGame("demo features", lambda _: demo("takeover-47", ()), CaseLevels.features),
+    "convolution-cells-47": LevelGame("convolution cells, 47 events", convolution, CaseLevels.cells),
     "rules-20": ClosedForm(closed_form.rules, 20),
     "rules-40": ClosedForm(closed_form.rules, 40),
 }

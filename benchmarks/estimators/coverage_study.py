@@ -3,12 +3,14 @@
 Every game is estimated with many seeds, with a fixed number of coalitions, and as a level at default settings, where
 the target standard error stops it. An average over players can hide one that is always missed. So the worst player and
 the three largest are shown as well, and the bias: the mean error of a player over seeds, divided by its mean standard
-error, for the player where it is largest. With n seeds that ratio is about 1/√n for each player by chance alone.
+error, for the player where it is largest. Without any bias that ratio is about 1/√n for each player with n seeds, so
+the tables say how large the largest one may be by chance.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 from rich.table import Table
@@ -61,6 +63,7 @@ class Row:
         worst: That share for the player that is missed most often.
         top: That share for the three largest players.
         bias: The mean error divided by the mean standard error, for the player where it is largest.
+        chance: What `bias` exceeds in one of twenty studies if there is no bias and error bars are right.
     """
 
     game: str
@@ -74,6 +77,7 @@ class Row:
     worst: float
     top: float
     bias: float
+    chance: float
 
 
 def measured(game: KnownGame, estimator: str, ends: str, found: Estimates) -> Row:
@@ -94,6 +98,7 @@ def measured(game: KnownGame, estimator: str, ends: str, found: Estimates) -> Ro
         worst=float(held.mean(axis=0).min()),
         top=float(held[:, largest].mean()),
         bias=float((np.abs(off.mean(axis=0)) / (bars.mean(axis=0) + ROUNDING)).max()),
+        chance=NormalDist().inv_cdf((1 + 0.95 ** (1 / game.players)) / 2) / float(np.sqrt(len(off))),
     )
 
 
@@ -141,23 +146,24 @@ def tables(found: Sequence[Row]) -> Iterator[Table]:
     """Yields a table for each estimator and end of the sample, worst player first, and one of the worst of each."""
     groups = dict.fromkeys((row.estimator, row.ends) for row in found)
     rows_of = {key: [row for row in found if (row.estimator, row.ends) == key] for key in groups}
-    columns = ["game", "players", "coalitions", "RMSE", "all", "worst", "top 3", "bias ÷ bar"]
+    columns = ["game", "players", "coalitions", "RMSE", "all", "worst", "top 3", "bias ÷ bar", "by chance"]
     for (estimator, ends), mine in rows_of.items():
         seeds = max(row.seeds for row in mine)
         title = f"95 % intervals that hold the truth: {estimator}, {_words(ends)}, {seeds} seeds"
         yield table(title, columns, [_line(row) for row in sorted(mine, key=lambda row: row.worst)])
-    yield table(
-        "The worst of all games",
-        ["estimator", "ends", *columns[4:]],
-        [
-            [
-                *key,
-                *_shares(*(min(getattr(row, name) for row in mine) for name in ("pooled", "worst", "top"))),
-                f"{max(row.bias for row in mine):.2f}",
-            ]
-            for key, mine in rows_of.items()
-        ],
-    )
+    worst = [[*key, *_worst(mine)] for key, mine in rows_of.items()]
+    yield table("The worst of all games", ["estimator", "ends", *columns[4:]], worst)
+
+
+def _worst(found: Sequence[Row]) -> list[str]:
+    """Returns the last cells of the table of the worst: the range of pooled shares, and the worst of the others."""
+    pooled = [row.pooled for row in found]
+    return [
+        f"{min(pooled):.1%}-{max(pooled):.1%}",
+        *_shares(min(row.worst for row in found), min(row.top for row in found)),
+        f"{max(row.bias for row in found):.2f}",
+        f"≤ {max(row.chance for row in found):.2f}",
+    ]
 
 
 def _line(row: Row) -> list[str]:
@@ -168,6 +174,7 @@ def _line(row: Row) -> list[str]:
         f"{row.error:.4f}",
         *_shares(row.pooled, row.worst, row.top),
         f"{row.bias:.2f}",
+        f"≤ {row.chance:.2f}",
     ]
 
 

@@ -143,7 +143,8 @@ def error_table(found: Sequence[Row], budget: int) -> Table:
         if ours in OURS
     ]
     title = f"Errors at {budget} coalitions, % of the rms attribution; * at most {NEAR} of the best one"
-    return table(title, ["game", "players", *names], lines)
+    # Long names take two lines, so that the table fits a terminal.
+    return table(title, ["game", "players", *(name.replace(" ", "\n") for name in names)], lines)
 
 
 def near_best(found: Iterable[Row], estimator: str) -> int:

@@ -10,6 +10,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.estimate.game import play
 from sequela.explain.estimate.rules import GameRules
+from sequela.explain.estimate.solvers import LOCAL_SOLVERS
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.game_outcome import GameOutcome
@@ -60,6 +61,7 @@ def level(game: KnownGame, seed: int, estimator: Estimator) -> GameOutcome:
             seed=seed,
             until=deadline.end,
             estimator=estimator,
+            solvers=LOCAL_SOLVERS,
         )
         ends = game(np.repeat([[False], [True]], game.players, axis=1))
         # Which kind of players they are does not matter.

@@ -10,7 +10,7 @@ from sequela.timeshap.control_variate.solver import solve_with_variate
 from sequela.timeshap.regression import Solution, solve
 
 from benchmarks.estimators.known_game import Worth
-from benchmarks.estimators.pair_values import sampled
+from benchmarks.estimators.pair_values import ranked, sampled
 
 Estimate: TypeAlias = Callable[[Worth, int, int, int], Solution]
 """Returns attributions and standard errors, (m, 1) each, of a game of m players.
@@ -39,8 +39,7 @@ BASE = "regression"
 
 OURS: Mapping[str, OurEstimator] = {
     BASE: OurEstimator(partial(sampled, solver=solve), Estimator.REGRESSION),
-    "control variate": OurEstimator(
-        partial(sampled, solver=solve_with_variate), Estimator.CONTROL_VARIATE, max_seeds=40
-    ),
+    "kernels of the game": OurEstimator(partial(sampled, solver=solve_with_variate), max_seeds=40),
+    "rank kernels": OurEstimator(ranked, Estimator.CONTROL_VARIATE),
 }
 """Our estimators by name. The last one is compared with the estimators of others."""

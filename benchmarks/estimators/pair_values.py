@@ -1,12 +1,15 @@
 """The Shapley values of games of functions: from all coalitions, or from a sample of pairs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import comb
 from typing import TypeAlias
 
 import numpy as np
 from sequela.timeshap.coalitions import allocation, strata
+from sequela.timeshap.control_variate.rank_kernels import ranking
+from sequela.timeshap.designs import NewDesigns
 from sequela.timeshap.pair_order import PairSampler
+from sequela.timeshap.rank_solver import solve_ranked
 from sequela.timeshap.regression import Solution, solve
 
 from benchmarks.estimators.known_game import Coalitions, Floats, Worth
@@ -49,3 +52,18 @@ def sampled(worth: Worth, players: int, budget: int, seed: int, solver: Solve = 
     odd = (values[: len(named), np.newaxis] - values[len(named) :, np.newaxis]) / 2
     edges = np.cumsum([len(each) for each in pairs])[:-1]
     return solver(sampler, strata(players), np.split(odd, edges), ends[1:] - ends[:1])
+
+
+def ranked(worth: Worth, players: int, budget: int, seed: int) -> Solution:
+    """Returns an estimate with rank kernels from `budget` coalitions, for one target: players are ordered first."""
+    ends = worth(np.repeat([[False], [True]], players, axis=1))
+    gain = ends[1:] - ends[:1]
+    alone = np.eye(players, dtype=bool)
+    order = ranking((worth(alone) - worth(~alone))[:, np.newaxis] / 2, gain)
+    place = np.argsort(order)
+    found = sampled(lambda drawn: worth(drawn[:, place]), players, budget, seed, _solve_ranked)
+    return Solution(found.values[place], found.errors[place])
+
+
+def _solve_ranked(sampler: PairSampler, _: object, odd: Sequence[Floats], gain: Floats) -> Solution:
+    return solve_ranked(NewDesigns(sampler), odd, gain).solution

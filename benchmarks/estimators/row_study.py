@@ -29,7 +29,7 @@ GAMES = (
     "demo-features",
     "gru-features",
     "gru-cells",
-    "convolution-cells",
+    "convolution-cells-47",
     "arem-events",
     "transformer-features",
 )

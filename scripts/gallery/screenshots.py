@@ -16,9 +16,9 @@ from scripts.gallery.alerts import explained_alerts
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = os.environ.get("SEQUELA_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 WIDTH = 1000
-# The last element that a picture shows: the third event of an alert, and the first figure of a report.
+# The last element that a picture shows: the first figure in both.
 LAST = {
-    "alert-page.png": "[aria-labelledby=history] tbody tr:nth-of-type(3)",
+    "alert-page.png": "#figures figure",
     "cohort-page.png": "#events img",
 }
 COLOURS = 64

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from random import Random
 
 import structlog
 from starlette.applications import Starlette
@@ -21,11 +23,11 @@ from sequela.adapters.metrics.observer import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.model_repository import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.operator_models import OperatorModels, RepositoryRules
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.location import InFile, InMemory, InRedis
+from sequela.adapters.store.location import InFile, InMemory, InRedis, store_kind
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.sqlite.store import (
     FILE_BYTES,
@@ -34,8 +36,13 @@ from sequela.adapters.store.sqlite.store import (
     file_store,
     memory_store,
 )
+from sequela.adapters.store.store_spans import with_spans
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.api.access_control import AccessControl
+from sequela.api.admission.admission import AdmissionSlots
+from sequela.api.admission.brownout import Brownout
+from sequela.api.admission.priority import Priority
+from sequela.api.admission.waiting_queues import QueueLimits
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
@@ -58,6 +65,7 @@ from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
 from sequela.api.tls import ReloadingContext, TlsContent, TlsFiles
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
+from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.replica_flights import ReplicaFlights
 from sequela.concurrency.serial_workers import SerialWorkers
 from sequela.concurrency.single_flight import Flights, SingleFlight
@@ -68,6 +76,7 @@ from sequela.engine_pools import (
     count_engines,
     count_upload_engines,
 )
+from sequela.errors import Unsupported
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
@@ -75,6 +84,7 @@ from sequela.explain.telemetry import AuditLineLost
 from sequela.explain.tracer import NO_TRACE, Tracer
 from sequela.model_engines.engine_service import StoredParts
 from sequela.settings import Settings
+from sequela.spans import NO_SPANS, RequestSpans, SampledSpans
 
 log = structlog.get_logger("sequela.bootstrap")
 
@@ -119,10 +129,11 @@ def build(
 ) -> Application:
     """Builds the server, in the event loop that will run it. Arguments replace the parts that are built by default."""
     limits, near = settings.limits, settings.cache_bytes
-    metrics = PrometheusObserver(version())
-    observer = Observers((metrics, LogObserver()))
+    metrics = PrometheusObserver(version(), store_kind(settings.store_location))
+    observer = Observers((metrics, LogObserver(settings.log_caller_ids)))
     # The parts are closed in reverse order, so each one outlives those that use it.
     closing = ExitStack()
+    spans = _spans(settings, closing)
     diagnostics = _diagnostics(settings, closing)
     store = _store(settings, observer)
     closing.callback(store.close)
@@ -136,7 +147,9 @@ def build(
     engines = elsewhere.engines if elsewhere else None
     here = Loader(limits, settings.model_threads, settings.execution_provider)
     loader = elsewhere.loader if elsewhere else here
-    configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry, engines)
+    configured = OperatorModels.in_folder(
+        settings.model_repository, loader, endpoint_registry, engines, _repository_rules(settings)
+    )
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = Uploads(store, observer)
@@ -155,13 +168,20 @@ def build(
     closing.callback(upload_workers.close)
     upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
     explainer = explainer or make(pool, diagnostics=diagnostics)
-
     if engines:
         engines.connect(StoredParts(store.records, backgrounds, flights, observer))
-    executors = _executors(settings, count_engines(settings) or pool.workers, observer)
+    executors = _executors(settings, count_engines(settings) or pool.workers, metrics, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
     dataplane = DataPlane(
-        explainer, upload_explainer, models, explanations, executors, engines or NoEngines(), policy, limits
+        explainer,
+        upload_explainer,
+        models,
+        explanations,
+        executors,
+        engines or NoEngines(),
+        policy,
+        limits,
+        observer,
     )
     catalog = Catalog(models, backgrounds, executors, limits)
     readiness = Readiness(SERVICE_NAMES, configured_states or configured)
@@ -170,17 +190,16 @@ def build(
     hosts = HostCheck.of(settings.http_host, settings.allowed_hosts.split())
     access, tls = _access(settings, observer, closing), _tls(settings, observer)
     factory = RouteFactory(
-        observer, gate, policy, _bodies(settings, observer), access, hosts, settings.max_http_timeout
+        observer, gate, policy, _bodies(settings, observer), access, hosts, settings.max_http_timeout, spans
     )
     routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
     pages = application(
         metrics.registry, readiness.report, routes if settings.explains_over_http else (), access, hosts
     )
     http = _http(settings, pages, tls)
-    offered = services(catalog, inference)
     server = Server(
         _listener(settings, tls),
-        offered,
+        services(catalog, inference),
         executors,
         readiness,
         http,
@@ -188,9 +207,10 @@ def build(
         gate,
         _reader(settings, observer),
         access,
+        spans,
     )
-    drain_times = DrainTimes(settings.drain_delay_seconds, settings.drain_grace)
-    return Application(settings, metrics, configured, server, drain_times, closing.close)
+    times = DrainTimes(settings.drain_delay_seconds, settings.drain_grace)
+    return Application(settings, metrics, configured, server, times, closing.close)
 
 
 def version() -> str:
@@ -199,6 +219,21 @@ def version() -> str:
         return metadata.version("sequela")
     except metadata.PackageNotFoundError:  # run from a checkout
         return "0+checkout"
+
+
+def _spans(settings: Settings, closing: ExitStack) -> RequestSpans:
+    """Returns what begins the spans of requests. Raises Unsupported if spans cannot be exported."""
+    if not settings.export_spans:
+        return NO_SPANS
+    try:
+        # OpenTelemetry is an extra.
+        from sequela.adapters.span_export import SpanExport  # noqa: PLC0415
+    except ImportError:
+        text = "--export-spans needs OpenTelemetry: run pip install '.[service,tracing]' in a clone of the repository"
+        raise Unsupported("TRACING_NOT_INSTALLED", text) from None
+    export = SpanExport.of_environment(version())
+    closing.callback(export.close)
+    return SampledSpans(export.take, export.is_sampled)
 
 
 def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
@@ -218,6 +253,11 @@ def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
 
 def _store(settings: Settings, observer: Observer) -> Store:
     """Opens the store. Raises OSError or SequelaError if it cannot be used."""
+    store = _open_store(settings, observer)
+    return with_spans(store, store_kind(settings.store_location)) if settings.export_spans else store
+
+
+def _open_store(settings: Settings, observer: Observer) -> Store:
     match settings.store_location:
         case InMemory():
             return memory_store(observer, _store_limits(settings, MEMORY_BYTES))
@@ -225,6 +265,10 @@ def _store(settings: Settings, observer: Observer) -> Store:
             return file_store(path, observer, _store_limits(settings, FILE_BYTES))
         case InRedis(url):
             return _redis(url, settings, observer)
+
+
+def _repository_rules(settings: Settings) -> RepositoryRules:
+    return RepositoryRules(settings.repository_interval, settings.require_all_models)
 
 
 def _flights(store: Store) -> Flights:
@@ -260,10 +304,28 @@ def _redis(url: str, settings: Settings, observer: Observer) -> Store:
     return shared_store(redis, options)
 
 
-def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:
-    threads = settings.max_concurrent or max(workers, MIN_EXPLAIN_THREADS)
+def _admission(settings: Settings, workers: int, observer: Observer) -> AdmissionSlots:
+    """Returns what decides which explanations with the operator's models may begin."""
+    limits = QueueLimits(settings.queue_size, settings.interactive_queue_seconds, settings.bulk_queue_seconds)
+    return AdmissionSlots(
+        settings.max_concurrent or max(workers, MIN_EXPLAIN_THREADS),
+        workers,
+        limits,
+        observer,
+        # Replicas must not tell their callers the same times.
+        Random(os.getpid()),  # noqa: S311  # not a secret
+        Brownout(Deadline.now()) if settings.brownout else None,
+    )
+
+
+def _executors(
+    settings: Settings, workers: int, metrics: PrometheusObserver, observer: Observer
+) -> Executors:
+    admission = _admission(settings, workers, observer)
+    backlogs = {each.value: partial(admission.backlog_seconds, each) for each in Priority}
+    metrics.watch_admission(backlogs, lambda: admission.brownout_level)
     return Executors(
-        Executor("explain", threads, settings.queue_size, observer),
+        Executor("explain", admission.slots, settings.queue_size, observer, slots=admission),
         Executor(
             # These tasks mostly wait for answers, so there may be more of them than cores.
             "remote",

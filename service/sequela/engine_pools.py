@@ -28,7 +28,7 @@ from sequela.engines.pool import EnginePool
 from sequela.explain.ports import Observer
 from sequela.model_engines.crashes import CrashLog
 from sequela.model_engines.engine_service import ModelEngines
-from sequela.model_engines.tasks import EngineModelFolder, ModelEngineConfig
+from sequela.model_engines.tasks import ModelEngineConfig
 from sequela.settings import Settings
 
 MIN_UPLOAD_ENGINES = 2
@@ -49,6 +49,9 @@ CPU_FACTOR = 2.0
 MAX_CPU_SECONDS = 1e9
 LATE_SECONDS = 0.9
 """How long an engine with the operator's models may go on after a deadline. It notices it between two batches."""
+
+LOADING_IDLE_SECONDS = 10.0
+"""How long a process that tried out a model of the operator stays. It has nothing to do until models are added."""
 
 
 def count_engines(settings: Settings) -> int:
@@ -123,10 +126,9 @@ def build_model_engines(
         return None
     loading = _loading_pool(settings, observer)
     closing.callback(loading.close)
-    open_pool = partial(_open_pool, settings, count, EngineEvents(observer))
-    engines = ModelEngines(
-        count, open_pool, loading.close, CrashLog(settings.quarantine_seconds), settings.limits
-    )
+    open_pool = partial(_open_pool, count, EngineEvents(observer))
+    crashes = CrashLog(settings.quarantine_seconds)
+    engines = ModelEngines(count, open_pool, _model_engine_config(settings), crashes)
     closing.callback(engines.close)
     metrics.watch_engines(TRUSTED, lambda: engines.up)
     client = EngineClient(loading, Quarantine(0.0), math.inf, math.inf)
@@ -134,25 +136,31 @@ def build_model_engines(
 
 
 def _loading_pool(settings: Settings, observer: Observer) -> EnginePool:
-    """Returns engines that load one model of the operator each, because a file can end the process that loads it.
+    """Returns engines that try out one model of the operator each, because a file can end the process that loads it.
 
     There are as many as models are loaded at a time, so that a slow one does not hold up those behind it.
     """
     config = UploadEngineConfig(
         settings.limits, settings.log_level, settings.model_threads, settings.execution_provider
     )
-    limits = EngineLimits(sandboxed=False, lazy=True, grace_seconds=LATE_SECONDS)
+    limits = EngineLimits(
+        sandboxed=False, lazy=True, grace_seconds=LATE_SECONDS, idle_seconds=LOADING_IDLE_SECONDS
+    )
     pool = EnginePool(LOADING, MAX_AT_ONCE, LOAD_ENTRY, config.pack(), limits, EngineEvents(observer))
     pool.start()
     return pool
 
 
-def _open_pool(
-    settings: Settings, count: int, listener: EngineListener, models: tuple[EngineModelFolder, ...]
-) -> EnginePool:
-    config = ModelEngineConfig(
+def _open_pool(count: int, listener: EngineListener, config: ModelEngineConfig) -> EnginePool:
+    limits = EngineLimits(sandboxed=False, grace_seconds=LATE_SECONDS)
+    pool = EnginePool(TRUSTED, count, MODEL_ENTRY, config.pack(), limits, listener, own_cores(count))
+    pool.start()
+    return pool
+
+
+def _model_engine_config(settings: Settings) -> ModelEngineConfig:
+    return ModelEngineConfig(
         limits=settings.limits,
-        models=models,
         model_threads=settings.model_threads,
         provider=settings.execution_provider,
         explanation_ttl=settings.explanation_ttl,
@@ -162,7 +170,3 @@ def _open_pool(
         execution=settings.execution,
         log_level=settings.log_level,
     )
-    limits = EngineLimits(sandboxed=False, grace_seconds=LATE_SECONDS)
-    pool = EnginePool(TRUSTED, count, MODEL_ENTRY, config.pack(), limits, listener, own_cores(count))
-    pool.start()
-    return pool

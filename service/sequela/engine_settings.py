@@ -52,3 +52,9 @@ class EngineSettings(BaseModel):
         description="How long, in seconds, an uploaded or inline model that ended its process is not run again, nor a "
         "request that ended several.",
     )
+    max_design_bytes: int = Field(
+        256 << 20,
+        ge=0,
+        description="Memory that each process that runs models may use to keep what it worked out about samples of "
+        "coalitions, so that the next explanations need not. 0 keeps nothing.",
+    )

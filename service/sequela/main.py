@@ -15,6 +15,7 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters import logs
+from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.store.location import location_text
 from sequela.api.server import BoundAddresses
 from sequela.bootstrap import Application, build, version
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
+    log_python_errors()
     for unknown in misspelt_variables(os.environ):
         log.warning("unknown variable", name=unknown.name, nearest=unknown.nearest)
     try:

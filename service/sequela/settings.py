@@ -17,9 +17,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sequela.access_settings import AccessSettings
 from sequela.adapters.onnx.provider import ExecutionProvider, installed_providers
 from sequela.connection_settings import ConnectionSettings, is_host
+from sequela.diagnostic_settings import DiagnosticSettings
 from sequela.endpoint_settings import EndpointSettings
 from sequela.engine_settings import EngineSettings
-from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.limits import Limits
 from sequela.setting_names import PREFIX, VariableSource
 from sequela.store_settings import StoreSettings
@@ -37,13 +37,19 @@ SECTIONS = {
     "endpoint_allow": "Models behind endpoints",
     "store": "Storage",
     "tokens": "Access",
-    "trace_dir": "Diagnostics",
+    "export_spans": "Diagnostics",
 }
 """The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
 
 class Settings(
-    AccessSettings, ConnectionSettings, EngineSettings, StoreSettings, EndpointSettings, BaseSettings
+    AccessSettings,
+    ConnectionSettings,
+    DiagnosticSettings,
+    EngineSettings,
+    StoreSettings,
+    EndpointSettings,
+    BaseSettings,
 ):
     """All settings. Options take precedence over variables, and variables over defaults.
 
@@ -134,7 +140,26 @@ class Settings(
         ge=1,
         description="How many explanations share the workers at a time. Unset: as many as workers, but at least 2.",
     )
-    queue_size: int = Field(64, ge=0, description="How many explanations may wait; further ones are refused.")
+    queue_size: int = Field(
+        64,
+        ge=0,
+        description="How many explanations may wait in each queue; further ones are refused.",
+    )
+    interactive_queue_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Work of interactive explanations that may wait, in seconds for each core; more is refused.",
+    )
+    bulk_queue_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Work of bulk explanations that may wait, in seconds for each core; more is refused.",
+    )
+    brownout: bool = Field(
+        True,
+        description="Widen the error bars of explanations while the server is overloaded, before any are refused. A "
+        "target_standard_error of the request is always kept.",
+    )
     lookup_threads: int = Field(
         8, ge=1, description="How many look-ups, listings and background averages run at a time."
     )
@@ -225,6 +250,18 @@ class Settings(
         description="Folder with the operator's models: NAME/VERSION/model.onnx, or NAME/VERSION/endpoint.toml for a "
         "model behind an endpoint.",
     )
+    repository_interval: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds between two readings of the model repository while the server runs. Models that were "
+        "added or changed are loaded, and removed ones are no longer offered. 0 reads it only when the server starts.",
+    )
+    require_all_models: bool = Field(
+        True,
+        description="Become ready only after every model of the repository was loaded, so that a rollout with a broken "
+        "model stops. Off, all must have been tried, and one must be usable. In both cases, a server that was ready "
+        "stays ready if a model is added that is broken.",
+    )
     uploads: bool = Field(True, description="Accept models from callers, uploaded or inline.")
     execution_provider: ExecutionProvider = Field(
         ExecutionProvider.CPU,
@@ -238,25 +275,6 @@ class Settings(
         1 << 30,
         ge=1,
         description="Largest total file size of the uploaded and inline models that stay loaded.",
-    )
-
-    # Diagnostics
-    trace_dir: Path | None = Field(
-        None,
-        description="Folder to record every explanation in, as files that numpy and pandas read (docs/debugging.md). "
-        "They contain what callers sent. While it is set, no answer is reused. Nothing is ever deleted from it.",
-    )
-    trace_bytes: int = Field(
-        256 << 20,
-        ge=1 << 10,
-        description="Largest size of the arrays that are recorded of one explanation; they are held in memory until "
-        "they are written.",
-    )
-    execution: ExecutionKind | None = Field(
-        None,
-        description="How to run models of this process: whole sequences, or from states that coalitions share. An "
-        "explanation fails if its model cannot be run so. Unset: from states where the model allows it. While it is "
-        "set, no answer is reused.",
     )
 
     @classmethod

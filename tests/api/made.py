@@ -25,6 +25,7 @@ from sequela.explain.explanation import (
     StopReason,
     TargetScore,
 )
+from sequela.explain.kept_explanation import EncodedExplanation
 from sequela.explain.options import Estimator, FeatureScope, Level, ResolvedOptions
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState
 from sequela.explain.request import EventInfo, ExplainRequest
@@ -141,6 +142,9 @@ class Scripted:
     def __init__(self, act: Callable[[ExplainRequest, Deadline], Any]) -> None:
         self._act = act
         self.begun = threading.Semaphore(0)
+
+    def answer(self, question: ExplainRequest, deadline: Deadline) -> EncodedExplanation:
+        return EncodedExplanation(self.explain(question, deadline))
 
     def explain(self, question: ExplainRequest, deadline: Deadline) -> Explanation:
         self.begun.release()

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 from api.made import Scripted
+from sequela.api.admission.priority import Priority
+from sequela.api.admission.request_shape import ScoreShape
 from sequela.api.dataplane import DataPlane, Work
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.engine_port import EngineOperation, EngineRequest, NoEngines
@@ -77,7 +79,7 @@ def run(
         models: Any = SomeModels()
         explainer: Any = Scripted(act)
         parts: Any = (explainer, explainer, models, None, executors, NoEngines())
-        plane = DataPlane(*parts, POLICY, Limits())
+        plane = DataPlane(*parts, POLICY, Limits(), quiet)
         try:
             return await use(plane)
         finally:
@@ -113,7 +115,7 @@ def test_work_runs_where_its_model_belongs(model: ModelChoice, executor: str) ->
         seen.add(threading.current_thread().name.rsplit("_", 1)[0])
         return replace(requests(1)[0], model=model)
 
-    work = Work(note, note, EngineRequest(EngineOperation.EXPLAIN, b""))
+    work = Work(note, note, EngineRequest(EngineOperation.EXPLAIN, b""), ScoreShape(1), Priority.INTERACTIVE)
     run(lambda plane: plane.explain(model, work, Deadline(10)), note)
     assert seen == {executor}
     seen.clear()

@@ -12,11 +12,14 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from sequela.api.encode.explanations import explanation as encoded
 from sequela.api.encode.explanations import summary
+from sequela.contract.explanation_reader import read_explanation
+from sequela.contract.explanations import content_bytes, request_bytes
+from sequela.contract.explanations import explanation as encoded
 from sequela.explain.explanation import Attribution, Cost, Explanation, LevelQuality
 from sequela.explain.explanation_summary import summarize
 from sequela.timeshap.players import PlayerKind
+from sequela_proto.v1 import sequela_pb2 as pb
 
 RENAMED = {(LevelQuality, "seconds"): "time", (Cost, "stage_seconds"): "stage_times"}
 
@@ -24,6 +27,16 @@ RENAMED = {(LevelQuality, "seconds"): "time", (Cost, "stage_seconds"): "stage_ti
 def test_every_field_arrives() -> None:
     """Each field of the domain's explanation is found under its name in the message, with its value."""
     compare(explanation(), encoded(explanation()))
+
+
+def test_every_field_is_read_back() -> None:
+    """What the store reads is what was encoded, whole and as content with the part of the request behind it."""
+    made = explanation()
+    assert read_explanation(encoded(made)) == made
+    parts = content_bytes(made) + request_bytes(made)
+    assert read_explanation(pb.Explanation.FromString(parts)) == made
+    bare = replace(made, pruning=None, levels={}, options=replace(made.options, estimator=None))
+    assert read_explanation(encoded(bare)) == bare
 
 
 def test_a_summary_repeats_the_explanation() -> None:

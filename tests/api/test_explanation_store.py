@@ -199,16 +199,16 @@ def test_explanations_go_on_while_the_file_cannot_be_written(
     with Serving(embedded(store=str(tmp_path / "store.db"))) as server:
         connection = database(opened[0])._connection
 
-        def metric(name: str) -> float | None:
-            return server.wired.metrics.registry.get_sample_value(name)
+        def metric(name: str, **labels: str) -> float | None:
+            return server.wired.metrics.registry.get_sample_value(name, labels)
 
-        assert metric("sequela_store_up") == 1
+        assert metric("sequela_store_up", store="file") == 1
         connection.execute("PRAGMA query_only = ON")
         assert explain(server, 1).HasField("event_level")
         assert metric("sequela_store_not_kept_total") == 1
-        assert metric("sequela_store_up") == 0
+        assert metric("sequela_store_up", store="file") == 0
         assert listed(server) == []
         connection.execute("PRAGMA query_only = OFF")
         assert not explain(server, 1).cost.cached
-        assert metric("sequela_store_up") == 1
+        assert metric("sequela_store_up", store="file") == 1
         assert len(listed(server)) == 1

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from api.made import explanation
 from google.protobuf.descriptor import FieldDescriptor
-from sequela.api import enums
-from sequela.api.encode.explanations import explanation as encoded
-from sequela.api.enums import OPTION_TABLES, EnumTable
 from sequela.api.grpc.decode.options import options as decoded
 from sequela.api.inference.parameters import read_parameters
 from sequela.api.violations import MAX_VIOLATIONS, Violations
+from sequela.contract import enums
+from sequela.contract.enums import OPTION_TABLES, EnumTable
+from sequela.contract.explanations import explanation as encoded
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, Level, OptionRule, Options, ResolvedOptions

@@ -41,7 +41,10 @@ def test_a_model_that_failed_is_named(tmp_path: Path) -> None:
         assert client.score(BY_NAME["gru"].sample(3), model="good").values.shape == (1, 1)
     assert found.status_code == 503
     first, model, note = found.text.splitlines()
-    assert first == "models failed to load: fix or remove their folders, and restart"
+    assert first == (
+        "models failed to load: fix or remove their folders (then restart, if --repository-interval is 0), or set "
+        "--no-require-all-models"
+    )
     assert model.startswith(
         "models/bad/versions/1 FAILED: bad/1/model.onnx: its 8 bytes are not an ONNX model"
     )

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 from sequela.api.errors import to_failure
-from sequela.api.grpc.status import grpc_status
-from sequela.errors import InvalidInput, Violation
+from sequela.api.grpc.status import grpc_status, retry_pushback
+from sequela.errors import InvalidInput, Overloaded, Violation
 
 HEADERS = 8192
 
@@ -30,3 +30,10 @@ def test_the_longest_errors_fit_into_headers(letter: str, count: int) -> None:
     details = b64encode(bytes(trailers["grpc-status-details-bin"]))
     assert len(quote(failed.message)) + len(details) < HEADERS
     assert failed.violations
+
+
+def test_grpcs_own_retries_learn_how_long_to_wait() -> None:
+    """In whole milliseconds, as gRPC has it; nothing where retrying would not help."""
+    busy = Overloaded("QUEUE_FULL", "full", retry_after=1.2345)
+    assert retry_pushback(to_failure(busy)) == (("grpc-retry-pushback-ms", "1235"),)
+    assert retry_pushback(to_failure(InvalidInput("REASON", "wrong"))) == ()

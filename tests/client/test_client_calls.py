@@ -242,7 +242,7 @@ def test_both_clients_have_the_same_methods() -> None:
     """What one can do, the other can."""
 
     def public(kind: type) -> set[str]:
-        return {name for name in vars(kind) if not name.startswith("_")}
+        return {name for name in dir(kind) if not name.startswith("_")}
 
     assert public(Sequela) == public(AsyncSequela)
 

@@ -10,7 +10,7 @@ from math import inf
 
 import pytest
 from api import made
-from sequela.api.encode.explanations import explanation as encode
+from sequela.contract.explanations import explanation as encode
 from sequela.explain.explanation import Reason
 from sequela.timeshap.players import PlayerKind
 from sequela_client import Explanation

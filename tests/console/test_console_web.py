@@ -94,23 +94,24 @@ def answer_with(monkeypatch: pytest.MonkeyPatch, output: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_bundle_does_not_depend_on_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("script", console_web.BUNDLES)
+def test_the_bundle_does_not_depend_on_the_machine(
+    script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Built in another folder, with another time zone and language, it is the same; and it names no folder."""
     console_web.install()
     first, second = tmp_path / "first", tmp_path / "second"
-    console_web.build(first)
+    console_web.build(script, first)
     elsewhere = tmp_path / "deep" / "er" / "clients" / "console" / "web"
     shutil.copytree(console_web.WEB, elsewhere, symlinks=True, copy_function=os.link)
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     monkeypatch.setenv("LANG", "de_DE.UTF-8")
-    build_in(elsewhere, second)
+    build_in(elsewhere, script, second)
     assert console_web.differences(first, second) == []
     for content in console_web.contents(first).values():
         assert str(console_web.ROOT).encode() not in content
 
 
-def build_in(web: Path, output: Path) -> None:
-    done = console_web.npm(
-        *("run", "-s", "build", "--", "--outDir", str(output), "--emptyOutDir"), folder=web
-    )
+def build_in(web: Path, script: str, output: Path) -> None:
+    done = console_web.npm(*("run", "-s", script, "--", "--outDir", str(output), "--emptyOutDir"), folder=web)
     assert done.returncode == 0, done.stderr

@@ -41,6 +41,10 @@ def test_the_pages_are_in_the_package(built: Path, kind: str) -> None:
     }
     assert {each for each in files if "/static/" in each} == committed
     assert f"{PACKAGE}/state/schema.sql" in files
+    report = "sequela_client/pages/bundle/report"
+    assert {".js", ".css"} <= {
+        each.rpartition("report")[2] for each in files if each.endswith((f"{report}.js", f"{report}.css"))
+    }
     assert f"{PACKAGE}/demo/alerts.jsonl.gz" in files
     assert any(re.fullmatch(rf"{PACKAGE}/demo/cohorts/contracts/part-\d+\.parquet", each) for each in files)
 

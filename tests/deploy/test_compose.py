@@ -23,7 +23,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())[
     "services"
 ]
-PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
 service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -69,7 +69,9 @@ def test_ports_are_published_on_loopback(name: str) -> None:
 
 def test_images_have_a_version() -> None:
     """The same today and tomorrow."""
-    images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    images = re.findall(r"^ARG BASE=(\S+)", DOCKERFILE, re.MULTILINE)
+    assert images
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {"${BASE}"}
     images += [given["image"] for given in SERVICES.values()]
     assert all(re.search(r":v?\d+\.\d+[\w.-]*$", image) for image in images)
 
@@ -100,6 +102,61 @@ def test_the_pieces_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
         int(SERVICES["sequela"]["stop_grace_period"].removesuffix("s"))
         > given.drain_delay + given.drain_grace
     )
+
+
+def test_there_is_a_model_to_begin_with() -> None:
+    """The demo's, unless somebody names another folder."""
+    source = SERVICES["sequela"]["volumes"][0]["source"]
+    (by_default,) = re.findall(r"\$\{MODELS:-(.+)\}", source)
+    assert (ROOT / "deploy" / by_default / "account_takeover" / "1" / "model.onnx").is_file()
+
+
+def test_the_alerts_are_explained() -> None:
+    """By the script of the service, from the server that its command names."""
+    service = SERVICES["alerts"]
+    script = ROOT / "deploy" / service["volumes"][0].split(":")[0]
+    assert service["entrypoint"] == ["python", service["volumes"][0].split(":")[1]]
+    assert service["command"][:2] == ["--server", "sequela:50051"]
+    demo = ROOT / "service" / "sequela" / "demo"
+    with Serving(embedded(model_repository=demo / "models")) as running:
+        words = [
+            "--server",
+            running.bound.grpc,
+            "--seconds",
+            "0",
+            "--alerts",
+            str(demo / "alerts"),
+            "--count",
+            "2",
+        ]
+        done = subprocess.run(
+            [sys.executable, str(script), *words], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"^  t=-?\d+: [+-]0\.\d{3} ± 0\.\d{3}$", done.stdout, re.MULTILINE)) == 5
+    assert re.search(r"^takeover-20: score 0\.\d{4}$", done.stdout, re.MULTILINE)
+
+
+def test_grafana_finds_prometheus_and_the_dashboard() -> None:
+    """Its folders are those of the repository, and what they name is there."""
+    grafana = ROOT / "deploy" / "grafana"
+    mounts = {
+        target: source
+        for source, target, mode in (each.split(":") for each in SERVICES["grafana"]["volumes"])
+    }
+    (source,) = yaml.safe_load((grafana / "provisioning" / "datasources" / "prometheus.yml").read_text())[
+        "datasources"
+    ]
+    assert source["url"] == "http://prometheus:9090"
+    assert mounts["/etc/grafana/provisioning"] == "./grafana/provisioning"
+    (provider,) = yaml.safe_load((grafana / "provisioning" / "dashboards" / "sequela.yml").read_text())[
+        "providers"
+    ]
+    dashboards = Path(provider["options"]["path"])
+    assert mounts[str(dashboards)] == "./grafana/dashboards"
+    home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert home.parent == dashboards
+    assert (grafana / "dashboards" / home.name).is_file()
 
 
 def test_the_image_checks_its_health_past_any_proxy(server: Serving) -> None:

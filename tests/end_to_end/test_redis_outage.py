@@ -99,9 +99,9 @@ def test_an_outage_under_load_loses_nothing(fragile_redis: RedisServer, tmp_path
         time.sleep(0.5)
         fragile_redis.pause()
         time.sleep(1)
-        owed = metric(here, "sequela_store_owed ")
+        owed = metric(here, "sequela_store_owed{")
         fragile_redis.resume()
-        eventually(lambda: metric(here, "sequela_store_owed ") == 0, PATIENCE)
+        eventually(lambda: metric(here, "sequela_store_owed{") == 0, PATIENCE)
     assert callers.failures == []
     assert owed > 0
     with serving(tmp_path, fragile_redis.url) as there, Sequela(there.bound.grpc) as sequela:
@@ -246,7 +246,7 @@ def test_sentinels_lead_to_the_next_master(tmp_path: Path) -> None:
             before = len(callers.names)
             eventually(lambda: metric(here, "sequela_store_up") == 0, PATIENCE)
             eventually(lambda: metric(here, "sequela_store_up") == 1, PATIENCE)
-            eventually(lambda: metric(here, "sequela_store_owed ") == 0, PATIENCE)
+            eventually(lambda: metric(here, "sequela_store_owed{") == 0, PATIENCE)
         assert callers.failures == []
         redis = RedisConnection(replica.url, Heard(), PATIENT)
         found = {f"explanations/{name}" for name in listed(RedisRecords(redis), limit=1000)}

@@ -187,6 +187,7 @@ def test_an_engine_that_was_killed_is_replaced() -> None:
         with pytest.raises(EngineLost, match="SIGSEGV") as lost:
             call(pool, "die 11")
         assert lost.value.exit.busy
+        assert lost.value.exit.log.startswith("Fatal Python error: Segmentation fault")
         assert call(pool, "echo again") == "again"
 
 
@@ -317,8 +318,9 @@ def test_engines_know_nothing_of_the_front(monkeypatch: pytest.MonkeyPatch) -> N
     with open(__file__) as _, running(size=1, limits=LAZY) as pool:
         assert not [name for name in call(pool, "environment").split() if "SEQUELA" in name]
         files = call(pool, "files").splitlines()
-        assert len(files) == 5
-        assert [each.split(":")[0] for each in files[3:]] == ["socket", "socket"]
+        # Standard input and outputs, the two sockets, and the log of this engine alone.
+        assert len(files) == 6
+        assert [each.split(":")[0] for each in files[3:]] == ["socket", "socket", "/memfd"]
 
 
 def test_a_caller_that_is_interrupted_does_not_leave_an_engine_at_work() -> None:

@@ -199,7 +199,7 @@ def test_stages_are_recorded() -> None:
     (game,) = recorder.games
     level = answer.levels["event"]
     size, solution, estimator = game.stages[-1]
-    assert (size, estimator) == (level.quality.coalitions, Estimator.REGRESSION)
+    assert (size, estimator) == (level.quality.coalitions, Estimator.CONTROL_VARIATE)
     assert sum(map(len, game.coalitions)) == size - 2
     np.testing.assert_array_equal(solution.errors, [a.standard_errors for a in level.attributions])
     assert game.outcome is not None

@@ -23,5 +23,8 @@ def test_what_is_missing_is_said() -> None:
     rows = np.full((2, 6), np.nan, np.float32)
     rows[1] = [1, 1, 0, 1, 2, np.nan]
     cells = Cells((rows,))
-    assert event_values(layout(schema), cells, 0) == ("missing", "missing", "missing", "missing")
-    assert event_values(layout(schema), cells, 1) == ("1.00", "b", "Lima", "2.00, missing")
+    assert event_values(layout(schema), cells, (0, 1)) == [
+        ("missing", "missing", "missing", "missing"),
+        ("1.00", "b", "Lima", "2.00, missing"),
+    ]
+    assert event_values(layout(schema), cells, ()) == []

@@ -166,7 +166,13 @@ def test_sampled_games_leave_them_out_too(unshared_work: int, monkeypatch: pytes
             assert any(each.values) == any(each.standard_errors) == bool(row % 2)
             np.testing.assert_allclose(each.values, first.attributions[row].values, atol=1e-5)
     again = ask(
-        GRU, x, GRU.average(), max_coalitions=first.quality.coalitions, target_standard_error=0.0, **options
+        GRU,
+        x,
+        GRU.average(),
+        max_coalitions=first.quality.coalitions,
+        target_standard_error=0.0,
+        estimator=Estimator.REGRESSION,
+        **options,
     )
     for one, other in zip(first.attributions, levels(again)[0].attributions, strict=True):
         np.testing.assert_allclose(one.values, other.values, atol=1e-6)

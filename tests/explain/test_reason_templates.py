@@ -18,7 +18,7 @@ from sequela.explain.result.reason_templates import (
     template_features,
     template_problems,
 )
-from sequela.explain.schema import Direction, ReasonTemplate
+from sequela.explain.schema import Direction, ReasonTemplate, ReasonTemplates
 
 RAISES, LOWERS = Direction.RAISES, Direction.LOWERS
 ALL = frozenset(PLACEHOLDERS)
@@ -121,7 +121,7 @@ def test_the_best_template_that_can_be_filled_is_found(
         ReasonTemplate("{label}", "*"),
         ReasonTemplate("{time}"),
     )
-    found = find_template(templates, features, direction, known)
+    found = find_template(ReasonTemplates("1", templates), features, direction, known)
     assert (found.index if found else None) == index
 
 

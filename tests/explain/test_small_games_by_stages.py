@@ -7,10 +7,12 @@ import pytest
 from asking import explainer, levels, loaded, question
 from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
-from sequela.explain.estimate.solvers import SOLVERS
+from sequela.explain.estimate.design_cache import DesignCache, GameDesigns
+from sequela.explain.estimate.solvers import LOCAL_SOLVERS, SOLVERS
 from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.levels import play
 from sequela.explain.options import Estimator, Level
+from sequela.timeshap.coalitions import allocation, strata
 
 CASE = BY_NAME["transformer"]
 LENGTH = 11
@@ -58,8 +60,11 @@ def test_error_bars_of_a_small_game_hold(monkeypatch: pytest.MonkeyPatch, estima
 
 def test_a_whole_game_leaves_no_process_to_solve() -> None:
     """So that no deadline keeps it from being played."""
-    regression, variate = (
-        SOLVERS[each].seconds for each in (Estimator.REGRESSION, Estimator.CONTROL_VARIATE)
-    )
-    assert variate(LENGTH, (1 << LENGTH) // 2 - 1) == regression(LENGTH, (1 << LENGTH) // 2 - 1)
-    assert variate(LENGTH, 300) > regression(LENGTH, 300)
+    designs = GameDesigns(DesignCache(), LENGTH, (), 0)
+    for solvers in (SOLVERS, LOCAL_SOLVERS):
+        regression, variate = (
+            solvers[each].seconds for each in (Estimator.REGRESSION, Estimator.CONTROL_VARIATE)
+        )
+        whole, part = ([layer.total for layer in strata(LENGTH)], allocation(LENGTH, 600))
+        assert variate(designs, whole) == regression(designs, whole)
+        assert variate(designs, part) > regression(designs, part)

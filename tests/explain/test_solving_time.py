@@ -8,9 +8,11 @@ from core_sampling import gain
 from games import network_game
 from played_games import GameRuns, played
 from sequela.concurrency.deadline import Deadline
+from sequela.explain.estimate.design_cache import DesignCache, GameDesigns
 from sequela.explain.estimate.solvers import SOLVERS
 from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator
+from sequela.timeshap.coalitions import allocation
 
 
 @pytest.mark.parametrize("estimator", Estimator)
@@ -21,7 +23,8 @@ def test_a_whole_game_is_begun_though_solving_a_part_of_it_might_take_too_long(
     """Target 0 and a budget of all coalitions, in less time than the control variate may need for the first part: what
     there is then is solved by the base estimator, which the level says.
     """
-    most = SOLVERS[Estimator.CONTROL_VARIATE].seconds(players, 4096)
+    designs = GameDesigns(DesignCache(), players, (), 0)
+    most = SOLVERS[Estimator.CONTROL_VARIATE].seconds(designs, allocation(players, 8194))
     game = network_game(players, seed=1)
     found = played(
         game,

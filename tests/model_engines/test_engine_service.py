@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from adapters.store.record_samples import BODY, listed, record
 from adapters.store.store_samples import Heard
-from sequela.adapters.repository.model_folders import ModelFolder
+from sequela.adapters.repository.model_runners import VersionFolder
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.sqlite.store import memory_store
 from sequela.api.engine_port import EngineOperation, EngineRequest
@@ -23,7 +23,7 @@ from sequela.explain.ports import ModelRecord, ModelSource, ModelState
 from sequela.model_engines.crashes import MAX_CRASHES, MAX_MODEL_CRASHES, CrashLog
 from sequela.model_engines.engine_service import ModelEngines, StoredParts
 from sequela.model_engines.outcomes import RecordToKeep, TaskOutcome
-from sequela.names import ModelName
+from sequela.model_engines.tasks import ModelEngineConfig
 
 MODEL = ModelRecord(
     "models/m/versions/1", "a" * 64, ModelSource.REPOSITORY, ModelState.READY, datetime.now(UTC)
@@ -47,10 +47,10 @@ class OneOutcome:
 
 def engines(outcome: TaskOutcome | ExitReason, store: Store | None = None) -> ModelEngines:
     pool: Any = OneOutcome(outcome)
-    made = ModelEngines(1, lambda _: pool, lambda: None, CrashLog(600.0), Limits())
+    made = ModelEngines(1, lambda _: pool, ModelEngineConfig(Limits()), CrashLog(600.0))
     records: Any = store.records if store else None
     made.connect(StoredParts(records, backgrounds=None, flights=SingleFlight(), observer=Heard()))  # type: ignore[arg-type]
-    made.start({ModelFolder(ModelName("m", 1), Path("m/1")): MODEL})
+    made.hold([VersionFolder(MODEL.name, Path("m/1"), MODEL.digest)])
     return made
 
 

@@ -113,6 +113,20 @@ def in_one_process(repository: Path) -> list[bytes]:
         return answers(with_background(server))
 
 
+def test_each_stage_is_measured_once(engined: Serving) -> None:
+    """Those in the engine, and the storing, which the server does."""
+
+    def counts() -> dict[str, float]:
+        value = engined.wired.metrics.registry.get_sample_value
+        name = "sequela_stage_duration_seconds_count"
+        stages = ("decode", "resolve", "score", "prune", "event", "feature", "cell", "encode", "store")
+        return {stage: value(name, {"stage": stage}) or 0.0 for stage in stages}
+
+    before = counts()
+    engined.explanations.Explain(asked(seed=4711))
+    assert {stage: count - before[stage] for stage, count in counts().items()} == dict.fromkeys(before, 1.0)
+
+
 @pytest.mark.parametrize(
     "count", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)]
 )

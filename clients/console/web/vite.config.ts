@@ -13,6 +13,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the content security policy has no data: URLs for scripts and styles
     modulePreload: { polyfill: false },
     target: "es2022",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // the first with light-dark()
     reportCompressedSize: false,
     rollupOptions: { input: { index: path("index.html"), embed: path("embed.html") } },
   },

@@ -24,6 +24,7 @@ from sequela_client.errors import (
     OperatorError,
     PermissionDenied,
     SequelaError,
+    TimeSpentWaiting,
     TlsError,
     TlsHandshakeFailed,
     TlsNotOffered,
@@ -39,6 +40,7 @@ from sequela_client.explanation_parts import ExplanationWarning, Reason, Verdict
 from sequela_client.inputs import BackgroundValues, EventInfo, Sequence
 from sequela_client.models import Endpoint
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
+from sequela_client.retries import Retries
 
 __all__ = [
     "AsyncSequela",
@@ -73,11 +75,13 @@ __all__ = [
     "PermissionDenied",
     "PlayerKind",
     "Reason",
+    "Retries",
     "Scores",
     "Sequela",
     "SequelaError",
     "Sequence",
     "StopReason",
+    "TimeSpentWaiting",
     "TlsError",
     "TlsHandshakeFailed",
     "TlsNotOffered",

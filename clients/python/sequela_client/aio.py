@@ -18,19 +18,21 @@ from sequela_client import operations
 from sequela_client.bearer_token import Metadata
 from sequela_client.callers import Caller
 from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
-from sequela_client.errors import SequelaError, Unavailable
+from sequela_client.channel import Client, Deadline
+from sequela_client.errors import SequelaError, TryAgain
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
+from sequela_client.priority import Priority
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.resumptions import Resumptions, pause_seconds
+from sequela_client.resumptions import Resumptions
 from sequela_client.sequence_reader import AsyncSequenceReader
 from sequela_client.streams import AnyIterable
+from sequela_client.trace_context import with_trace
 
 T = TypeVar("T")
 
@@ -95,12 +97,13 @@ class AsyncSequela(Client):
         caller_id: str | None = None,
         labels: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
         """Explains the score of one sequence; see `Sequela.explain`."""
         operation = operations.explain(
-            self._digests, sequence, model, background, options, caller_id, labels, dry_run
+            self._digests, sequence, model, background, options, caller_id, labels, dry_run, priority
         )
         return await self._run(operation, timeout)
 
@@ -112,6 +115,7 @@ class AsyncSequela(Client):
         model: ModelLike,
         background: BackgroundLike = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> AsyncIterator[Outcome]:
@@ -121,7 +125,7 @@ class AsyncSequela(Client):
         number of seconds for each sequence. See `Sequela.explain_many`.
         """
         operation = operations.explain_many(
-            self._digests, model, background, options, self._seconds(timeout), dry_run
+            self._digests, model, background, options, self._seconds(timeout), dry_run, priority
         )
         state = await self._run(operation, timeout)
         reader, resumptions = AsyncSequenceReader(sequences, state), Resumptions()
@@ -129,7 +133,9 @@ class AsyncSequela(Client):
             while True:
                 metadata = self._metadata()
                 try:
-                    async with aclosing(self._explain_pending(state, reader, metadata)) as outcomes:
+                    async with aclosing(
+                        self._explain_pending(state, reader, with_trace(metadata))
+                    ) as outcomes:
                         async for outcome in outcomes:
                             yield outcome
                     return
@@ -295,20 +301,29 @@ class AsyncSequela(Client):
             return result
 
     async def _attempt(self, call: Call, deadline: Deadline) -> Any:
-        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
-        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
+        """Makes a call, several times if it fails and another attempt may help."""
+        failures = 0
+        while True:
             try:
-                return await self._make(call, deadline)
-            except Unavailable:
-                await asyncio.sleep(pause_seconds(failures))
-        return await self._make(call, deadline)
+                answer = await self._make(call, deadline)
+            except TryAgain as error:
+                failures += 1
+                if not call.is_repeatable:
+                    raise
+                wait = self._budget.wait_seconds(error, failures, deadline.remaining)
+                if wait is None:
+                    raise
+                await asyncio.sleep(wait)
+            else:
+                self._budget.succeeded()
+                return answer
 
     async def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()
         with self._connections.use() as connection:
             method = attrgetter(call.rpc)(connection)
             try:
-                return await method(call.request, timeout=deadline.remaining, metadata=self._metadata())
+                return await method(call.request, timeout=deadline.remaining, metadata=self._sent())
             except grpc.RpcError as error:
                 raise call.failure or await self._failure_of(error, call.request) from None
             except asyncio.CancelledError:

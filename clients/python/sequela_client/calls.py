@@ -37,10 +37,10 @@ class Call:
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it is a stream of messages that can be sent again. gRPC itself repeats calls with one message."""
+        """Whether the request can be sent again: one message, or a stream whose messages can be made again."""
         if isinstance(self.request, MessageStream):
             return self.request.is_repeatable
-        return isinstance(self.request, list)
+        return isinstance(self.request, Message | list)
 
     @property
     def failure(self) -> Exception | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import weakref
 from abc import ABC, abstractmethod
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, SupportsFloat
 
 import grpc
-from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.bearer_token import BearerToken, Metadata
 from sequela_client.connection import Connections
@@ -21,37 +19,16 @@ from sequela_client.credentials import Credentials, PathLike
 from sequela_client.errors import CallerError, SequelaError, TokenExpired
 from sequela_client.local_server import LocalServer
 from sequela_client.resumptions import Resumptions
+from sequela_client.retries import Retries, RetryBudget
 from sequela_client.server_address import ServerAddress
 from sequela_client.statuses import from_rpc
 from sequela_client.tls import PemFiles
-
-MOST_ATTEMPTS = 4
-
-# gRPC's own retries: on UNAVAILABLE only. Streams have none: when gRPC (1.85) sends the messages of a stream again, it
-# loses one now and then, and then every answer after it is taken for that of another sequence.
-SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            "name": [
-                {"service": service.full_name, "method": method.name}
-                for service in pb.DESCRIPTOR.services_by_name.values()
-                for method in service.methods
-                if not method.client_streaming
-            ],
-            # Every call is safe to repeat: the same request gets the same answer.
-            "retryPolicy": {
-                "maxAttempts": MOST_ATTEMPTS,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ]
-}
+from sequela_client.trace_context import with_trace
 
 # The largest message in either direction by default; the server has the same default.
 MAX_MESSAGE_BYTES = 64 << 20
+
+DEFAULT_RETRIES = Retries()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +86,7 @@ class Client(ABC):
         token_without_tls: bool = False,
         credentials: Credentials | grpc.ChannelCredentials | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
+        retries: Retries = DEFAULT_RETRIES,
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
         """Prepares a connection, which is opened with the first call.
@@ -125,6 +103,7 @@ class Client(ABC):
             token_without_tls: send the token in plain text to other machines, too.
             credentials: `Credentials` with all of the above, or gRPC's channel credentials instead of those about TLS.
             max_message_bytes: the largest message that is sent or received.
+            retries: how often, and after which waits, a call that failed is sent again.
             options: further channel options of gRPC.
 
         Raises:
@@ -137,7 +116,11 @@ class Client(ABC):
         if channel is None:
             given.check_token_is_safe(server)
         settings = [
-            ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
+            # Calls go to all replicas that the name of the server leads to; gRPC's default is the first of them.
+            ("grpc.lb_policy_name", "round_robin"),
+            # A server that was replaced is found within the waits of the retries; gRPC's default is to wait a second.
+            ("grpc.initial_reconnect_backoff_ms", 100),
+            ("grpc.max_reconnect_backoff_ms", 5_000),
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
             # A proxy that the environment names cannot reach servers on this machine.
@@ -146,6 +129,7 @@ class Client(ABC):
         ]
         self._peer = Peer(server, given.uses_tls or channel is not None, given if channel is None else None)
         self._timeout = timeout
+        self._budget = RetryBudget(retries)
         self._digests = ContentDigests(max_message_bytes)
         self._token = BearerToken(given)
 
@@ -162,8 +146,12 @@ class Client(ABC):
         """Closes a channel that has no more calls."""
 
     def _metadata(self) -> Metadata:
-        """What is sent with the next call."""
+        """What the next call says of the caller."""
         return self._token.metadata()
+
+    def _sent(self) -> Metadata:
+        """What is sent with the next call: that, and the current trace."""
+        return with_trace(self._metadata())
 
     def _pause(
         self, resumptions: Resumptions, failure: Exception, answered: int, sent: Metadata

@@ -6,32 +6,29 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, ClassVar, Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import grpc
 
 from sequela_client import operations
 from sequela_client.bearer_token import Metadata
+from sequela_client.blocking_calls import BlockingClient
 from sequela_client.callers import Caller
-from sequela_client.calls import Call, Listing, Operation
-from sequela_client.channel import MOST_ATTEMPTS, Client, Deadline
-from sequela_client.errors import SequelaError, Unavailable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_stream import ExplanationStream
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
+from sequela_client.priority import Priority
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
-from sequela_client.resumptions import Resumptions, pause_seconds
+from sequela_client.resumptions import Resumptions
 from sequela_client.sequence_reader import SequenceReader
+from sequela_client.trace_context import with_trace
 
-T = TypeVar("T")
 
-
-class Sequela(Client):
+class Sequela(BlockingClient):
     """A blocking client of one server. It is safe to use from several threads.
 
         with Sequela("localhost:50051") as sequela:
@@ -48,22 +45,6 @@ class Sequela(Client):
 
     Every method raises `SequelaError`; its subclasses say who has to act.
     """
-
-    _grpc: ClassVar[Any] = grpc
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the connection; running calls are cancelled. A server of `local` stops."""
-        self._closed = True
-        for channel in self._connections.take_all():
-            channel.close()
-        if self._server is not None:
-            self._server.stop()
 
     @classmethod
     def local(
@@ -110,6 +91,7 @@ class Sequela(Client):
         caller_id: str | None = None,
         labels: Mapping[str, str] | None = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
@@ -126,11 +108,13 @@ class Sequela(Client):
             labels: labels to store with the explanation, in addition to those of a `Sequence`.
             dry_run: whether to try something out: the explanation is computed even if the server has it already, and
                 it is neither stored nor listed. Its `name` is empty.
+            priority: who goes first while the server is busy: "interactive" if somebody waits for the answer, "bulk" if
+                it may wait behind those. Default: "interactive".
             timeout: how long the explanation may take, in seconds. After that the best answer so far is returned, with
                 `cut_short` set.
         """
         operation = operations.explain(
-            self._digests, sequence, model, background, options, caller_id, labels, dry_run
+            self._digests, sequence, model, background, options, caller_id, labels, dry_run, priority
         )
         return self._run(operation, timeout)
 
@@ -142,6 +126,7 @@ class Sequela(Client):
         model: ModelLike,
         background: BackgroundLike = None,
         dry_run: bool = False,
+        priority: Priority | None = None,
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Iterator[Outcome]:
@@ -155,17 +140,18 @@ class Sequela(Client):
             model: the model that scores them.
             background: as in `explain`, for all of them.
             dry_run: as in `explain`.
+            priority: as in `explain`, for all of them. Default: "bulk".
             timeout: seconds for each sequence.
         """
         operation = operations.explain_many(
-            self._digests, model, background, options, self._seconds(timeout), dry_run
+            self._digests, model, background, options, self._seconds(timeout), dry_run, priority
         )
         state = self._run(operation, timeout)
         reader, resumptions = SequenceReader(sequences, state), Resumptions()
         while True:
             metadata = self._metadata()
             try:
-                yield from self._explain_pending(state, reader, metadata)
+                yield from self._explain_pending(state, reader, with_trace(metadata))
                 return
             except grpc.RpcError as error:
                 failure = reader.failure or self._failure(error, None)
@@ -345,49 +331,3 @@ class Sequela(Client):
     def get_caller(self, *, timeout: float | None = None) -> Caller:
         """Asks the server who it takes this client for: its name, its roles, and how it was identified."""
         return self._run(operations.get_caller(), timeout)
-
-    def _all(self, listing: Listing[T], timeout: float | None) -> Iterator[T]:
-        rest: Listing[T] | None = listing
-        while rest is not None:
-            items, rest = self._run(rest.page(), timeout)
-            yield from items
-
-    def _run(self, operation: Operation[T], timeout: float | None) -> T:
-        """Carries out an operation: makes the calls that it yields, all within one deadline."""
-        deadline = Deadline.after(self._seconds(timeout))
-        try:
-            call = next(operation)
-            while True:
-                try:
-                    # One deadline holds for all calls of an operation: an upload leaves less time for the
-                    # explanation.
-                    answer = self._attempt(call, deadline)
-                except SequelaError as error:
-                    # The operation decides whether it can go on, for example by uploading a model that is missing.
-                    call = operation.throw(error)
-                else:
-                    call = operation.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
-
-    def _attempt(self, call: Call, deadline: Deadline) -> Any:
-        """Makes a call, several times if the server cannot be reached and the call can be repeated."""
-        for failures in range(1, MOST_ATTEMPTS if call.is_repeatable else 1):
-            try:
-                return self._make(call, deadline)
-            except Unavailable:
-                time.sleep(pause_seconds(failures))
-        return self._make(call, deadline)
-
-    def _make(self, call: Call, deadline: Deadline) -> Any:
-        self._check_open()
-        with self._connections.use() as connection:
-            method = attrgetter(call.rpc)(connection)
-            try:
-                return method(call.blocking_request, timeout=deadline.remaining, metadata=self._metadata())
-            except grpc.RpcError as error:
-                raise call.failure or self._failure(error, call.request) from None
-
-    def _close_channel(self, channel: grpc.Channel) -> None:
-        channel.close()

@@ -24,7 +24,10 @@ from sequela_client.errors import (
 from sequela_client.server_address import ServerAddress
 from sequela_client.tls_probe import Requirement, requirement
 
-_NOT_CONNECTED = re.compile(r"failed to connect|DNS resolution failed|errors resolving", re.IGNORECASE)
+_NOT_CONNECTED = re.compile(
+    r"connections to all backends failing|failed to connect|DNS resolution failed|errors resolving",
+    re.IGNORECASE,
+)
 _LATE = "Deadline Exceeded"
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED(?:: (?P<why>[^:]+))?")
 _OTHER_HOST = re.compile(r"Hostname Verification|not in peer certificate")

@@ -94,6 +94,10 @@ class DeadlineExceeded(SequelaError):
     """The timeout was too short even for a partial answer. Allow more time."""
 
 
+class TimeSpentWaiting(TryAgain, DeadlineExceeded):
+    """The time was up before the server had done the requests before this one. Try again later, or allow more time."""
+
+
 class TlsError(SequelaError):
     """The connection failed because client and server do not agree about TLS. Subclasses say who has to act."""
 

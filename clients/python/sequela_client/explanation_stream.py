@@ -41,6 +41,7 @@ class ExplanationStream:
         options: their options.
         timeout: seconds for each of them; None: no limit.
         dry_run: whether their explanations are computed anew, and not stored.
+        priority: the contract's number of their priority; 0: the server's default.
     """
 
     model: pb.ModelReference
@@ -48,6 +49,7 @@ class ExplanationStream:
     options: pb.ExplainOptions
     timeout: float | None
     dry_run: bool = False
+    priority: Any = 0
     answered: int = field(default=0, init=False)
     """The place of the first sequence without an answer. Answers come in the order of the places."""
     added: int = field(default=0, init=False)
@@ -72,6 +74,7 @@ class ExplanationStream:
         message = pb.ExplainStreamRequest(request=pending.request)
         message.request.model.CopyFrom(self.model)
         message.request.dry_run = self.dry_run
+        message.request.priority = self.priority
         if pending.order in self._digests:
             message.request.background.digest = self._digests[pending.order]
         elif self.background is not None:

@@ -19,8 +19,12 @@ from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError
 # How long a server may take to start, in seconds; loading a large model repository may take longer than usual.
 START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
-# Free ports. Nobody else uses the server, so it need not wait for clients before it stops, and one process is enough.
-_OWN = ("--host", "127.0.0.1", "--port", "0", "--http-port", "0", "--drain-delay", "0", "--engines", "0")
+# Free ports. Nobody else uses the server, so it need not wait for clients before it stops, one process is enough, and
+# its answers need not become rougher while it is busy.
+_OWN = (
+    *("--host", "127.0.0.1", "--port", "0", "--http-port", "0", "--drain-delay", "0", "--engines", "0"),
+    "--no-brownout",
+)
 # Some of the packages that the extra `service` installs.
 _NEEDED = ("grpc_health", "grpc_reflection", "onnx", "onnxruntime", "pydantic_settings", "uvicorn")
 _LAST_LINES = 4

@@ -34,6 +34,7 @@ from sequela_client.model_inputs.layout import Layout, layout_of, schema_layout
 from sequela_client.models import ModelFile, ModelLike, choose, with_missing_file
 from sequela_client.option_messages import options_message
 from sequela_client.options import Options
+from sequela_client.priority import Priority, priority_number
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Scores
 from sequela_client.streams import AnyIterable, MessageStream
@@ -51,6 +52,7 @@ def explain(
     caller_id: str | None,
     labels: Mapping[str, str] | None,
     dry_run: bool,
+    priority: Priority | None,
 ) -> Operation[Explanation]:
     """Explains one sequence."""
     message = options_message(options)
@@ -62,6 +64,7 @@ def explain(
     # A wrong argument is reported here, before a model is uploaded.
     request, reference = yield from _read_with_text(digests, model, make)
     request.dry_run = bool(dry_run)
+    request.priority = priority_number(priority)
 
     def ask(known: pb.ModelReference) -> Operation[Explanation]:
         request.model.CopyFrom(known)
@@ -81,15 +84,17 @@ def explain_many(
     options: Options,
     timeout: float | None,
     dry_run: bool,
+    priority: Priority | None,
 ) -> Operation[ExplanationStream]:
     """Prepares a stream of requests that differ only in their sequence. `timeout` is in seconds, for each request."""
     message = options_message(options)
+    number = priority_number(priority)
     reference = yield from _read_with_text(digests, model, partial(requests.background_reference, background))
     # The messages of a stream are sent before the first answer arrives, so the server must have the model by then.
     known = yield from _registered_model(digests, model)
     # Once the stream has begun, it is too late to ask what the text in one of its sequences means.
     layout = yield from _layout(known, model)
-    return _TextStream(known.reference, reference, message, timeout, bool(dry_run), layout)
+    return _TextStream(known.reference, reference, message, timeout, bool(dry_run), number, layout)
 
 
 def score(

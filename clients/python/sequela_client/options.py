@@ -105,8 +105,8 @@ class Options(TypedDict, total=False):
     estimator: Annotated[
         Estimator | None,
         About(
-            "How attributions are estimated; control_variate needs fewer rows and more computing.",
-            "regression; behind an endpoint, the one that is expected to be faster",
+            "How attributions are estimated; control_variate needs fewer rows for the same error.",
+            "control_variate; behind an endpoint, the one that is expected to be faster",
         ),
     ]
 

@@ -28,6 +28,7 @@ from sequela_client.errors import (
     OperatorError,
     PermissionDenied,
     SequelaError,
+    TimeSpentWaiting,
     TokenExpired,
     TokenRefused,
     TryAgain,
@@ -60,6 +61,7 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 # A reason says more than its code.
 _BY_REASON: dict[str, type[SequelaError]] = {
     **dict.fromkeys(OPERATORS_REASONS, OperatorError),
+    "DEADLINE_SPENT_WAITING": TimeSpentWaiting,
     "CREDENTIALS_MISSING": CredentialsMissing,
     "TOKEN_UNKNOWN": TokenRefused,
     "TOKEN_EXPIRED": TokenExpired,

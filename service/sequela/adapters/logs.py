@@ -21,9 +21,11 @@ from sequela.explain.telemetry import (
     CredentialsReloaded,
     EngineEnded,
     EngineStarted,
+    ExplanationFinished,
     Record,
     StoreState,
 )
+from sequela.log_facts import note_explanation
 
 log = structlog.get_logger("sequela")
 
@@ -68,6 +70,8 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     # At lower levels, libraries log a lot, possibly with values of sequences.
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sequela").setLevel(level.upper())
+    # Of each request that is not HTTP, and of each upgrade to another protocol: callers could fill the log with them.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 def _without_texts(transform: Callable[[Any], list[dict[str, Any]]], error: Any) -> list[dict[str, Any]]:
@@ -82,14 +86,25 @@ class LogObserver:
     """Logs when the shared store or an endpoint goes down, and when it comes back, and when credentials change.
 
     Other records are ignored. A store that is up from the start is nothing to log.
+
+    Args:
+        caller_ids: Whether the line of a request may have the id that its caller gave the explanation.
     """
 
-    def __init__(self) -> None:
+    takes = (ExplanationFinished, StoreState, CircuitState, EngineStarted, EngineEnded, CredentialsReloaded)
+
+    def __init__(self, caller_ids: bool = False) -> None:
         self._store_down = False
+        self._caller_ids = caller_ids
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
+        # Nearly all records are of other types.
+        if not isinstance(record, self.takes):
+            return
         match record:
+            case ExplanationFinished():
+                note_explanation(record.explanation, record.caller_id if self._caller_ids else "")
             case StoreState(True):
                 if self._store_down:
                     log.info("store up")
@@ -101,12 +116,8 @@ class LogObserver:
                 log.info("endpoint up", target=target)
             case EngineStarted(trust):
                 log.debug("engine started", trust=trust)
-            case EngineEnded(trust, reason, detail, True, digest):
-                log.debug("engine ended", trust=trust, reason=reason, detail=detail, digest=digest)
-            case EngineEnded(trust, reason, detail, False, digest, output):
-                log.warning("engine lost", trust=trust, reason=reason, detail=detail, digest=digest)
-                # What an engine wrote may quote values of a request, which the log does not hold.
-                log.debug("engine output", trust=trust, output=output)
+            case EngineEnded():
+                _log_end(record)
             case CircuitState(target, False, detail):
                 log.warning("endpoint down", target=target, detail=detail)
             case CredentialsReloaded(source, True, ""):
@@ -116,3 +127,16 @@ class LogObserver:
             case CredentialsReloaded(source, False, detail):
                 # What was valid before remains so, but the operator expects otherwise.
                 log.error("credentials not reloaded", source=source, detail=detail)
+
+
+def _log_end(ended: EngineEnded) -> None:
+    facts = {"trust": ended.trust, "reason": ended.reason, "detail": ended.detail, "digest": ended.digest}
+    if ended.expected:
+        log.debug("engine ended", **facts)
+    elif ended.trust == "untrusted":
+        log.warning("engine lost", **facts)
+        # What an engine wrote may quote values of a request, which the log does not hold.
+        log.debug("engine output", trust=ended.trust, output=ended.output)
+    else:
+        # Python's own lines about a crash: functions and line numbers, and no values.
+        log.warning("engine lost", **facts, **({"stack": ended.output} if ended.output else {}))

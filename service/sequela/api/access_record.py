@@ -23,20 +23,22 @@ class AccessRecord:
         permissions: What the roles of this server permit.
         caller: Whoever sent the request.
         resource: The name of the model, background or explanation that the request is about, as the caller wrote it.
+        host: The address that the request came from, without the port.
     """
 
     permissions: Permissions
     caller: Caller = STRANGER
     resource: str = ""
+    host: str = ""
 
 
 _current: ContextVar[AccessRecord | None] = ContextVar("access_record", default=None)
 
 
 @contextlib.contextmanager
-def access_record(permissions: Permissions) -> Iterator[AccessRecord]:
+def access_record(permissions: Permissions, host: str = "") -> Iterator[AccessRecord]:
     """Makes the record of the request that the body serves. Tasks and threads that the body starts see it too."""
-    record = AccessRecord(permissions)
+    record = AccessRecord(permissions, host=host)
     before = _current.set(record)
     try:
         yield record
@@ -48,6 +50,12 @@ def current_caller() -> Caller:
     """Returns the caller of the current request; outside a request, `ANYBODY`."""
     record = _current.get()
     return record.caller if record else ANYBODY
+
+
+def current_client() -> str:
+    """Returns whose turn the current request takes while requests wait: the caller's name, or else its address."""
+    record = _current.get()
+    return (record.caller.name or record.host) if record else ""
 
 
 def check_own_models(field: str) -> None:

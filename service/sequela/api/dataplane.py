@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
-from sequela.api.access_record import current_caller
+from sequela.api.access_record import current_caller, current_client
+from sequela.api.admission.priority import Priority
+from sequela.api.admission.request_shape import RequestShape, shape_of
+from sequela.api.admission.ticket import Ticket
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.engine_port import EngineRequest, Engines
 from sequela.api.executors import Executor, Executors
@@ -23,11 +26,20 @@ from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
 from sequela.explain.explanation import Explanation
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary
-from sequela.explain.kept_explanation import KeptExplanation
+from sequela.explain.kept_explanation import EncodedExplanation, KeptExplanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, ModelInfo, ModelRecord, Models, ModelSource, Page
+from sequela.explain.ports import (
+    Explanations,
+    ModelInfo,
+    ModelRecord,
+    Models,
+    ModelSource,
+    Observer,
+    Page,
+)
 from sequela.explain.request import EndpointModel, ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
+from sequela.explain.stage_timer import timed
 from sequela.names import parse_name
 
 T = TypeVar("T")
@@ -42,12 +54,21 @@ class Lane:
     Attributes:
         executor: The executor for it.
         explainer: What the executor's threads call.
-        in_engines: The record of a model that runs in engines, which the threads then call instead; None for others.
+        record: The record of a model of the operator; None for others. While a request refers to it, the model can be
+            run, even if its folder is removed meanwhile.
+        in_engines: The same record if the model runs in engines, which the threads then call instead.
+        digest: The digest of a model of the operator; empty for others.
     """
 
     executor: Executor
     explainer: Explainer
+    record: ModelRecord | None = None
     in_engines: ModelRecord | None = None
+    digest: str = ""
+
+    def ticket(self, shape: RequestShape, priority: Priority) -> Ticket:
+        """Returns what the executor goes by for a request of the current caller."""
+        return Ticket(current_client(), priority, self.digest, shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +79,15 @@ class Work(Generic[Request, Result]):
         read: Decodes the request.
         encode: Encodes the answer, in the form in which an engine returns it.
         request: The request as an engine gets it.
+        shape: The size of the request.
+        priority: The queue that it waits in.
     """
 
     read: Callable[[], Request]
     encode: Callable[[Result], bytes]
     request: EngineRequest
+    shape: RequestShape
+    priority: Priority
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +107,7 @@ class DataPlane:
         engines: Processes that run models of the operator.
         policy: The deadlines of calls.
         limits: The service's limits.
+        observer: Receives the duration of decoding.
     """
 
     explainer: Explainer
@@ -92,34 +118,43 @@ class DataPlane:
     engines: Engines
     policy: DeadlinePolicy
     limits: Limits
+    observer: Observer
 
     def pick_lane(self, model: ModelChoice) -> Lane:
         """Returns where work on a model is done, without checking that the model exists or calling its endpoint."""
         record = self.models.configured(model)
         if isinstance(model, EndpointModel) or (record and record.source is ModelSource.ENDPOINT):
-            return Lane(self.executors.remote, self.explainer)
+            return Lane(self.executors.remote, self.explainer, record)
         if record:
             taken = record if self.engines.take(record) else None
-            return Lane(self.executors.explain, self.explainer, taken)
+            return Lane(self.executors.explain, self.explainer, record, taken, record.digest)
         return Lane(self.executors.uploads, self.upload_explainer)
 
     async def explain(
         self,
         model: ModelChoice,
-        work: Work[ExplainRequest, Explanation],
+        work: Work[ExplainRequest, EncodedExplanation],
         deadline: Deadline,
     ) -> bytes:
         """Explains one score."""
         lane = self.pick_lane(model)
         name = current_caller().name
+        ticket = lane.ticket(work.shape, work.priority)
 
         def answer() -> bytes:
             if lane.in_engines:
-                request = replace(work.request, requested_by=name)
+                request = replace(
+                    work.request,
+                    requested_by=name,
+                    error_factor=ticket.error_factor,
+                    share_seconds=ticket.share_seconds,
+                )
                 return self.engines.run(request, lane.in_engines, deadline)
-            return work.encode(lane.explainer.explain(replace(work.read(), requested_by=name), deadline))
+            read = timed(self.observer, "decode", work.read)
+            asked = _on_terms(replace(read, requested_by=name), ticket)
+            return work.encode(lane.explainer.answer(asked, deadline))
 
-        return await lane.executor.run(answer, deadline)
+        return await lane.executor.run(answer, deadline, ticket)
 
     async def explain_batch(
         self,
@@ -141,10 +176,11 @@ class DataPlane:
             # Cancelling one row must not cancel the others.
             own = deadline.beside()
             asked = replace(request, requested_by=name)
+            ticket = lane.ticket(shape_of(asked), Priority.INTERACTIVE)
             # This row and the rows after it are worked on `window` at a time, so it gets one round of the time left.
             share = window / (len(requests) - index - 1 + window)
-            work = partial(self._explain_row, lane, index, asked, encode, own, share)
-            return await lane.executor.run(work, own)
+            work = partial(self._explain_row, lane, index, asked, encode, own, share, ticket)
+            return await lane.executor.run(work, own, ticket)
 
         return [each async for each in in_order(_iterate(requests), answer, window)]
 
@@ -162,7 +198,7 @@ class DataPlane:
                 return self.engines.run(work.request, lane.in_engines, deadline)
             return work.encode(lane.explainer.score(work.read(), deadline))
 
-        return await lane.executor.run(answer, deadline)
+        return await lane.executor.run(answer, deadline, lane.ticket(work.shape, work.priority))
 
     async def score_rows(
         self, request: ScoreRequest, encode: Callable[[ScoreResult], T], deadline: Deadline
@@ -175,7 +211,8 @@ class DataPlane:
                 return encode(self.engines.score_rows(request, lane.in_engines, deadline))
             return encode(lane.explainer.score(request, deadline))
 
-        return await lane.executor.run(answer, deadline)
+        ticket = lane.ticket(shape_of(request), Priority.INTERACTIVE)
+        return await lane.executor.run(answer, deadline, ticket)
 
     async def get_explanation(
         self, name: str, encode: Callable[[KeptExplanation], T], deadline: Deadline
@@ -244,8 +281,10 @@ class DataPlane:
         encode: Callable[[ExplainRequest, Explanation], T],
         deadline: Deadline,
         share: float,
+        ticket: Ticket,
     ) -> T:
         deadline.shorten(share)
+        request = _on_terms(request, ticket)
         try:
             if not lane.in_engines:
                 return encode(request, lane.explainer.explain(request, deadline))
@@ -267,3 +306,8 @@ class DataPlane:
 async def _iterate(requests: Sequence[ExplainRequest]) -> AsyncIterator[ExplainRequest]:
     for request in requests:
         yield request
+
+
+def _on_terms(request: ExplainRequest, ticket: Ticket) -> ExplainRequest:
+    """Returns the request as the server can answer it at present."""
+    return replace(request, error_factor=ticket.error_factor, share_seconds=ticket.share_seconds)

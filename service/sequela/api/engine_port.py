@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -29,11 +30,14 @@ class EngineRequest:
         operation: What to do with it.
         content: The request's bytes.
         requested_by: The name of the authenticated caller, which the bytes do not have.
+        error_factor, share_seconds: As in `explain.request.ExplainRequest`; the bytes do not have them either.
     """
 
     operation: EngineOperation
     content: bytes
     requested_by: str = ""
+    error_factor: float = 1.0
+    share_seconds: float = math.inf
 
 
 class Engines(Protocol):

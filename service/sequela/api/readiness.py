@@ -22,7 +22,10 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 NO_ENGINE = "no process that runs models is up; they start again by themselves"
-FAILED = "models failed to load: fix or remove their folders, and restart"
+FAILED = (
+    "models failed to load: fix or remove their folders (then restart, if --repository-interval is 0), or set "
+    "--no-require-all-models"
+)
 
 MAX_WATCHES = 100
 """How many calls of `Watch` may be open at a time. Everybody may call it, and an open call holds memory and a task."""
@@ -80,10 +83,10 @@ class ConfiguredStates(Protocol):
     """The state of the operator's models."""
 
     def ready(self) -> bool:
-        """Returns whether every model of the operator is loaded and can be run, which is True if there are none."""
+        """Returns whether requests can be answered with the operator's models, which is True if there are none."""
 
     def unready(self) -> Sequence[ModelRecord]:
-        """Returns the models because of which the server is not ready."""
+        """Returns the models that are loading or have failed, whether or not the server is ready."""
 
     def notes(self) -> Sequence[str]:
         """Returns notes for the operator that do not affect readiness."""
@@ -98,7 +101,7 @@ class ReadinessReport:
 
 
 class Readiness:
-    """The server is ready while every configured model is loaded and can be run, until it starts to drain."""
+    """The server is ready once the configured models are loaded, while they can be run, until it starts to drain."""
 
     def __init__(self, services: Sequence[str], models: ConfiguredStates) -> None:
         self.servicer = Health()
@@ -113,7 +116,8 @@ class Readiness:
             return "draining"
         if self._models.ready():
             return ""
-        if not self._models.unready():
+        # A server that was ready once does not depend on the state of its models any more.
+        if self._once_ready.is_set() or not self._models.unready():
             return NO_ENGINE
         # A failed model never becomes ready by itself, so the operator has to act.
         failed = any(record.state is ModelState.FAILED for record in self._models.unready())

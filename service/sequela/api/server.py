@@ -21,6 +21,7 @@ from sequela.api.http_server import HttpServer
 from sequela.api.readiness import Readiness
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.ports import Observer
+from sequela.spans import NO_SPANS, RequestSpans
 
 WORK_SHARE = 0.8
 """Work must conclude within this share of the grace period. The rest is for its last batch, solving and sending."""
@@ -59,6 +60,7 @@ class Server:
         gate: DrainGate,
         reader: MessageReader,
         access: AccessControl = NO_CONTROL,
+        spans: RequestSpans = NO_SPANS,
     ) -> None:
         self._listener = listener
         self._executors = executors
@@ -66,7 +68,7 @@ class Server:
         self._http = http
         self._follow_task: asyncio.Task[None] | None = None
         self._gate = gate
-        interceptor = CallInterceptor(observer, gate, reader, access)
+        interceptor = CallInterceptor(observer, gate, reader, access, spans)
         self._grpc = grpc.aio.server(interceptors=[interceptor], options=listener.options)
         for service in services:
             service.add(service.servicer, self._grpc)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from sequela.api.enums import EnumTable
+from sequela.contract.enums import EnumTable
 from sequela.errors import InvalidInput, Violation
 
 Member = TypeVar("Member", bound=Enum)

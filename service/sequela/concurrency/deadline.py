@@ -32,12 +32,13 @@ class Deadline:
         start: When the request was accepted, in seconds of the monotonic clock.
         end: When the work must end, on the same clock.
         hurried: Whether `hurry` moved the end.
+        gave_way: Whether `give_way` moved the end.
     """
 
     def __init__(self, timeout: float = math.inf, reserve: float = 0.0) -> None:
         self.start = time.monotonic()
         self.end = self.start + timeout - reserve
-        self.hurried = False
+        self.hurried = self.gave_way = False
         # An event, so that `pause` ends at once when the request is cancelled.
         self._cancelled = threading.Event()
 
@@ -72,6 +73,12 @@ class Deadline:
         """Brings the end forward to `until` if that is earlier. The work then ends with the results it has."""
         if until < self.end:
             self.hurried = True
+            self.end = until
+
+    def give_way(self, until: float) -> None:
+        """Brings the end forward to `until` if that is earlier, so that others who wait get an answer too."""
+        if until < self.end:
+            self.gave_way = True
             self.end = until
 
     def shorten(self, share: float) -> None:

@@ -60,8 +60,7 @@ class _Forkserver:
         try:
             entry = _load(order.entry)
             gc.freeze()  # so that engines share the pages of all objects until now
-            if order.sandboxed:
-                log = os.memfd_create("log")
+            log = os.memfd_create("log")
             parent = os.getpid()
             pid = os.fork()
         except Exception as error:

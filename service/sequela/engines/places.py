@@ -25,6 +25,7 @@ class Waiter:
         engine: The engine that it got, or None.
         slot: The slot in which it starts an engine otherwise.
         victim: The engine that was ended to make room for it, or None.
+        wanted: The one engine that it waits for; None for any of its affinity.
     """
 
     affinity: str
@@ -33,6 +34,11 @@ class Waiter:
     engine: Engine | None = None
     slot: int = -1
     victim: Engine | None = None
+    wanted: Engine | None = None
+
+    def takes(self, engine: Engine) -> bool:
+        """Returns whether this engine may work on the task."""
+        return engine is self.wanted if self.wanted else engine.affinity == self.affinity
 
 
 class Places:
@@ -63,9 +69,9 @@ class Places:
         with self._lock:
             return tuple(self._engines)
 
-    def enter(self, affinity: str) -> Waiter:
-        """Lets a task wait, and grants what can be granted."""
-        waiter = Waiter(affinity)
+    def enter(self, affinity: str, wanted: Engine | None = None) -> Waiter:
+        """Lets a task wait, for one engine if it is named, and grants what can be granted."""
+        waiter = Waiter(affinity, wanted=wanted)
         with self._lock:
             self._waiters.append(waiter)
             self._grant()
@@ -148,6 +154,8 @@ class Places:
 
     def _serve(self, waiter: Waiter) -> bool:
         waiter.engine = self._pick(waiter)
+        if waiter.engine is None and waiter.wanted:
+            return False
         if waiter.engine is None and self._free:
             waiter.slot = self._free.pop()
         elif waiter.engine is None:
@@ -156,7 +164,7 @@ class Places:
         return True
 
     def _pick(self, waiter: Waiter) -> Engine | None:
-        found = next((engine for engine in self._idle if engine.affinity == waiter.affinity), None)
+        found = next(filter(waiter.takes, self._idle), None)
         if found:
             self._idle.remove(found)
         return found

@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.engines.backoff import Backoff
 from sequela.engines.engine import Answer, Engine
-from sequela.engines.exits import EngineExit, EngineListener, EngineLost, ExitReason
+from sequela.engines.exits import (
+    GUILTY,
+    EngineExit,
+    EngineListener,
+    EngineLost,
+    EngineTaskFailed,
+    ExitReason,
+)
 from sequela.engines.fork_client import TRUSTED, UNTRUSTED
 from sequela.engines.limits import EngineLimits
 from sequela.engines.orders import ForkOrder
@@ -26,6 +33,8 @@ POLL_SECONDS = 0.05
 IDLE_CHECKS = 4
 """How often, within the time that an engine may be idle, the pool looks for engines that are."""
 MIN_IDLE_CHECK_SECONDS, MAX_IDLE_CHECK_SECONDS = 0.05, 30.0
+RETRY_SECONDS = 1.0
+"""When a caller should try again whose time was over before an engine was free."""
 DOWN_SECONDS = 2.0
 """How long a call waits while no engine at all is up."""
 
@@ -131,6 +140,27 @@ class EnginePool:
         finally:
             self._give_back(engine)
 
+    def renew(self, config: bytes, task: bytes, deadline: Deadline) -> list[bytes]:
+        """Gives engines that start from now on another configuration, and sends a task to each that has started.
+
+        One engine after another gets the task as soon as it is free, so that the others go on with their work.
+
+        Args:
+            config: The configuration.
+            task: Brings an engine up to date. An engine that fails on it is ended.
+            deadline: When each engine must be done. Waiting for a free engine has no limit.
+
+        Returns:
+            The results, without those of engines that ended before they got the task. The engines that replace them
+            start with the new configuration.
+
+        Raises:
+            EngineLost: An engine ended because of the task.
+        """
+        self._config = config
+        results = (self._send_to(engine, task, deadline) for engine in self._places.all())
+        return [result for result in results if result is not None]
+
     def retire(self, affinity: str) -> None:
         """Ends the idle engines of an affinity, such as those of a model that was deleted."""
         for engine in self._places.remove(affinity):
@@ -172,6 +202,27 @@ class EnginePool:
                 raise _too_late() from None
             raise
 
+    def _send_to(self, engine: Engine, task: bytes, deadline: Deadline) -> bytes | None:
+        waiter = self._places.enter("", engine)
+        while not waiter.granted.wait(POLL_SECONDS):
+            if engine.lost:
+                self._places.leave(waiter)
+                return None
+        if waiter.engine is None:  # the pool was closed
+            return None
+        engine.begin_use()
+        try:
+            return engine.run(task, deadline.beside(), _refuse_question, self._watcher)
+        except EngineLost as lost:
+            if lost.exit.reason in GUILTY or lost.exit.reason is ExitReason.OVERRAN:
+                raise
+            return None
+        except EngineTaskFailed as error:
+            engine.kill(ExitReason.START_FAILED, f"could not be brought up to date: {error}")
+            return None
+        finally:
+            self._give_back(engine)
+
     def _wait(self, waiter: Waiter, deadline: Deadline) -> None:
         since = time.monotonic()
         while not waiter.granted.wait(min(POLL_SECONDS, max(0.0, deadline.remaining))):
@@ -181,7 +232,7 @@ class EnginePool:
             try:
                 deadline.check()
             except DeadlinePassed:
-                raise _too_late() from None
+                raise _spent_waiting() from None
             self._places.grant()
         self._check_open()
 
@@ -254,9 +305,20 @@ class EnginePool:
             raise _closed()
 
 
+def _refuse_question(_: bytes) -> bytes:
+    raise RuntimeError("an engine that is brought up to date has nothing to ask")
+
+
 def _closed() -> Unavailable:
     return Unavailable("SHUTTING_DOWN", "the server stops")
 
 
 def _too_late() -> OutOfTime:
-    return OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed before a process that runs models was free")
+    return OutOfTime(
+        "DEADLINE_TOO_SHORT", "the deadline passed before a process that runs models had started"
+    )
+
+
+def _spent_waiting() -> OutOfTime:
+    text = "the deadline passed before a process that runs models was free; retry later, or allow more time"
+    return OutOfTime("DEADLINE_SPENT_WAITING", text, retry_after=RETRY_SECONDS)

@@ -19,8 +19,8 @@ from sequela.engines.frames import FrameConnection
 from sequela.engines.libc import PR_SET_PDEATHSIG, prctl
 from sequela.engines.orders import ForkOrder
 
-DATA, CONTROL = 3, 4
-"""The descriptors of the two sockets, in every engine."""
+DATA, CONTROL, LOG = 3, 4, 5
+"""The descriptors of the two sockets and of the log, in every engine."""
 START_FAILED = 70  # the status of EX_SOFTWARE
 
 
@@ -33,12 +33,13 @@ def run(
         order: What kind of engine.
         entry: Its function.
         files: The two sockets.
-        log: The file for what it writes to its standard output and error, or -1 to leave them alone.
+        log: The file for the stack of an engine that crashes. In a sandbox, also for all that it writes to its standard
+            output and error; others write lines of the server's log there.
         parent: The process that forked it.
     """
     status = START_FAILED
     try:
-        _keep_only(files, log)
+        _keep_only(files, log, (1, 2, LOG) if order.sandboxed else (LOG,))
         _prepare(order, parent)
         channel = _channel(order)
         try:
@@ -50,8 +51,8 @@ def run(
         os._exit(status)
 
 
-def _keep_only(files: list[int], log: int) -> None:
-    """Closes all files but the two sockets, standard input and the output."""
+def _keep_only(files: list[int], log: int, outputs: tuple[int, ...]) -> None:
+    """Closes all files but the two sockets, standard input and the outputs, of which `outputs` lead to the log."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # Copies above all numbers in use, so that none is overwritten before it was copied.
@@ -59,9 +60,9 @@ def _keep_only(files: list[int], log: int) -> None:
     for file, number in zip(above, (DATA, CONTROL), strict=True):
         if file != number:
             os.dup2(file, number, inheritable=False)
-    for output in (1, 2) if log >= 0 else ():
+    for output in outputs:
         os.dup2(log, output)
-    os.closerange(CONTROL + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    os.closerange(LOG + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
 def _prepare(order: ForkOrder, parent: int) -> None:
@@ -69,7 +70,7 @@ def _prepare(order: ForkOrder, parent: int) -> None:
     if os.getppid() != parent:  # it ended before the kernel was told
         os._exit(0)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    faulthandler.enable()
+    faulthandler.enable(LOG)
     if order.core >= 0:
         with contextlib.suppress(OSError, ValueError):
             os.sched_setaffinity(0, {order.core})

@@ -27,6 +27,7 @@ class Background:
     rows: Mapping[str, NDArray[Any]]
     mean_event: Mapping[str, NDArray[Any]]
     static: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    _digest: list[str] = field(default_factory=list, init=False, repr=False)  # empty until it is asked for
 
     @property
     def length(self) -> int:
@@ -35,15 +36,10 @@ class Background:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names, types, shapes and values, as 64 hexadecimal digits."""
-        digest = hashlib.sha256()
-        for kind, arrays in (("rows", self.rows), ("mean", self.mean_event), ("static", self.static)):
-            for name in sorted(arrays):
-                array = np.ascontiguousarray(arrays[name])
-                # The same bytes can stand for other values, so types and shapes are part of the digest.
-                digest.update(repr((kind, name, array.dtype.str, array.shape)).encode())
-                digest.update(array.tobytes())
-        return digest.hexdigest()
+        """SHA-256 over names, types, shapes and values, as 64 hexadecimal digits. It is worked out once."""
+        if not self._digest:
+            self._digest.append(self._compute_digest())
+        return self._digest[0]
 
     def cells(self, length: int, events: Sequence[str], static: Sequence[str]) -> Cells:
         """Returns the background of a sequence of `length` events.
@@ -58,6 +54,16 @@ class Background:
         return Cells(
             tuple(self._input(name, length) for name in events), tuple(self.static[name] for name in static)
         )
+
+    def _compute_digest(self) -> str:
+        digest = hashlib.sha256()
+        for kind, arrays in (("rows", self.rows), ("mean", self.mean_event), ("static", self.static)):
+            for name in sorted(arrays):
+                array = np.ascontiguousarray(arrays[name])
+                # The same bytes can stand for other values, so types and shapes are part of the digest.
+                digest.update(repr((kind, name, array.dtype.str, array.shape)).encode())
+                digest.update(array.tobytes())
+        return digest.hexdigest()
 
     def _input(self, name: str, length: int) -> NDArray[Any]:
         rows, mean = self.rows[name], self.mean_event[name]

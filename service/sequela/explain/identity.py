@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from sequela import names
 from sequela.explain.estimate.solvers import requested_estimator
 from sequela.explain.explanation import METHOD_VERSION
 from sequela.explain.option_defaults import budget_of, link_of
+from sequela.explain.options import option_values
 from sequela.explain.request import ExplainRequest
 from sequela.explain.task import Task
 
@@ -47,12 +48,12 @@ def content_key(task: Task) -> str:
         estimator=requested_estimator(options, task.model.endpoint),
     )
     feature_names = [feature.name for feature in task.layout.features]
-    warnings = [asdict(warning) for warning in task.warnings]
+    warnings = [{"reason": each.reason, "message": each.message} for each in task.warnings]
     facts: list[Any] = [
         METHOD_VERSION,
         task.model.info.digest,
         task.background.digest,
-        asdict(canonical),
+        option_values(canonical),
         feature_names,
         warnings,
     ]
@@ -74,7 +75,11 @@ def content_key(task: Task) -> str:
 
 def content_name(key: str, request: ExplainRequest) -> str:
     """Returns the name `explanations/e`. It is the same for equal requests with equal ids, labels and event notes."""
-    events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
+    events = [
+        # Seconds since 1970: to write a time as text takes as long as all the rest.
+        [item.id, item.time and item.time.timestamp(), dict(item.display)]
+        for item in request.sequence.events
+    ]
     facts = [key, request.caller_id, dict(request.labels), events]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     # 128 bits keep the name short and still make a collision practically impossible.
@@ -90,4 +95,4 @@ def _add(digest: Any, array: NDArray[Any]) -> None:
     # Type and shape count as well, because the same bytes can be different tensors.
     plain = np.ascontiguousarray(array)
     digest.update(f"{plain.dtype.str}{plain.shape}".encode())
-    digest.update(plain.tobytes())
+    digest.update(plain)

@@ -27,6 +27,19 @@ class KeptSequence:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class EncodedExplanation:
+    """An answer, with its content in the bytes in which it is sent, if it was encoded already.
+
+    Attributes:
+        explanation: The answer.
+        content: All but what belongs to the request, in the form of the contract; empty if it was not encoded.
+    """
+
+    explanation: Explanation
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class KeptExplanation:
     """An explanation from the store. `sequence` is None if the server is set not to keep sequences."""
 

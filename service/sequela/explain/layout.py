@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sequela.explain.object_cache import kept_for_object
 from sequela.explain.schema import FeatureSchema, InputSchema, ModelSchema, Role
 from sequela.timeshap.cells import Columns
 from sequela.timeshap.players import Extent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Layout:
     """A schema whose inputs, features and columns are identified by index.
 
@@ -32,8 +33,9 @@ class Layout:
         return Extent(length, self.columns.features, self.columns.static)
 
 
+@kept_for_object
 def layout(schema: ModelSchema) -> Layout:
-    """Builds the layout of a complete schema, in which each column belongs to exactly one feature."""
+    """Returns the layout of a complete schema, in which each column belongs to exactly one feature."""
     events = tuple(item for item in schema.inputs if item.role is Role.EVENTS)
     static = tuple(item for item in schema.inputs if item.role is Role.STATIC)
     # Static inputs are features as a whole, whatever columns the schema lists for them.

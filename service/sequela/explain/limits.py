@@ -16,6 +16,7 @@ class Limits:
         max_targets: Outputs that are explained.
         max_players: Players of a level.
         max_question_bytes: Memory of one level's players, coalitions and targets together, in bytes.
+        max_design_bytes: Memory of what is kept between explanations about samples, in bytes.
         max_text: Characters in a text.
         max_labels: Labels in a request.
         max_score_sequences: Sequences in a request for scores.
@@ -35,6 +36,7 @@ class Limits:
     max_targets: int = 64
     max_players: int = 4_096
     max_question_bytes: int = 1 << 30
+    max_design_bytes: int = 256 << 20
     max_text: int = 256
     max_labels: int = 64
     max_score_sequences: int = 1_024

@@ -44,7 +44,11 @@ NO_TOLERANCES = Tolerances(np.empty(0), np.empty(0), np.empty(0))
 
 
 def tolerances(
-    options: Options, schema: ModelSchema, base: NDArray[np.float64], score: NDArray[np.float64]
+    options: Options,
+    schema: ModelSchema,
+    base: NDArray[np.float64],
+    score: NDArray[np.float64],
+    error_factor: float = 1.0,
 ) -> Tolerances:
     """Returns the requested tolerances, with defaults filled in.
 
@@ -56,6 +60,7 @@ def tolerances(
         schema: The model's schema.
         base: f(B) after the link, (targets,).
         score: f(X) after the link, (targets,).
+        error_factor: By how much the default target of the standard errors is multiplied.
     """
     gain = score - base
     bounded = bool(schema.bounded) and link_of(options, schema) is Link.IDENTITY
@@ -70,7 +75,7 @@ def tolerances(
     return Tolerances(
         pruning=used(options.pruning_tolerance, PRUNING_TOLERANCE),
         cells=None if by_rank else used(options.cell_threshold, CELL_THRESHOLD),
-        standard_error=used(options.target_standard_error, TARGET_STANDARD_ERROR),
+        standard_error=used(options.target_standard_error, TARGET_STANDARD_ERROR * error_factor),
     )
 
 

@@ -213,3 +213,8 @@ RULES: Mapping[str, OptionRule] = {each.name: each.metadata[_RULE] for each in f
 def common_options(options: Options) -> dict[str, Any]:
     """Returns the options that appear in an answer in the same form as in the request, by name."""
     return {each.name: getattr(options, each.name) for each in fields(CommonOptions)}
+
+
+def option_values(options: Options) -> dict[str, Any]:
+    """Returns all options by name."""
+    return {name: getattr(options, name) for name in RULES}

@@ -24,6 +24,7 @@ from sequela.explain.ports import Observer
 from sequela.explain.pruning_scan import Scan, scan_for
 from sequela.explain.result.answer_warnings import with_caveats
 from sequela.explain.result.assembly import basic_explanation, explained
+from sequela.explain.result.raised_target import with_target_noted
 from sequela.explain.stage_timer import StageTimer
 from sequela.explain.task import Task
 from sequela.explain.tracer import ExplanationTrace
@@ -75,18 +76,24 @@ class Pipeline:
         return explanation
 
     def _explain(self, task: Task, name: str, caller: ModelCaller, trace: ExplanationTrace) -> Explanation:
-        timer = StageTimer(self.observer)
+        started, timer = caller.deadline.now(), StageTimer(self.observer)
         with timer("score"):
             scored = score_task(task, self._evaluator(task, caller, trace))
             weights = event_weights(task, caller) if scored.scores.has_base else ()
         trace.scored(scored)
+        # Whoever has to share gets the scores in any case, and of the rest what there is time for.
+        caller.deadline.give_way(started + task.request.share_seconds)
         # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:
             return basic_explanation(scored.task, name, scored.scores, NO_TOLERANCES, _cost(caller, timer))
         levels = self.levels.select(task.request.options.levels)
         # Default tolerances are fractions of the difference, so they are known only now.
         used = tolerances(
-            task.request.options, task.model.info.schema, scored.scores.base, scored.scores.score
+            task.request.options,
+            task.model.info.schema,
+            scored.scores.base,
+            scored.scores.score,
+            task.request.error_factor,
         )
         with timer("prune"):
             scan = scan_for(scored, used.pruning, levels)
@@ -102,7 +109,8 @@ class Pipeline:
         basis = basic_explanation(chosen, name, scored.scores, used, _cost(caller, timer))
         basis = replace(basis, event_weights=weights)
         answer = explained(basis, chosen, scan, context, levels, results)
-        return with_caveats(answer, chosen, scored.scores, context, results)
+        answer = with_caveats(answer, chosen, scored.scores, context, results)
+        return with_target_noted(answer, chosen.request, results)
 
     def _budget(self, task: Task) -> QuestionBudget:
         return QuestionBudget(self.limits.max_question_bytes, task.request.paths.option("targets"))

@@ -243,7 +243,7 @@ class ModelSource(StrEnum):
     ENDPOINT = "endpoint"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class ModelRecord:
     """An entry in the list of models.
 
@@ -359,8 +359,10 @@ class Explanations(Protocol):
 
     def keep(
         self, key: str | None, explanation: Explanation, sequence: KeptSequence, accepted: datetime
-    ) -> None:
+    ) -> bytes:
         """Stores an explanation under its name, and also under `key` for reuse. Never raises.
+
+        Returns its content as it was stored, which is the form in which it is sent.
 
         Args:
             key: The content key. An explanation is not reused if it is None, or if the explanation was cut short.

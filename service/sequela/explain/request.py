@@ -5,6 +5,7 @@ Each part knows its path in the caller's request (`InputPaths`, `RequestPaths`),
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -192,6 +193,10 @@ class ExplainRequest:
         paths: The paths of the background and the options in the request.
         dry_run: Whether the answer is computed whatever is stored, and is not stored.
         requested_by: The name of the authenticated caller. It is not the caller who says so.
+        error_factor: By how much the default target of the standard errors is multiplied, because the server is
+            overloaded. A target in the options is used as it is.
+        share_seconds: How long the work may take after f(X) and f(B) are known, counted from its start, so that others
+            who wait get an answer too.
     """
 
     model: ModelChoice
@@ -203,6 +208,8 @@ class ExplainRequest:
     paths: RequestPaths = RequestPaths()
     dry_run: bool = False
     requested_by: str = ""
+    error_factor: float = 1.0
+    share_seconds: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, eq=False)

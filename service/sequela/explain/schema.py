@@ -174,7 +174,7 @@ class ReasonTemplate:
     direction: Direction | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ReasonTemplates:
     """How reasons read, with the author's version, which every reason states."""
 
@@ -182,7 +182,7 @@ class ReasonTemplates:
     templates: tuple[ReasonTemplate, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ModelSchema:
     """A model's inputs, logical features and targets.
 

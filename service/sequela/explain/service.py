@@ -21,18 +21,20 @@ from sequela.explain.evaluate.model_caller import ModelCaller, Workers
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.identity import content_key, content_name, unique_name
-from sequela.explain.kept_explanation import KeptSequence
+from sequela.explain.kept_explanation import EncodedExplanation, KeptSequence
 from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import BackgroundFinder, Explanations, ModelResolver, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
+from sequela.explain.result.raised_target import is_target_raised
 from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
+from sequela.explain.stage_timer import StageTimer
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
-from sequela.explain.telemetry import ExplanationFinished, LevelFacts, StageDone
+from sequela.explain.telemetry import ExplanationFinished, LevelFacts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,12 +86,21 @@ class Explainer:
         self._workers = workers
         self._levels, self._diagnostics = levels, diagnostics
         self._pipeline = Pipeline(
-            limits, observer, BackgroundStateCache(), DesignCache(), levels, diagnostics
+            limits,
+            observer,
+            BackgroundStateCache(),
+            DesignCache(limits.max_design_bytes),
+            levels,
+            diagnostics,
         )
         self._flights: Flights = flights or SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
-        """Explains one score, or returns the stored answer to the same request.
+        """Explains one score, or returns the stored answer to the same request. Raises as `answer` does."""
+        return self.answer(request, deadline).explanation
+
+    def answer(self, request: ExplainRequest, deadline: Deadline) -> EncodedExplanation:
+        """Explains one score as `explain` does, and returns the answer with the bytes that were stored of it.
 
         Raises:
             InvalidInput: The request is invalid.
@@ -101,12 +112,13 @@ class Explainer:
         """
         start = deadline.now()
         try:
-            explanation = self._explain(request, deadline)
+            answer = self._explain(request, deadline)
         except SequelaError as error:
-            self._observer.notice(ExplanationFinished(error.reason, deadline.now() - start))
+            seconds = deadline.now() - start
+            self._observer.notice(ExplanationFinished(error.reason, seconds, caller_id=request.caller_id))
             raise
-        self._observer.notice(_finished(explanation, deadline.now() - start))
-        return explanation
+        self._observer.notice(_finished(answer.explanation, deadline.now() - start))
+        return answer
 
     def score(self, request: ScoreRequest, deadline: Deadline) -> ScoreResult:
         """Scores sequences without explaining them. Raises as `explain` does."""
@@ -122,12 +134,11 @@ class Explainer:
             raise _out_of_time(late) from None
         return ScoreResult(columns.names, rows[:, list(columns.columns)], model.info.digest, caller.cost())
 
-    def _explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
-        start = deadline.now()
+    def _explain(self, request: ExplainRequest, deadline: Deadline) -> EncodedExplanation:
         try:
             request = self._with_required_levels(request)
-            task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
-            self._observer.notice(StageDone("resolve", deadline.now() - start))
+            with StageTimer(self._observer)("resolve"):
+                task = resolve(request, self._models, self._backgrounds, self._limits, deadline)
             if request.dry_run:
                 return self._try_out(task, deadline)
             endpoint = task.model.endpoint
@@ -144,18 +155,16 @@ class Explainer:
         levels = self._levels.select_names(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
 
-    def _try_out(self, task: Task, deadline: Deadline) -> Explanation:
+    def _try_out(self, task: Task, deadline: Deadline) -> EncodedExplanation:
         """Computes an answer without a name. It is neither looked up nor stored, and nobody waits for it."""
         # The record of a tracer has a name all the same.
-        return replace(self._run(task, unique_name(), deadline), name="")
+        return EncodedExplanation(replace(self._run(task, unique_name(), deadline), name=""))
 
-    def _compute(self, task: Task, deadline: Deadline) -> Explanation:
+    def _compute(self, task: Task, deadline: Deadline) -> EncodedExplanation:
         """Computes an answer that is not reused, because the endpoint may serve a different model at any time."""
-        explanation = self._run(task, unique_name(), deadline)
-        self._keep(None, explanation, task, deadline)
-        return explanation
+        return self._keep(None, self._run(task, unique_name(), deadline), task, deadline)
 
-    def _reuse_or_compute(self, task: Task, key: str, deadline: Deadline) -> Explanation:
+    def _reuse_or_compute(self, task: Task, key: str, deadline: Deadline) -> EncodedExplanation:
         """Looks for a stored answer. Of equal concurrent requests, one computes the answer (docs/design.md §6.3)."""
         # Waiting requests look into the store when the first one is done, and compute if it failed.
         with self._flights.lead(key, deadline):
@@ -163,10 +172,10 @@ class Explainer:
             if found:
                 return self._reuse(found, task, key, deadline)
             explanation = self._run(task, content_name(key, task.request), deadline)
-            self._keep(key, explanation, task, deadline)
-            return explanation
+            reusable = None if is_target_raised(explanation) else key
+            return self._keep(reusable, explanation, task, deadline)
 
-    def _reuse(self, found: Explanation, task: Task, key: str, deadline: Deadline) -> Explanation:
+    def _reuse(self, found: Explanation, task: Task, key: str, deadline: Deadline) -> EncodedExplanation:
         """Returns the stored answer under the name of this request.
 
         An answer already stored under it is not changed.
@@ -175,17 +184,18 @@ class Explainer:
         name = content_name(key, task.request)
         # The same request was answered before: return exactly what was stored.
         if found.name == name:
-            return replace(found, cost=cost)
+            return EncodedExplanation(replace(found, cost=cost))
         try:
-            return replace(self._explanations.get(name).explanation, cost=cost)
+            return EncodedExplanation(replace(self._explanations.get(name).explanation, cost=cost))
         except (NotFound, Unavailable):
-            explanation = _for_request(found, task, name, cost)
-            self._keep(key, explanation, task, deadline)
-            return explanation
+            return self._keep(key, _for_request(found, task, name, cost), task, deadline)
 
-    def _keep(self, key: str | None, explanation: Explanation, task: Task, deadline: Deadline) -> None:
+    def _keep(
+        self, key: str | None, explanation: Explanation, task: Task, deadline: Deadline
+    ) -> EncodedExplanation:
         sequence = KeptSequence.of(task.request.sequence)
-        self._explanations.keep(key, explanation, sequence, deadline.accepted)
+        content = self._explanations.keep(key, explanation, sequence, deadline.accepted)
+        return EncodedExplanation(explanation, content)
 
     def _run(self, task: Task, name: str, deadline: Deadline) -> Explanation:
         return self._pipeline.run(task, name, ModelCaller(deadline, self._workers, self._observer))
@@ -217,7 +227,9 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
 def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
     # An explanation from the store was observed when it was computed.
     if explanation.cost.cached:
-        return ExplanationFinished(_outcome(explanation), seconds)
+        return ExplanationFinished(
+            _outcome(explanation), seconds, explanation=explanation.name, caller_id=explanation.caller_id
+        )
     levels = tuple(
         LevelFacts(
             name,
@@ -230,7 +242,9 @@ def _finished(explanation: Explanation, seconds: float) -> ExplanationFinished:
         if level.attributions
     )
     pruned = explanation.pruning.pruned_events if explanation.pruning else None
-    return ExplanationFinished(_outcome(explanation), seconds, pruned, levels)
+    return ExplanationFinished(
+        _outcome(explanation), seconds, pruned, levels, explanation.name, explanation.caller_id
+    )
 
 
 def _outcome(explanation: Explanation) -> str:
@@ -238,7 +252,9 @@ def _outcome(explanation: Explanation) -> str:
         return "cached"
     if not explanation.explained:
         return "below_minimum"
-    return "cut_short" if explanation.cut_short else "ok"
+    if explanation.cut_short:
+        return "cut_short"
+    return "target_raised" if is_target_raised(explanation) else "ok"
 
 
 def _out_of_time(late: DeadlinePassed) -> SequelaError:

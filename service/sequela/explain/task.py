@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline
@@ -17,6 +18,7 @@ from sequela.explain.inputs.preparation import PreparedSequence, prepare_backgro
 from sequela.explain.inputs.scales import raw_value_warnings
 from sequela.explain.layout import Layout, layout
 from sequela.explain.limits import Limits
+from sequela.explain.object_cache import kept_for_object
 from sequela.explain.ports import BackgroundFinder, Model, ModelResolver
 from sequela.explain.request import (
     DigestedBackground,
@@ -101,16 +103,18 @@ def resolve(
     # Arrays are checked by the model's own schema. The one with the caller's names is for a background that is
     # sent, and for what people read.
     schema = with_caller_names(model.info.schema, request.sequence.inputs)
+    shapes = layout(schema)
     name, background = _background(request, model, schema, backgrounds, limits)
     _check_background(background, model.info.schema, paths.background)
     warnings = (
         *prepared.warnings,
         *_warnings(request, schema, model.info.schema),
         *_longer(request, background, prepared),
-        *raw_value_warnings(layout(schema), prepared.cells),
+        *raw_value_warnings(shapes, prepared.cells),
     )
-    task = Task(request, model, layout(schema), prepared, background, name, targets, warnings)
-    return replace(task, warnings=(*warnings, *_equal(task)))
+    task = Task(request, model, shapes, prepared, background, name, targets, warnings)
+    equal = tuple(_equal(task))
+    return replace(task, warnings=(*warnings, *equal)) if equal else task
 
 
 def _equal(task: Task) -> Iterator[ExplanationWarning]:
@@ -191,17 +195,22 @@ def _background(
 
 def _check_background(background: Background, schema: ModelSchema, path: str) -> None:
     """Raises DoesNotFit if names, widths or types differ, since a stored background may belong to a different model."""
-    shapes = layout(schema)
-    want = {item.name: (item.width, item.dtype.value) for item in (*shapes.events, *shapes.static)}
+    want = _background_forms(schema)
     have = {
-        name: (rows.shape[-1], rows.dtype.name)
-        for name, rows in {**background.rows, **background.static}.items()
+        name: (rows.shape[-1], rows.dtype) for name, rows in {**background.rows, **background.static}.items()
     }
     if want == have:
         return
     differing = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
     text = f"the background does not fit the model at {', '.join(differing)}"
     raise DoesNotFit("BACKGROUND_DOES_NOT_FIT", text, violations=[Violation(path, text)])
+
+
+@kept_for_object
+def _background_forms(schema: ModelSchema) -> dict[str, tuple[int, np.dtype[Any]]]:
+    """Returns the width and the element type that a background must have for each input."""
+    shapes = layout(schema)
+    return {item.name: (item.width, np.dtype(item.dtype.value)) for item in (*shapes.events, *shapes.static)}
 
 
 def check_output_event(event: int, schema: ModelSchema, length: int, path: str) -> None:

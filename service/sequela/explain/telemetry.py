@@ -23,7 +23,7 @@ class BatchesEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """A step of an explanation ended. `stage` is resolve, score, prune or the name of a level."""
+    """A step of a request ended. `stage` is decode, resolve, score, prune, the name of a level, encode or store."""
 
     stage: str
     seconds: float
@@ -44,16 +44,20 @@ class ExplanationFinished:
     """A request was answered or failed.
 
     Attributes:
-        outcome: `ok`, `cached`, `cut_short`, `below_minimum`, or the reason of the error.
+        outcome: `ok`, `cached`, `cut_short`, `target_raised`, `below_minimum`, or the reason of the error.
         seconds: The duration of the request.
         pruned_events: The number of pruned events; None if nothing was pruned now.
         levels: The levels that were computed now, and not found in the store.
+        explanation: The name of the explanation; empty if there is none.
+        caller_id: The id that the caller gave it.
     """
 
     outcome: str
     seconds: float
     pruned_events: int | None = None
     levels: tuple[LevelFacts, ...] = ()
+    explanation: str = ""
+    caller_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +224,21 @@ class ExecutorState:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestBegun:
+    """An explanation began after it had waited for `seconds` in a queue, `interactive` or `bulk`."""
+
+    queue: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RequestRejected:
     """A request was refused before any work was done.
 
     Attributes:
         where: The name of the executor that refused it (`explain`, `remote`, `lookup` or `uploads`), or `bodies`, which
             is the memory that the bodies of HTTP requests share.
-        reason: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
+        reason: QUEUE_FULL, DEADLINE_TOO_SHORT, DEADLINE_SPENT_WAITING or DRAINING.
     """
 
     where: str
@@ -262,7 +274,14 @@ class EngineEnded:
 
 
 ApiRecord = (
-    CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
+    CallStarted
+    | CallHandled
+    | MessageReceived
+    | MessageSent
+    | HttpHandled
+    | ExecutorState
+    | RequestBegun
+    | RequestRejected
 )
 StoreRecord = StoreState | EntrySkipped | ExplanationNotKept | ExplanationsRemovedEarly | ExplanationsOwed
 CredentialRecord = CredentialsReloaded | AuditLineLost

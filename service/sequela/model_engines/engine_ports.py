@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.store.ports import Record, RecordPage, StoredRecord
 from sequela.adapters.store.serialization import decode_background
 from sequela.concurrency.deadline import Deadline
@@ -22,8 +21,12 @@ from sequela.explain.telemetry import (
     StageDone,
 )
 from sequela.explain.telemetry import Record as TelemetryRecord
+from sequela.model_engines.model_set import ModelSet
 from sequela.model_engines.outcomes import RecordToKeep, TaskTelemetry
 from sequela.model_engines.questions import Question, Reply, pack_question, read_record, read_reply
+
+CHANGE_RETRY_SECONDS = 5.0
+"""After this time another engine may have the model, or its changed files may be in use."""
 
 
 class Busy(Exception):
@@ -76,7 +79,7 @@ class CurrentTask:
 class EngineModels:
     """Implements `ModelResolver`: every request is about the model that the server has resolved."""
 
-    def __init__(self, models: Mapping[str, OnnxModel], task: CurrentTask) -> None:
+    def __init__(self, models: ModelSet, task: CurrentTask) -> None:
         self._models, self._task = models, task
 
     def resolve(self, *_: object) -> Model:
@@ -84,8 +87,8 @@ class EngineModels:
         connection = self._task.connection
         model = self._models.get(connection.digest)
         if model is None:
-            text = f"the files of {connection.name} have changed since the server started; restart the server"
-            raise Unavailable("MODEL_CHANGED", text)
+            text = f"the files of {connection.name} have changed, and the process that runs it cannot use them; retry"
+            raise Unavailable("MODEL_CHANGED", text, retry_after=CHANGE_RETRY_SECONDS)
         return model.with_name(connection.name)
 
 
@@ -169,6 +172,8 @@ class EngineObserver:
             case BatchEvaluated(rows, seconds):
                 telemetry.rows.append(rows)
                 telemetry.seconds.append(seconds)
+            case StageDone("store"):
+                pass  # the server stores, and tells how long that takes
             case StageDone():
                 telemetry.stages.append(record)
             case CacheLookup():

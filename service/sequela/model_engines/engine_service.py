@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from sequela.adapters.repository.model_folders import ModelFolder
+from sequela.adapters.repository.model_runners import VersionFolder
 from sequela.adapters.store.ports import Records, StoreDown
 from sequela.adapters.store.serialization import encode_background
 from sequela.api.engine_port import EngineRequest
@@ -24,10 +24,10 @@ from sequela.engines.pool import EnginePool
 from sequela.errors import OutOfTime, SequelaError, Unavailable
 from sequela.explain.background import Background
 from sequela.explain.explanation import Explanation
-from sequela.explain.limits import Limits
 from sequela.explain.ports import Backgrounds, ModelRecord, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.service import ScoreResult
+from sequela.explain.stage_timer import timed
 from sequela.explain.telemetry import ExplanationNotKept
 from sequela.model_engines.crashes import CrashLog
 from sequela.model_engines.frames import FormInvalid
@@ -41,10 +41,18 @@ from sequela.model_engines.questions import (
 )
 from sequela.model_engines.request_sequences import sequence_keys
 from sequela.model_engines.row_answers import read_explanation, read_scores
-from sequela.model_engines.tasks import EngineModelFolder, ModelEngineTask
+from sequela.model_engines.tasks import ModelEngineConfig, ModelEngineTask, ModelEngineUpdate, read_digests
+from sequela.spans import SpanKind, current_context, span
 
 DOWN_SECONDS = 5.0
 """How long no engine may be up until the server is not ready. Engines that ended are usually replaced before."""
+RETRY_SECONDS = 0.1
+"""When to ask again for an answer that another request works on."""
+
+UPDATE_SECONDS = 300.0
+"""How long an engine may take to load models that were added while the server runs."""
+POLL_SECONDS = 0.05
+"""How often the server looks whether the first engine is up."""
 
 _log = structlog.get_logger(__name__)
 
@@ -60,14 +68,13 @@ class StoredParts:
 
 
 class ModelEngines:
-    """Implements `api.engine_port.Engines` and `adapters.repository.local_models.ModelRunners`.
+    """Implements `api.engine_port.Engines` and `adapters.repository.model_runners.ModelRunners`.
 
     Args:
         count: How many engines will run the models.
-        open_pool: Starts engines that load these models.
-        end_loading: Called before they start: all models have been tried out.
+        open_pool: Starts engines with this configuration.
+        config: The configuration without models.
         crashes: Requests and models that ended their engine.
-        limits: The limits of requests.
 
     Attributes:
         here: False: the models do not run in this process.
@@ -79,14 +86,13 @@ class ModelEngines:
     def __init__(
         self,
         count: int,
-        open_pool: Callable[[tuple[EngineModelFolder, ...]], EnginePool],
-        end_loading: Callable[[], None],
+        open_pool: Callable[[ModelEngineConfig], EnginePool],
+        config: ModelEngineConfig,
         crashes: CrashLog,
-        limits: Limits,
     ) -> None:
         self.count = count
-        self._open_pool, self._end_loading = open_pool, end_loading
-        self._crashes, self._limits = crashes, limits
+        self._open_pool, self._config = open_pool, config
+        self._crashes = crashes
         self._up_at = -math.inf
         self._lock = threading.Lock()
         self._pool: EnginePool | None = None
@@ -102,16 +108,17 @@ class ModelEngines:
         """Sets what the server keeps for the engines, before the first request."""
         self._parts = parts
 
-    def start(self, models: Mapping[ModelFolder, ModelRecord]) -> None:
+    def hold(self, versions: Sequence[VersionFolder]) -> frozenset[str]:
         """See `ModelRunners`. Without models there are no engines."""
-        folders = (
-            EngineModelFolder(record.name, folder.path, record.digest) for folder, record in models.items()
-        )
-        self._end_loading()
+        if self._pool:
+            return self._renew(self._pool, versions)
         with self._lock:
-            if models and not self._closed:
-                self._pool = self._open_pool(tuple(folders))
-            self._begun = True
+            later, self._begun = self._begun, True
+            if versions and not self._closed:
+                self._pool = self._open_pool(replace(self._config, models=tuple(versions)))
+        if later and self._pool:
+            self._await_engine()
+        return frozenset(version.digest for version in versions)
 
     def ready(self) -> bool:
         """See `ModelRunners`. Engines that were up a moment ago are probably being replaced."""
@@ -119,6 +126,20 @@ class ModelEngines:
         if self._begun and (self._pool is None or self._pool.up > 0):
             self._up_at = now
         return now - self._up_at <= DOWN_SECONDS
+
+    def _renew(self, pool: EnginePool, versions: Sequence[VersionFolder]) -> frozenset[str]:
+        """Lets the engines, one after another, load what they lack and drop the rest."""
+        update = ModelEngineUpdate(tuple(versions))
+        config = replace(self._config, models=update.models)
+        answers = pool.renew(config.pack(), update.pack(), Deadline(UPDATE_SECONDS))
+        wanted = frozenset(version.digest for version in versions)
+        return wanted.intersection(*map(read_digests, answers))
+
+    def _await_engine(self) -> None:
+        """Waits for the first engine, since the server counts as ready already."""
+        end = time.monotonic() + UPDATE_SECONDS
+        while not (self.up or self._closed) and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
 
     def close(self) -> None:
         """Ends the engines."""
@@ -151,12 +172,13 @@ class ModelEngines:
         deadline: Deadline,
     ) -> bytes:
         """Returns the encoded answer."""
-        facts = structlog.contextvars.get_contextvars()
-        task = ModelEngineTask(request, record.name, record.digest, facts).pack()
-        keys = partial(sequence_keys, request, self._limits)
+        keys = partial(sequence_keys, request, self._config.limits)
         self._crashes.check(record.digest, keys)
         try:
-            outcome = self._until_led(task, record.digest, _requested_by(request), deadline)
+            with span("engine", SpanKind.CLIENT, {"sequela.model": record.name}):
+                facts = structlog.contextvars.get_contextvars()
+                task = ModelEngineTask(request, record.name, record.digest, facts, current_context()).pack()
+                outcome = self._until_led(task, record.digest, _requested_by(request), deadline)
         except EngineLost as lost:
             self._crashes.note(record.digest, keys, lost)
             if lost.exit.reason is ExitReason.OVERRAN:
@@ -195,8 +217,8 @@ class QuestionAnswers:
         try:
             self._flights.enter_context(self._parts.flights.lead(key, deadline))
         except DeadlinePassed:
-            text = "the deadline passed while another request worked on the same answer"
-            raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+            text = "the deadline passed while another request worked on the same answer; retry later"
+            raise OutOfTime("DEADLINE_SPENT_WAITING", text, retry_after=RETRY_SECONDS) from None
         self._led.add(key)
 
     def reply(self, content: bytes) -> bytes:
@@ -258,7 +280,8 @@ def _settle(
             # The engine does not know how long the request waited for it, and cannot choose whose request it was.
             summary = replace(kept.record.summary, requested_by=requested_by)
             record = replace(kept.record, summary=summary, accepted=accepted)
-            parts.records.add(record, kept.body, kept.answer_key)
+            add = partial(parts.records.add, record, kept.body, kept.answer_key)
+            timed(parts.observer, "store", add)
         except StoreDown:
             parts.observer.notice(ExplanationNotKept())
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
+from contextlib import nullcontext
 
 import structlog
 
 from sequela.adapters import logs
 from sequela.adapters.onnx.loader import Loader
-from sequela.adapters.onnx.model import OnnxModel
-from sequela.adapters.repository.model_files import read_model
+from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.concurrency.deadline import Deadline
@@ -18,7 +18,6 @@ from sequela.concurrency.worker_pool import WorkerPool
 from sequela.engines.channel import Ask, Channel
 from sequela.errors import SequelaError
 from sequela.explain.diagnostics import Diagnostics
-from sequela.explain.limits import Limits
 from sequela.explain.service import Explainer
 from sequela.explain.tracer import NO_TRACE
 from sequela.model_engines.engine_ports import (
@@ -32,17 +31,18 @@ from sequela.model_engines.engine_ports import (
     TaskConnection,
 )
 from sequela.model_engines.error_form import ErrorForm
+from sequela.model_engines.model_set import ModelSet
 from sequela.model_engines.operations import answer as answer_request
 from sequela.model_engines.outcomes import TaskOutcome
-from sequela.model_engines.tasks import EngineModelFolder, ModelEngineConfig, ModelEngineTask
-
-_log = structlog.get_logger(__name__)
+from sequela.model_engines.tasks import ModelEngineConfig, ModelEngineTask, ModelEngineUpdate, pack_digests
+from sequela.spans import continued
 
 
 def serve(config: bytes, channel: Channel) -> None:
     """Loads the models, and works on tasks until the server ends the process."""
     given: ModelEngineConfig = pickle.loads(config)  # noqa: S301 the server sent it
     logs.configure(given.log_level)
+    log_python_errors()
     structlog.contextvars.bind_contextvars(engine=os.getpid())
     engine = ModelEngine(given)
     channel.serve(b"", engine.handle)
@@ -54,8 +54,10 @@ class ModelEngine:
     def __init__(self, config: ModelEngineConfig) -> None:
         self._limits = config.limits
         self._task = CurrentTask()
-        observer = EngineObserver(self._task)
-        models = EngineModels(_load_all(config), self._task)
+        observer = self._observer = EngineObserver(self._task)
+        self._models = ModelSet(Loader(config.limits, config.model_threads, config.provider))
+        self._models.hold(config.models)
+        models = EngineModels(self._models, self._task)
         records = EngineRecords(self._task)
         self._explainer = Explainer(
             models,
@@ -70,48 +72,27 @@ class ModelEngine:
 
     def handle(self, content: bytes, ask: Ask, deadline: Deadline) -> bytes:
         """Works on one task."""
-        task: ModelEngineTask = pickle.loads(content)  # noqa: S301 the server sent it
+        task: ModelEngineTask | ModelEngineUpdate = pickle.loads(content)  # noqa: S301 the server sent it
+        if isinstance(task, ModelEngineUpdate):
+            self._models.hold(task.models)
+            return pack_digests(self._models.digests)
         connection = TaskConnection(ask, task.name, task.digest)
-        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection):
-            return _outcome(self._explainer, task, self._limits, deadline, connection).pack()
+        traced = continued(task.span, connection.telemetry.spans.append) if task.span else nullcontext()
+        with structlog.contextvars.bound_contextvars(**task.facts), self._task.hold(connection), traced:
+            return self._answer(task, deadline, connection).pack()
 
-
-def _outcome(
-    explainer: Explainer,
-    task: ModelEngineTask,
-    limits: Limits,
-    deadline: Deadline,
-    connection: TaskConnection,
-) -> TaskOutcome:
-    answer, error = b"", None
-    try:
-        answer = answer_request(explainer, task.request, limits, deadline)
-    except Busy as busy:
-        # The server sends the task again when the other request has ended, so nothing has happened yet.
-        return TaskOutcome(busy=busy.key)
-    except SequelaError as raised:
-        error = ErrorForm.of(raised)
-    return TaskOutcome(
-        answer, error, "", connection.telemetry, tuple(connection.records), tuple(connection.backgrounds)
-    )
-
-
-def _load_all(config: ModelEngineConfig) -> dict[str, OnnxModel]:
-    """Returns the models by digest. The server has loaded each of them before, in a process that may crash."""
-    loader = Loader(config.limits, config.model_threads, config.provider)
-    models = {}
-    for folder in config.models:
+    def _answer(self, task: ModelEngineTask, deadline: Deadline, connection: TaskConnection) -> TaskOutcome:
+        answer, error = b"", None
         try:
-            model = _load(folder, loader)
-        except (SequelaError, OSError) as error:
-            _log.error("model failed to load", model=folder.name, detail=str(error))
-            continue
-        models[model.info.digest] = model
-    return models
-
-
-def _load(folder: EngineModelFolder, loader: Loader) -> OnnxModel:
-    return loader.load(folder.name, read_model(folder.path, loader.limits))
+            answer = answer_request(self._explainer, task.request, self._limits, deadline, self._observer)
+        except Busy as busy:
+            # The server sends the task again when the other request has ended, so nothing has happened yet.
+            return TaskOutcome(busy=busy.key)
+        except SequelaError as raised:
+            error = ErrorForm.of(raised)
+        return TaskOutcome(
+            answer, error, "", connection.telemetry, tuple(connection.records), tuple(connection.backgrounds)
+        )
 
 
 def _diagnostics(config: ModelEngineConfig) -> Diagnostics:

@@ -15,29 +15,35 @@ from sequela.adapters.store.envelope import Unreadable
 from sequela.adapters.store.ports import Record
 from sequela.adapters.store.serialization import (
     decode_background,
-    decode_record,
     encode_background,
-    encode_record,
+    pack_record,
+    unpack_record,
 )
 from sequela.explain.background import Background
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import BatchesEvaluated, CacheLookup, ExplanationFinished, StageDone
 from sequela.model_engines.error_form import ErrorForm
 from sequela.model_engines.frames import FormInvalid, join_parts, split_parts
+from sequela.spans import Span, adopt
 
 
 @dataclass(slots=True)
 class TaskTelemetry:
-    """What observers hear of a task, in one piece. `rows` and `seconds` are those of each call of the model."""
+    """What observers hear of a task, in one piece. `rows` and `seconds` are those of each call of the model.
+
+    `spans` are those of the engine, if the request is traced.
+    """
 
     rows: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     stages: list[StageDone] = field(default_factory=list)
     lookups: list[CacheLookup] = field(default_factory=list)
     finished: list[ExplanationFinished] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
 
     def tell(self, observer: Observer) -> None:
         """Passes everything on."""
+        adopt(self.spans)
         if self.rows:
             observer.notice(BatchesEvaluated(tuple(self.rows), tuple(self.seconds)))
         told: list[StageDone | CacheLookup | ExplanationFinished] = [
@@ -83,7 +89,7 @@ class TaskOutcome:
         head = _OutcomeHead(
             self.error, self.busy, self.telemetry, tuple(each.answer_key for each in self.records)
         )
-        records = [part for each in self.records for part in (encode_record(each.record), each.body)]
+        records = [part for each in self.records for part in (pack_record(each.record), each.body)]
         backgrounds = [encode_background(each) for each in self.backgrounds]
         return join_parts(to_json(head, inf_nan_mode="constants"), self.answer, *records, *backgrounds)
 
@@ -95,7 +101,7 @@ class TaskOutcome:
             head = _heads.validate_json(packed)
             edge = 2 * len(head.keys)
             pairs = zip(parts[:edge:2], parts[1:edge:2], head.keys, strict=True)
-            records = tuple(RecordToKeep(decode_record(record), body, key) for record, body, key in pairs)
+            records = tuple(RecordToKeep(unpack_record(record), body, key) for record, body, key in pairs)
             backgrounds = tuple(map(decode_background, parts[edge:]))
         except (ValueError, Unreadable) as error:
             raise FormInvalid(str(error)[:500]) from None

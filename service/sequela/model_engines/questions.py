@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from sequela.adapters.store.ports import StoredRecord
-from sequela.adapters.store.serialization import decode_record, encode_record
+from sequela.adapters.store.serialization import pack_record, unpack_record
 from sequela.errors import SequelaError
 from sequela.model_engines.error_form import ErrorForm
 from sequela.model_engines.frames import FormInvalid, join_parts, split_parts
@@ -59,7 +59,7 @@ def record_reply(stored: StoredRecord | None) -> bytes:
     """Returns the reply with a stored explanation."""
     if stored is None:
         return Reply.NOTHING.value
-    return Reply.FOUND.value + join_parts(encode_record(stored.record), stored.body)
+    return Reply.FOUND.value + join_parts(pack_record(stored.record), stored.body)
 
 
 def read_record(kind: Reply, body: bytes) -> StoredRecord | None:
@@ -67,4 +67,4 @@ def read_record(kind: Reply, body: bytes) -> StoredRecord | None:
     if kind is not Reply.FOUND:
         return None
     record, content = split_parts(body)
-    return StoredRecord(decode_record(record), content)
+    return StoredRecord(unpack_record(record), content)

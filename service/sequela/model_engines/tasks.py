@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sequela.adapters.onnx.provider import ExecutionProvider
+from sequela.adapters.repository.model_runners import VersionFolder
 from sequela.api.engine_port import EngineRequest
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.limits import Limits
 from sequela.explain.request import ExplainRequest, ScoreRequest
-
-
-@dataclass(frozen=True, slots=True)
-class EngineModelFolder:
-    """A model of the repository: its name, its folder, and its digest when the server started."""
-
-    name: str
-    path: Path
-    digest: str
+from sequela.spans import SpanContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +35,7 @@ class ModelEngineConfig:
     """
 
     limits: Limits
-    models: tuple[EngineModelFolder, ...] = ()
+    models: tuple[VersionFolder, ...] = ()
     model_threads: int = 1
     provider: ExecutionProvider = ExecutionProvider.CPU
     explanation_ttl: float = 0.0
@@ -66,13 +59,36 @@ class ModelEngineTask:
         name: The name of the model, `models/m/versions/v`. The engine does not look at the reference in the request.
         digest: The model's digest.
         facts: What the log lines of the engine repeat, such as the request's id.
+        span: The span that the engine's spans are parts of; None if the request is not traced.
     """
 
     request: EngineRequest | ExplainRequest | ScoreRequest
     name: str
     digest: str
     facts: Mapping[str, Any] = field(default_factory=dict)
+    span: SpanContext | None = None
 
     def pack(self) -> bytes:
         """Returns the task as bytes."""
         return pickle.dumps(self, protocol=pickle.HIGHEST_PROTOCOL)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEngineUpdate:
+    """The models that an engine shall hold from now on. It answers with the digests of those that it does."""
+
+    models: tuple[VersionFolder, ...]
+
+    def pack(self) -> bytes:
+        """Returns the update as bytes."""
+        return pickle.dumps(self)
+
+
+def pack_digests(digests: Iterable[str]) -> bytes:
+    """Returns the answer to an update as bytes."""
+    return " ".join(digests).encode()
+
+
+def read_digests(content: bytes) -> frozenset[str]:
+    """Returns the digests in the answer to an update."""
+    return frozenset(content.decode(errors="replace").split())

@@ -19,8 +19,8 @@ class Designs(Protocol):
     """The designs of one game. `counts` says how many pairs of each stratum are known."""
 
     @property
-    def sampler(self) -> Pairs:
-        """The pairs of every stratum."""
+    def players(self) -> int:
+        """The number of players m."""
         ...
 
     def sample(self, counts: Sequence[int], run_jobs: JobRunner = in_turn) -> SampleDesign:
@@ -37,6 +37,11 @@ class NewDesigns:
     """Designs that are built whenever they are asked for. Implements `Designs`."""
 
     sampler: Pairs
+
+    @property
+    def players(self) -> int:
+        """As in `Designs`."""
+        return self.sampler.players
 
     def sample(self, counts: Sequence[int], run_jobs: JobRunner = in_turn) -> SampleDesign:
         """As in `Designs`."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import GROWTH, allocation, stages
-from sequela.timeshap.control_variate.correction import variate_solution
+from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
 from sequela.timeshap.control_variate.surer import surer
 from sequela.timeshap.designs import Designs
@@ -55,32 +56,31 @@ def solve_ranked(
         gain: Δ, (targets,).
         run_jobs: As in `regression.solve`.
     """
-    counts = [len(rows) for rows in odd]
-    base = solve_design(designs.sample(counts, run_jobs), np.concatenate(odd), gain, run_jobs)
-    # The base estimator has already solved targets with a standard error of 0 exactly.
-    unsure = np.asarray(base.errors.any(axis=0))
-    used = process_counts(designs.sampler.players, counts)
-    if not unsure.any() or not used:
+    counts = tuple(len(rows) for rows in odd)
+    sample = designs.sample(counts, run_jobs)
+    used = process_counts(designs.players, counts)
+    # Without sampled strata, the base estimator solves the game exactly.
+    if not used or not sample.groups:
+        base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
         return RankedSolution(base, base)
-    known = np.concatenate([rows[:count, unsure] for rows, count in zip(odd, used, strict=True)])
-    best = base
-    for effective_players in EFFECTIVE_PLAYERS:
-        process = designs.process(used, effective_players)
-        rival = variate_solution(designs.sample(used, run_jobs), process, known, gain[unsure], run_jobs)
-        best = surer(best, unsure, rival)
-    return RankedSolution(best, base)
+    known = np.concatenate([rows[:count] for rows, count in zip(odd, used, strict=True)])
+    processes = [designs.process(used, each) for each in EFFECTIVE_PLAYERS]
+    base, *rivals = variate_solutions(designs.sample(used, run_jobs), processes, known, gain, run_jobs)
+    if used != counts:
+        base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
+    return RankedSolution(reduce(surer, rivals, base), base)
 
 
 def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple[int, ...]:
     """Returns the sizes of the nested stages. Arguments and result are those of `coalitions.stages`.
 
-    There is no stage between `fewest` and `MAX_COALITIONS`, so that few designs of processes have to be kept.
+    Between `fewest` and `MAX_COALITIONS` there is only one stage, so that few designs of processes have to be kept.
     """
     sizes = stages(players, budget, at_once, fewest)
     first = [each for each in sizes if each <= fewest]
-    if not first or budget <= MAX_COALITIONS:
+    if not first or sizes[-1] <= MAX_COALITIONS:
         return sizes
-    later = [MAX_COALITIONS]
+    later = [int(np.sqrt(fewest * MAX_COALITIONS)), MAX_COALITIONS]
     while later[-1] * GROWTH < sizes[-1]:
         later.append(int(np.ceil(later[-1] * GROWTH)))
     return (*first, *later[:-1], sizes[-1]) if later[-1] < sizes[-1] else (*first, sizes[-1])

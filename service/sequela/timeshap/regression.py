@@ -165,9 +165,9 @@ def standard_errors(
         sums += sums_part
         squares += squares_part
     # Σ(ψ - ψ̄)² = Σψ² - (Σψ)²/k, so one pass over the pairs is enough.
-    totals = np.tensordot(design.inverse, sums, axes=(1, 1))
+    totals = design.inverse @ sums
     shares = np.array([group.correction / group.size for group in groups])
-    squares -= np.einsum("igt,g->it", totals**2, shares)
+    squares -= (np.square(totals) * shares[:, None, None]).sum(axis=0)
     return np.sqrt(np.maximum(squares, 0.0))
 
 
@@ -202,4 +202,4 @@ class _Influences:
         for number, rows in block.groups:
             sums[number] = pairs.x[rows].T @ influence[rows]
         influence *= block.scales
-        return sums, np.square(block.reached).T @ np.square(influence)
+        return sums, block.squares.T @ np.square(influence)

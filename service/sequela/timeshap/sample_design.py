@@ -77,14 +77,14 @@ class InfluenceBlock:
 
     Attributes:
         pairs: The pairs.
-        reached: √w x̃ M, (k, m).
+        squares: The squares of √w x̃ M, (k, m).
         divisors: (1 - h)^¾ with the leverage h, (k, 1).
         scales: The square root of the correction of each pair's group, (k, 1).
         groups: The number of each group that occurs, and its rows in the block.
     """
 
     pairs: PairBlock
-    reached: NDArray[np.float64]
+    squares: NDArray[np.float64]
     divisors: NDArray[np.float64]
     scales: NDArray[np.float64]
     groups: tuple[tuple[int, slice], ...]
@@ -150,12 +150,13 @@ class SampleDesign:
         return np.repeat(shares, self.counts)
 
     def runner(self, run_jobs: JobRunner) -> JobRunner:
-        """Returns what sums over the blocks."""
-        return in_turn if self.players > MAX_PARALLEL_PLAYERS else run_jobs
+        """Returns what sums over the blocks: `run_jobs`, if there is something to run in parallel."""
+        few = len(self.sampled) <= 1
+        return in_turn if few or self.players > MAX_PARALLEL_PLAYERS else run_jobs
 
 
 def block_bytes(players: int, pairs: int) -> int:
-    """Returns the size of the blocks of a design in bytes: x and reached, (pairs, players) each."""
+    """Returns the size of the blocks of a design in bytes: x and squares, (pairs, players) each."""
     return 2 * 8 * players * pairs
 
 
@@ -289,5 +290,9 @@ def _influences(
     numbers, begins, lengths = np.unique(owners, return_index=True, return_counts=True)
     spans = [slice(int(begin), int(begin + n)) for begin, n in zip(begins, lengths, strict=True)]
     return InfluenceBlock(
-        pairs, reached, root * np.sqrt(root), scales, tuple(zip(numbers.tolist(), spans, strict=True))
+        pairs,
+        np.square(reached, out=reached),
+        root * np.sqrt(root),
+        scales,
+        tuple(zip(numbers.tolist(), spans, strict=True)),
     )

@@ -78,7 +78,7 @@ WRONG = [
         "inputs[0].role: must be one of 'events', 'static', 'mask', 'length' or 'state', not 'evnts'",
     ),
     (("inputs", 0, "width"), "3", "inputs[0].width: must be a whole number, not '3'"),
-    (("inputs", 0, "wdith"), 3, "inputs[0].wdith: unknown key"),
+    (("inputs", 0, "wdith"), 3, "inputs[0].wdith: unknown key; did you mean width? docs/schema.md"),
     (
         ("features", 0, "display"),
         {"scale": "big"},
@@ -89,7 +89,8 @@ WRONG = [
     (("background",), {"x": [[1.0], ["two"]]}, "background.x[1][0]: must be a number, not 'two'"),
     (("targets", 0), {}, "targets[0].name: is missing"),
     (("per_event",), 1, "per_event: must be true or false, not 1"),
-    (("links",), "logit", "links: unknown key"),
+    (("links",), "logit", "links: unknown key; did you mean link?"),
+    (("zzz",), 1, "zzz: unknown key; docs/schema.md lists the keys of a schema"),
 ]
 
 

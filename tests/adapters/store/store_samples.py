@@ -99,7 +99,7 @@ def level(rng: np.random.Generator, players: int = 3) -> LevelExplanation:
         for number in range(players)
     )
     quality = LevelQuality(
-        StopReason.TARGET, players, 512, math.inf, 5e-324, "détail", 3, True, attributions[:1], 0.1 + 0.2
+        StopReason.TARGET, players, 512, math.inf, 5e-324, "détail", 3, True, attributions[:1], 0.3
     )
     return LevelExplanation(attributions, quality)
 

@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,7 +30,11 @@ from sequela.adapters.store.serialization import (
     encode_record,
 )
 from sequela.adapters.store.zstandard import ZstdError, compress, decompress, dictionary
-from sequela.explain.explanation import Cost, Explanation
+from sequela.contract.explanations import answer_bytes, content_bytes
+from sequela.contract.explanations import explanation as encoded
+from sequela.explain.explanation import Cost, EventValues, Explanation
+from sequela.explain.kept_explanation import EncodedExplanation, KeptSequence
+from sequela_proto.v1 import sequela_pb2 as pb
 from sweeps import examples
 
 WHEN = datetime(2027, 1, 1, tzinfo=UTC)
@@ -71,6 +76,52 @@ def test_records_of_older_releases_name_no_caller() -> None:
     assert decode_record(seal(RECORD, json.dumps(told).encode())).summary == older
     bodies = {encode_body(explanation(1, requested_by=name), None).digest for name in ("", "anna", "bert")}
     assert len(bodies) == 1
+
+
+def test_a_body_of_the_first_version_is_read() -> None:
+    """The file was written by a release that stored explanations as JSON. Nothing of it is lost."""
+    made, sequence = dataclasses.replace(explanation(1), method_version="3"), kept_sequence()
+    old = Path(__file__).with_name("body_of_version_1").read_bytes()
+    back = decode_body(StoredRecord(record_of(made), old))
+    assert back.explanation == made
+    assert_same(back.sequence, sequence)
+
+
+@pytest.mark.parametrize("events", [0, 1, 4])
+def test_a_sequence_comes_back_equal(events: int) -> None:
+    """Its arrays with their types and bits, its columns, and the notes on its events.
+
+    Notes that the explanation repeats are stored once, and come back with the sequence all the same.
+    """
+    sequence = kept_sequence(events)
+    repeated = tuple(EventValues(n - events, (), info) for n, info in enumerate(sequence.events))
+    for made in (explanation(1), dataclasses.replace(explanation(1), event_values=repeated)):
+        body = encode_body(made, sequence)
+        back = decode_body(StoredRecord(record_of(made), body.data))
+        assert back.explanation == made
+        assert_same(back.sequence, sequence)
+    assert decode_body(StoredRecord(record_of(made), encode_body(made, None).data)).sequence is None
+
+
+def test_the_stored_content_is_what_is_sent() -> None:
+    """The bytes of an answer are those in the store, followed by what belongs to the request."""
+    made = explanation(1, caller_id="alert 4711", labels={"team": "ato-team"})
+    content = content_bytes(made)
+    assert content in unseal(BODY, encode_body(made, kept_sequence(), content).data)
+    sent = answer_bytes(EncodedExplanation(made, content))
+    assert sent.startswith(content)
+    assert pb.Explanation.FromString(sent) == encoded(made)
+    assert answer_bytes(EncodedExplanation(made)) == sent
+
+
+def assert_same(found: KeptSequence | None, wanted: KeptSequence) -> None:
+    """Two sequences are equal bit for bit."""
+    assert found is not None
+    assert found.events == wanted.events
+    for one, other in zip(found.inputs, wanted.inputs, strict=True):
+        assert (one.name, one.columns) == (other.name, other.columns)
+        assert (one.array.dtype, one.array.shape) == (other.array.dtype, other.array.shape)
+        assert one.array.tobytes() == other.array.tobytes()
 
 
 def test_a_body_says_nothing_of_the_request() -> None:

@@ -14,12 +14,12 @@ import pytest
 from console.alerts.conftest import AlertConsole
 from console.filled_service import MODEL, bundled_alerts, simulated_sequence
 from console.running_console import running_console
+from sequela_client.alert_document.cautions import cautions
+from sequela_client.alert_document.material import read_material
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
 from sequela_client.local_server import embedded_server, server_package
-from sequela_console.alert_document.cautions import cautions
-from sequela_console.alert_document.material import read_material
 from sequela_console.alerts.redaction import redacted
 
 MODELS = server_package() / "demo" / "models"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +22,7 @@ from sequela_console.alerts import marks
 from sequela_console.server import ConsoleServer
 from sequela_console.sessions.visitor import Visitor
 from sequela_console.state import links, removal
-from sequela_console.state.alerts import AlertRow, add_alerts, known_ids
+from sequela_console.state.alerts import AlertRow, add_alerts, known_ids, undetailed_alerts
 from sequela_console.state.database import StateDatabase
 from sequela_console.state.labels import NewLabel, add_label, all_labels
 from sequela_console.state.links import SavedView, save_view, saved_view
@@ -241,6 +242,20 @@ def test_a_file_of_the_first_version_gains_the_copies(tmp_path: Path) -> None:
     assert [row[each] for each in copies] == ["c", "m", "d", "t", 0.75, 1.0, None, 0]
     assert (row["note"], row["who"]) == ("n", "me")
     assert StateDatabase(file).read.execute("SELECT COUNT(*) FROM verdict").fetchone()[0] == 1
+
+
+def test_the_file_of_version_2_reads_its_alerts_again(tmp_path: Path) -> None:
+    """It does not know the targets of an alert, which only the service can tell."""
+    file = tmp_path / "console.db"
+    state = StateDatabase(file)
+    add_alerts(state, [replace(row_named("a"), detailed=True)])
+    with state.write() as old:
+        old.execute("DROP TABLE alert_target")
+        old.execute("PRAGMA user_version = 2")
+    state.close()
+    again = StateDatabase(file)
+    assert [each.id for each in undetailed_alerts(again, 10)] == ["a"]
+    assert again.read.execute("SELECT COUNT(*) FROM alert_target").fetchone()[0] == 0
 
 
 def test_an_alert_that_was_deleted_leaves_when_it_is_opened(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
 from console.alerts.conftest import AlertConsole
 from console.running_console import running_console
+from sequela_console.state import database
 
 
 @pytest.fixture
@@ -36,7 +39,8 @@ def test_decisions_and_remarks(fresh: AlertConsole) -> None:
     assert wrong["reason"] == reason
     assert fresh.get(f"/api/alerts/{id}")["labels"] == [first, remark, wrong, second]
     line = fresh.get("/api/alerts", q="takeover-47")["alerts"][0]
-    assert line["decision"] == {"id": second["id"], "verdict": "undecided", "who": "", "when": second["when"]}
+    kept = {name: second[name] for name in ("id", "verdict", "who", "verified", "when")}
+    assert line["decision"] == kept == {**kept, "verdict": "undecided", "who": "", "verified": False}
     assert line["notes"] == 3
     trail = fresh.get(f"/api/alerts/{id}/trail")
     assert [each["detail"] for each in trail] == ["", "undecided", "a reason is wrong", "note", "fraud"]
@@ -117,6 +121,43 @@ def test_export(fresh: AlertConsole) -> None:
     assert [float(each["score"]) for each in table] == [each["score"] for each in rows]
 
 
+def test_a_redacted_export_names_nobody(fresh: AlertConsole) -> None:
+    """Without ids, notes and people; what is of one alert has the same number, and the decisions can be learnt from."""
+    fresh.post("/api/session", name="The Boss")
+    for caller_id in ("takeover-20", "takeover-47"):
+        id = fresh.id_of(caller_id)
+        label = fresh.post(f"/api/alerts/{id}/labels", verdict="fraud", note="about Mr Smith", previous=None)
+        fresh.post(f"/api/alerts/{id}/labels", verdict="undecided", previous=label["id"])
+    whole, rows = fresh.get("/api/labels.json"), fresh.get("/api/labels.json", redact="true")
+    table = fresh.http.get("/api/labels.csv?redact=true").text
+    for name in {"The Boss", "Mr Smith", *(each[key] for each in whole for key in ("alert", "caller_id"))}:
+        assert name not in str(rows)
+        assert name not in table
+    assert [each["alert"] for each in rows] == ["1", "1", "2", "2"]
+    for column in ("verdict", "is_latest_decision", "model_digest", "score", "threshold"):
+        assert [each[column] for each in rows] == [each[column] for each in whole]
+    details = fresh.server.console.state.read.execute("SELECT detail FROM trail WHERE alert = '' ORDER BY id")
+    assert [each[0] for each in details][1:] == ["labels as JSON, redacted", "labels as CSV, redacted"]
+
+
+def test_alerts_can_be_read_while_the_file_cannot_be_written(
+    fresh: AlertConsole, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Only who opened it is lost, which the log says; what must be kept is refused."""
+    monkeypatch.setattr(database, "_BUSY_SECONDS", 0.1)
+    id = fresh.id_of("takeover-20")
+    with closing(sqlite3.connect(fresh.server.console.state.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert fresh.get(f"/api/alerts/{id}")["id"] == id
+        assert fresh.http.get(f"/api/alerts/{id}/export.json").status_code == 503
+        assert fresh.refused("POST", f"/api/alerts/{id}/labels", json={"verdict": "fraud"})[0] == 503
+        other.execute("ROLLBACK")
+    (line,) = [each for each in caplog.records if each.message == "state not written"]
+    assert line.__dict__["detail"] == "who opened an alert"
+    assert "locked" in line.__dict__["reason"]
+    assert fresh.get(f"/api/alerts/{id}/trail") == []
+
+
 def test_the_trail(fresh: AlertConsole) -> None:
     """Reading, sharing, exporting and embedding leave entries, the newest first; reading again at once leaves none."""
     id = fresh.id_of("takeover-20")
@@ -162,3 +203,5 @@ def test_typed_names_are_not_verified(fresh: AlertConsole) -> None:
     assert answer.json()["error"]["message"].startswith("The Boss (not verified) decided “fraud”")
     assert fresh.get(f"/api/alerts/{id}/trail")[0]["verified"] is False
     assert fresh.get("/api/labels.json")[0]["who_is_verified"] is False
+    listed = next(each for each in fresh.get("/api/alerts")["alerts"] if each["id"] == id)
+    assert (listed["decision"]["who"], listed["decision"]["verified"]) == ("The Boss", False)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from console.alerts.conftest import AlertConsole
+from sequela_client.alert_document.parts import Edit
 from sequela_console.alerts.change_candidates import CellChange
 from sequela_console.alerts.change_search import MAX_FOUND, PAIR_CELLS, ChangeSearch, SearchResult, Trial
-from sequela_console.feature_values.sequence_edits import Edit
 
 Model = Callable[[Sequence[CellChange]], float]
 EVERYTHING = 10**6

@@ -115,6 +115,18 @@ def test_facts_are_read_by_keyboard(visit: Visit, console: ConsoleServer) -> Non
     expect(page.locator("td[data-spot='0:1']")).to_be_focused()
 
 
+def test_values_are_compared_with_a_chosen_cohort(visit: Visit, console: ConsoleServer) -> None:
+    """The address keeps the choice, and the table says what the standings are among."""
+    page = opened(visit, console)
+    note = page.locator("#history .constant").last
+    expect(note).to_contain_text("latest stored alerts")
+    page.get_by_label("Values are compared with").select_option(label="Compared with shop")
+    expect(note).to_contain_text("events of the cohort shop")
+    expect(page).to_have_url(re.compile(r"reference=shop"))
+    page.get_by_label("Values are compared with").select_option(value="")
+    expect(note).to_contain_text("latest stored alerts")
+
+
 @pytest.mark.parametrize(
     ("title", "level"), [("Events", "events"), ("Features", "features"), ("Single facts", "cells")]
 )

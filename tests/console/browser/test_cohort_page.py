@@ -104,6 +104,23 @@ def test_every_mark_opens_as_many_sequences_as_it_says(visit: Visit) -> None:
         expect(drawer).to_have_count(0)
 
 
+def test_numbers_of_table_1_open_their_sequences(visit: Visit) -> None:
+    """A mean opens all sequences of the table, and the longest one only itself, with that many events."""
+    page = visit.go(f"/cohorts/{COHORT}")
+    loaded(page)
+    table = page.locator("#pruning table").first
+    sequences = number(re.search(r"[\d,]+ sequences", page.locator("#pruning .legend").inner_text())[0])  # type: ignore[index]
+    drawer = page.get_by_role("dialog")
+    table.get_by_role("row", name="Mean length").get_by_role("button").first.click()
+    expect(drawer.get_by_role("status")).to_contain_text(re.compile(rf"^{sequences} sequences"))
+    page.keyboard.press("Escape")
+    longest = table.get_by_role("row", name="Longest").get_by_role("button").first
+    length = number(longest.inner_text())
+    longest.click()
+    expect(drawer.get_by_role("heading")).to_contain_text("Longest, original")
+    expect(drawer.locator("ol > li").first).to_contain_text(f"{length} events")
+
+
 def test_a_click_on_a_bin_opens_it_and_choices_stay_in_the_address(visit: Visit) -> None:
     """The strongest feature's strip, and a variant and a group that a second visit shows again."""
     page = visit.go(f"/cohorts/{COHORT}")

@@ -18,7 +18,7 @@ import pytest
 from console.browser.conftest import CHROMIUM, COHORT
 from console.browser.visits import LOOKS, Look, Visit, accessibility_findings, fits, visiting
 from console.cohorts.event_tables import ReadTable, read_table
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Route
 from sequela_console.server import ConsoleServer
 
 PROGRESS = f"/cohorts/{COHORT}/progress"
@@ -26,6 +26,12 @@ GRID = f"/cohorts/{COHORT}/grid"
 PAIR = ("amount", "country")
 CLASS = {"kind": "label", "key": "outcome", "positive": "fraud"}
 VARIANTS = ["checkpoint=1", "checkpoint=200", "checkpoint=600"]
+RENDERER = """
+() => {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  return gl ? gl.getParameter(gl.getExtension("WEBGL_debug_renderer_info").UNMASKED_RENDERER_WEBGL) : "software";
+}
+"""
 WITHOUT_WEBGL = ("--disable-gpu", "--disable-software-rasterizer")
 
 Opened = Callable[[Look], AbstractContextManager[Visit]]
@@ -53,6 +59,16 @@ def drawn(page: Page, figure: int = 0) -> str:
     renderer = page.locator("[data-renderer]").nth(figure)
     renderer.wait_for(state="attached")
     return renderer.text_content() or ""
+
+
+def as_if_with_a_graphics_unit(page: Page) -> None:
+    """Lets the page use the WebGL2 of this browser, which runs on the processor; the page would prefer Canvas 2D."""
+
+    def answer(route: Route) -> None:
+        found = route.fetch()
+        route.fulfill(response=found, body=found.text().replace("swiftshader", "none-of-these"))
+
+    page.route("**/assets/graph.worker-*.js", answer)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +160,7 @@ def test_both_renderers_give_the_same_picture(
     visit: Visit, browser_without_webgl: Browser, console: ConsoleServer, style: str
 ) -> None:
     """Within the rounding of many faint lines over one another; the page names the renderer."""
+    as_if_with_a_graphics_unit(visit.page)
     page = visit.go(progress(style=style))
     if not drawn(page).startswith("WebGL2"):
         pytest.skip("this browser has no WebGL2")
@@ -173,8 +190,16 @@ def test_without_a_canvas_in_workers_the_page_draws_itself(
         assert np.abs(picture(one.page) - picture(two.page)).mean() < 0.2
 
 
+def test_a_processor_draws_with_canvas(visit: Visit) -> None:
+    """Shaders that run on the processor are slower than Canvas 2D, so they are not used."""
+    found = drawn(visit.go(progress()))
+    name = visit.page.evaluate(RENDERER)
+    assert (found == "Canvas 2D") == bool(re.search("swiftshader|llvmpipe|software", name, re.IGNORECASE))
+
+
 def test_a_context_that_is_lost_is_replaced(visit: Visit) -> None:
     """The graph is drawn with Canvas 2D from then on, and nobody has to do anything."""
+    as_if_with_a_graphics_unit(visit.page)
     page = visit.go(progress())
     if not drawn(page).startswith("WebGL2"):
         pytest.skip("this browser has no WebGL2")

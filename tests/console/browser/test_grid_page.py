@@ -275,6 +275,23 @@ def test_attributes_are_left_out_added_and_moved(visit: Visit, table: ReadTable)
     expect(names).to_have_text(labels)
 
 
+def test_an_attribute_is_dragged_to_another_place(visit: Visit, table: ReadTable) -> None:
+    """By mouse: it takes the place of the one on which it is dropped, in the grid too, and the link keeps it."""
+    page = visit.go(view())
+    labels = [each["label"] for each in table.header["attributes"]]
+    names = page.locator(".figure text.name.left > title")
+    expect(names).to_have_text(labels)
+    items = page.locator("ol > li[draggable=true]")
+    items.filter(has=page.get_by_role("button", name=f"Move {labels[-1]}")).drag_to(items.first)
+    moved = [labels[-1], *labels[:-1]]
+    expect(names).to_have_text(moved)
+    expect(page.get_by_role("status").filter(has_text=f"{labels[-1]} is now number 1")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"\?v="))
+    page.wait_for_timeout(500)  # the address follows a moment later
+    page.reload()
+    expect(names).to_have_text(moved)
+
+
 def test_a_failure_says_what_to_do_and_can_be_tried_again(visit: Visit) -> None:
     """And the menu stays, so that something else can be chosen."""
     visit.expected.append("503")

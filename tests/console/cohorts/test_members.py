@@ -47,6 +47,15 @@ def _effect(row: Row, feature: str) -> float:
     return float(next(each["value"] for each in row["features"] if each["feature"] == feature))
 
 
+def _pruned_length(row: Row, tolerance: float) -> int:
+    """Events left, and one for those that Algorithm 1 prunes: the older ones at the first split below the tolerance."""
+    for point in sorted(row["pruning"]["curve"], key=lambda each: -each["t"]):
+        if abs(point["importance"]) < tolerance:
+            kept = -int(point["t"])
+            return kept + (kept < row["length"])
+    return int(row["length"])
+
+
 CASES: list[tuple[dict[str, Any], Callable[[Row], bool]]] = [
     ({"kind": "all"}, lambda row: True),
     ({"kind": "status", "status": "failed"}, lambda row: row["status"] == "failed"),
@@ -98,6 +107,15 @@ CASES: list[tuple[dict[str, Any], Callable[[Row], bool]]] = [
         lambda row: _explained(row) and bool(row["warnings"]),
     ),
     ({"kind": "verdict", "verdict": None}, _explained),
+    ({"kind": "pruned_length", "tolerance": None, "low": None, "high": None}, _explained),
+    (
+        {"kind": "pruned_length", "tolerance": None, "low": 9, "high": 12},
+        lambda row: _explained(row) and 9 <= row["length"] < 12,
+    ),
+    (
+        {"kind": "pruned_length", "tolerance": 0.05, "low": None, "high": 6},
+        lambda row: _explained(row) and _pruned_length(row, 0.05) < 6,
+    ),
     ({"kind": "rows", "rows": [3, 5, 1000]}, lambda row: row["row"] in (3, 5)),
     (
         {

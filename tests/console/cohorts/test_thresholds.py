@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from console.cohort_files import write_cohort
-from sequela_console.alert_document.model_name import model_words
-from sequela_console.alert_document.threshold import alert_threshold
+from sequela_client.alert_document.model_name import model_words
+from sequela_client.alert_document.threshold import alert_threshold
 from sequela_console.cohort_files.catalogue import CohortCatalogue
 from sequela_console.cohorts.description import description_of, threshold_of
 

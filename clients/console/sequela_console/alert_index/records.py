@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isnan
 
 import numpy as np
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import TargetScore
+from sequela_client.feature_values.feature_table import FeatureTable, SequenceUnreadable, feature_table
 from sequela_client.resources import ExplanationSummary, Model
 
 from sequela_console.alert_index.effects import effects
-from sequela_console.feature_values.feature_table import FeatureTable, SequenceUnreadable, feature_table
-from sequela_console.state.alerts import AlertDetails, AlertRow, ReasonFeature
+from sequela_console.state.alerts import AlertDetails, AlertRow, AlertTarget, ReasonFeature
 
 PREFIX = "explanations/"
 REFERENCE_EVENTS = 200
@@ -35,6 +35,7 @@ def row_of_summary(summary: ExplanationSummary) -> AlertRow:
         base=_known(first.raw_base_value),
         in_unit_interval=all(map(_in_unit_interval, summary.targets)),
         events=summary.length,
+        targets=tuple(_target(each, ()) for each in summary.targets),
     )
 
 
@@ -56,8 +57,9 @@ def row_of_explanation(explanation: Explanation, model: Model | None) -> AlertRo
         in_unit_interval=unit,
         events=explanation.length,
         happened=_happened(explanation),
-        reasons=tuple(_reasons(explanation)),
+        reasons=tuple(_reasons(explanation, first.name)),
         detailed=True,
+        targets=tuple(_target(each, _reasons(explanation, each.name)) for each in explanation.targets),
     )
 
 
@@ -93,17 +95,22 @@ def _in_unit_interval(target: TargetScore) -> bool:
     return all(0 <= each <= 1 for each in (target.raw_score, target.raw_base_value) if not isnan(each))
 
 
+def _target(target: TargetScore, reasons: Iterable[ReasonFeature]) -> AlertTarget:
+    base = _known(target.raw_base_value)
+    return AlertTarget(target.name, target.label or target.name, target.raw_score, base, tuple(reasons))
+
+
 def _happened(explanation: Explanation) -> float | None:
     """Returns the time of the latest event, in seconds since 1970."""
     times = [each.info.time for each in explanation.event_values if each.t == 0]
     return times[0].timestamp() if times and times[0] else None
 
 
-def _reasons(explanation: Explanation) -> Iterator[ReasonFeature]:
-    """Yields the features of the first target's reasons, the strongest first, each once."""
+def _reasons(explanation: Explanation, target: str) -> Iterator[ReasonFeature]:
+    """Yields the features of a target's reasons, the strongest first, each once."""
     labels = {each.name: each.label or each.name for each in explanation.feature_info}
     seen: dict[str, float] = {}
-    for each in explanation.reasons:
+    for each in explanation.reasons_by_target.get(target, ()):
         if each.feature is not None:
             seen[each.feature] = seen.get(each.feature, 0.0) + each.value
     for feature, value in sorted(seen.items(), key=lambda item: -abs(item[1])):

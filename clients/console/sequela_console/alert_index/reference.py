@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sequela_client.feature_values.standings import Population, Reference
 from sequela_client.resources import Model
 
-from sequela_console.feature_values.standings import Population, Reference
 from sequela_console.state.database import StateDatabase
 
 KEPT_SECONDS = 30.0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sequela_console.alert_document.capabilities import Situation, capabilities
-from sequela_console.alert_document.material import Material
+from sequela_client.alert_document.capabilities import Situation, capabilities
+from sequela_client.alert_document.material import Material
+
 from sequela_console.http.errors import ApiError
 
 

@@ -8,13 +8,12 @@ from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.parts import Edit
+from sequela_client.feature_values.columns import GROUP, FeatureColumn, category_name
+from sequela_client.feature_values.display import number_display, rounded
+from sequela_client.feature_values.standings import Population, standing
 from sequela_client.resources import ModelFeature
-
-from sequela_console.alert_document.material import Material
-from sequela_console.feature_values.columns import GROUP, FeatureColumn, category_name
-from sequela_console.feature_values.display import number_display, rounded
-from sequela_console.feature_values.sequence_edits import Edit
-from sequela_console.feature_values.standings import Population, standing
 
 QUANTILES = tuple(range(5, 100, 5))
 """The percentiles of other alerts' values that are tried, besides the account's own earlier values."""

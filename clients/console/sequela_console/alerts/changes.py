@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sequela_client.alert_document.capabilities import Situation
+from sequela_client.alert_document.material import Material
+from sequela_client.alert_document.parts import Edit
+from sequela_client.alert_document.threshold import AlertThreshold
+from sequela_client.feature_values.columns import NUMERIC, FeatureColumn, with_unit
+from sequela_client.feature_values.display import number_display
 from sequela_client.inputs import Sequence as EventSequence
 
-from sequela_console.alert_document.capabilities import Situation
-from sequela_console.alert_document.material import Material
-from sequela_console.alert_document.threshold import AlertThreshold
 from sequela_console.alerts.capable import require
 from sequela_console.alerts.change_candidates import cell_changes
 from sequela_console.alerts.change_search import PAIR_CELLS, ChangeSearch, FoundChange, SearchResult, Trial
@@ -20,9 +23,6 @@ from sequela_console.alerts.parameters import alert_id, integer, number
 from sequela_console.alerts.trials import changed, scores_of
 from sequela_console.api_route import Question
 from sequela_console.context import Console
-from sequela_console.feature_values.columns import NUMERIC, FeatureColumn, with_unit
-from sequela_console.feature_values.display import number_display
-from sequela_console.feature_values.sequence_edits import Edit
 from sequela_console.state.trail import record
 
 DEFAULT_ROWS, MAX_ROWS = 3000, 20_000

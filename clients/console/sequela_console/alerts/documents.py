@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sequela_client.alert_document.capabilities import Situation
+from sequela_client.alert_document.document import build_document, in_unit_interval
+from sequela_client.alert_document.material import Material, read_material
+from sequela_client.alert_document.parts import AlertDocument
+from sequela_client.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_client.errors import CallerError, NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.resources import Model
 
-from sequela_console.alert_document.capabilities import Situation
-from sequela_console.alert_document.document import build_document, in_unit_interval
-from sequela_console.alert_document.material import Material, read_material
-from sequela_console.alert_document.parts import AlertDocument
-from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_console.alert_index.models import described_model
 from sequela_console.alert_index.records import PREFIX, table_cells
-from sequela_console.alerts.parameters import alert_id, integer
+from sequela_console.alerts.cohort_standings import compared_with
+from sequela_console.alerts.parameters import alert_id, integer, text
 from sequela_console.api_route import Question
 from sequela_console.context import Console
 from sequela_console.http.errors import ApiError, not_found
 from sequela_console.sessions.visitor import Visitor
 from sequela_console.state.alert_list import alert_row
+from sequela_console.state.failure import skipped_if_unwritable
 from sequela_console.state.labels import labels_of
 from sequela_console.state.trail import record_once
 
@@ -32,22 +34,34 @@ def get_document(console: Console, question: Question) -> AlertDocument:
     """Answers GET /api/alerts/{id}."""
     id = alert_id(question.path)
     target = integer(question.query, "target", 0, MAX_TARGETS - 1, 0)
-    document = alert_document(console, question.visitor, id, target)
+    document = alert_document(console, question.visitor, id, target, text(question.query, "reference"))
     # Here, not on request of the page: programs read alerts, too.
-    record_once(console.state, id, "opened", question.visitor)
+    with skipped_if_unwritable("who opened an alert"):
+        record_once(console.state, id, "opened", question.visitor)
     return document
 
 
-def alert_document(console: Console, visitor: Visitor, id: str, target: int = 0) -> AlertDocument:
+def alert_document(
+    console: Console, visitor: Visitor, id: str, target: int = 0, reference: str = ""
+) -> AlertDocument:
     """Returns the document of a stored explanation.
 
+    Args:
+        console: the console.
+        visitor: who asks.
+        id: the last part of its name.
+        target: the index of the target that it is about.
+        reference: the cohort that values are compared with; recent alerts if it is empty.
+
     Raises:
-        ApiError: (404) the service does not have it; it then leaves the index.
+        ApiError: (404) the service does not have it; it then leaves the index. Or there is no such cohort.
+        CallerError: the files of the cohort cannot be read.
         SequelaError: the service refuses, or cannot be reached.
     """
     material = alert_material(console, visitor, id, target)
     situation = alert_situation(console, visitor, material)
-    return build_document(material, situation, id, {"kind": "service"}, labels_of(console.state, id))
+    document = build_document(material, situation, id, {"kind": "service"}, labels_of(console.state, id))
+    return compared_with(document, material, console.cohorts.cohort(reference)) if reference else document
 
 
 def alert_material(console: Console, visitor: Visitor, id: str, target: int = 0) -> Material:
@@ -59,7 +73,8 @@ def alert_material(console: Console, visitor: Visitor, id: str, target: int = 0)
         )
     model = model_of(visitor, explanation)
     if alert_row(console.state, id) is None:
-        console.index.ensure(explanation, model)
+        with skipped_if_unwritable("an alert in the index"):
+            console.index.ensure(explanation, model)
     fixed = tuple(console.settings.fixed_features)
     material = read_material(explanation, target, explanation.sequence, model, fixed)
     return with_reference(console, material, id)
@@ -79,7 +94,8 @@ def read_explanation(console: Console, visitor: Visitor, id: str) -> Explanation
     try:
         return visitor.service.get_explanation(PREFIX + id)
     except NotFound:
-        console.index.forget(id)
+        with skipped_if_unwritable("that an alert has left"):
+            console.index.forget(id)
         raise not_found(
             "ALERT_NOT_FOUND", f"the service has no alert {id!r}: it was deleted, or it has expired"
         ) from None

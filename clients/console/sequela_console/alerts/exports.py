@@ -13,7 +13,7 @@ from typing import Any
 from starlette.responses import Response
 
 from sequela_console.alerts.documents import read_explanation
-from sequela_console.alerts.parameters import alert_id, flag
+from sequela_console.alerts.parameters import alert_id, flag, text
 from sequela_console.alerts.redaction import REDACTED, redacted
 from sequela_console.api_route import Question
 from sequela_console.context import Console
@@ -49,22 +49,35 @@ def export_csv(console: Console, question: Question) -> Response:
 
 
 def labels_csv(console: Console, question: Question) -> Response:
-    """Answers GET /api/labels.csv: every label of every alert, the oldest first."""
-    record(console.state, "", "exported", question.visitor, "labels as CSV")
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _LABEL_COLUMNS, lineterminator="\n")
+    """Answers GET /api/labels.csv: every label of every alert, the oldest first; with `redact`, without names."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, _LABEL_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for row in label_rows(all_labels(console.state)):
+    for row in _exported_labels(console, question, "CSV"):
         writer.writerow({name: inert(value) for name, value in row.items()})
-    return _file(text.getvalue(), "text/csv", "labels.csv")
+    return _file(file.getvalue(), "text/csv", "labels.csv")
 
 
 def labels_json(console: Console, question: Question) -> Response:
-    """Answers GET /api/labels.json: every label of every alert, the oldest first."""
-    record(console.state, "", "exported", question.visitor, "labels as JSON")
-    response = json_response(list(label_rows(all_labels(console.state))))
+    """Answers GET /api/labels.json: every label of every alert, the oldest first; with `redact`, without names."""
+    response = json_response(list(_exported_labels(console, question, "JSON")))
     response.headers["Content-Disposition"] = 'attachment; filename="labels.json"'
     return response
+
+
+def _exported_labels(console: Console, question: Question, kind: str) -> Iterator[Mapping[str, Any]]:
+    hides = flag(question.query, "redact") or False
+    record(console.state, "", "exported", question.visitor, f"labels as {kind}{', redacted' * hides}")
+    rows = label_rows(all_labels(console.state, text(question.query, "target")))
+    return redacted_labels(rows) if hides else rows
+
+
+def redacted_labels(rows: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yields labels without ids, notes and people. Alerts are numbered, so that what belongs together can be seen."""
+    numbers: dict[str, int] = {}
+    for row in rows:
+        number = numbers.setdefault(row["alert"], len(numbers) + 1)
+        yield {**row, "alert": str(number), "caller_id": "", "note": "", "who": ""}
 
 
 def label_rows(rows: Iterable[sqlite3.Row]) -> Iterator[Mapping[str, Any]]:
@@ -76,8 +89,8 @@ def label_rows(rows: Iterable[sqlite3.Row]) -> Iterator[Mapping[str, Any]]:
             "caller_id": row["caller_id"],
             "model": row["model"],
             "model_digest": row["model_digest"],
-            "target": row["target"],
-            "score": row["score"],
+            "target": row["shown_target"],
+            "score": row["shown_score"],
             "threshold": row["threshold"],
             "explained_at": _time(row["created"]),
             "verdict": row["verdict"],

@@ -25,7 +25,7 @@ from sequela_console.alerts.summaries import AlertSummary, summaries
 from sequela_console.api_route import Question
 from sequela_console.context import Console
 from sequela_console.state.alert_filter import DECIDED, DECISIONS, OPEN, AlertFilter
-from sequela_console.state.alert_list import SORT_COLUMNS, AlertList, AlertOrder, Place, alert_row
+from sequela_console.state.alert_list import SORT_COLUMNS, AlertList, AlertOrder, Place
 from sequela_console.state.facets import Facets, facets
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
@@ -101,7 +101,7 @@ def neighbours(console: Console, question: Question) -> Neighbours:
     An alert has neighbours even if it has left the list, because it was decided or because filters changed.
     """
     listed = alert_list(console, question.query)
-    row = alert_row(console.state, alert_id(question.path))
+    row = listed.row(alert_id(question.path))
     if row is None:
         return Neighbours(None, None, None, listed.total)
     place = listed.place_of(row)
@@ -132,6 +132,7 @@ def _filter(query: Mapping[str, str]) -> AlertFilter:
         labels=_labels(text(query, "label", 2 * MAX_TEXT + 1)),
         decision=choice(query, "verdict", ("", OPEN, DECIDED, *DECISIONS), ""),
         feature=text(query, "feature"),
+        target=text(query, "target"),
     )
 
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sequela_client.alert_document.threshold import LABEL
+from sequela_client.alert_document.words import scale_noun, signed
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import EventValues, Reason
 from sequela_client.inputs import EventInfo, Sequence
-
-from sequela_console.alert_document.threshold import LABEL
-from sequela_console.alert_document.words import scale_noun, signed
 
 REDACTED = "redacted"
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sequela_client.alert_document.material import Material
 from sequela_client.explanation import Explanation
 
-from sequela_console.alert_document.material import Material
 from sequela_console.alerts.capable import require
 from sequela_console.alerts.documents import alert_material, alert_situation
 from sequela_console.alerts.dry_runs import dry_run, same_options

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
+from sequela_client.alert_document.threshold import AlertThreshold, alert_threshold
+
 from sequela_console.context import Console
 from sequela_console.state.alerts import ReasonFeature
 from sequela_console.state.labels import AlertLabel, decisions_of, note_counts
@@ -21,6 +22,7 @@ class DecisionSummary:
     id: int
     verdict: str
     who: str
+    verified: bool
     when: datetime
 
 
@@ -85,7 +87,7 @@ def _summary(console: Console, row: sqlite3.Row, decision: AlertLabel | None, no
 
 
 def _decision(label: AlertLabel | None) -> DecisionSummary | None:
-    return DecisionSummary(label.id, label.verdict, label.who, label.when) if label else None
+    return DecisionSummary(label.id, label.verdict, label.who, label.verified, label.when) if label else None
 
 
 def _time(seconds: float) -> datetime:

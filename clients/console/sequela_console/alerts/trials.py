@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sequela_client.alert_document.capabilities import Situation
+from sequela_client.alert_document.document import build_document
+from sequela_client.alert_document.material import Material, read_material
+from sequela_client.alert_document.parts import AlertDocument, Edit
+from sequela_client.alert_document.threshold import LABEL
 from sequela_client.explanation import Explanation
 from sequela_client.inputs import Sequence
 
-from sequela_console.alert_document.capabilities import Situation
-from sequela_console.alert_document.document import build_document
-from sequela_console.alert_document.material import Material, read_material
-from sequela_console.alert_document.parts import AlertDocument
-from sequela_console.alert_document.threshold import LABEL
 from sequela_console.alerts.capable import require
 from sequela_console.alerts.documents import (
     MAX_TARGETS,
@@ -27,7 +27,7 @@ from sequela_console.alerts.dry_runs import Options, dry_run, same_options
 from sequela_console.alerts.parameters import alert_id, flag, integer, invalid, number, objects, text
 from sequela_console.api_route import Question
 from sequela_console.context import Console
-from sequela_console.feature_values.sequence_edits import Edit, edited
+from sequela_console.sequence_edits import edited
 from sequela_console.state.trail import record
 
 MAX_EDITS = 200

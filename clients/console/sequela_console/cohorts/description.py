@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sequela_client.alert_document.model_name import model_words
+from sequela_client.alert_document.threshold import threshold_setting
 from sequela_client.cohort import sql
 from sequela_client.cohort.reports.event_weights import has_event_weights
 from sequela_client.errors import CallerError
 
-from sequela_console.alert_document.model_name import model_words
-from sequela_console.alert_document.threshold import threshold_setting
 from sequela_console.cohort_files.catalogue import CohortCatalogue
 from sequela_console.cohort_files.open_cohort import OpenCohort
 

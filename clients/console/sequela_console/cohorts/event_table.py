@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from sequela_client.alert_document.json_values import json_value
 from sequela_client.errors import CallerError
 
 from sequela_console.cohort_files.open_cohort import OpenCohort, one_of_few
@@ -17,7 +18,6 @@ from sequela_console.cohorts.event_columns import WEIGHT_MAXIMUM, EventColumns, 
 from sequela_console.cohorts.event_spec import EventSpec, LabelClass, WeightKind
 from sequela_console.cohorts.sequence_table import SequenceTable, sequence_table
 from sequela_console.http.errors import ApiError
-from sequela_console.http.json_answer import plain
 
 # Events of one table; at 24 bytes each, a browser gets at most 200 MB.
 MOST_EVENTS = 8_000_000
@@ -136,7 +136,7 @@ _WEIGHT_TEXTS = {
 
 
 def _attribute_of(attribute: GridAttribute) -> dict[str, Any]:
-    held: dict[str, Any] = plain(attribute)
+    held: dict[str, Any] = json_value(attribute)
     return {name: value for name, value in held.items() if value or name not in ("edges", "note")}
 
 
@@ -167,7 +167,7 @@ def _left_out(table: EventTable) -> dict[str, int]:
 
 def bytes_of(table: EventTable) -> bytes:
     """Returns the table in the binary form that the browser reads: a header, then the columns."""
-    header = orjson.dumps(plain(header_of(table)))
+    header = orjson.dumps(json_value(header_of(table)))
     header += b" " * (-(4 + len(header)) % _ALIGNMENT)
     steps = np.uint8 if table.steps <= _MOST_SHORT_STEPS else np.uint16
     columns: list[NDArray[Any]] = [

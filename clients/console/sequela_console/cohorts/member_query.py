@@ -11,6 +11,7 @@ from sequela_client.cohort import schema, sql
 from sequela_client.cohort.dataset import Cohort
 from sequela_client.cohort.reports.groups import group_value, grouping
 from sequela_client.cohort.reports.periods import Period
+from sequela_client.cohort.reports.pruning import PAPER_TOLERANCES, length_rows
 
 from sequela_console.http.errors import ApiError, bad_request
 
@@ -147,6 +148,19 @@ def _verdict(_: Cohort, members: Mapping[str, Any]) -> RowCondition:
     return RowCondition(f"{_EXPLAINED} AND pruning.verdict = ?", (_text(members, "verdict"),))
 
 
+def _pruned_length(rows: Cohort, members: Mapping[str, Any]) -> RowCondition:
+    """Sequences of the table by tolerance whose length there lies between two ends; both open: all of the table."""
+    tolerance = 0.0 if members.get("tolerance") is None else _number(members, "tolerance")
+    if tolerance not in (0.0, *PAPER_TOLERANCES):
+        raise _wrong("tolerance", f"null or one of {', '.join(map(str, PAPER_TOLERANCES))}", tolerance)
+    inside = _between("length", members)
+    return RowCondition(
+        f"{_EXPLAINED} AND id IN (SELECT id FROM {length_rows(rows)} "
+        f"WHERE tolerance = ? AND length IS NOT NULL AND {inside.text})",
+        (tolerance, *inside.values),
+    )
+
+
 def _rows(_: Cohort, members: Mapping[str, Any]) -> RowCondition:
     held = members.get("rows")
     if not isinstance(held, list) or len(held) > MOST_ROWS or not all(type(each) is int for each in held):
@@ -180,6 +194,7 @@ _CONDITIONS: Mapping[str, Callable[[Cohort, Mapping[str, Any]], RowCondition]] =
     "failure": _failure,
     "warning": _warning,
     "verdict": _verdict,
+    "pruned_length": _pruned_length,
     "rows": _rows,
     "every": _every,
 }

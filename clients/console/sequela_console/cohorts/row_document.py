@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sequela_client.alert_document.capabilities import Situation
+from sequela_client.alert_document.document import build_document
+from sequela_client.alert_document.material import read_material
+from sequela_client.alert_document.parts import AlertDocument
+from sequela_client.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_client.cohort import schema
 
-from sequela_console.alert_document.capabilities import Situation
-from sequela_console.alert_document.document import build_document
-from sequela_console.alert_document.material import read_material
-from sequela_console.alert_document.parts import AlertDocument
-from sequela_console.alert_document.threshold import AlertThreshold, alert_threshold
 from sequela_console.cohort_files.open_cohort import OpenCohort
 from sequela_console.cohorts.description import threshold_of
 from sequela_console.cohorts.row_explanation import explanation_of

@@ -7,6 +7,7 @@ from datetime import datetime
 from math import hypot, nan
 from typing import Any
 
+from sequela_client.alert_document.words import NORMAL_95
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind, Quality, StopReason
 from sequela_client.cohort import schema
 from sequela_client.explanation import Explanation
@@ -25,7 +26,6 @@ from sequela_client.explanation_parts import (
 from sequela_client.inputs import EventInfo
 from sequela_client.options import UsedOptions
 
-from sequela_console.alert_document.words import NORMAL_95
 from sequela_console.cohort_files.open_cohort import OpenCohort
 from sequela_console.cohorts.warning_texts import warning_text
 

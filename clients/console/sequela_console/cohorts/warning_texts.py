@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _TEXTS = {
+    "ERROR_TARGET_RAISED": "The server was overloaded, so the error bars are wider than usual.",
     "BACKGROUND_LONGER_THAN_SEQUENCE": "The background is longer than the sequence, so only its end was used.",
     "COLUMNS_LEFT_OUT": "Some columns were ignored, since the model does not use them.",
     "COLUMNS_NOT_CHECKED": "The model's columns have no names, so columns were matched by their position.",

@@ -13,6 +13,13 @@ MIN_INNER_CHARACTERS = 3
 OPEN, DECIDED = "open", "decided"
 DECISIONS = ("fraud", "false_positive", "undecided")
 Clause = tuple[str, tuple[object, ...]]
+# The columns of `alert`, of which a target has its own name, label, score, base value and reasons.
+_OF_TARGET = """(
+  SELECT alert.rowid AS rowid, id, created, happened, moment, caller_id, model, model_digest, name AS target,
+         label AS target_label, alert_target.score AS score, alert_target.base AS base, in_unit_interval, events,
+         labels, alert_target.reasons AS reasons, detailed, search, decision
+  FROM alert JOIN alert_target ON alert_target.alert = id WHERE name = ?
+)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class AlertFilter:
         decision: fraud, false_positive, undecided; `open` for those without a decision or undecided, `decided` for
             fraud and false_positive.
         feature: a feature that must be among the reasons.
+        target: the name of the target whose scores and reasons count, and which alerts must have; the first if empty.
     """
 
     text: str = ""
@@ -41,6 +49,11 @@ class AlertFilter:
     labels: tuple[tuple[str, str], ...] = ()
     decision: str = ""
     feature: str = ""
+    target: str = ""
+
+    def source(self) -> Clause:
+        """Returns the rows that the condition is about, and their values: with the scores of the chosen target."""
+        return (_OF_TARGET, (self.target,)) if self.target else ("alert", ())
 
     def where(self) -> Clause:
         """Returns the condition and its values; `1` if everything is shown."""
@@ -65,7 +78,12 @@ class AlertFilter:
                 ["SELECT alert FROM alert_label WHERE key = ? AND value = ?"] * len(self.labels)
             )
             yield f"id IN ({pairs})", tuple(part for pair in self.labels for part in pair)
-        if self.feature:
+        if self.feature and self.target:
+            yield (
+                "EXISTS (SELECT 1 FROM json_each(reasons) WHERE json_extract(value, '$[0]') = ?)",
+                (self.feature,),
+            )
+        elif self.feature:
             yield "id IN (SELECT alert FROM alert_reason WHERE feature = ?)", (self.feature,)
         if self.decision:
             yield self._decision()

@@ -77,14 +77,14 @@ class AlertList:
     @classmethod
     def counted(cls, state: StateDatabase, chosen: AlertFilter, order: AlertOrder) -> AlertList:
         """Returns a list with its number of alerts."""
-        where, values = chosen.where()
-        query = f"SELECT COUNT(*) FROM alert WHERE {where}"  # noqa: S608 values are bound
-        return cls(state, chosen, order, int(state.read.execute(query, values).fetchone()[0]))
+        (source, of), (where, values) = chosen.source(), chosen.where()
+        query = f"SELECT COUNT(*) FROM {source} WHERE {where}"  # noqa: S608 values are bound
+        return cls(state, chosen, order, int(state.read.execute(query, (*of, *values)).fetchone()[0]))
 
     def first(self, limit: int) -> list[sqlite3.Row]:
         """Returns the first rows."""
-        where, values = self.filter.where()
-        return self._rows(self.page_sql(where, "1", self.order), (*values, limit))
+        query, values = self.page_sql("1", self.order)
+        return self._rows(query, (*values, limit))
 
     def after(self, place: Place, limit: int) -> list[sqlite3.Row]:
         """Returns the rows that follow a place, which need not be in the list itself."""
@@ -96,40 +96,47 @@ class AlertList:
 
     def position(self, place: Place) -> int:
         """Returns how many alerts come before a place."""
-        where, values = self.filter.where()
-        query = f"SELECT COUNT(*) FROM alert WHERE {where} AND {self.order.reverse.after()}"  # noqa: S608
-        return self._number(query, (*values, place.value, place.id))
+        (source, of), (where, values) = self.filter.source(), self.filter.where()
+        query = f"SELECT COUNT(*) FROM {source} WHERE {where} AND {self.order.reverse.after()}"  # noqa: S608
+        return self._number(query, (*of, *values, place.value, place.id))
 
     def has(self, id: str) -> bool:
         """Returns whether an alert is in the list."""
-        where, values = self.filter.where()
-        query = f"SELECT COUNT(*) FROM alert WHERE id = ? AND ({where})"  # noqa: S608 values are bound
-        return self._number(query, (id, *values)) > 0
+        (source, of), (where, values) = self.filter.source(), self.filter.where()
+        query = f"SELECT COUNT(*) FROM {source} WHERE id = ? AND ({where})"  # noqa: S608 values are bound
+        return self._number(query, (*of, id, *values)) > 0
+
+    def row(self, id: str) -> sqlite3.Row | None:
+        """Returns the row of an alert, which need not be in the list; None if it has not the chosen target."""
+        source, of = self.filter.source()
+        found = self._rows(f"SELECT * FROM {source} WHERE id = ?", (*of, id))  # noqa: S608 values are bound
+        return found[0] if found else None
 
     def place_of(self, row: sqlite3.Row) -> Place:
         """Returns the place of a row in this order."""
         return Place(row[self.order.column], row["id"])
 
-    def page_sql(self, where: str, place: str, order: AlertOrder) -> str:
-        """Returns the query of a page.
+    def page_sql(self, place: str, order: AlertOrder) -> tuple[str, tuple[Any, ...]]:
+        """Returns the query of a page, and its values up to those of the place.
 
         Args:
-            where: the condition of the filter.
             place: the condition for rows that follow a place.
             order: the order.
         """
+        (source, of), (where, values) = self.filter.source(), self.filter.where()
         if self.total > MAX_SORTED_ALERTS:
             # The index of the order gives the rows sorted, and the limit is soon reached.
-            return f"SELECT * FROM alert WHERE ({where}) AND {place} ORDER BY {order.sql} LIMIT ?"  # noqa: S608
+            query = f"SELECT * FROM {source} WHERE ({where}) AND {place} ORDER BY {order.sql} LIMIT ?"  # noqa: S608
+            return query, (*of, *values)
         # Few alerts would be looked for in the whole order. They are found first, and then sorted.
-        return (
-            f"SELECT * FROM alert WHERE rowid IN (SELECT rowid FROM alert WHERE {where}) AND {place} "  # noqa: S608
+        query = (
+            f"SELECT * FROM {source} WHERE rowid IN (SELECT rowid FROM {source} WHERE {where}) AND {place} "  # noqa: S608
             f"ORDER BY +{order.column} {order.way}, +id {order.way} LIMIT ?"
         )
+        return query, (*of, *of, *values)
 
     def _from(self, place: Place, order: AlertOrder, limit: int) -> list[sqlite3.Row]:
-        where, values = self.filter.where()
-        query = self.page_sql(where, order.after(), order)
+        query, values = self.page_sql(order.after(), order)
         return self._rows(query, (*values, place.value, place.id, limit))
 
     def _rows(self, query: str, values: tuple[Any, ...]) -> list[sqlite3.Row]:

@@ -26,6 +26,25 @@ class ReasonFeature:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertTarget:
+    """A target of an explanation.
+
+    Args:
+        name: its name.
+        label: what people call it.
+        score: its score, before the link.
+        base: its base value, before the link; None if it was not computed.
+        reasons: the features among its reasons, the strongest first; empty until they have been read.
+    """
+
+    name: str
+    label: str
+    score: float
+    base: float | None
+    reasons: tuple[ReasonFeature, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRow:
     """What the list knows of a stored explanation.
 
@@ -45,6 +64,7 @@ class AlertRow:
         happened: when the explained event happened; None if the caller did not say, or it has not been read yet.
         reasons: the features among the reasons, the strongest first.
         detailed: whether `happened`, `reasons` and effects have been read.
+        targets: all targets, the first one too.
     """
 
     id: str
@@ -62,6 +82,7 @@ class AlertRow:
     happened: float | None = None
     reasons: tuple[ReasonFeature, ...] = ()
     detailed: bool = False
+    targets: tuple[AlertTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +157,7 @@ def _add(database: sqlite3.Connection, row: AlertRow) -> None:
         (
             *(row.id, row.created, row.happened, moment, row.caller_id, row.model, row.model_digest),
             *(row.target, row.target_label, row.score, row.base, row.in_unit_interval, row.events),
-            *(json.dumps(dict(row.labels)), _reasons(row), row.detailed, _search(row)),
+            *(json.dumps(dict(row.labels)), _reasons(row.reasons), row.detailed, _search(row)),
         ),
     )
     if added.rowcount:
@@ -146,6 +167,7 @@ def _add(database: sqlite3.Connection, row: AlertRow) -> None:
             "('fraud', 'false_positive', 'undecided') ORDER BY id DESC LIMIT 1) WHERE id = ?1",
             (row.id,),
         )
+        _put_targets(database, row)
         database.executemany(
             "INSERT INTO alert_label (alert, key, value) VALUES (?, ?, ?)",
             [(row.id, key, value) for key, value in row.labels.items()],
@@ -157,8 +179,9 @@ def _add_details(database: sqlite3.Connection, details: AlertDetails) -> None:
     moment = row.created if row.happened is None else row.happened
     database.execute(
         "UPDATE alert SET happened = ?, moment = ?, in_unit_interval = ?, reasons = ?, detailed = 1 WHERE id = ?",
-        (row.happened, moment, row.in_unit_interval, _reasons(row), row.id),
+        (row.happened, moment, row.in_unit_interval, _reasons(row.reasons), row.id),
     )
+    _put_targets(database, row)
     database.executemany(
         "INSERT OR REPLACE INTO alert_reason (alert, feature, label) VALUES (?, ?, ?)",
         [(row.id, each.feature, each.label) for each in row.reasons],
@@ -174,6 +197,16 @@ def _add_details(database: sqlite3.Connection, details: AlertDetails) -> None:
         )
 
 
+def _put_targets(database: sqlite3.Connection, row: AlertRow) -> None:
+    database.executemany(
+        "INSERT OR REPLACE INTO alert_target (alert, name, label, score, base, reasons) VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (row.id, each.name, each.label, each.score, each.base, _reasons(each.reasons))
+            for each in row.targets
+        ],
+    )
+
+
 def _search(row: AlertRow) -> str:
     """Returns the texts that an alert is found by, each after a line break, which shows where it begins."""
     texts = (row.id, row.caller_id, *row.labels.values())
@@ -185,5 +218,5 @@ def searched(text: str) -> str:
     return " ".join(text.lower().splitlines())
 
 
-def _reasons(row: AlertRow) -> str:
-    return json.dumps([[each.feature, each.label, each.value] for each in row.reasons])
+def _reasons(reasons: Iterable[ReasonFeature]) -> str:
+    return json.dumps([[each.feature, each.label, each.value] for each in reasons])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-VERSION = 2
+VERSION = 3
 _BUSY_SECONDS = 10.0
 
 
@@ -82,8 +82,12 @@ def _check_version(file: Path) -> None:
 
 def _create(database: sqlite3.Connection) -> None:
     """Creates the tables of this version, or adds to those of an older one what they lack."""
-    if database.execute("PRAGMA user_version").fetchone()[0] == 1:
+    found = database.execute("PRAGMA user_version").fetchone()[0]
+    if found == 1:
         _add_copies(database)
+    if found == 2:
+        # Targets are read again with everything else that only whole explanations say.
+        database.execute("UPDATE alert SET detailed = 0")
     schema = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
     for statement in filter(str.strip, schema.split(";")):
         database.execute(statement)

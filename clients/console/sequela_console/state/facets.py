@@ -12,8 +12,8 @@ MAX_VALUES = 100
 
 
 @dataclass(frozen=True, slots=True)
-class FeatureName:
-    """A feature among the reasons of some alert."""
+class FacetName:
+    """A feature among the reasons of some alert, or a target, with what people call it."""
 
     name: str
     label: str
@@ -21,11 +21,12 @@ class FeatureName:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """The models, the values of labels by key, and the features among the reasons."""
+    """The models, their targets, the values of labels by key, and the features among the reasons."""
 
     models: tuple[str, ...]
+    targets: tuple[FacetName, ...]
     labels: Mapping[str, tuple[str, ...]]
-    features: tuple[FeatureName, ...]
+    features: tuple[FacetName, ...]
 
 
 def facets(state: StateDatabase) -> Facets:
@@ -33,10 +34,13 @@ def facets(state: StateDatabase) -> Facets:
     found = {key: tuple(_values(state, key)) for key in _distinct(state, "alert_label", "key")}
     labels = {key: values for key, values in found.items() if len(values) <= MAX_VALUES}
     features = [
-        FeatureName(name, _feature_label(state, name)) for name in _distinct(state, "alert_reason", "feature")
+        FacetName(name, _feature_label(state, name)) for name in _distinct(state, "alert_reason", "feature")
     ]
     return Facets(
         models=tuple(_distinct(state, "alert", "model")),
+        targets=tuple(
+            FacetName(name, _target_label(state, name)) for name in _distinct(state, "alert_target", "name")
+        ),
         labels=labels,
         features=tuple(sorted(features, key=lambda each: each.label.lower())),
     )
@@ -60,6 +64,11 @@ def _values(state: StateDatabase, key: str) -> Iterator[str]:
             return
         number += 1
         yield value
+
+
+def _target_label(state: StateDatabase, name: str) -> str:
+    query = "SELECT label FROM alert_target WHERE name = ? LIMIT 1"
+    return str(state.read.execute(query, (name,)).fetchone()[0])
 
 
 def _feature_label(state: StateDatabase, name: str) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 _WORDS: Mapping[int, str] = {
     sqlite3.SQLITE_BUSY: "another program has locked it; try again, and close the other program",
@@ -17,6 +19,8 @@ _WORDS: Mapping[int, str] = {
     sqlite3.SQLITE_NOTADB: "it is not a database; the operator must put back a copy, or move it away",
 }
 
+log = logging.getLogger(__name__)
+
 
 def failure_of(error: sqlite3.Error) -> str | None:
     """Returns what is wrong with the file and what to do; None for a mistake of the console's own."""
@@ -24,3 +28,18 @@ def failure_of(error: sqlite3.Error) -> str | None:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     words = _WORDS.get(code)
     return f"the console's own file, console.db, fails: {words}" if words else None
+
+
+@contextmanager
+def skipped_if_unwritable(what: str) -> Iterator[None]:
+    """Skips what the block writes if the file cannot be used now: nobody must be kept from reading by that.
+
+    Args:
+        what: what is not written then, for the log.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        if (failure := failure_of(error)) is None:
+            raise
+        log.warning("state not written", extra={"detail": what, "reason": failure})

@@ -117,19 +117,29 @@ def add_label(state: StateDatabase, alert: str, label: NewLabel, previous: int |
     return _label(row)
 
 
-def all_labels(state: StateDatabase) -> Iterator[sqlite3.Row]:
+def all_labels(state: StateDatabase, target: str = "") -> Iterator[sqlite3.Row]:
     """Returns every label, also of alerts that have left, the oldest first.
 
     `latest` says whether it is the decision that counts.
+
+    Args:
+        state: the database.
+        target: the name of the target whose scores the labels have, and which their alerts must have; the first one
+            of each alert if it is empty. Of alerts that have left only the first one is known.
     """
     decisions = ", ".join(f"'{each}'" for each in DECISIONS)
     query = f"""
         SELECT verdict.*,
+               CASE WHEN ?1 = '' THEN target ELSE ?1 END AS shown_target,
+               coalesce((SELECT t.score FROM alert_target AS t WHERE t.alert = verdict.alert AND t.name = ?1),
+                        verdict.score) AS shown_score,
                verdict.id = (SELECT MAX(other.id) FROM verdict AS other
                              WHERE other.alert = verdict.alert AND other.verdict IN ({decisions})) AS latest
-        FROM verdict ORDER BY verdict.id
+        FROM verdict WHERE ?1 = '' OR target = ?1
+                           OR EXISTS (SELECT 1 FROM alert_target AS t WHERE t.alert = verdict.alert AND t.name = ?1)
+        ORDER BY verdict.id
     """  # noqa: S608 our own words
-    return iter(state.read.execute(query))
+    return iter(state.read.execute(query, (target,)))
 
 
 def note_counts(state: StateDatabase, alerts: tuple[str, ...]) -> dict[str, int]:

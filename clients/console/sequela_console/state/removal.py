@@ -11,7 +11,7 @@ from sequela_console.state.database import StateDatabase
 CHUNK = 100
 """How many alerts are removed at once: nobody else can write meanwhile."""
 _ID = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
-_TABLES = ("alert_label", "alert_reason", "alert_effect", "reference_values")
+_TABLES = ("alert_label", "alert_target", "alert_reason", "alert_effect", "reference_values")
 
 
 def forget_alerts(state: StateDatabase, ids: Iterable[str]) -> None:

@@ -29,6 +29,18 @@ CREATE INDEX IF NOT EXISTS alert_model ON alert (model, created, id);
 CREATE INDEX IF NOT EXISTS alert_decision ON alert (decision, created, id);
 CREATE INDEX IF NOT EXISTS alert_search ON alert (search);
 CREATE INDEX IF NOT EXISTS alert_undetailed ON alert (created) WHERE detailed = 0;
+-- The targets of an alert, also the first one: their scores before the link, and the features among their reasons.
+CREATE TABLE IF NOT EXISTS alert_target (
+  alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  label TEXT NOT NULL,
+  score REAL NOT NULL,
+  base REAL,
+  reasons TEXT NOT NULL,
+  PRIMARY KEY (name, alert)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS alert_target_alert ON alert_target (alert);
+CREATE INDEX IF NOT EXISTS alert_target_score ON alert_target (name, score, alert);
 -- Labels that callers sent with their requests.
 CREATE TABLE IF NOT EXISTS alert_label (
   alert TEXT NOT NULL REFERENCES alert (id) ON DELETE CASCADE,

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from sequela_client.cli.access_token import token
+from sequela_client.cli.capacity import capacity
 from sequela_client.cli.cohort_report import cohort_report
 from sequela_client.cli.console import console
 from sequela_client.cli.demo import demo
@@ -105,6 +106,7 @@ def main() -> None:
 
 
 for _command in (
+    capacity,
     console,
     demo,
     explain,

@@ -10,7 +10,7 @@ from sequela_client.cohort.cells import upright
 from sequela_client.cohort.report_tables import ReportChoices, check
 from sequela_client.cohort.sections import ASKED, sections
 from sequela_client.cohort.summary import sentences
-from sequela_client.pages.page import render
+from sequela_client.pages.page import render, template_style
 from sequela_client.plots.style import data_uri, svg
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def report_html(cohort: Cohort, choices: ReportChoices, note: Callable[[str], No
             note(f"the section {each.title!r} is empty: {each.missing}")
     return render(
         "cohort_report",
+        template_style("cohort_report"),
         title=choices.title,
         summary=sentences(cohort),
         introduction=texts.INTRODUCTION,

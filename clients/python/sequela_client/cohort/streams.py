@@ -178,6 +178,7 @@ class SequenceWork:
             [item.sent() for item in items],
             model=self._question.model_of(checkpoint),
             background=background,
+            priority="bulk",
             timeout=self._question.timeout,
             **self._question.options_of(variant),
         )

@@ -1,4 +1,8 @@
-"""Writes one explanation as one HTML file, which needs no network and no scripts, and which prints well."""
+"""Writes one explanation as one HTML file, which needs no network, and which prints well.
+
+A script in it draws the explanation with the components of the console. Without scripts, the same numbers are there as
+tables.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sequela_client.extras import require
+from sequela_client.pages.document import document_json
 from sequela_client.pages.facts import (
+    MARKS,
     QUALITY_HEADS,
     READING,
     Fact,
@@ -15,9 +21,9 @@ from sequela_client.pages.facts import (
     head_facts,
     quality_rows,
 )
-from sequela_client.pages.figures import Section, sections
-from sequela_client.pages.page import render
+from sequela_client.pages.page import bundle_file, render, template_style
 from sequela_client.pages.rows import Row, event_rows
+from sequela_client.pages.sections import Section, sections
 from sequela_client.phrases import Phrases
 from sequela_client.plots.style import EXTRA
 from sequela_client.printable_text import printable
@@ -50,6 +56,7 @@ class AlertPage:
     scores: tuple[tuple[str, str, str], ...]
     audit: tuple[Fact, ...]
     quality_heads: tuple[str, ...] = QUALITY_HEADS
+    marks: str = MARKS
     reading: tuple[str, ...] = READING
 
 
@@ -64,13 +71,15 @@ def alert_html(explanation: Explanation, target: str | None = None) -> str:
     whole: Explanation = printable(explanation)
     # Scores are shown for all targets, everything else for one.
     shown = whole.target(target) if target is not None else whole
-    return render("alert", page=alert_page(shown, whole))
+    style = bundle_file("report.css") + template_style("alert")
+    return render(
+        "alert", style, bundle_file("report.js"), page=alert_page(shown, whole), document=document_json(shown)
+    )
 
 
 def check_installed() -> None:
     """Raises OperatorError if the extra `report`, which pages need, is not installed."""
     require("jinja2", EXTRA)
-    require("matplotlib", EXTRA)
 
 
 def alert_page(shown: Explanation, whole: Explanation) -> AlertPage:
@@ -99,7 +108,7 @@ def alert_page(shown: Explanation, whole: Explanation) -> AlertPage:
         tied=TIED if any(each.tied for each in told.reasons) else "",
         events=events,
         static_values=statics,
-        sections=tuple(sections(shown, words, events)),
+        sections=tuple(sections(shown, words)),
         quality=quality_rows(shown),
         scores=scores,
         audit=tuple(audit_facts(whole)),

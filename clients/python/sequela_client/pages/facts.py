@@ -27,14 +27,19 @@ READING = (
     "The score of the sequence is compared with the base value: the score of a background that stands for “nothing "
     "known”. Each attribution says how much of the difference an event, a feature or a single fact accounts for. At "
     "each level, the attributions add up to the whole difference.",
-    "A plus means towards a higher score, a minus towards a lower one. Filled bars to the right of the line raise the "
-    "score, outlined bars to its left lower it; colour only repeats this. “±” is one standard error, drawn as a line "
-    "with ends: about 95 of 100 true values lie within two of them. “Exact” means that there is no sampling error.",
     "Events are counted back from the latest one, which is t=0; t=−1 is the one before. Older events that hardly "
     "matter are taken together and count as one.",
     "All this is about the model, not about the world: it says what the score depends on, not what caused an event, "
     "and not whether the score is right.",
 )
+
+
+MARKS = (
+    "A plus means towards a higher score, a minus towards a lower one. Filled bars to the right of the line raise the "
+    "score, outlined bars to its left lower it; colour only repeats this. “±” is one standard error, drawn as a line "
+    "with ends: about 95 of 100 true values lie within two of them. “Exact” means that there is no sampling error."
+)
+"""What signs and bars mean in the tables; figures have 95 % intervals, and say so themselves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Renders a page as one HTML file that contains its style, and has no scripts and network requests."""
+"""Renders a page as one HTML file that contains its style and its script, and makes no network requests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from sequela_client.plots.style import EXTRA
 _PACKAGE = "sequela_client.pages"
 
 
-def render(name: str, **values: Any) -> str:
-    """Renders a template of this package with the style of the same name and a strict Content-Security-Policy.
+def render(name: str, style: str, script: str = "", **values: Any) -> str:
+    """Renders a template of this package with a strict Content-Security-Policy.
 
     Args:
-        name: the name of the template and of its style, without their endings.
+        name: the name of the template, without its ending.
+        style: the text of its style element.
+        script: the text of its script element; empty for a page without scripts.
         values: the values for the template, which are escaped.
 
     Raises:
@@ -32,17 +34,36 @@ def render(name: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # The policy has the hash of the style element, so any change of its text would disable the style.
-    style = (files(_PACKAGE) / "templates" / f"{name}.css").read_text(encoding="utf-8")
+    as_it_is = jinja2.utils.markupsafe.Markup
     page: str = environment.get_template(f"{name}.html").render(
-        style=jinja2.utils.markupsafe.Markup(style), policy=policy(style), **values
+        style=as_it_is(style), script=as_it_is(script), policy=policy(style, script), **values
     )
     return page
 
 
-def policy(style: str) -> str:
-    """Returns the Content-Security-Policy of a page with this style, which allows images in the page itself."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def template_style(name: str) -> str:
+    """Returns the style that belongs to the template of this name."""
+    return (files(_PACKAGE) / "templates" / f"{name}.css").read_text(encoding="utf-8")
+
+
+def bundle_file(name: str) -> str:
+    """Returns a file of the bundle that is built from the components of the console."""
+    return (files(_PACKAGE) / "bundle" / name).read_text(encoding="utf-8")
+
+
+def policy(style: str, script: str = "") -> str:
+    """Returns the Content-Security-Policy of a page, which allows this style, this script and images in the page.
+
+    It has the hashes of both, so any change of their text would disable them.
+    """
+    scripts = f" script-src {_hash(script)};" if script else ""
+    # A script saves figures as pictures, which it draws from blobs.
+    images = "data: blob:" if script else "data:"
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src {images};{scripts} style-src {_hash(style)}; "
+        "base-uri 'none'; form-action 'none'"
     )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -16,8 +16,10 @@ to act on these reasons:
 
   MODEL_NOT_FOUND: register the model.
   BACKGROUND_NOT_FOUND: create the background, or send its values.
-  BACKGROUND_MISSING, BACKGROUND_DOES_NOT_FIT (both FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL,
-  DEADLINE_TOO_SHORT, DRAINING.
+  BACKGROUND_MISSING, BACKGROUND_DOES_NOT_FIT (both FAILED_PRECONDITION), UPLOADS_DISABLED, DRAINING.
+  QUEUE_FULL (RESOURCE_EXHAUSTED, with RetryInfo): more is waiting than can be done in time; try again later.
+  DEADLINE_TOO_SHORT (DEADLINE_EXCEEDED): the deadline does not allow the work, however idle the server is; allow more.
+  DEADLINE_SPENT_WAITING (DEADLINE_EXCEEDED, with RetryInfo): the time was spent waiting for other requests.
 
 For models behind an endpoint:
 
@@ -130,7 +132,7 @@ class _EstimatorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Estimator.V
     ESTIMATOR_REGRESSION: _Estimator.ValueType  # 1
     """a regression on complementary pairs of coalitions"""
     ESTIMATOR_CONTROL_VARIATE: _Estimator.ValueType  # 2
-    """a regression with a Gaussian process as control variate: fewer rows, more computing"""
+    """a regression with a Gaussian process as control variate: fewer rows"""
 
 class Estimator(_Estimator, metaclass=_EstimatorEnumTypeWrapper):
     """How attributions are estimated from the values of coalitions."""
@@ -140,7 +142,7 @@ ESTIMATOR_UNSPECIFIED: Estimator.ValueType  # 0
 ESTIMATOR_REGRESSION: Estimator.ValueType  # 1
 """a regression on complementary pairs of coalitions"""
 ESTIMATOR_CONTROL_VARIATE: Estimator.ValueType  # 2
-"""a regression with a Gaussian process as control variate: fewer rows, more computing"""
+"""a regression with a Gaussian process as control variate: fewer rows"""
 Global___Estimator: _TypeAlias = Estimator  # noqa: Y015
 
 class _Link:
@@ -164,6 +166,30 @@ LINK_IDENTITY: Link.ValueType  # 1
 LINK_LOGIT: Link.ValueType  # 2
 """log(p / (1 - p)), p clipped to [2^-24, 1 - 2^-24]; outputs outside [0, 1] are FAILED_PRECONDITION"""
 Global___Link: _TypeAlias = Link  # noqa: Y015
+
+class _Priority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Priority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_UNSPECIFIED: _Priority.ValueType  # 0
+    """INTERACTIVE for Explain, BULK for ExplainStream"""
+    PRIORITY_INTERACTIVE: _Priority.ValueType  # 1
+    """somebody, or a decision, waits for the answer"""
+    PRIORITY_BULK: _Priority.ValueType  # 2
+    """one of many that may wait: it goes behind all that are interactive, and gets a tenth of the time"""
+
+class Priority(_Priority, metaclass=_PriorityEnumTypeWrapper):
+    """Who goes first if explanations have to wait."""
+
+PRIORITY_UNSPECIFIED: Priority.ValueType  # 0
+"""INTERACTIVE for Explain, BULK for ExplainStream"""
+PRIORITY_INTERACTIVE: Priority.ValueType  # 1
+"""somebody, or a decision, waits for the answer"""
+PRIORITY_BULK: Priority.ValueType  # 2
+"""one of many that may wait: it goes behind all that are interactive, and gets a tenth of the time"""
+Global___Priority: _TypeAlias = Priority  # noqa: Y015
 
 class _StopReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -917,7 +943,9 @@ class ExplainOptions(_message.Message):
     """
     target_standard_error: _builtins.float
     """Sampling stops once every standard error of the level is within this value; with 0, all of max_coalitions are used.
-    Default: 0.005, and for unbounded outputs and the logit link 0.005 of |f(X) - f(B)|.
+    Default: 0.005, and for unbounded outputs and the logit link 0.005 of |f(X) - f(B)|. While the server is overloaded,
+    the default may be two or four times as large; the answer then has the warning ERROR_TARGET_RAISED. A value that
+    the request sets is never changed.
     """
     seed: _builtins.int
     """The seed of the sampling. Default: 0."""
@@ -1055,12 +1083,17 @@ class ExplainRequest(_message.Message):
     CALLER_ID_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     caller_id: _builtins.str
     """The caller's id of the sequence, such as an alert's id; at most 256 characters. Explanations can be listed by it."""
     dry_run: _builtins.bool
     """Try something out: the explanation is computed even if it is stored already, and it is not stored. It has no name, and
     `Cost.cached` is false. Everything else is as without this. (Models and backgrounds that are sent are kept for a
     while all the same, so that their digests can be sent.) Default: false.
+    """
+    priority: Global___Priority.ValueType
+    """How urgent the explanation is while others wait. Equal requests share their answer whatever it is. Default:
+    INTERACTIVE for Explain, BULK for ExplainStream.
     """
     @_builtins.property
     def model(self) -> Global___ModelReference: ...
@@ -1084,10 +1117,11 @@ class ExplainRequest(_message.Message):
         caller_id: _builtins.str = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         dry_run: _builtins.bool = ...,
+        priority: Global___Priority.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "caller_id", b"caller_id", "dry_run", b"dry_run", "labels", b"labels", "model", b"model", "options", b"options", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "caller_id", b"caller_id", "dry_run", b"dry_run", "labels", b"labels", "model", b"model", "options", b"options", "priority", b"priority", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

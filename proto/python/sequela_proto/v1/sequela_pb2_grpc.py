@@ -77,9 +77,9 @@ class ExplanationServiceServicer(object):
         and event notes of this request's own.
 
         INVALID_ARGUMENT: the sequence or an option is malformed. NOT_FOUND: the model or the background is unknown.
-        FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full.
-        UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there was not enough time
-        for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
+        FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: more is waiting than
+        can be done in time. UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there
+        was not enough time for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -16,8 +16,10 @@ to act on these reasons:
 
   MODEL_NOT_FOUND: register the model.
   BACKGROUND_NOT_FOUND: create the background, or send its values.
-  BACKGROUND_MISSING, BACKGROUND_DOES_NOT_FIT (both FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL,
-  DEADLINE_TOO_SHORT, DRAINING.
+  BACKGROUND_MISSING, BACKGROUND_DOES_NOT_FIT (both FAILED_PRECONDITION), UPLOADS_DISABLED, DRAINING.
+  QUEUE_FULL (RESOURCE_EXHAUSTED, with RetryInfo): more is waiting than can be done in time; try again later.
+  DEADLINE_TOO_SHORT (DEADLINE_EXCEEDED): the deadline does not allow the work, however idle the server is; allow more.
+  DEADLINE_SPENT_WAITING (DEADLINE_EXCEEDED, with RetryInfo): the time was spent waiting for other requests.
 
 For models behind an endpoint:
 
@@ -65,9 +67,9 @@ class ExplanationServiceStub:
     and event notes of this request's own.
 
     INVALID_ARGUMENT: the sequence or an option is malformed. NOT_FOUND: the model or the background is unknown.
-    FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full.
-    UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there was not enough time
-    for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
+    FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: more is waiting than
+    can be done in time. UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there
+    was not enough time for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
     """
     ExplainStream: _grpc.StreamStreamMultiCallable[_sequela_pb2.ExplainStreamRequest, _sequela_pb2.ExplainStreamResponse]
     """Explains many sequences over one stream. Responses come in the order of the requests. If a request fails, its
@@ -95,9 +97,9 @@ class ExplanationServiceAsyncStub(ExplanationServiceStub):
     and event notes of this request's own.
 
     INVALID_ARGUMENT: the sequence or an option is malformed. NOT_FOUND: the model or the background is unknown.
-    FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full.
-    UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there was not enough time
-    for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
+    FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: more is waiting than
+    can be done in time. UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there
+    was not enough time for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
     """
     ExplainStream: _aio.StreamStreamMultiCallable[_sequela_pb2.ExplainStreamRequest, _sequela_pb2.ExplainStreamResponse]  # type: ignore[assignment]
     """Explains many sequences over one stream. Responses come in the order of the requests. If a request fails, its
@@ -128,9 +130,9 @@ class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
         and event notes of this request's own.
 
         INVALID_ARGUMENT: the sequence or an option is malformed. NOT_FOUND: the model or the background is unknown.
-        FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full.
-        UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there was not enough time
-        for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
+        FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: more is waiting than
+        can be done in time. UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there
+        was not enough time for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
         """
 
     @_abc_1.abstractmethod

@@ -38,6 +38,7 @@ from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
+from sequela.spans import outgoing_headers
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -121,7 +122,8 @@ class GrpcTransport:
         try:
             with self._channel.use(seconds_left(until)) as channel:
                 call = method(rpc.GRPCInferenceServiceStub(channel))
-                answer = call(request, timeout=seconds_left(until), metadata=self._credentials.metadata())
+                metadata = (*self._credentials.metadata(), *outgoing_headers())
+                answer = call(request, timeout=seconds_left(until), metadata=metadata)
         except grpc.RpcError as error:
             self._raise_for(error, start, until)
         except UnusableCredentials as error:

@@ -15,6 +15,7 @@ from sequela.adapters.endpoints.model_interface import ModelInterface
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
 from sequela.explain.ports import PaddingRows
+from sequela.spans import Attributes, SpanKind, span
 from sequela.timeshap.cells import Cells
 
 
@@ -48,13 +49,17 @@ class InferenceCall:
         infer = partial(self.connection.transport.infer, feeds, self.interface.output)
         step = len(padding.before[0]) + batch.length - 1 + output_event
         try:
-            outputs = self.connection.limiter.call(sent_rows, until, infer)
+            with span("endpoint call", SpanKind.CLIENT, self._attributes(sent_rows)):
+                outputs = self.connection.limiter.call(sent_rows, until, infer)
             # Drop the rows that only filled up a fixed batch.
             return self._scores(outputs, sent_rows, step)[:rows]
         except DoesNotFit:
             # The server may have a new model, so its description is requested again.
             self.report_mismatch()
             raise
+
+    def _attributes(self, rows: int) -> Attributes:
+        return {"sequela.endpoint": self.connection.limiter.label, "sequela.rows": rows}
 
     def _scores(self, outputs: NDArray[np.float64], rows: int, step: int) -> NDArray[np.float64]:
         schema = self.interface.schema

@@ -27,6 +27,7 @@ from sequela.adapters.endpoints.rest_answers import ERROR, READY, read_answer
 from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
+from sequela.spans import outgoing_headers
 
 OVERLOADED = 429
 UNAVAILABLE = 503
@@ -124,6 +125,7 @@ class Rest:
             # A compressed answer could exceed the limit on its size when it is unpacked.
             ("accept-encoding", "identity"),
             *self._credentials.metadata(),
+            *outgoing_headers(),
         ]
         return [(name.encode(), value.encode()) for name, value in headers]
 

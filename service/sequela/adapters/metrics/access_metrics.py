@@ -15,12 +15,16 @@ class AccessMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._reloads = Counter(
             "sequela_credential_reloads",
-            "Reads of changed certificates, tokens, identities, revoked clients and keys of signed tokens.",
+            "Reads of changed certificates, tokens, identities, revoked clients and keys of signed tokens. After "
+            "failed, the last good content is in use: read the log, and correct the file.",
             ("source", "outcome"),
             registry=registry,
         )
         self._lost = Counter(
-            "sequela_audit_lines_lost", "Lines of the audit log that could not be written.", registry=registry
+            "sequela_audit_lines_lost",
+            "Lines of the audit log that could not be written. Any increase: look after the disk and the rights of "
+            "the file of --audit-log.",
+            registry=registry,
         )
 
     def notice(self, record: Record) -> None:

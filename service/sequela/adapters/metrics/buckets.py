@@ -5,6 +5,9 @@ from __future__ import annotations
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """From one call of a model (milliseconds) to the default deadline of a request."""
 
+STAGE_SECONDS = (0.0001, 0.00025, 0.0005, *SECONDS)
+"""From the decoding of a short request."""
+
 STORE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 """From a look-up in the process to more than the default timeouts of Redis (0.1 s and 0.2 s)."""
 

@@ -14,12 +14,17 @@ class EngineMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._starts = Counter(
-            "sequela_engine_starts", "Engines that became ready.", ("class",), registry=registry
+            "sequela_engine_starts",
+            "Engines that became ready. If it grows without a restart of the server, engines end: see "
+            "sequela_engine_exits_total.",
+            ("class",),
+            registry=registry,
         )
         self._exits = Counter(
             "sequela_engine_exits",
-            "Engines that ended, by reason: crashed, out_of_memory, cpu_limit, overran, killed, invalid, start_failed, "
-            "retired or closed.",
+            "Engines that ended, by reason. retired and closed are usual. crashed, out_of_memory, cpu_limit, "
+            "overran, killed, invalid and start_failed cost a request its answer: the log line engine lost names "
+            "the model.",
             ("class", "reason"),
             registry=registry,
         )

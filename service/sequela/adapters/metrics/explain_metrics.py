@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS
+from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS, STAGE_SECONDS
+from sequela.adapters.metrics.value_histogram import ValueHistogram
 from sequela.explain.ports import ModelState
 from sequela.explain.telemetry import BatchesEvaluated, BatchEvaluated, ExplanationFinished, Record, StageDone
+from sequela.spans import exemplar
 
 
 class ExplanationMetrics:
@@ -19,61 +22,79 @@ class ExplanationMetrics:
     takes = (StageDone, ExplanationFinished)
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._outcomes = Counter(
-            "sequela_explanations",
-            "Explanations that ended, by outcome: ok, cached, cut_short, below_minimum or the reason of an error.",
-            ("outcome",),
-            registry=registry,
+        # Children are cached here: prometheus_client takes a lock and half of an observation's time to look one up.
+        self._outcomes = functools.cache(
+            Counter(
+                "sequela_explanations",
+                "Explanations that ended, by outcome: ok, cached, cut_short, below_minimum or the reason of an "
+                "error. A growing share of cut_short means that deadlines are too short for the load: add replicas, "
+                "or give more time.",
+                ("outcome",),
+                registry=registry,
+            ).labels
         )
-        self._seconds = Histogram(
-            "sequela_explain_duration_seconds",
-            "Seconds of an explanation (level all) and of each of its levels.",
-            ("level",),
-            buckets=SECONDS,
-            registry=registry,
+        self._seconds = functools.cache(
+            Histogram(
+                "sequela_explain_duration_seconds",
+                "Seconds of an explanation (level all) and of each of its levels, without the wait for a thread. If it "
+                "grows at the same load, sequences became longer, or the cores are shared.",
+                ("level",),
+                buckets=SECONDS,
+                registry=registry,
+            ).labels
         )
-        self._stages = Histogram(
-            "sequela_stage_duration_seconds",
-            "Seconds of a stage: resolve, score, prune, event, feature or cell.",
-            ("stage",),
-            buckets=SECONDS,
-            registry=registry,
+        self._stages = functools.cache(
+            Histogram(
+                "sequela_stage_duration_seconds",
+                "Seconds of a stage: decode, resolve, score, prune, event, feature, cell, encode or store. It shows "
+                "which stage takes the time: score, prune and the levels run the model.",
+                ("stage",),
+                buckets=STAGE_SECONDS,
+                registry=registry,
+            ).labels
         )
         self._pruned = Histogram(
             "sequela_pruned_events",
-            "Number of pruned events of an explanation.",
+            "Number of pruned events of an explanation. If it falls, more events are players, and explanations take "
+            "longer.",
             buckets=EVENTS,
             registry=registry,
         )
-        self._residual = Histogram(
-            "sequela_additivity_residual",
-            "Largest |sum of attributions - (score - base value)| of a level.",
-            ("level",),
-            buckets=RESIDUALS,
-            registry=registry,
+        self._residual = functools.cache(
+            Histogram(
+                "sequela_additivity_residual",
+                "Largest |sum of attributions - (score - base value)| of a level. Above 1e-6 the numbers are wrong, "
+                "which is a bug: report it.",
+                ("level",),
+                buckets=RESIDUALS,
+                registry=registry,
+            ).labels
         )
-        self._error = Histogram(
-            "sequela_standard_error",
-            "Largest standard error of a level.",
-            ("level",),
-            buckets=ERRORS,
-            registry=registry,
+        self._error = functools.cache(
+            Histogram(
+                "sequela_standard_error",
+                "Largest standard error of a level, in units of the score. If it drifts upwards, answers have wider "
+                "error bars: deadlines cut explanations short, or the model depends on more events than before.",
+                ("level",),
+                buckets=ERRORS,
+                registry=registry,
+            ).labels
         )
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
             case StageDone(stage, seconds):
-                self._stages.labels(stage).observe(seconds)
+                self._stages(stage).observe(seconds, exemplar())
             case ExplanationFinished(outcome, seconds, pruned_events, levels):
-                self._outcomes.labels(outcome).inc()
-                self._seconds.labels("all").observe(seconds)
+                self._outcomes(outcome).inc()
+                self._seconds("all").observe(seconds, exemplar())
                 if pruned_events is not None:
                     self._pruned.observe(pruned_events)
                 for level in levels:
-                    self._seconds.labels(level.level).observe(level.seconds)
-                    self._residual.labels(level.level).observe(level.residual)
-                    self._error.labels(level.level).observe(level.standard_error)
+                    self._seconds(level.level).observe(level.seconds, exemplar())
+                    self._residual(level.level).observe(level.residual)
+                    self._error(level.level).observe(level.standard_error, exemplar())
 
 
 class ModelMetrics:
@@ -82,15 +103,24 @@ class ModelMetrics:
     takes = (BatchEvaluated, BatchesEvaluated)
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._calls = Counter("sequela_model_calls", "Calls of models in this process.", registry=registry)
+        self._calls = Counter(
+            "sequela_model_calls",
+            "Calls of models, in this process and in engines. Per explanation they say what one costs.",
+            registry=registry,
+        )
         self._rows = Counter(
-            "sequela_model_rows", "Rows of these calls: sequences, or parts of sequences.", registry=registry
+            "sequela_model_rows",
+            "Rows of these calls: sequences, or parts of sequences. Rows per call show how well batches are filled.",
+            registry=registry,
         )
-        self._batch = Histogram(
-            "sequela_model_batch_rows", "Rows in one call.", buckets=ROWS, registry=registry
+        self._batch = ValueHistogram(
+            "sequela_model_batch_rows", "Rows in one call. Small batches use the cores badly.", ROWS, registry
         )
-        self._seconds = Histogram(
-            "sequela_model_call_seconds", "Seconds of one call.", buckets=SECONDS, registry=registry
+        self._seconds = ValueHistogram(
+            "sequela_model_call_seconds",
+            "Seconds of one call. If it grows at the same batch size, the cores are shared or slowed down.",
+            SECONDS,
+            registry,
         )
 
     def notice(self, record: Record) -> None:
@@ -104,10 +134,8 @@ class ModelMetrics:
     def _observe(self, rows: Sequence[int], seconds: Sequence[float]) -> None:
         self._calls.inc(len(rows))
         self._rows.inc(sum(rows))
-        for count in rows:
-            self._batch.observe(count)
-        for each in seconds:
-            self._seconds.observe(each)
+        self._batch.observe(rows)
+        self._seconds.observe(seconds)
 
 
 class ModelStateCollector(Collector):
@@ -124,7 +152,8 @@ class ModelStateCollector(Collector):
         """Returns the metrics. prometheus_client calls it whenever they are read."""
         family = GaugeMetricFamily(
             "sequela_model_state",
-            "1 for the state that a model of the operator is in, 0 for the other states.",
+            "1 for the state that a model of the operator is in (loading, ready, failed), 0 for the other states. "
+            "For a failed one, /readyz and the log say why. Without a model repository there is no series.",
             labels=("model", "state"),
         )
         for model, state in self._states().items():

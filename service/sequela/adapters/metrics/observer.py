@@ -20,42 +20,88 @@ from sequela.explain.telemetry import Record
 
 
 class PrometheusObserver:
-    """Implements `Observer`: turns records into metrics, in a registry of its own."""
+    """Implements `Observer`: turns records into metrics, in a registry of its own.
 
-    def __init__(self, version: str) -> None:
+    Args:
+        version: The version of the server.
+        store: What the store is: memory, file or redis.
+    """
+
+    def __init__(self, version: str, store: str = "memory") -> None:
         # Not the global registry, so that several servers can exist in one process, as in tests.
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
-        Info("sequela_build", "Version of the server and of the method.", registry=self.registry).info(
-            {"version": version, "method_version": METHOD_VERSION}
-        )
+        Info(
+            "sequela_build",
+            "Version of the server and of the method. Several versions at a time are usual during an upgrade only.",
+            registry=self.registry,
+        ).info({"version": version, "method_version": METHOD_VERSION})
         self._engines_up = Gauge(
-            "sequela_engines_up", "Engines that can take work.", ("class",), registry=self.registry
+            "sequela_engines_up",
+            "Engines that can take work. 0: no such model can be run, and the log says why. Without engines "
+            "(--engines 0) there is no series.",
+            ("class",),
+            registry=self.registry,
         )
-        self._groups = (
+        groups = (
             CallMetrics(self.registry),
             HttpMetrics(self.registry),
             ExecutorMetrics(self.registry),
             ExplanationMetrics(self.registry),
             ModelMetrics(self.registry),
-            StoreMetrics(self.registry),
+            StoreMetrics(self.registry, store),
             EndpointMetrics(self.registry),
             AccessMetrics(self.registry),
             EngineMetrics(self.registry),
         )
+        # An explanation gives dozens of records, so a record goes straight to the groups that take its type.
+        self._takers = {
+            kind: tuple(group.notice for group in groups if kind in group.takes)
+            for kind in {kind for group in groups for kind in group.takes}
+        }
 
     def watch(self, pool: WorkerPool) -> None:
         """Adds metrics of the worker pool, which are read from it whenever they are scraped."""
-        size = Gauge("sequela_pool_workers", "Threads that run models.", registry=self.registry)
-        busy = Gauge("sequela_pool_busy", "Threads that run a batch at the moment.", registry=self.registry)
+        size = Gauge(
+            "sequela_pool_workers",
+            "Threads of this process that run models. They are idle while engines run the models.",
+            registry=self.registry,
+        )
+        busy = Gauge(
+            "sequela_pool_busy",
+            "Threads that run a batch at the moment. At sequela_pool_workers, all of them are in use.",
+            registry=self.registry,
+        )
         waiting = Gauge(
-            "sequela_pool_waiting", "Requests with batches that wait for a thread.", registry=self.registry
+            "sequela_pool_waiting",
+            "Requests with batches that wait for a thread. If it stays above 0, add cores or replicas.",
+            registry=self.registry,
         )
         size.set(pool.workers)
         # These are read when they are scraped, so that batches need not update a gauge.
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
+
+    def watch_admission(
+        self, backlog_seconds: Mapping[str, Callable[[], float]], level: Callable[[], int]
+    ) -> None:
+        """Adds the work that waits or runs, by queue, and how far answers are rougher because of it."""
+        backlog = Gauge(
+            "sequela_backlog_core_seconds",
+            "Seconds that one core needs for the explanations that wait or run. Scale replicas on it.",
+            ("queue",),
+            registry=self.registry,
+        )
+        brownout = Gauge(
+            "sequela_brownout_level",
+            "How far answers are rougher because of overload: 0 not at all, 1 and 2 bulk, 3 and 4 interactive ones, "
+            "5 interactive ones are refused early too. If it stays above 0, add cores or replicas.",
+            registry=self.registry,
+        )
+        for queue, seconds in backlog_seconds.items():
+            backlog.labels(queue).set_function(seconds)
+        brownout.set_function(level)
 
     def watch_engines(self, trust: str, up: Callable[[], int]) -> None:
         """Adds how many engines of a class are up, which `up` returns."""
@@ -67,6 +113,5 @@ class PrometheusObserver:
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
-        for group in self._groups:
-            if isinstance(record, group.takes):
-                group.notice(record)
+        for notice in self._takers.get(type(record), ()):
+            notice(record)

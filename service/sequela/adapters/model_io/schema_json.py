@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -76,7 +77,9 @@ def _description(problem: ErrorDetails) -> str:
     if problem["type"] == "json_invalid":
         return f"is not valid JSON: {problem['ctx']['error']}"
     if problem["type"] == "unexpected_keyword_argument":
-        return f"{key}: unknown key; docs/schema.md lists the keys of a schema"
+        return (
+            f"{key}: unknown key;{_meant(str(problem['loc'][-1]))} docs/schema.md lists the keys of a schema"
+        )
     if problem["type"] == "missing":
         return f"{key}: is missing"
     if problem["type"] == "enum":
@@ -84,6 +87,22 @@ def _description(problem: ErrorDetails) -> str:
     else:
         expected = EXPECTED.get(problem["type"], "a different value")
     return f"{key}: must be {expected}, not {_shortened(problem['input'])}"
+
+
+def _meant(name: str) -> str:
+    """Returns a question that names the nearest key, or an empty string."""
+    near = get_close_matches(name, _known_keys(_SCHEMA.json_schema()), n=1)
+    return f" did you mean {near[0]}?" if near else ""
+
+
+def _known_keys(part: Any) -> set[str]:
+    """Returns the keys of all objects in a JSON schema."""
+    if isinstance(part, list):
+        return set().union(*map(_known_keys, part))
+    if not isinstance(part, dict):
+        return set()
+    own = part.get("properties", {})
+    return set(own if isinstance(own, dict) else ()).union(*map(_known_keys, part.values()))
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -8,7 +8,7 @@ server nor affect other models.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -48,6 +48,7 @@ class ConfiguredEndpoint:
         self.record = ModelRecord(
             folder.name.full, "", ModelSource.ENDPOINT, ModelState.LOADING, datetime.now(UTC)
         )
+        self.name = folder.name
         self._folder, self._registry, self._limits = folder, registry, limits
         self._content: _FolderContent | None = None
         self._refused: _FolderContent | None = None
@@ -190,38 +191,76 @@ class ConfiguredEndpoint:
 class ConfiguredEndpoints:
     """All endpoints of the model repository. `start` begins to watch them, in separate threads."""
 
-    def __init__(self, folders: Sequence[ModelFolder], registry: EndpointRegistry, limits: Limits) -> None:
+    def __init__(self, folders: Iterable[ModelFolder], registry: EndpointRegistry, limits: Limits) -> None:
+        self._registry, self._limits = registry, limits
         self._endpoints = {folder.name: ConfiguredEndpoint(folder, registry, limits) for folder in folders}
         self._interval_seconds = registry.rules.retry_seconds
         self._stopping = threading.Event()
+        self._files: threading.Thread | None = None
 
     def start(self) -> None:
         """Reads all files once, and starts the threads."""
-        endpoints = self._endpoints.values()
-        for endpoint in endpoints:
-            endpoint.read()
-            self._repeat("endpoint-models", [endpoint.refresh])
-        if endpoints:
-            self._repeat("endpoint-files", [endpoint.read for endpoint in endpoints])
+        for endpoint in tuple(self._endpoints.values()):
+            self._watch(endpoint)
 
     def stop(self) -> None:
         """Lets the threads end."""
         self._stopping.set()
 
+    def update(self, folders: Iterable[ModelFolder], unsettled: Set[ModelName]) -> None:
+        """Begins to watch endpoints that were added, and no longer offers those whose folders are gone.
+
+        Args:
+            folders: The folders that are there.
+            unsettled: The names of folders that are just being changed. Their endpoints stay.
+        """
+        found = {folder.name: folder for folder in folders}
+        for name in self._endpoints.keys() - found.keys() - unsettled:
+            self._replace({key: each for key, each in self._endpoints.items() if key != name})
+            self._registry.forget(name)
+            _log.info("model removed", model=name.full)
+        for name in sorted(found.keys() - self._endpoints.keys()):
+            endpoint = ConfiguredEndpoint(found[name], self._registry, self._limits)
+            self._replace({**self._endpoints, name: endpoint})
+            self._watch(endpoint)
+
     def records(self) -> dict[ModelName, ModelRecord]:
         """Returns the current state of each endpoint."""
         return {name: endpoint.record for name, endpoint in self._endpoints.items()}
 
-    def _repeat(self, name: str, steps: Sequence[Callable[[], None]]) -> None:
-        """Repeats these steps in a separate thread."""
+    def _replace(self, endpoints: dict[ModelName, ConfiguredEndpoint]) -> None:
+        # A new mapping, since other threads read the present one.
+        self._endpoints = endpoints
+
+    def _watch(self, endpoint: ConfiguredEndpoint) -> None:
+        endpoint.read()
+        if self._files is None:
+            self._files = self._repeat("endpoint-files", self._read_all)
+        self._repeat("endpoint-models", endpoint.refresh, lambda: self._has(endpoint))
+
+    def _read_all(self) -> None:
+        for endpoint in self._endpoints.values():
+            endpoint.read()
+            # One that was removed meanwhile must leave nothing behind.
+            if not self._has(endpoint):
+                self._registry.forget(endpoint.name)
+
+    def _has(self, endpoint: ConfiguredEndpoint) -> bool:
+        return self._endpoints.get(endpoint.name) is endpoint
+
+    def _repeat(
+        self, name: str, step: Callable[[], None], wanted: Callable[[], bool] = lambda: True
+    ) -> threading.Thread:
+        """Repeats a step in a separate thread, as long as it is wanted."""
 
         def loop() -> None:
-            while not self._stopping.is_set():
-                for step in steps:
-                    step()
+            while wanted() and not self._stopping.is_set():
+                step()
                 self._stopping.wait(self._interval_seconds)
 
-        threading.Thread(target=loop, name=name, daemon=True).start()
+        thread = threading.Thread(target=loop, name=name, daemon=True)
+        thread.start()
+        return thread
 
 
 def _read(folder: ModelFolder, limits: Limits) -> _FolderContent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ from sequela.names import ModelName, is_model, is_version
 ONNX_FILE = "model.onnx"
 ENDPOINT_FILE = "endpoint.toml"
 SCHEMA_FILE = "schema.json"
+MAX_FILES = 1_000
+"""How many files of a version are looked at for changes. A model has two, and a few more with weights."""
+
+Fingerprint = tuple[tuple[str, int, int, int, int], ...]
+"""Name, size, times of the last changes and number of each file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,18 @@ class ModelFolder:
     def is_endpoint(self) -> bool:
         """Whether it contains the file of an endpoint and no ONNX file."""
         return (self.path / ENDPOINT_FILE).exists() and not (self.path / ONNX_FILE).exists()
+
+
+def fingerprint(folder: ModelFolder) -> Fingerprint:
+    """Returns what tells the files of a folder from changed ones, without reading them. Raises OSError."""
+    files = (path for path in sorted(folder.path.rglob("*"))[:MAX_FILES] if not path.name.startswith("."))
+    # The numbers are those of the files that links lead to: Kubernetes changes a mounted file by changing a link.
+    return tuple(_file_mark(path, path.stat()) for path in files)
+
+
+def _file_mark(path: Path, found: os.stat_result) -> tuple[str, int, int, int, int]:
+    # Permissions change the second of the two times only.
+    return path.name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def find_folders(root: Path) -> list[ModelFolder]:

@@ -168,8 +168,16 @@ class ModelRepository:
             return self._usable(record)
         upload = self._find(pattern)
         if upload is None:
-            raise _not_found(pattern.short)
+            return self._leaving(pattern)
         return self._load_upload(upload, deadline).with_name(upload.name.full)
+
+    def _leaving(self, pattern: ModelPattern) -> Model:
+        """Returns a model whose folder was removed, for requests that began before. Raises NotFound."""
+        name = ModelName(pattern.model, pattern.version).full if pattern.version is not None else ""
+        found = self._operator_models.by_name(name)
+        if found is None:
+            raise _not_found(pattern.short)
+        return found
 
     def _by_digest(self, digest: str, deadline: Deadline) -> Model:
         if not is_digest(digest):

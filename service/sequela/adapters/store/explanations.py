@@ -11,14 +11,16 @@ from typing import TypeVar
 from sequela.adapters.store.envelope import Unreadable
 from sequela.adapters.store.page_tokens import page_position, page_token
 from sequela.adapters.store.ports import Record, Records, StoreDown, StoredRecord
-from sequela.adapters.store.serialization import decode_body, encode_body
+from sequela.adapters.store.serialization import Body, decode_body, encode_body
 from sequela.adapters.store.skip_log import SkipLog
+from sequela.contract.explanations import content_bytes
 from sequela.errors import NotFound
 from sequela.explain.explanation import Explanation
 from sequela.explain.explanation_query import Deleted, Filter, Selector
 from sequela.explain.explanation_summary import ExplanationSummary, summarize
 from sequela.explain.kept_explanation import KeptExplanation, KeptSequence
 from sequela.explain.ports import Observer, Page
+from sequela.explain.stage_timer import timed
 from sequela.explain.telemetry import CacheLookup, ExplanationNotKept
 
 EXPLANATION_TTL_SECONDS = 7 * 86_400.0
@@ -61,15 +63,16 @@ class ExplanationStore:
 
     def keep(
         self, key: str | None, explanation: Explanation, sequence: KeptSequence, accepted: datetime
-    ) -> None:
+    ) -> bytes:
         """See `Explanations`."""
-        body = encode_body(explanation, sequence if self._keep_sequences else None)
-        expires = datetime.now(UTC) + self._ttl
-        record = Record(summarize(explanation), explanation.cost, body.digest, accepted, expires)
-        try:
-            self._records.add(record, body.data, None if explanation.cut_short else key)
-        except StoreDown:
-            self._observer.notice(ExplanationNotKept())
+        encoded = timed(self._observer, "encode", lambda: content_bytes(explanation))
+        kept = sequence if self._keep_sequences else None
+
+        def store() -> None:
+            self._add(key, explanation, encode_body(explanation, kept, encoded), accepted)
+
+        timed(self._observer, "store", store)
+        return encoded
 
     def get(self, name: str) -> KeptExplanation:
         """See `Explanations`."""
@@ -88,6 +91,14 @@ class ExplanationStore:
     def delete(self, wanted: Selector, until: float) -> Deleted:
         """See `Explanations`."""
         return self._records.delete(wanted, until)
+
+    def _add(self, key: str | None, explanation: Explanation, body: Body, accepted: datetime) -> None:
+        expires = datetime.now(UTC) + self._ttl
+        record = Record(summarize(explanation), explanation.cost, body.digest, accepted, expires)
+        try:
+            self._records.add(record, body.data, None if explanation.cut_short else key)
+        except StoreDown:
+            self._observer.notice(ExplanationNotKept())
 
     def _look_up(self, name: str, read: Callable[[], StoredRecord | None]) -> KeptExplanation | None:
         start, result = time.monotonic(), "error"  # this remains if `read` raises

@@ -57,6 +57,17 @@ def location_text(location: StoreLocation) -> str:
             return RedisUrl.split(url).shown
 
 
+def store_kind(location: StoreLocation) -> str:
+    """Returns what the store is, for metrics and spans: memory, file or redis."""
+    match location:
+        case InMemory():
+            return "memory"
+        case InFile():
+            return "file"
+        case InRedis():
+            return "redis"
+
+
 def state_folder() -> Path:
     """Returns the folder of Sequela in the user's folder for state, such as `~/.local/state/sequela`.
 

@@ -2,7 +2,8 @@
 
 An explanation is stored in two parts. The record has what belongs to the request: name, caller id, labels, caller,
 model name, times and cost. The body has the content: numbers, texts, and the sequence. So equal content is stored
-once, whoever asked, and its digest contains nothing of the request.
+once, whoever asked, and its digest contains nothing of the request. `body_form` has its form; bodies of version 1,
+which are read but no longer written, have JSON before the values of the sequence.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,21 +20,31 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from sequela.adapters.store.array_bytes import ArrayForm, form_of, join, little_endian, split
-from sequela.adapters.store.envelope import BACKGROUND, BODY, RECORD, SkipReason, Unreadable, seal, unseal
+from sequela.adapters.store.body_form import pack_body, unpack_body
+from sequela.adapters.store.envelope import (
+    BACKGROUND,
+    BODY,
+    RECORD,
+    SkipReason,
+    Unreadable,
+    seal,
+    unseal,
+    unseal_version,
+)
 from sequela.adapters.store.ports import Record, StoredRecord
+from sequela.contract.explanations import content_bytes
 from sequela.explain.background import Background
-from sequela.explain.explanation import Cost, Explanation
+from sequela.explain.explanation import Explanation
 from sequela.explain.kept_explanation import KeptExplanation, KeptSequence
 from sequela.explain.request import EventInfo, NamedArray
 
 _LENGTH = struct.Struct("<I")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Head = TypeVar("Head")
 
 
 @dataclass(frozen=True, slots=True)
 class _InputHead:
-    """One input of a sequence, without its values."""
+    """One input of a sequence, without its values, in a body of version 1."""
 
     name: str
     columns: tuple[str, ...]
@@ -43,7 +53,7 @@ class _InputHead:
 
 @dataclass(frozen=True, slots=True)
 class _SequenceHead:
-    """A sequence without its values."""
+    """A sequence without its values, in a body of version 1."""
 
     inputs: tuple[_InputHead, ...]
     events: tuple[EventInfo, ...]
@@ -51,7 +61,7 @@ class _SequenceHead:
 
 @dataclass(frozen=True, slots=True)
 class _BodyHead:
-    """The content of a body without the values of the sequence, which follow it."""
+    """The content of a body of version 1 without the values of the sequence, which follow it."""
 
     explanation: Explanation
     sequence: _SequenceHead | None
@@ -73,57 +83,59 @@ _background_adapter = TypeAdapter(tuple[_BackgroundArray, ...])
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of an explanation: the digest of its content, 64 hexadecimal digits, and the bytes to store."""
+    """The body of an explanation.
+
+    Attributes:
+        digest: The digest of its content, 64 hexadecimal digits.
+        data: The bytes to store.
+    """
 
     digest: str
     data: bytes
 
 
 def encode_record(record: Record) -> bytes:
-    """Returns sealed JSON. Floats are written so that they read back bit for bit; infinity and NaN by name."""
-    return seal(RECORD, to_json(record, inf_nan_mode="constants"))
+    """Returns the sealed content of a record."""
+    return seal(RECORD, pack_record(record))
 
 
 def decode_record(data: bytes) -> Record:
     """Returns the record, equal in every field. Raises Unreadable."""
-    content = unseal(RECORD, data)
+    return unpack_record(unseal(RECORD, data))
+
+
+def pack_record(record: Record) -> bytes:
+    """Returns JSON. Floats are written so that they read back bit for bit; infinity and NaN by name.
+
+    A list reads thousands of records, and pydantic reads JSON faster than Python makes a record of a message.
+    """
+    return to_json(record, inf_nan_mode="constants")
+
+
+def unpack_record(content: bytes) -> Record:
+    """Returns the record, equal in every field. Raises Unreadable."""
     try:
         return _record_adapter.validate_json(content)
     except ValidationError as error:
         raise Unreadable(SkipReason.DAMAGED) from error
 
 
-def encode_body(explanation: Explanation, sequence: KeptSequence | None) -> Body:
-    """Returns the body of an explanation, with its sequence if there is one."""
-    # What belongs to the request is in the record, so that equal content has the same digest.
-    content = replace(
-        explanation,
-        name="",
-        create_time=_EPOCH,
-        caller_id="",
-        labels={},
-        model="",
-        cost=Cost(),
-        requested_by="",
-    )
-    inputs = sequence.inputs if sequence else ()
-    arrays = [little_endian(each.array) for each in inputs]
-    heads = tuple(
-        _InputHead(each.name, each.columns, form_of(array))
-        for each, array in zip(inputs, arrays, strict=True)
-    )
-    head = _BodyHead(content, _SequenceHead(heads, sequence.events) if sequence else None)
-    packed = _with_head(to_json(head, inf_nan_mode="constants"), join(arrays))
+def encode_body(explanation: Explanation, sequence: KeptSequence | None, encoded: bytes = b"") -> Body:
+    """Returns the body of an explanation, with its sequence if there is one.
+
+    `encoded` is the explanation's content as it is sent, if it was encoded already.
+    """
+    packed = pack_body(encoded or content_bytes(explanation), explanation, sequence)
     return Body(hashlib.sha256(packed).hexdigest(), seal(BODY, packed))
 
 
 def decode_body(stored: StoredRecord) -> KeptExplanation:
     """Returns the explanation, equal in every field, and its sequence. Raises Unreadable."""
-    content = unseal(BODY, stored.body)
-    head, offset = _read_head(_body_adapter, content)
+    version, packed = unseal_version(BODY, stored.body)
+    found, sequence = unpack_body(packed) if version > 1 else _unpack_first_version(packed)
     summary = stored.record.summary
     explanation = replace(
-        head.explanation,
+        found,
         name=summary.name,
         create_time=summary.create_time,
         caller_id=summary.caller_id,
@@ -132,7 +144,7 @@ def decode_body(stored: StoredRecord) -> KeptExplanation:
         cost=stored.record.cost,
         requested_by=summary.requested_by,
     )
-    return KeptExplanation(explanation, _sequence(head.sequence, content, offset))
+    return KeptExplanation(explanation, sequence)
 
 
 def encode_background(background: Background) -> bytes:
@@ -153,6 +165,11 @@ def decode_background(data: bytes) -> Background:
         return Background(**parts)
     except (ValueError, KeyError) as error:
         raise Unreadable(SkipReason.DAMAGED) from error
+
+
+def _unpack_first_version(packed: bytes) -> tuple[Explanation, KeptSequence | None]:
+    head, offset = _read_head(_body_adapter, packed)
+    return head.explanation, _sequence(head.sequence, packed, offset)
 
 
 def _sequence(head: _SequenceHead | None, content: bytes, offset: int) -> KeptSequence | None:

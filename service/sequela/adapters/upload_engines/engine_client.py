@@ -18,6 +18,7 @@ from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.engines.exits import GUILTY, EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.pool import EnginePool
 from sequela.errors import DoesNotFit, OutOfTime
+from sequela.spans import SpanKind, span
 
 T = TypeVar("T")
 
@@ -66,7 +67,8 @@ class EngineClient:
         wanted_until, limit = deadline.end, time.monotonic() + self.load_seconds
         deadline.hurry(limit)
         try:
-            return self._call(source, DescribeModel(), lambda _: deadline, read_facts)
+            with span("model load", SpanKind.CLIENT, {"sequela.model.digest": source.digest}):
+                return self._call(source, DescribeModel(), lambda _: deadline, read_facts)
         except DeadlinePassed:
             if wanted_until < limit:
                 raise

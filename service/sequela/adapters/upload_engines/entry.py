@@ -14,6 +14,7 @@ from sequela.adapters import logs
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.onnx.provider import ExecutionProvider
+from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.upload_engines.model_answers import (
     AnswerKind,
     ModelFacts,
@@ -63,6 +64,7 @@ def serve(config: bytes, channel: Channel) -> None:
     """Works on tasks until the front ends the process."""
     given: UploadEngineConfig = pickle.loads(config)  # noqa: S301 the front sent it
     logs.configure(given.log_level)
+    log_python_errors()
     channel.serve(b"", LoadedModelEngine(Loader(given.limits, given.model_threads, given.provider)).handle)
 
 

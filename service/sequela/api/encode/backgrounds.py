@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.encode.common import input_tensor, timestamp
+from sequela.contract.common import input_tensor, timestamp
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.ports import Page
 

@@ -6,7 +6,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.access.caller import Caller
 from sequela.access.roles import AccessRole
-from sequela.api.enums import ACCESS_ROLES, AUTHENTICATION_METHODS
+from sequela.contract.enums import ACCESS_ROLES, AUTHENTICATION_METHODS
 
 
 def caller(item: Caller) -> pb.Caller:

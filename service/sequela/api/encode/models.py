@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.encode.common import feature, timestamp, warning
-from sequela.api.enums import DTYPES, FEATURE_KINDS, LINKS, MODEL_SOURCES, MODEL_STATES, ROLES, TRANSFORMS
+from sequela.contract.common import feature, timestamp, warning
+from sequela.contract.enums import (
+    DTYPES,
+    FEATURE_KINDS,
+    LINKS,
+    MODEL_SOURCES,
+    MODEL_STATES,
+    ROLES,
+    TRANSFORMS,
+)
 from sequela.explain.explanation import Feature
 from sequela.explain.ports import ModelInfo, ModelRecord, Page
 from sequela.explain.schema import Display, FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role

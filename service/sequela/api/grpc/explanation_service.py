@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
+import structlog
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.access_record import note_resource, withdraw_resource
+from sequela.api.admission.priority import Priority
 from sequela.api.dataplane import DataPlane
 from sequela.api.encode.explanations import (
     deleted,
@@ -21,15 +23,20 @@ from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import explanations as decode
 from sequela.api.grpc.decode.pages import page
 from sequela.api.grpc.decode.references import check_source, unchecked_model
-from sequela.api.grpc.message_heads import MALFORMED, model_of, split_item
+from sequela.api.grpc.message_heads import MALFORMED, explain_head, score_head, split_item
 from sequela.api.grpc.message_work import ExplainWork, explain_work, item_work, score_work
 from sequela.api.grpc.raw_messages import takes_bytes
 from sequela.api.grpc.resources import reference_name, resource_of
 from sequela.api.grpc.status import item_status
 from sequela.api.ordered_stream import in_order
 from sequela.api.violations import Violations
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput
 from sequela.explain.request import ModelChoice
+from sequela.log_facts import log_facts
+from sequela.spans import span
+
+log = structlog.get_logger("sequela.api")
 
 
 class ExplanationService(rpc.ExplanationServiceServicer):
@@ -43,7 +50,9 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     @takes_bytes
     async def Explain(self, request: bytes, context: Context) -> bytes:  # type: ignore[override]  # the mark
         """Explains one score."""
-        return await self._explain(explain_work(request, self._limits), request, context)
+        head = explain_head(request)
+        work = explain_work(request, self._limits, head, Priority.INTERACTIVE)
+        return await self._explain(work, head.model, call_deadline(self._policy, context))
 
     @takes_bytes
     def ExplainStream(  # type: ignore[override]  # the mark
@@ -56,8 +65,9 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     @takes_bytes
     async def Score(self, request: bytes, context: Context) -> bytes:  # type: ignore[override]  # the mark
         """Scores sequences without explaining them."""
-        model = _admitted_model(request)
-        work = score_work(request, self._limits)
+        head = score_head(request)
+        model = _admitted_model(head.model)
+        work = score_work(request, self._limits, head)
         return await self._dataplane.score(model, work, call_deadline(self._policy, context))
 
     async def GetExplanation(
@@ -94,10 +104,19 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         return found
 
     async def _item(self, context: Context, index: int, message: bytes) -> bytes:
+        with log_facts() as facts, span("explain item", attributes={"sequela.index": index}):
+            answer = await self._item_answer(context, index, message)
+            log.debug("item", index=index, **facts.fields())
+            return answer
+
+    async def _item_answer(self, context: Context, index: int, message: bytes) -> bytes:
         try:
-            request, head = split_item(message)
-            timeout = decode.item_timeout(head)
-            found = await self._explain(item_work(request, self._limits), request, context, timeout)
+            request, item = split_item(message)
+            deadline = call_deadline(self._policy, context, decode.item_timeout(item))
+            head = explain_head(request)
+            # Whoever sends a stream has many sequences.
+            work = item_work(request, self._limits, head, Priority.BULK)
+            found = await self._explain(work, head.model, deadline)
         except InvalidInput as error:
             if error.reason == MALFORMED:
                 raise
@@ -107,17 +126,12 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         # Two messages after each other are one message with the fields of both.
         return pb.ExplainStreamResponse(index=index).SerializeToString() + found
 
-    async def _explain(
-        self, work: ExplainWork, request: bytes, context: Context, timeout: float | None = None
-    ) -> bytes:
-        model = _admitted_model(request)
-        deadline = call_deadline(self._policy, context, timeout)
-        return await self._dataplane.explain(model, work, deadline)
+    async def _explain(self, work: ExplainWork, reference: pb.ModelReference, deadline: Deadline) -> bytes:
+        return await self._dataplane.explain(_admitted_model(reference), work, deadline)
 
 
-def _admitted_model(request: bytes) -> ModelChoice:
+def _admitted_model(reference: pb.ModelReference) -> ModelChoice:
     """Returns the model of a request. Raises NotPermitted if the caller must not send one."""
-    reference = model_of(request)
     note_resource(reference_name(reference))
     check_source(reference, "model")
     return unchecked_model(reference)
@@ -125,5 +139,7 @@ def _admitted_model(request: bytes) -> ModelChoice:
 
 def _failed_item(index: int, error: Exception) -> bytes:
     withdraw_resource()
-    message = pb.ExplainStreamResponse(index=index, error=item_status(to_failure(error)))
+    failure = to_failure(error)
+    log.info("item failed", index=index, **failure.log_facts)
+    message = pb.ExplainStreamResponse(index=index, error=item_status(failure))
     return message.SerializeToString()

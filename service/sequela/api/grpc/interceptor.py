@@ -27,11 +27,13 @@ from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.probes import is_probe
 from sequela.api.grpc.raw_messages import is_raw, serialize_or_pass
 from sequela.api.grpc.resources import resource_of
-from sequela.api.grpc.status import grpc_status
+from sequela.api.grpc.status import grpc_status, retry_pushback
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
+from sequela.api.request_log import request_log
 from sequela.errors import SequelaError
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
+from sequela.spans import NO_SPANS, RequestSpans
 
 KINDS = {
     (False, False): "unary",
@@ -53,9 +55,15 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
     """Wraps methods of all four kinds in the same way. All calls end when the gate closes."""
 
     def __init__(
-        self, observer: Observer, gate: DrainGate, reader: MessageReader, access: AccessControl = NO_CONTROL
+        self,
+        observer: Observer,
+        gate: DrainGate,
+        reader: MessageReader,
+        access: AccessControl = NO_CONTROL,
+        spans: RequestSpans = NO_SPANS,
     ) -> None:
         self._observer = observer
+        self._spans = spans
         self._gate = gate
         self._reader = reader
         self._access = access
@@ -150,15 +158,17 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
 
     @contextlib.asynccontextmanager
     async def _observe(self, call: Call, context: Context) -> AsyncIterator[AccessRecord]:
-        request_id = _request_id(context)
+        metadata = _metadata(context)
+        request_id = request_id_of(metadata.get(REQUEST_ID_KEY, ""))
         # Set before anything can fail, so that every answer has the id.
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         started = time.monotonic()
         code, facts = grpc.StatusCode.OK, {"reason": ""}
         self._observer.notice(CallStarted(call))
+        spans = NO_SPANS if is_probe(call) else self._spans
         with (
-            structlog.contextvars.bound_contextvars(request_id=request_id, method=name_of(call)),
-            access_record(self._access.permissions) as record,
+            request_log(spans, name_of(call), metadata, request_id=request_id, method=name_of(call)) as about,
+            access_record(self._access.permissions, _host(context)) as record,
         ):
             try:
                 yield record
@@ -177,7 +187,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             finally:
                 seconds = time.monotonic() - started
                 self._observer.notice(CallHandled(call, code.name, seconds))
-                _logger(call)("call", code=code.name, **facts, seconds=round(seconds, 6))
+                about.span |= {"rpc.system.name": "grpc", "rpc.response.status_code": code.name}
+                about.span |= {"error.type": facts["reason"]} if facts["reason"] else {}
+                fields = {**facts, **about.explained()}
+                _logger(call)("call", code=code.name, **fields, seconds=round(seconds, 6))
                 self._access.report(record, name_of(call), code.name, facts["reason"], request_id)
 
 
@@ -211,17 +224,21 @@ def _parser(deserializer: Parse) -> Parse:
     return parse
 
 
-def _request_id(context: Context) -> str:
+def _host(context: Context) -> str:
+    """Returns the address of the peer, which gRPC writes as `ipv4:127.0.0.1:40122`, without the port."""
+    return str(context.peer()).rpartition(":")[0]
+
+
+def _metadata(context: Context) -> dict[str, str]:
+    """Returns the texts in the metadata of a call. Of several with the same key the first counts."""
     pairs = context.invocation_metadata() or ()
-    given = next((value for key, value in pairs if key == REQUEST_ID_KEY and isinstance(value, str)), "")
-    return request_id_of(given)
+    return {key: value for key, value in reversed(tuple(pairs)) if isinstance(value, str)}
 
 
 async def _abort(context: Context, failure: Failure, request_id: str) -> None:
     status: Any = grpc_status(failure)
-    await context.abort(
-        status.code, status.details, (*status.trailing_metadata, (REQUEST_ID_KEY, request_id))
-    )
+    metadata = (*status.trailing_metadata, *retry_pushback(failure), (REQUEST_ID_KEY, request_id))
+    await context.abort(status.code, status.details, metadata)
 
 
 def _cancelled_code(context: Context) -> grpc.StatusCode:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import grpc
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
@@ -10,10 +12,13 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.encode.common import duration
 from sequela.api.errors import Failure
+from sequela.contract.common import duration
 
 DOMAIN = "sequela.v1"
+
+RETRY_PUSHBACK_KEY = "grpc-retry-pushback-ms"
+"""The metadata by which gRPC libraries that retry by themselves learn how long to wait. They do not read RetryInfo."""
 
 
 def grpc_status(failure: Failure) -> grpc.Status:
@@ -25,6 +30,13 @@ def grpc_status(failure: Failure) -> grpc.Status:
         packed.Pack(detail)
         status.details.append(packed)
     return rpc_status.to_status(status)
+
+
+def retry_pushback(failure: Failure) -> tuple[tuple[str, str], ...]:
+    """The trailing metadata that tells gRPC's own retries how long to wait; none if retrying would not help."""
+    if failure.retry_after is None:
+        return ()
+    return ((RETRY_PUSHBACK_KEY, str(math.ceil(failure.retry_after * 1000))),)
 
 
 def item_status(failure: Failure) -> pb.ItemStatus:

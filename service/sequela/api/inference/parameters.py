@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sequela import names
-from sequela.api.enums import OPTION_TABLES
 from sequela.api.option_values import checked_options
 from sequela.api.violations import MAX_VIOLATIONS, SHOWN_LENGTH, Violations, quote_value, shorten
+from sequela.contract.enums import OPTION_TABLES
 from sequela.errors import Unsupported
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, Level, OptionRule, Options

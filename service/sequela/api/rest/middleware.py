@@ -24,6 +24,7 @@ from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
 from sequela.api.errors import to_failure
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
+from sequela.api.request_log import request_log
 from sequela.api.rest.body_reader import BodyReader
 from sequela.api.rest.credentials import request_credentials
 from sequela.api.rest.host_check import ANY_HOST, HostCheck
@@ -31,6 +32,7 @@ from sequela.api.rest.http_call import HttpCall, check_headers, run_while_connec
 from sequela.api.rest.responses import error_response
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import HttpHandled
+from sequela.spans import NO_SPANS, RequestSpans
 
 Handler = Callable[[HttpCall], Coroutine[Any, Any, Response]]
 
@@ -46,6 +48,7 @@ class RouteFactory:
     """Creates routes from handlers. All requests end when the gate closes.
 
     `hosts` is checked for requests that only read. A timeout that a header sets is at most `max_timeout_seconds`.
+    `spans` begins the spans of requests.
     """
 
     observer: Observer
@@ -55,6 +58,7 @@ class RouteFactory:
     access: AccessControl = NO_CONTROL
     hosts: HostCheck = ANY_HOST
     max_timeout_seconds: float = math.inf
+    spans: RequestSpans = NO_SPANS
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
         """Creates a route. Its handler may raise any error, which `to_failure` converts for the caller."""
@@ -72,11 +76,10 @@ class RouteFactory:
         request_id = request_id_of(request.headers.get(REQUEST_ID_KEY, ""))
         # The code remains if the task is cancelled, because the caller has left.
         started, code, facts = time.monotonic(), CALLER_LEFT_CODE, {"reason": ""}
+        method = f"{request.method} {route}"
         with (
-            structlog.contextvars.bound_contextvars(
-                request_id=request_id, method=f"{request.method} {route}"
-            ),
-            access_record(self.access.permissions) as record,
+            request_log(self.spans, method, request.headers, request_id=request_id, method=method) as about,
+            access_record(self.access.permissions, request.client.host if request.client else "") as record,
         ):
             try:
                 response, facts = await self._response(name, request, handler, record, request_id)
@@ -84,7 +87,10 @@ class RouteFactory:
             finally:
                 seconds = time.monotonic() - started
                 self.observer.notice(HttpHandled(route, request.method, code, seconds))
-                log.info("request", code=code, **facts, seconds=round(seconds, 6))
+                about.span |= {"http.route": route, "http.response.status_code": code}
+                about.span |= {"error.type": facts["reason"]} if facts["reason"] else {}
+                fields = {**facts, **about.explained()}
+                log.info("request", code=code, **fields, seconds=round(seconds, 6))
                 self.access.report(record, name, str(code), facts["reason"], request_id)
         response.headers[REQUEST_ID_KEY] = request_id
         return response

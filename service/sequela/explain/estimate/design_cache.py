@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import Portion, all_coalitions, strata
@@ -19,6 +19,7 @@ from sequela.timeshap.pair_order import Pairs, pairs_of
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn, sample_design
 
 DEFAULT_MAX_BYTES = 256 << 20
+"""About 25 numbers of players, with the designs of their first two stages."""
 ENTRY_BYTES = 1024
 """Approximate memory of an entry besides its arrays."""
 MAX_KEPT_SHARE = 0.25
@@ -45,26 +46,36 @@ class DesignCache:
     """
 
     def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+        self._max_bytes, self._bytes = max_bytes, 0
         self._lock = threading.Lock()
-        self._entries: LRUCache[Hashable, Any] = LRUCache(max_bytes, getsizeof=_entry_bytes)
+        self._entries: OrderedDict[Hashable, Any] = OrderedDict()
 
     @property
     def nbytes(self) -> int:
         """How many bytes are in use."""
-        return int(self._entries.currsize)
+        return self._bytes
 
     def get(self, key: Hashable, build: Callable[[], S]) -> S:
         """Returns what is kept under a key, and builds it if nothing is. The key must say all that it depends on."""
         with self._lock:
             known: S | None = self._entries.get(key)
-        if known is not None:
-            return known
+            if known is not None:
+                self._entries.move_to_end(key)
+                return known
         # Built without the lock, so that nobody waits. Two requests may build the same, and get equal results.
         built = build()
-        if _entry_bytes(built) <= MAX_KEPT_SHARE * self._entries.maxsize:
+        if _entry_bytes(built) <= MAX_KEPT_SHARE * self._max_bytes:
             with self._lock:
-                self._entries[key] = built
+                self._keep(key, built)
         return built
+
+    def _keep(self, key: Hashable, built: Sized) -> None:
+        if key in self._entries:
+            return
+        self._entries[key] = built
+        self._bytes += _entry_bytes(built)
+        while self._bytes > self._max_bytes:
+            self._bytes -= _entry_bytes(self._entries.popitem(last=False)[1])
 
     def holds(self, key: Hashable) -> bool:
         """Returns whether something is kept under a key."""
@@ -94,7 +105,7 @@ class GameDesigns:
 
     @cached_property
     def sampler(self) -> Pairs:
-        """As in `Designs`. With kept designs, no pair has to be drawn."""
+        """The pairs of every stratum. With kept designs, no pair has to be drawn."""
         return pairs_of(self.players, self.sizes, self.seed)
 
     @cached_property

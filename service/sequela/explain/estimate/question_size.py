@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from sequela.errors import InvalidInput
+from sequela.timeshap.sample_design import MAX_HELD_BYTES, block_bytes
 
 FLOAT_BYTES = 8
 DRAWN_PAIR_BYTES = 200
@@ -18,15 +19,17 @@ DRAWN_PAIR_BYTES = 200
 def question_bytes(players: int, coalitions: int, targets: int) -> int:
     """Returns about how many bytes the solution of one level takes.
 
-    The larger parts are the pairs as bits, twice, their odd parts, twice, and the sums of influences (strata, players,
-    targets), of which there are about m/2 strata, three times. Measured: 64 targets of 600 players 0.9 times as much,
-    16 targets of 1,500 players as much, 64 targets of 30 players and 2^18 coalitions 1.9 times as much.
+    The larger parts are the pairs as bits, twice, the blocks of the design, the odd parts, twice, and the sums of
+    influences (strata, players, targets), of which there are about m/2 strata, three times. Measured: 64 targets of 600
+    players 0.9 times as much, 16 targets of 1,500 players as much, 64 targets of 30 players and 2^18 coalitions 1.9
+    times as much.
     """
     pairs = coalitions // 2
+    held = min(block_bytes(players, pairs), MAX_HELD_BYTES)
     drawn = pairs * (2 * players // 8 + DRAWN_PAIR_BYTES)
     odd_parts = 2 * pairs * targets * FLOAT_BYTES
     influences = 3 * (players // 2) * players * targets * FLOAT_BYTES
-    return drawn + odd_parts + influences
+    return drawn + held + odd_parts + influences
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
+from sequela.explain.object_cache import kept_for_object
 from sequela.explain.request import ArrayPath
 from sequela.explain.schema import FeatureKind, InputSchema, ModelSchema
 
@@ -75,20 +77,42 @@ def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema
 
     A model would treat -1 as its last category, so an invalid id would be mistaken for a valid one.
     """
-    for feature in schema.features:
-        if feature.kind is not FeatureKind.CATEGORICAL:
-            continue
-        known = len(feature.categories) or np.inf
-        for column in feature.columns.get(item.name, ()):
-            ids = np.atleast_1d(array[..., column])
-            wrong = ids[(ids < 0) | (ids >= known)]
-            if len(wrong):
-                limit = "at least 0" if np.isinf(known) else f"from 0 to {known - 1}"
-                raise InvalidInput.at(
-                    path,
-                    "CATEGORY_UNKNOWN",
-                    f"{wrong[0]} is not an id of feature {feature.name!r}; ids must be {limit}",
-                )
+    ids = _id_columns(schema).get(item.name)
+    if ids is None:
+        return
+    values = array[..., ids.columns]
+    wrong = (values < 0) | (values >= ids.known)
+    if not wrong.any():
+        return
+    # The first feature with a wrong id is named, and its first wrong id.
+    place = int(wrong.reshape(-1, len(ids.columns)).any(axis=0).argmax())
+    known, first = ids.known[place], values[..., place][wrong[..., place]].reshape(-1)[0]
+    limit = "at least 0" if np.isinf(known) else f"from 0 to {known - 1:.0f}"
+    text = f"{first} is not an id of feature {ids.names[place]!r}; ids must be {limit}"
+    raise InvalidInput.at(path, "CATEGORY_UNKNOWN", text)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _IdColumns:
+    """The columns of an input that contain ids of categories, the names of their features, and the numbers of ids."""
+
+    columns: list[int]
+    names: list[str]
+    known: NDArray[np.float64]
+
+
+@kept_for_object
+def _id_columns(schema: ModelSchema) -> dict[str, _IdColumns]:
+    """Returns the columns with ids by input, in the order of the features."""
+    categorical = [feature for feature in schema.features if feature.kind is FeatureKind.CATEGORICAL]
+    found = {}
+    for name in {name for feature in categorical for name in feature.columns}:
+        owners = [(column, feature) for feature in categorical for column in feature.columns.get(name, ())]
+        known = [len(feature.categories) or np.inf for _, feature in owners]
+        found[name] = _IdColumns(
+            [column for column, _ in owners], [feature.name for _, feature in owners], np.array(known, float)
+        )
+    return found
 
 
 def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> NDArray[Any]:

@@ -7,21 +7,28 @@ uses the caller's names for the features.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import ExplanationWarning
+from sequela.explain.object_cache import kept_for_object
 from sequela.explain.request import NamedArray
 from sequela.explain.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
 
 MAX_LISTED = 10
 """The largest number of names that a message lists."""
+MAX_KEPT = 32
+"""For how many lists of columns a schema keeps how they match. A model is asked by a few clients."""
+MAX_KEPT_CHARACTERS = 1 << 16
+"""The longest list that is kept, in characters."""
+
+Result = TypeVar("Result")
 
 
 def reorder_columns(
@@ -54,18 +61,30 @@ def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> 
 
 def with_caller_names(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelSchema:
     """Returns the schema with the caller's column names for features that only have default names."""
-    names: dict[str, str] = {}
-    for item, given in _with_names(schema, inputs):
-        if _match(schema, item, given.columns).by_position and len(item.shape) <= 1:
+    sent = tuple((item, given.columns) for item, given in _with_names(schema, inputs))
+    if not sent:
+        return schema
+    # The same schema for the same names, so that what is kept for a schema is found again.
+    renamed = _recall(schema, sent, lambda: _renamed(schema, sent))
+    return schema if renamed is None else renamed
+
+
+def _renamed(
+    schema: ModelSchema, sent: tuple[tuple[InputSchema, tuple[str, ...]], ...]
+) -> ModelSchema | None:
+    """Returns the schema with the names that were sent, or None if it keeps its own."""
+    names = dict[str, str]()
+    for item, columns in sent:
+        if _match(schema, item, columns).by_position and len(item.shape) <= 1:
             alone = (
                 feature for feature in _owners(schema, item) if sum(map(len, feature.columns.values())) == 1
             )
             # Features of several columns keep their names, since no single column's name describes them.
-            names |= dict(zip((feature.name for feature in alone), given.columns, strict=False))
+            names |= dict(zip((feature.name for feature in alone), columns, strict=False))
     kept = {feature.name for feature in schema.features} - names.keys()
     # A name that occurs in two inputs would not identify a feature.
-    if len({*names.values(), *kept}) < len(names) + len(kept):
-        return schema
+    if not names or len({*names.values(), *kept}) < len(names) + len(kept):
+        return None
     features = (replace(feature, name=names.get(feature.name, feature.name)) for feature in schema.features)
     return replace(schema, features=tuple(features))
 
@@ -106,6 +125,28 @@ class _ColumnMatch:
 
 
 def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _ColumnMatch:
+    sent = tuple(columns)
+    return _recall(schema, (item, sent), lambda: _find_match(schema, item, sent))
+
+
+def _recall(schema: ModelSchema, sent: Hashable, find: Callable[[], Result]) -> Result:
+    """Returns what was found for these columns before, or finds it. Callers send the same columns again and again."""
+    kept = _found_before(schema)
+    if sent in kept:
+        found: Result = kept[sent]
+        return found
+    result = find()
+    if len(kept) < MAX_KEPT and len(repr(sent)) <= MAX_KEPT_CHARACTERS:
+        kept[sent] = result
+    return result
+
+
+@kept_for_object
+def _found_before(_: ModelSchema) -> dict[Hashable, Any]:
+    return {}
+
+
+def _find_match(schema: ModelSchema, item: InputSchema, columns: tuple[str, ...]) -> _ColumnMatch:
     if len(item.shape) > 1:
         # With a shape of several axes, the columns sent name only the last axis, which has no names in the schema.
         return _ColumnMatch(by_position=True)

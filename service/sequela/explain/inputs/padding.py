@@ -55,10 +55,10 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
     Raises:
         InvalidInput: No event is left.
     """
-    blank = rows.blank
     # With a mask or a length, the caller says what is padding by sending it.
     if schema.padding is None or padding_inputs(schema):
-        return slice(0, len(blank))
+        return slice(0, len(rows.arrays[0]))
+    blank = rows.blank
     if blank.all():
         text = (
             f"all {len(blank)} rows equal pad_value {rows.value} and count as padding; at least one row must "
@@ -80,8 +80,11 @@ def padding_warnings(
     schema: ModelSchema, fixed_length: int | None, rows: EventRows
 ) -> tuple[ExplanationWarning, ...]:
     """Yields a warning if all rows count as events but some at one end look like padding."""
-    names, blank = padding_inputs(schema), rows.blank
-    if blank.all() or not (names or (fixed_length and schema.padding is None)):
+    names = padding_inputs(schema)
+    if not (names or (fixed_length and schema.padding is None)):
+        return ()
+    blank = rows.blank
+    if blank.all():
         return ()
     real = np.flatnonzero(~blank)
     before, after = int(real[0]), len(blank) - 1 - int(real[-1])

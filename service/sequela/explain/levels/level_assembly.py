@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +44,7 @@ def level_explanation(
         notes: Notes on the selection, for levels that are based on players selected from other levels.
     """
     rows = range(len(outcome.players) if outcome.solution else 0)
-    names = outcome.players.names
-    attributions = tuple(_attribution(layout, outcome, row, notes.is_uncertain(names[row])) for row in rows)
+    attributions = _attributions(layout, outcome, rows, notes.is_uncertain)
     return LevelExplanation(attributions, level_quality(outcome, gain, layout, notes))
 
 
@@ -65,8 +64,13 @@ def level_quality(
         detail=outcome.detail,
         clipped_coalitions=outcome.clipped,
         selection_truncated=notes.truncated,
-        near_misses=tuple(_attribution(layout, source, row, True) for source, row in notes.near_misses),
-        seconds=outcome.seconds,
+        near_misses=tuple(
+            each
+            for source, row in notes.near_misses
+            for each in _attributions(layout, source, (row,), lambda _: True)
+        ),
+        # The contract has times to the nanosecond, so that an answer from the store is equal to the first one.
+        seconds=round(outcome.seconds, 9),
         estimator=outcome.estimator,
         null_players=len(outcome.null),
     )
@@ -77,15 +81,24 @@ def per_target(values: NDArray[np.float64]) -> PerTarget:
     return tuple(values.tolist())
 
 
-def _attribution(layout: Layout, outcome: GameOutcome, row: int, uncertain: bool) -> Attribution:
-    assert outcome.solution is not None
-    player = outcome.players.names[row]
-    return Attribution(
-        kind=player.kind,
-        values=per_target(outcome.solution.values[row]),
-        standard_errors=per_target(outcome.solution.errors[row]),
-        first_event=player.first_event,
-        last_event=player.last_event,
-        feature=None if player.feature is None else layout.features[player.feature].name,
-        selection_uncertain=uncertain,
+def _attributions(
+    layout: Layout, outcome: GameOutcome, rows: Sequence[int], is_uncertain: Callable[[Player], bool]
+) -> tuple[Attribution, ...]:
+    """Returns the attributions of the players in these rows."""
+    if outcome.solution is None:
+        return ()
+    picked = list(rows)
+    values, errors = outcome.solution.values[picked].tolist(), outcome.solution.errors[picked].tolist()
+    players = [outcome.players.names[row] for row in picked]
+    return tuple(
+        Attribution(
+            kind=player.kind,
+            values=tuple(value),
+            standard_errors=tuple(error),
+            first_event=player.first_event,
+            last_event=player.last_event,
+            feature=None if player.feature is None else layout.features[player.feature].name,
+            selection_uncertain=is_uncertain(player),
+        )
+        for player, value, error in zip(players, values, errors, strict=True)
     )

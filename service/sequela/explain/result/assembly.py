@@ -27,6 +27,7 @@ from sequela.explain.identity import unique_name
 from sequela.explain.layout import Layout
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
 from sequela.explain.levels.level_assembly import level_quality, per_target
+from sequela.explain.object_cache import kept_for_object
 from sequela.explain.option_defaults import Tolerances, resolve_options
 from sequela.explain.pruning_scan import Scan, needs_scan
 from sequela.explain.request import EventInfo
@@ -171,6 +172,7 @@ def target_scores(
     )
 
 
+@kept_for_object
 def features(layout: Layout) -> tuple[Feature, ...]:
     """Returns all features, event features first."""
     return tuple(
@@ -206,16 +208,12 @@ def shown_events(
     """
     first = 1 - cells.length
     attributions = (each for level in levels.values() for each in level.attributions)
-    single = {each.first_event for each in attributions if _is_one_event(each)}
-    return tuple(
-        EventValues(
-            event=first + row,
-            values=event_values(layout, cells, row) if row >= pruned or first + row in single else (),
-            info=infos[row] if infos else None,
-        )
-        for row in range(cells.length)
-        if infos or row >= pruned or first + row in single
-    )
+    single = {each.first_event for each in attributions if _is_one_event(each)} if pruned else ()
+    rows = [row for row in range(cells.length) if row >= pruned or first + row in single]
+    values = dict(zip(rows, event_values(layout, cells, rows), strict=True))
+    if not infos:
+        return tuple(EventValues(first + row, texts) for row, texts in values.items())
+    return tuple(EventValues(first + row, values.get(row, ()), info) for row, info in enumerate(infos))
 
 
 def _is_one_event(attribution: Attribution) -> bool:

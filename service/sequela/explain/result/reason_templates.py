@@ -5,11 +5,13 @@ A template is split once, and values are put between the parts. So braces in a v
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Formatter
 
-from sequela.explain.schema import ANY_FEATURE, Direction, ReasonTemplate
+from sequela.explain.object_cache import kept_for_object
+from sequela.explain.schema import ANY_FEATURE, Direction, ReasonTemplate, ReasonTemplates
 
 PLACEHOLDERS = ("label", "value", "time")
 """What a template may name: the feature's label, its displayed value with the unit, and when the event happened."""
@@ -31,7 +33,7 @@ def placeholders(text: str) -> frozenset[str]:
     Raises:
         ValueError: A brace has no partner. A brace that is meant as text is written twice.
     """
-    return frozenset(name for _, name, _, _ in _FORMATTER.parse(text) if name is not None)
+    return frozenset(name for _, name in _parts(text) if name is not None)
 
 
 def template_problems(text: str) -> Iterator[str]:
@@ -56,14 +58,24 @@ def template_problems(text: str) -> Iterator[str]:
 
 def fill(text: str, facts: Mapping[str, str]) -> str:
     """Fills a template that has no problems. `facts` has a text for each of its placeholders."""
-    return "".join(
-        literal + (facts[name] if name is not None else "") for literal, name, _, _ in _FORMATTER.parse(text)
-    )
+    return "".join(literal + (facts[name] if name is not None else "") for literal, name in _parts(text))
+
+
+@functools.lru_cache(MAX_TEMPLATES)
+def _parts(text: str) -> tuple[tuple[str, str | None], ...]:
+    """Returns the literals of a template, each with the name of the placeholder behind it."""
+    return tuple((literal, name) for literal, name, _, _ in _FORMATTER.parse(text))
 
 
 def clean(text: str) -> str:
     """Returns a text from a caller as one short line, without control characters."""
-    line = "".join(" " if each.isspace() else each for each in text if each.isspace() or each.isprintable())
+    # Of the printable characters, only the usual space is one.
+    if text.isprintable():
+        line = text
+    else:
+        line = "".join(
+            " " if each.isspace() else each for each in text if each.isspace() or each.isprintable()
+        )
     return line if len(line) <= MAX_FACT_CHARACTERS else f"{line[: MAX_FACT_CHARACTERS - 1]}…"
 
 
@@ -76,7 +88,10 @@ class FoundTemplate:
 
 
 def find_template(
-    templates: Sequence[ReasonTemplate], features: Sequence[str], direction: Direction, known: frozenset[str]
+    templates: ReasonTemplates,
+    features: tuple[str, ...],
+    direction: Direction,
+    known: frozenset[str],
 ) -> FoundTemplate | None:
     """Finds the template for a reason.
 
@@ -86,10 +101,16 @@ def find_template(
         direction: What the reason did. A template for this direction goes before one for both.
         known: The placeholders that can be filled. Templates with others are passed over.
     """
-    by_key = {(each.feature, each.direction): FoundTemplate(i, each) for i, each in enumerate(templates)}
+    by_key = _templates_by_key(templates)
     keys = ((feature, way) for feature in features for way in (direction, None))
     found = (by_key[key] for key in keys if key in by_key)
     return next((each for each in found if placeholders(each.template.text) <= known), None)
+
+
+@kept_for_object
+def _templates_by_key(templates: ReasonTemplates) -> dict[tuple[str, Direction | None], FoundTemplate]:
+    found = (FoundTemplate(i, each) for i, each in enumerate(templates.templates))
+    return {(each.template.feature, each.template.direction): each for each in found}
 
 
 def template_features(feature: str | None, named: bool) -> tuple[str, ...]:

@@ -90,7 +90,7 @@ class Story:
         direction = Direction.RAISES if selected.value > 0 else Direction.LOWERS
         facts = {name: clean(text) for name, text in self._facts(item) if text}
         found = find_template(
-            self.templates.templates,
+            self.templates,
             template_features(item.feature, self._named(item.feature)),
             direction,
             frozenset(facts),

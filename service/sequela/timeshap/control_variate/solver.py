@@ -44,7 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import Stratum, allocation
-from sequela.timeshap.control_variate.correction import variate_solution
+from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.gaussian_process import OddProcess
 from sequela.timeshap.control_variate.kernel_choice import (
     GUESS_PAIRS,
@@ -91,7 +91,7 @@ def solve_with_variate(
     known = [rows[:count, unsure] for rows, count in zip(odd, counts, strict=True)]
     sample = _VariateSample(sampler, layers, known, gain[unsure])
     variate = sample.solution(sample.kernel(base.values[:, unsure], run_jobs), run_jobs)
-    return surer(base, unsure, variate)
+    return surer(base, _for_all_targets(base, unsure, variate))
 
 
 def worth_trying(players: int, pairs: int) -> bool:
@@ -110,6 +110,13 @@ def solving_seconds(players: int, pairs: int) -> float:
     two_base_solutions = 4 * (pairs + players) * players**2
     work = choosing + pairs**3 + 4 * players * pairs**2 + players**3 + two_base_solutions
     return work / WORK_PER_SECOND + (KERNELS + STEPS + 1) * OVERHEAD_SECONDS
+
+
+def _for_all_targets(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:
+    """Returns `variate`, which has the unsure targets only, with the others as in `base`."""
+    values, errors = base.values.copy(), base.errors.copy()
+    values[:, unsure], errors[:, unsure] = variate.values, variate.errors
+    return Solution(values, errors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,6 +156,6 @@ class _VariateSample:
         """Returns the solution with the process as control variate."""
         sample = sample_design(self.sampler, self.layers, self.counts, run_jobs)
         process = process_design(kernel, self.sampler, sample, np.float64)
-        return variate_solution(
-            sample, process, np.concatenate(self.odd, dtype=np.float64), self.gain, run_jobs
-        )
+        odd = np.concatenate(self.odd, dtype=np.float64)
+        _, solution = variate_solutions(sample, [process], odd, self.gain, run_jobs)
+        return solution

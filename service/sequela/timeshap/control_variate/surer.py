@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sequela.timeshap.regression import Solution
 
 
-def surer(base: Solution, targets: NDArray[np.bool_], rival: Solution) -> Solution:
-    """Returns `base`, with the solution of `rival` for the targets for which it has the smaller error bars.
+def surer(first: Solution, second: Solution) -> Solution:
+    """Returns the solution with the smaller error bars for each target; `first` if they are equal.
 
-    Args:
-        base: The solution for all targets.
-        targets: The targets that `rival` has solved, (targets,).
-        rival: Its solution, (players, solved targets).
+    Error bars are compared by their sum of squares over players.
     """
-    better = np.square(rival.errors).sum(axis=0) < np.square(base.errors[:, targets]).sum(axis=0)
-    taken = np.flatnonzero(targets)[better]
-    values, errors = base.values.copy(), base.errors.copy()
-    values[:, taken], errors[:, taken] = rival.values[:, better], rival.errors[:, better]
-    return Solution(values, errors)
+    better = np.square(second.errors).sum(axis=0) < np.square(first.errors).sum(axis=0)
+    return Solution(
+        np.where(better, second.values, first.values), np.where(better, second.errors, first.errors)
+    )

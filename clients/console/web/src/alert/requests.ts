@@ -22,8 +22,19 @@ import type {
 const path = (id: string, rest = ""): string => `/api/alerts/${encodeURIComponent(id)}${rest}`;
 const withTarget = (target: number): string => (target ? `?target=${target}` : "");
 
-export const getAlert = (id: string, target: number, signal?: AbortSignal): Promise<AlertDocument> =>
-  call("GET", path(id) + withTarget(target), undefined, signal);
+/** `reference` names the cohort that values are compared with; empty for recent alerts. */
+export function getAlert(
+  id: string,
+  target: number,
+  signal?: AbortSignal,
+  reference = "",
+): Promise<AlertDocument> {
+  const query = new URLSearchParams({
+    ...(target ? { target: `${target}` } : {}),
+    ...(reference && { reference }),
+  });
+  return call("GET", path(id) + (query.size ? `?${query}` : ""), undefined, signal);
+}
 
 export const getRow = (
   cohort: string,

@@ -156,6 +156,7 @@ export function testDocument(changed: Partial<AlertDocument> = {}): AlertDocumen
       event(0, value("900 EUR, sent by Ms Example", 899.5, 0.4), 0.4),
     ],
     cohortEvents: 100,
+    reference: "",
     features: FEATURES.map((each) => ({
       ...each,
       kind: each.unit ? "numeric" : "categorical",

@@ -155,6 +155,8 @@ export type MembersOf =
   | { kind: "failure"; reason: string }
   | { kind: "warning"; code: string }
   | { kind: "verdict"; verdict: string | null }
+  /** Sequences by their length at a tolerance of Table 1, from `low` to below `high`; null is the original, or an open end. */
+  | { kind: "pruned_length"; tolerance: number | null; low: number | null; high: number | null }
   | { kind: "rows"; rows: number[] }
   /** Sequences to which all of these apply. */
   | { kind: "every"; of: MembersOf[] }

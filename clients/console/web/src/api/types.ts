@@ -111,7 +111,7 @@ export interface AlertSummary {
   /** The features among the reasons, strongest first, with the sign of their effect. */
   reasons: { feature: string; label: string; value: number }[];
   /** The latest decision; null while there is none. */
-  decision: { id: number; verdict: Decision; who: string; when: string } | null;
+  decision: { id: number; verdict: Decision; who: string; verified: boolean; when: string } | null;
   notes: number;
   /** Whether reasons and effects have been read from the service yet. */
   detailed: boolean;
@@ -124,7 +124,12 @@ export interface AlertPage {
   next: string | null;
   previous: string | null;
   /** What can be chosen in filters. */
-  facets: { models: string[]; labels: Record<string, string[]>; features: { name: string; label: string }[] };
+  facets: {
+    models: string[];
+    targets: { name: string; label: string }[];
+    labels: Record<string, string[]>;
+    features: { name: string; label: string }[];
+  };
 }
 
 export interface Neighbours {
@@ -184,19 +189,22 @@ export type CapabilityName =
 
 export interface AlertDocument {
   id: string;
-  /** Where it comes from: the service's store, a row of a cohort, or an explanation that was just made. */
+  /** Where it comes from: the service's store, a row of a cohort, an explanation that was just made, or a report. */
   source:
     | { kind: "service" }
     | { kind: "cohort"; cohort: string; row: number; variant: string }
-    | { kind: "dry_run" };
+    | { kind: "dry_run" }
+    | { kind: "file" };
   /** The index of the target that `history`, `quality` and `threshold` are about. */
   target: number;
   explanation: ExplanationJson;
   threshold: Threshold;
   alert: boolean | null;
   history: HistoryEvent[];
-  /** How many events of other alerts the percentiles compare with. */
+  /** How many events of other alerts, or of a cohort, the percentiles compare with. */
   cohortEvents: number;
+  /** The cohort that values are compared with; empty for recent alerts. */
+  reference: string;
   features: FeatureDetail[];
   labels: AlertLabel[];
   /** What the page must say about the quality, in words. */

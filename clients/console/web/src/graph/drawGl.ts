@@ -44,6 +44,8 @@ void main() {
 }`;
 
 const BYTES = STRIDE * 4;
+/** Names of renderers that run on the processor, where each pixel goes through the shader: Canvas 2D is faster. */
+const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
 /** A WebGL2 context with the program in it; made again if the context is lost. */
 export class GlPainter {
@@ -55,6 +57,7 @@ export class GlPainter {
   constructor(private readonly canvas: OffscreenCanvas) {
     const gl = canvas.getContext("webgl2", { alpha: true, premultipliedAlpha: true, antialias: false });
     if (!gl) throw new Error("there is no WebGL2");
+    if (SOFTWARE.test(graphicsName(gl))) throw new Error("WebGL2 has no graphics unit here");
     this.#gl = gl;
     this.#program = link(gl);
     describe(gl);

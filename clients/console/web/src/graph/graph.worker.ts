@@ -13,6 +13,9 @@ const engines = new Map<number, FigureEngine>();
 const waiting = new Map<number, FigureCall>();
 let columns: EventColumns | null = null;
 let busy = false;
+/** When the page last asked for a figure, and how long the last drawing took. */
+let asked = 0;
+let drawMilliseconds = 0;
 
 scope.onmessage = ({ data }: MessageEvent<ToWorker>): void => {
   if (data.kind === "table") columns = data.columns;
@@ -32,6 +35,7 @@ const answer = (message: FromWorker, transfer: Transferable[] = []): void =>
   scope.postMessage(message, transfer);
 
 function enqueue(call: FigureCall): void {
+  asked = performance.now();
   const older = waiting.get(call.view);
   if (older) answer({ kind: "figure", call: older.call, answer: null });
   waiting.set(call.view, call);
@@ -68,7 +72,11 @@ async function make(call: FigureCall): Promise<void> {
   let looked = performance.now();
   for (;;) {
     const slice = slices.next();
-    if (slice.done) return finish(call, slice.value);
+    if (slice.done) {
+      await calm();
+      if (waiting.has(call.view)) return answer({ kind: "figure", call: call.call, answer: null });
+      return finish(call, slice.value);
+    }
     if (performance.now() - looked < 4) continue;
     await nextMessages();
     looked = performance.now();
@@ -85,9 +93,25 @@ function finish(
   const start = performance.now();
   const { width, height, pixelRatio } = call.request.size;
   const { picture, renderer } = painter.paint(strokes, width, height, pixelRatio);
-  const milliseconds = { ...result.milliseconds, draw: performance.now() - start };
+  drawMilliseconds = performance.now() - start;
+  const milliseconds = { ...result.milliseconds, draw: drawMilliseconds };
   const painted = { ...result, renderer, milliseconds };
   answer({ kind: "figure", call: call.call, answer: { result: painted, picture, strokes: null } }, [picture]);
+}
+
+/** The longest pause before a drawing; a reader who stops for it wants to see the graphs. */
+const LONGEST_CALM = 150;
+
+/**
+ * Waits until the page has asked for nothing new for twice the time of a drawing. Without a graphics card the browser
+ * draws the page with the same processor, so a graph that is drawn while a slider moves would hold up the grid.
+ */
+async function calm(): Promise<void> {
+  for (;;) {
+    const left = asked + Math.min(LONGEST_CALM, 2 * drawMilliseconds) - performance.now();
+    if (left <= 0) return;
+    await new Promise((resolve) => setTimeout(resolve, left));
+  }
 }
 
 const channel = new MessageChannel();

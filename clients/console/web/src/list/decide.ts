@@ -43,7 +43,7 @@ async function posted({ id, name, before, verdict, outdated }: Deciding): Promis
   const label: NewLabel = { verdict, previous: before?.id ?? null };
   try {
     const made = await call<AlertLabel>("POST", `/api/alerts/${encodeURIComponent(id)}/labels`, label);
-    return { id: made.id, verdict, who: made.who, when: made.when };
+    return { id: made.id, verdict, who: made.who, verified: made.verified, when: made.when };
   } catch (error) {
     const stale = error instanceof Failure && error.reason === "DECIDED_MEANWHILE";
     toasts.fail(`${name} is not decided. ${told(error).message}`);

@@ -16,6 +16,7 @@ const SHARED = [
   "label",
   "verdict",
   "feature",
+  "target",
   "sort",
   "order",
 ] as const;
@@ -31,6 +32,7 @@ const FILTERS = [
   "label",
   "verdict",
   "feature",
+  "target",
 ];
 
 export type Parameter = (typeof SHARED)[number] | "since" | "cursor" | "at";

@@ -100,6 +100,14 @@ def pruning_table(
     return table.drop_columns(["unknown_id"])
 
 
+def length_rows(cohort: Cohort, tolerances: Sequence[float] = PAPER_TOLERANCES) -> sql.Relation:
+    """Returns what `pruning_table` adds up, as a relation of SQL: id, tolerance (0: original) and length.
+
+    There is a row for each sequence and tolerance; the length of sequences that the table leaves out is NULL.
+    """
+    return _lengths(_family(cohort), [0.0, *sorted({float(each) for each in tolerances})])
+
+
 def _family(cohort: Cohort) -> Cohort:
     """Returns all variants that share the checkpoint of the chosen one, whatever their seeds and tolerances are."""
     # Seeds and tolerances are what the table is about. Checkpoints are different models.

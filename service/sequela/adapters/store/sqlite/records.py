@@ -121,7 +121,7 @@ class SqliteRecords:
             return
         query = "SELECT id FROM record WHERE name = ?"
         present = [row[0] for row in connection.execute(query, (record.summary.name,))]
-        bodies = deletions.remove_rows(connection, present)
+        bodies = deletions.remove_rows(connection, present) if present else ()
         digest = bytes.fromhex(record.body)
         connection.execute("INSERT OR IGNORE INTO body (digest, data) VALUES (?, ?)", (digest, body))
         answer = None if answer_key is None else key_digest(answer_key)
@@ -132,7 +132,8 @@ class SqliteRecords:
             [(*label, made, record.summary.name, inserted) for label in record.summary.labels.items()],
         )
         # Only now, since the new record may use the body of the old one.
-        deletions.remove_unused(connection, bodies)
+        if bodies:
+            deletions.remove_unused(connection, bodies)
 
     def _find(self, query: str, value: str | bytes) -> StoredRecord | None:
         row = self._database.read(lambda connection: connection.execute(query, (now(), value)).fetchone())

@@ -6,10 +6,10 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela import names
 from sequela.api.background_upload import BackgroundHeader
-from sequela.api.enums import AVERAGES, BACKGROUND_SHAPES
 from sequela.api.grpc.decode.references import background_values, model
 from sequela.api.grpc.decode.sequences import sequence
 from sequela.api.violations import Violations
+from sequela.contract.enums import AVERAGES, BACKGROUND_SHAPES
 from sequela.errors import InvalidInput
 from sequela.explain.background_average import Average, BackgroundShape
 from sequela.explain.limits import Limits

@@ -11,6 +11,7 @@ from sequela.api.grpc.decode.options import options
 from sequela.api.grpc.decode.references import background, model
 from sequela.api.grpc.decode.sequences import moment, sequence, texts
 from sequela.api.option_values import check_output_event, check_targets
+from sequela.api.priority_table import PRIORITIES
 from sequela.api.violations import Violations
 from sequela.errors import InvalidInput
 from sequela.explain.explanation_query import (
@@ -40,6 +41,9 @@ def explain_request(message: pb.ExplainRequest, limits: Limits) -> ExplainReques
         labels=texts(message.labels, "labels", violations, limits),
         dry_run=message.dry_run,
     )
+    if message.priority:
+        # The server has read it before; here it is only checked.
+        violations.member("priority", message.priority, PRIORITIES)
     violations.raise_any()
     return request
 

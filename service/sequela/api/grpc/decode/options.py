@@ -6,9 +6,9 @@ from typing import Any
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.enums import OPTION_TABLES
 from sequela.api.option_values import checked_options
 from sequela.api.violations import Violations
+from sequela.contract.enums import OPTION_TABLES
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, Options
 

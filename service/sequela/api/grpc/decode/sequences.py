@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -13,6 +13,9 @@ from sequela.api.grpc.decode.tensors import arrays
 from sequela.api.violations import Violations, quote_value
 from sequela.explain.limits import Limits
 from sequela.explain.request import EventInfo, GivenSequence, InputPaths
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NANOS_PER_SECOND = 1_000_000_000
 
 
 def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Limits) -> GivenSequence:
@@ -45,17 +48,23 @@ def texts(field: Mapping[str, str], path: str, violations: Violations, limits: L
             path, "TOO_MANY_TEXTS", f"{len(field)} entries exceed the limit of {limits.max_labels}"
         )
         return {}
-    # Maps of protobuf have no order. Sorting makes the violations of equal requests equal.
-    for key, value in sorted(field.items()):
-        violations.text(f"{path}[{quote_value(key)}]", key, limits.max_text)
-        violations.text(f"{path}[{quote_value(key)}]", value, limits.max_text)
-    return dict(field)
+    found = dict(field.items())
+    # Paths are only written if one of the texts is too long: alerts have some hundred texts.
+    if max(map(len, (*found, *found.values())), default=0) > limits.max_text:
+        # Maps of protobuf have no order. Sorting makes the violations of equal requests equal.
+        for key, value in sorted(found.items()):
+            violations.text(f"{path}[{quote_value(key)}]", key, limits.max_text)
+            violations.text(f"{path}[{quote_value(key)}]", value, limits.max_text)
+    return found
 
 
 def moment(message: Timestamp, path: str, violations: Violations) -> datetime | None:
     """Decodes a time in UTC, to the microsecond. Returns None and adds a violation if it is out of range."""
     try:
-        return message.ToDatetime(UTC)
+        if not 0 <= message.nanos < _NANOS_PER_SECOND:
+            raise ValueError(message.nanos)
+        # `Timestamp.ToDatetime` does the same in twice the time, which an alert with notes takes for every event.
+        return _EPOCH + timedelta(0, message.seconds, message.nanos // 1000)
     except (ValueError, OverflowError):
         violations.add(
             path, "TIME_INVALID", f"{message.seconds} s {message.nanos} ns is not a time from year 1 to 9999"
@@ -80,6 +89,10 @@ def _check_order(infos: Sequence[EventInfo], path: str, violations: Violations) 
 
 
 def _event(message: pb.EventInfo, path: str, violations: Violations, limits: Limits) -> EventInfo:
+    # Texts of a message that is shorter than a text may be need not be measured one by one.
+    if message.ByteSize() <= limits.max_text and len(message.display) <= limits.max_labels:
+        time = moment(message.time, f"{path}.time", violations) if message.HasField("time") else None
+        return EventInfo(message.id, time, dict(message.display.items()))
     return EventInfo(
         violations.text(f"{path}.id", message.id, limits.max_text),
         moment(message.time, f"{path}.time", violations) if message.HasField("time") else None,

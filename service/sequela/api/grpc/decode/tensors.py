@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.enums import DTYPES
 from sequela.api.violations import Violations, quote_value
+from sequela.contract.enums import DTYPES
 from sequela.explain.limits import Limits
 from sequela.explain.request import NamedArray
 

@@ -1,0 +1,62 @@
+"""Tries out a model of the repository: loads it, and says whether it can be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import structlog
+
+from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
+from sequela.adapters.repository.model_entry import ModelEntry
+from sequela.adapters.repository.model_files import read_model
+from sequela.errors import SequelaError
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderTrial:
+    """Loads models, and logs how that ends.
+
+    Attributes:
+        loader: Loads a model.
+        engines: How many engines run the models; 0 if this process runs them.
+    """
+
+    loader: ModelLoader
+    engines: int
+
+    def run(self, entry: ModelEntry) -> ModelEntry:
+        """Returns the entry with its model, READY, or FAILED with the reason."""
+        name = entry.record.name
+        try:
+            source = read_model(entry.folder.path, self.loader.limits)
+            model = self.loader.load(name, source, entry.deadline)
+        except SequelaError as error:
+            return self.fail(entry, error.message)
+        except OSError as error:
+            return self.fail(entry, f"its files cannot be read: {error.strerror}")
+        except Exception as error:  # a bug that one model reveals must not stop the others
+            _log.exception("model loading crashed", model=name)
+            return self.fail(entry, f"loading it raised {type(error).__name__}; the log has the details")
+        return self._accept(entry, model)
+
+    def fail(self, entry: ModelEntry, detail: str) -> ModelEntry:
+        """Returns the entry with the reason why its model cannot be used."""
+        _log.error("model failed to load", model=entry.record.name, detail=detail)
+        return entry.failed(detail)
+
+    def _accept(self, entry: ModelEntry, model: LoadedModel) -> ModelEntry:
+        _log.info(
+            "model loaded",
+            model=entry.record.name,
+            digest=model.info.digest,
+            execution=model.execution,
+            engines=self.engines,
+        )
+        done = entry.ready(model)
+        if not self.engines:
+            return done
+        # The engines load it by themselves.
+        model.unload()
+        return replace(done, model=None)

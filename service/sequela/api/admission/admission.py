@@ -1,0 +1,309 @@
+"""Admission by cost: a request is let in if it can be answered in time, and refused at once if not."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+from random import Random
+
+from sequela.api.admission.brownout import BULK_ALONE, Brownout, threshold_seconds
+from sequela.api.admission.cost_averages import CostAverages
+from sequela.api.admission.priority import Priority
+from sequela.api.admission.refusals import queue_full, spent_waiting, too_short
+from sequela.api.admission.ticket import Ticket
+from sequela.api.admission.time_shares import Demand, TimeShare, fair_share
+from sequela.api.admission.waiting_queues import QueueLimits, WaitingQueues
+from sequela.api.admission.waiting_request import WaitingRequest
+from sequela.api.drain_gate import draining_error
+from sequela.concurrency.deadline import Deadline
+from sequela.errors import OutOfTime, SequelaError
+from sequela.explain.ports import Observer
+from sequela.explain.telemetry import RequestBegun
+
+MAX_JITTER = 0.5
+"""Retries are spread over this share of the time that they are told to wait, so that they do not come all at once."""
+WAIT_SHARE = 0.05
+"""The share of its time that a request may wait, however overloaded the server is."""
+CERTAIN_SHARE = 0.5
+"""A request that has less than this share of the time for its roughest answer is not tried."""
+WAITS_FOR = "other explanations"
+
+
+@dataclass(slots=True, eq=False)
+class RunningRequest:
+    """A request at work.
+
+    Attributes:
+        request: The request.
+        started: When it began, in seconds of the monotonic clock.
+        share_seconds: How long it may take.
+    """
+
+    request: WaitingRequest
+    started: float
+    share_seconds: float
+
+    def rest(self, now: float) -> float:
+        """Returns how much longer it is expected to take, in seconds of one core."""
+        return max(min(self.request.cost, self.share_seconds) - (now - self.started), 0.0)
+
+
+class AdmissionSlots:
+    """Implements `Slots` for explanations. Must be used from a single event loop.
+
+    Args:
+        slots: How many requests work at a time.
+        cores: How many cores they share.
+        limits: How much may wait.
+        observer: Hears how long requests waited.
+        random: Spreads retries.
+        brownout: Makes answers rougher under load; None to answer all requests in full.
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        cores: int,
+        limits: QueueLimits,
+        observer: Observer,
+        random: Random,
+        brownout: Brownout | None,
+    ) -> None:
+        self._slots, self._cores = slots, max(1, min(slots, cores))
+        self._limits, self._observer, self._random = limits, observer, random
+        self._brownout = brownout
+        self._averages = CostAverages()
+        self._waiting = WaitingQueues()
+        self._running: dict[Deadline, RunningRequest] = {}
+        self._open = True
+
+    @property
+    def slots(self) -> int:
+        """How many requests work at a time."""
+        return self._slots
+
+    @property
+    def brownout_level(self) -> int:
+        """How far answers are rougher at present (`Brownout.level`). Other threads may ask."""
+        if self._brownout is None:
+            return 0
+        if len(self._waiting):
+            return self._brownout.level
+        return self._brownout.level_when_idle(Deadline.now(), self._averages.service_seconds)
+
+    def backlog_seconds(self, priority: Priority) -> float:
+        """Returns how long one core needs for all that waits or runs. Other threads may ask."""
+        now, running = Deadline.now(), tuple(self._running.values())
+        rest = sum(each.rest(now) for each in running if _priority(each.request) is priority)
+        return self._waiting.of(priority).seconds + rest
+
+    async def enter(self, ticket: Ticket | None, deadline: Deadline) -> None:
+        """See `Slots`."""
+        if ticket is None:
+            raise ValueError("admission by cost needs a ticket")
+        if not self._open:
+            raise draining_error()
+        self._advance(Deadline.now())
+        request = self._request(ticket, deadline)
+        self._check(request)
+        self._waiting.add(request)
+        self._begin_next()
+        self._share_time()
+        try:
+            async with asyncio.timeout_at(deadline.end):
+                await request.turn
+        except TimeoutError:
+            self._withdraw(request)
+            raise spent_waiting(WAITS_FOR, self._retry_seconds()) from None
+        except asyncio.CancelledError:
+            self._withdraw(request)
+            raise
+
+    def leave(self, deadline: Deadline, seconds: float, error: BaseException | None) -> None:
+        """See `Slots`."""
+        running = self._running.pop(deadline)
+        ticket = running.request.ticket
+        if error is None:
+            over = max(seconds - running.share_seconds, -deadline.remaining)
+            self._averages.note(ticket, seconds, over)
+        elif deadline.gave_way and isinstance(error, OutOfTime):
+            self._averages.note_too_short(ticket)
+        self._begin_next()
+
+    def close(self) -> None:
+        """See `Slots`."""
+        self._open = False
+        for request in tuple(self._waiting):
+            self._refuse(request, draining_error())
+
+    def _request(self, ticket: Ticket, deadline: Deadline) -> WaitingRequest:
+        cost = self._averages.seconds(ticket, self._factor(ticket))
+        least = self._averages.least_seconds(ticket)
+        turn = asyncio.get_running_loop().create_future()
+        # One with little time takes no longer than that.
+        cost = min(cost, max(deadline.remaining, least))
+        return WaitingRequest(ticket, deadline, cost, min(cost, least), Deadline.now(), turn)
+
+    def _check(self, request: WaitingRequest) -> None:
+        """Raises the error of a request that cannot be answered in time."""
+        left = request.deadline.remaining
+        # It is only an estimate, so what may just be possible is tried.
+        if left < CERTAIN_SHARE * request.least:
+            raise too_short(left, request.least)
+        if len(self._running) < self._slots and not self._waiting:
+            return
+        self._make_room(request)
+        ticket = request.ticket
+        wait = self._wait_seconds(self._waiting.seconds_before(ticket.client, ticket.priority, request.cost))
+        least = wait if self._goes_last(ticket.priority) else self._least_wait_seconds(request)
+        if least + request.least > left:
+            raise self._full(
+                f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
+            )
+        if wait > self._patience_seconds(request):
+            text = f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
+            self._replace_other(request, self._full(text))
+
+    def _goes_last(self, priority: Priority) -> bool:
+        """Returns whether interactive requests take all the time but the share of bulk work, and go on doing so."""
+        return priority is Priority.BULK and self._brownout is not None and self._brownout.level > BULK_ALONE
+
+    def _make_room(self, request: WaitingRequest) -> None:
+        """Raises an error if the queue is full, unless another client has more in it."""
+        priority = _priority(request)
+        queue, seconds = self._waiting.of(priority), self._limits.seconds(priority) * self._cores
+        if not queue or (len(queue) < self._limits.requests and queue.seconds + request.cost <= seconds):
+            return
+        text = f"{len(queue)} {priority} requests with {queue.seconds:.2f} s of work are waiting, and the most are "
+        self._replace_other(request, self._full(f"{text}{self._limits.requests} requests and {seconds:g} s"))
+
+    def _replace_other(self, request: WaitingRequest, error: SequelaError) -> None:
+        """Refuses the newest request of the client that has the most work, if that is much more than this one has.
+
+        Otherwise raises the error for this one. So whoever floods the server is refused, and not the others.
+        """
+        other = self._waiting.of(_priority(request)).newest_of_largest(request.ticket.client, request.cost)
+        if other is None:
+            raise error
+        self._refuse(other, error)
+
+    def _wait_seconds(self, before: float) -> float:
+        now = Deadline.now()
+        return (before + sum(each.rest(now) for each in self._running.values())) / self._cores
+
+    def _least_wait_seconds(self, request: WaitingRequest) -> float:
+        """Returns how long the request waits if those that have as little time get the roughest answers."""
+        end = request.deadline.end
+        # What a client has beyond a new request of another one does not go before that.
+        most = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost)
+        least = sum(each.least if each.deadline.end <= end else each.cost for each in self._waiting)
+        now = Deadline.now()
+        running = sum(
+            min(each.rest(now), each.request.least if each.request.deadline.end <= end else each.rest(now))
+            for each in self._running.values()
+        )
+        return (min(most, least) + running) / self._cores
+
+    def _patience_seconds(self, request: WaitingRequest) -> float:
+        """Returns how long the request may wait. Bulk work is meant to wait."""
+        if self._brownout is None or _priority(request) is Priority.BULK:
+            return math.inf
+        usual = self._brownout.patience * threshold_seconds(self._averages.service_seconds)
+        # Whoever allows a minute for an answer can wait for a few seconds.
+        return max(usual, request.cost, WAIT_SHARE * request.deadline.remaining)
+
+    def _factor(self, ticket: Ticket) -> float:
+        return self._brownout.factor(ticket.priority) if self._brownout else 1.0
+
+    def _advance(self, now: float) -> None:
+        if self._brownout:
+            since = self._waiting.of(Priority.INTERACTIVE).oldest_since
+            wait = None if since is None else now - since
+            self._brownout.advance(now, wait, self._bulk_fill(), self._averages.service_seconds)
+
+    def _bulk_fill(self) -> float:
+        queue = self._waiting.of(Priority.BULK)
+        seconds = self._limits.bulk_seconds * self._cores
+        return max(len(queue) / max(self._limits.requests, 1), queue.seconds / seconds)
+
+    def _begin_next(self) -> None:
+        """Gives free slots to those whose turn it is."""
+        now = Deadline.now()
+        self._advance(now)
+        while self._waiting and len(self._running) < self._slots:
+            # As long as they wait, requests count among those that share the time.
+            shares = self._fair_shares(now)
+            request = self._waiting.pop()
+            if request.turn.done():
+                continue
+            if request.deadline.remaining < CERTAIN_SHARE * request.least:
+                self._refuse(request, spent_waiting(WAITS_FOR, self._retry_seconds()))
+                continue
+            self._begin(request, now, shares[_priority(request)])
+
+    def _begin(self, request: WaitingRequest, now: float, share: TimeShare) -> None:
+        ticket = request.ticket
+        ticket.error_factor = self._factor(ticket)
+        ticket.share_seconds = self._share_seconds(request, share)
+        if self._brownout and ticket.priority is Priority.INTERACTIVE:
+            self._brownout.note_wait(now - request.since)
+        self._observer.notice(RequestBegun(ticket.priority, now - request.since))
+        self._running[request.deadline] = RunningRequest(request, now, ticket.share_seconds)
+        request.turn.set_result(None)
+
+    def _fair_shares(self, now: float) -> dict[Priority, TimeShare]:
+        """Returns the shares of time of interactive requests, which do not give way to bulk work, and of bulk work."""
+        running = [Demand(each.request.deadline.end, each.rest(now)) for each in self._running.values()]
+        urgent = [Demand(each.deadline.end, each.cost) for each in self._waiting.of(Priority.INTERACTIVE)]
+        others = [Demand(each.deadline.end, each.cost) for each in self._waiting.of(Priority.BULK)]
+        first = fair_share(urgent, running, self._cores, now)
+        second = fair_share([*urgent, *others], running, self._cores, now) if others else first
+        return {Priority.INTERACTIVE: first, Priority.BULK: second}
+
+    def _share_time(self) -> None:
+        """Limits those that run, because one more waits."""
+        if self._waiting:
+            shares = self._fair_shares(Deadline.now())
+            for running in self._running.values():
+                self._shorten(running, shares[_priority(running.request)])
+
+    def _shorten(self, running: RunningRequest, share: TimeShare) -> None:
+        """Limits a request at work. It is not known how far it is, so it keeps time for its scores."""
+        request = running.request
+        seconds = self._share_seconds(request, share)
+        if seconds < running.share_seconds:
+            running.share_seconds = max(seconds, request.least)
+            request.deadline.give_way(running.started + running.share_seconds)
+
+    def _share_seconds(self, request: WaitingRequest, share: TimeShare) -> float:
+        seconds = share.of(request.deadline.end)
+        if seconds >= request.cost:
+            return math.inf
+        return max(seconds - self._averages.overtime_seconds(request.ticket), 0.0)
+
+    def _withdraw(self, request: WaitingRequest) -> None:
+        """Forgets a request whose caller is gone or whose time is over. It may have got its slot just now."""
+        if request.turn.done() and not request.turn.cancelled():
+            request.turn.exception()  # nobody else asks for it, which asyncio would report
+        if self._waiting.remove(request):
+            return
+        if request.deadline in self._running:
+            del self._running[request.deadline]
+            self._begin_next()
+
+    def _refuse(self, request: WaitingRequest, error: SequelaError) -> None:
+        self._waiting.remove(request)
+        if not request.turn.done():
+            request.turn.set_exception(error)
+
+    def _full(self, detail: str) -> SequelaError:
+        return queue_full(detail, self._retry_seconds())
+
+    def _retry_seconds(self) -> float:
+        drain = self._wait_seconds(sum(self._waiting.of(each).seconds for each in Priority))
+        return drain * (1 + MAX_JITTER * self._random.random())
+
+
+def _priority(request: WaitingRequest) -> Priority:
+    return request.ticket.priority

@@ -1,0 +1,107 @@
+"""Rougher answers before refusals: how far the server goes, by how long requests wait.
+
+The signal is the least wait within an interval, as in CoDel, which manages queues of packets: a short burst makes
+requests wait too, but some of them do not. Only if all of them wait has the server more to do than it can.
+"""
+
+from __future__ import annotations
+
+import math
+
+from sequela.api.admission.priority import Priority
+
+INTERVAL_SECONDS = 0.1
+THRESHOLD_SECONDS = 0.02
+SERVICE_INTERVALS = 2.0
+"""An interval is at least this many times what a request takes on average. Shorter ones may see no request begin."""
+SERVICE_SHARE = 0.5
+"""The threshold is at least this share of what a request takes on average."""
+PATIENCE = (math.inf, math.inf, math.inf, 12.0, 6.0, 3.0)
+"""How many thresholds an interactive request may wait, at each level. If it would wait for longer, it is refused."""
+REFUSING = 5
+BULK_FACTORS = (1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
+"""By how much the default target of the standard errors is multiplied, at each level."""
+INTERACTIVE_FACTORS = (1.0, 1.0, 1.0, 2.0, 4.0, 4.0)
+BULK_ALONE = 2
+"""The highest level for which there is no interactive request to blame."""
+BULK_FILL = 0.75
+"""Bulk work is meant to wait, so it counts as overload only if its queue is this full."""
+
+
+class Brownout:
+    """Goes up or down one level at the end of each interval. Must be used from a single thread.
+
+    Args:
+        now: The time, in seconds of the monotonic clock.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._level = 0
+        self._end = now + INTERVAL_SECONDS
+        self._least = math.inf
+        self._bulk_full = False
+
+    @property
+    def level(self) -> int:
+        """From 0, in which nothing changes, to `REFUSING`."""
+        return self._level
+
+    def factor(self, priority: Priority) -> float:
+        """Returns by how much the default target of the standard errors is multiplied."""
+        factors = INTERACTIVE_FACTORS if priority is Priority.INTERACTIVE else BULK_FACTORS
+        return factors[self._level]
+
+    def level_when_idle(self, now: float, service_seconds: float) -> int:
+        """Returns the level at a later time, if no request has come since. Other threads may ask."""
+        steps = math.ceil((now - self._end) / _interval_seconds(service_seconds))
+        return max(0, self._level - max(0, steps))
+
+    @property
+    def patience(self) -> float:
+        """How many thresholds an interactive request may wait."""
+        return PATIENCE[self._level]
+
+    def note_wait(self, seconds: float) -> None:
+        """Counts an interactive request that begins after it has waited for so long."""
+        self._least = min(self._least, seconds)
+
+    def advance(
+        self, now: float, oldest_wait: float | None, bulk_fill: float, service_seconds: float
+    ) -> None:
+        """Ends the interval if it is over.
+
+        Args:
+            now: The time.
+            oldest_wait: How long an interactive request has waited by now; None if none waits.
+            bulk_fill: How full the queue of bulk work is, from 0 to 1.
+            service_seconds: How long a request takes on average.
+        """
+        self._bulk_full |= bulk_fill >= BULK_FILL
+        if now < self._end:
+            return
+        interval = _interval_seconds(service_seconds)
+        # No request came during intervals that nobody noticed.
+        missed = int((now - self._end) / interval)
+        # If none has begun, the one that waits says how long it takes.
+        waited = oldest_wait or 0.0 if math.isinf(self._least) else self._least
+        self._change(waited, threshold_seconds(service_seconds))
+        if not oldest_wait:
+            self._level = max(0, self._level - missed)
+        self._end, self._least, self._bulk_full = now + interval, math.inf, False
+
+    def _change(self, waited: float, threshold: float) -> None:
+        if waited > threshold:
+            self._level = min(self._level + 1, REFUSING)
+        elif self._bulk_full and self._level < BULK_ALONE:
+            self._level += 1
+        elif waited <= threshold / 2 and not (self._bulk_full and self._level <= BULK_ALONE):
+            self._level = max(self._level - 1, 0)
+
+
+def _interval_seconds(service_seconds: float) -> float:
+    return max(INTERVAL_SECONDS, SERVICE_INTERVALS * service_seconds)
+
+
+def threshold_seconds(service_seconds: float) -> float:
+    """Returns how long requests may wait before answers become rougher."""
+    return max(THRESHOLD_SECONDS, SERVICE_SHARE * service_seconds)

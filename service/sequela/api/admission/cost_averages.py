@@ -1,0 +1,103 @@
+"""What requests of each model take, compared with what was estimated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from sequela.api.admission.cost import estimated_seconds, scoring_seconds
+from sequela.api.admission.ticket import Ticket
+
+MAX_MODELS = 1_000
+NEWEST_WEIGHT = 0.1
+"""Weight of the latest request in the moving averages."""
+FIRST_OVERTIME_SECONDS = 0.001
+"""What an answer takes beyond its time, before any has."""
+FIRST_FLOOR_SECONDS = 0.002
+"""What it takes to decode and resolve a request, before any was cut short."""
+MAX_FLOOR_SECONDS = 0.05
+FLOOR_GROWTH, FLOOR_DECAY = 1.5, 0.98
+"""The floor rises when a request was cut so short that there was no answer, and falls with every answer."""
+QUICKEST_GROWTH = 1.02
+"""By how much the time of the quickest answer grows with each later one, so that it is forgotten after some hundred."""
+MAX_OVERTIME_SECONDS = 0.05
+"""One that took longer was held up by something else, such as another process."""
+
+
+@dataclass(slots=True)
+class _ModelCost:
+    ratio: float = 1.0
+    floor_seconds: float = FIRST_FLOOR_SECONDS
+    overtime_seconds: float = FIRST_OVERTIME_SECONDS
+    quickest_seconds: float = math.inf
+    count: int = 0
+
+
+class CostAverages:
+    """Moving averages for each model. Must be used from a single thread."""
+
+    def __init__(self) -> None:
+        self._models: LRUCache[tuple[str, type], _ModelCost] = LRUCache(MAX_MODELS)
+        self._service_seconds, self._count = 0.0, 0
+
+    @property
+    def service_seconds(self) -> float:
+        """How long a request takes on average, of all models together; 0 before the first has ended."""
+        return self._service_seconds
+
+    def seconds(self, ticket: Ticket, error_factor: float) -> float:
+        """Returns how long the request is expected to take one core."""
+        return self._cost(ticket).ratio * estimated_seconds(ticket.shape, error_factor)
+
+    def least_seconds(self, ticket: Ticket) -> float:
+        """Returns how long the roughest answer to the request takes."""
+        cost = self._cost(ticket)
+        least = cost.floor_seconds + cost.ratio * scoring_seconds(ticket.shape) + cost.overtime_seconds
+        return min(least, cost.quickest_seconds)
+
+    def overtime_seconds(self, ticket: Ticket) -> float:
+        """Returns how long an answer takes beyond the time that it was given."""
+        return self._cost(ticket).overtime_seconds
+
+    def note(self, ticket: Ticket, seconds: float, over: float) -> None:
+        """Counts an answer.
+
+        Args:
+            ticket: The request, with the factor that was used.
+            seconds: How long it took.
+            over: How long it went on after its time; negative if it ended before.
+        """
+        cost = self._cost(ticket)
+        cost.floor_seconds *= FLOOR_DECAY
+        self._count += 1
+        self._service_seconds += _weight(self._count) * (seconds - self._service_seconds)
+        cost.quickest_seconds = min(QUICKEST_GROWTH * cost.quickest_seconds, seconds)
+        ratio = seconds / estimated_seconds(ticket.shape, ticket.error_factor)
+        if over >= 0:
+            late = min(over, MAX_OVERTIME_SECONDS)
+            cost.overtime_seconds += NEWEST_WEIGHT * (late - cost.overtime_seconds)
+        # Of an answer that was cut short nobody knows how long the whole one would have taken, only that it is longer.
+        if over < 0 or ratio > cost.ratio:
+            cost.count += 1
+            # The estimate counts as one request, since the first real one also warms the model up.
+            cost.ratio += _weight(cost.count + 1) * (ratio - cost.ratio)
+
+    def note_too_short(self, ticket: Ticket) -> None:
+        """Counts a request that had to give way to others so much that there was no answer."""
+        cost = self._cost(ticket)
+        cost.floor_seconds = min(FLOOR_GROWTH * cost.floor_seconds, MAX_FLOOR_SECONDS)
+
+    def _cost(self, ticket: Ticket) -> _ModelCost:
+        # To score and to explain with a model are estimated apart.
+        key = (ticket.model, type(ticket.shape))
+        found = self._models.get(key)
+        if found is None:
+            found = self._models[key] = _ModelCost()
+        return found
+
+
+def _weight(count: int) -> float:
+    """Returns the weight of the latest of some values: that of a plain mean, until there are many."""
+    return max(NEWEST_WEIGHT, 1 / count)

@@ -1,0 +1,187 @@
+"""The model repository changes while a real server runs its models in engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import httpx
+import numpy as np
+import onnx
+import pytest
+from api.rpc_calls import background, explain_request, sequence
+from matrix import ROOT
+from model_engines.engine_processes import trusted_engines
+from redis_server import eventually
+from sequela import engine_pools
+from sequela_proto.v1 import sequela_pb2 as pb
+from serving import PATIENCE, Failure, Serving, embedded
+
+INTERVAL_SECONDS = 0.1
+NEWEST = pb.GetModelRequest(name="models/gru/versions/2")
+ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A repository with `gru/1`."""
+    put(tmp_path, 1)
+    return tmp_path
+
+
+@pytest.fixture
+def server(root: Path) -> Iterator[Serving]:
+    """A server with two engines, which reads the repository often."""
+    with Serving(embedded(engines=2, model_repository=root, repository_interval=INTERVAL_SECONDS)) as running:
+        yield running
+
+
+def put(root: Path, version: int, scale: float = 1.0) -> None:
+    """Adds a version whose recurrent weights are scaled, so that it is another model."""
+    model = onnx.load(ROOT / "gru" / "1" / "model.onnx")
+    for weights in model.graph.initializer:
+        if weights.data_type == onnx.TensorProto.FLOAT:
+            scaled = onnx.numpy_helper.to_array(weights) * np.float32(scale)
+            weights.CopyFrom(onnx.numpy_helper.from_array(scaled, weights.name))
+    folder = root / "gru" / str(version)
+    folder.mkdir(parents=True, exist_ok=True)
+    onnx.save(model, folder / "model.onnx")
+    schema = ROOT / "gru" / "1" / "schema.json"
+    if schema.exists():
+        shutil.copy(schema, folder / "schema.json")
+
+
+def version(server: Serving, name: str = "gru", seed: int = 0) -> str:
+    """Returns which model answers, or the reason why none does."""
+    request = explain_request(model=pb.ModelReference(name=name), sequence=sequence(seed, 6))
+    try:
+        return server.explanations.Explain(request, timeout=PATIENCE).explanation.model
+    except grpc.RpcError as error:
+        return Failure(error).reason
+
+
+def full(number: int) -> str:
+    return f"models/gru/versions/{number}"
+
+
+@pytest.mark.slow
+def test_a_new_version_takes_over_without_an_error(root: Path, server: Serving) -> None:
+    """While callers go on: each answer comes from one version or the other, and never the earlier after the later."""
+    put(root, 2, 0.5)
+    answers = [version(server, seed=seed) for seed in range(5)]
+    eventually(lambda: answers.append(version(server, seed=len(answers))) or answers[-1] == full(2))
+    assert answers == sorted(answers)
+    assert set(answers) <= {full(1), full(2)}
+    # Both engines have it, at the same time.
+    with ThreadPoolExecutor(4) as callers:
+        assert set(callers.map(lambda seed: version(server, seed=seed), range(100, 108))) == {full(2)}
+    assert version(server, "gru/1", 9) == full(1)
+
+
+@pytest.mark.slow
+def test_engines_that_start_later_have_it_too(root: Path, server: Serving) -> None:
+    """Every engine is killed, and the next ones load what the repository has now."""
+    others = set(trusted_engines())
+    put(root, 2, 0.5)
+    eventually(lambda: version(server) == full(2))
+    for engine in others:
+        os.kill(engine, signal.SIGKILL)
+    eventually(lambda: bool(trusted_engines()) and not set(trusted_engines()) & others)
+    eventually(lambda: version(server, seed=3) == full(2))
+
+
+@pytest.mark.slow
+def test_requests_in_flight_end_with_the_model_they_began_with(root: Path, server: Serving) -> None:
+    """Its folder is removed under them; nobody else finds it any more, and its engines let it go in the end."""
+    put(root, 2, 0.5)
+    eventually(lambda: version(server) == full(2))
+    long = explain_request(model=pb.ModelReference(name="gru/2"), sequence=sequence(1, 300), options=ENDLESS)
+    with ThreadPoolExecutor(3) as callers:
+        # Two are at work, and the third one waits for an engine.
+        calls = [callers.submit(server.explanations.Explain, long, timeout=seconds) for seconds in (4, 4, 8)]
+        sample = server.wired.metrics.registry.get_sample_value
+        eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 2)
+        shutil.rmtree(root / "gru" / "2")
+        eventually(lambda: version_listed(server) == [full(1)])
+        assert {call.result(PATIENCE).explanation.model for call in calls} == {full(2)}
+    assert version(server, "gru/2") == "MODEL_NOT_FOUND"
+    assert version(server, "gru", 5) == full(1)
+    local = server.wired.configured._models
+    eventually(lambda: not local._leaving)
+
+
+def version_listed(server: Serving) -> list[str]:
+    return [each.name for each in server.models.ListModels(pb.ListModelsRequest()).models]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engines", [0, 2])
+def test_a_batch_is_answered_by_one_version(root: Path, engines: int) -> None:
+    """One that is added between its rows changes nothing, nor does the removal of its own. The rows share 8 s."""
+    settings = embedded(engines=engines, model_repository=root, repository_interval=INTERVAL_SECONDS)
+    with Serving(settings) as server, ThreadPoolExecutor(1) as caller:
+        store_background(server)
+        call = caller.submit(explain_rows, server)
+        sample = server.wired.metrics.registry.get_sample_value
+        eventually(lambda: (sample("sequela_inflight", {"executor": "explain"}) or 0) > 0)
+        put(root, 2, 0.5)
+        eventually(lambda: full(2) in version_listed(server))
+        shutil.rmtree(root / "gru" / "1")
+        eventually(lambda: version_listed(server) == [full(2)])
+        eventually(lambda: server.models.GetModel(NEWEST).model.state == pb.MODEL_STATE_READY)
+        assert not call.done()
+        answer = call.result(PATIENCE)
+    assert answer.status_code == 200, answer.text
+    assert {each["model"] for each in answer.json()["explanations"]} == {full(1)}
+
+
+def store_background(server: Serving) -> None:
+    model = pb.ModelReference(name="gru")
+    header = pb.CreateBackgroundHeader(name="models/gru/backgrounds/usual", model=model)
+    values = pb.CreateBackgroundRequest(values=background().values)
+    server.backgrounds.CreateBackground(iter([pb.CreateBackgroundRequest(header=header), values]))
+
+
+def explain_rows(server: Serving) -> httpx.Response:
+    rows = np.random.default_rng(3).normal(size=(8, 40, 5)).tolist()
+    endless = {"target_standard_error": 0, "pruning_tolerance": 0, "max_coalitions": 1 << 20}
+    body = {"instances": rows, "parameters": {"background": "usual", **endless}}
+    url, headers = f"http://{server.bound.http}/v1/models/gru:explain", {"x-request-timeout-ms": "8000"}
+    return httpx.post(url, json=body, headers=headers, timeout=PATIENCE)
+
+
+@pytest.mark.slow
+def test_a_version_that_ends_its_loader_harms_nobody(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is FAILED, with the reason on /readyz; the server stays ready, and version 1 answers."""
+    monkeypatch.setattr(engine_pools, "LOAD_ENTRY", "model_engines.fragile_engine:serve")
+    settings = embedded(engines=1, model_repository=root, repository_interval=INTERVAL_SECONDS)
+    with Serving(settings) as server:
+        deadly = onnx.load(root / "gru" / "1" / "model.onnx")
+        deadly.doc_string = "ABORT"
+        (root / "gru" / "2").mkdir()
+        onnx.save(deadly, root / "gru" / "2" / "model.onnx")
+        eventually(lambda: "gru/versions/2 FAILED" in page(server).text)
+        found = page(server)
+        assert found.status_code == 200
+        assert "SIGABRT" in found.text
+        assert version(server) == full(1)
+
+
+@pytest.mark.slow
+def test_the_first_model_of_an_empty_repository(tmp_path: Path) -> None:
+    """A server that started without models gets engines when the first one is added."""
+    settings = embedded(engines=1, model_repository=tmp_path, repository_interval=INTERVAL_SECONDS)
+    with Serving(settings) as server:
+        assert version(server) == "MODEL_NOT_FOUND"
+        put(tmp_path, 1)
+        eventually(lambda: version(server) == full(1))
+        assert page(server).text == "ok\n"
+
+
+def page(server: Serving) -> httpx.Response:
+    return httpx.get(f"http://{server.bound.http}/readyz", timeout=PATIENCE)

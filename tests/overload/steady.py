@@ -1,0 +1,167 @@
+"""Three times as many alerts as the server can answer in full, most of them interactive, for minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+import numpy as np
+
+from overload.calls import CallOutcome, PlannedCall, poisson
+from overload.server import MeasuredServer, Probes, measured_server, probing
+from overload.workload import ExactCells, exact_cells
+
+CLIENTS = tuple(f"client-{number}" for number in range(8))
+LOAD = 3.0
+INTERACTIVE_SHARE = 0.8
+INTERACTIVE_TIMEOUT, BULK_TIMEOUT = 1.0, 20.0
+"""Deadlines of the calls, in seconds."""
+UNLOADED_SHARE = 0.1
+"""The share of saturation at which the unloaded time is measured."""
+Z95 = 1.959964
+WARM_UP_SECONDS = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class SteadyFigures:
+    """What became of the calls. Times are in seconds.
+
+    Attributes:
+        saturation: Answers a second, without brownout, of as many callers as keep the server busy.
+        goodput: Answers a second under overload.
+        sent: Calls a second.
+        refused_p99: The time until a refusal that came before the deadline.
+        interactive_p99, unloaded_p99: The time until an interactive answer, under overload and without load.
+        health_p99, health_longest: The time until an answer to a health check.
+        memory_mb: The memory of the server and its engines, at the start and at the end.
+        coverage: How many 95 % intervals of rough answers hold the exact value; NaN if there were none.
+        rough: The share of answers whose target was raised.
+        bulk: Answers a second to bulk calls.
+        reasons: How often each reason was given.
+        late_p99: How much later than planned calls were sent. If it is not small, the machine was too busy to measure.
+    """
+
+    saturation: float
+    goodput: float
+    sent: float
+    refused_p99: float
+    interactive_p99: float
+    unloaded_p99: float
+    health_p99: float
+    health_longest: float
+    memory_mb: tuple[float, float]
+    coverage: float
+    rough: float
+    bulk: float
+    reasons: dict[str, int]
+    late_p99: float
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Returns what was measured, what must be, and what was found."""
+        first, last = self.memory_mb
+        return [
+            ("saturation, without brownout", "", f"{self.saturation:.1f} a second"),
+            ("sent", f"{LOAD:g} times that", f"{self.sent:.1f} a second"),
+            ("goodput / saturation", ">= 90 %", f"{self.goodput / self.saturation:.1%}"),
+            ("refused, p99", "<= 50 ms", _ms(self.refused_p99)),
+            ("interactive, p99", "<= 2 x unloaded", _ms(self.interactive_p99)),
+            ("  unloaded, p99", "", _ms(self.unloaded_p99)),
+            ("health, p99", "", _ms(self.health_p99)),
+            ("health, longest", "", _ms(self.health_longest)),
+            ("memory at the start and at the end", "flat", f"{first:.0f} MB, {last:.0f} MB"),
+            ("95 % intervals of rough answers hold", "93-97 %", f"{self.coverage:.1%}"),
+            ("  of all answers are rough", "", f"{self.rough:.1%}"),
+            ("  bulk answers", "", f"{self.bulk:.1f} a second"),
+            ("  refused", "", str(self.reasons)),
+            ("  calls sent late, p99", "small", _ms(self.late_p99)),
+        ]
+
+
+def saturation(seconds: float) -> float:
+    """Returns the answers a second of a server without brownout that four callers keep busy."""
+    with measured_server(CLIENTS, "--no-brownout") as server:
+        server.send("closed", "4", WARM_UP_SECONDS, CLIENTS[0])
+        done = server.send("closed", "4", str(seconds), CLIENTS[0])
+    return sum(not each.reason for each in done) / seconds
+
+
+def measure(most: float, seconds: float, seed: int) -> SteadyFigures:
+    """Measures the unloaded time and then the overload. `most` is the saturation, in answers a second."""
+    random = np.random.default_rng(seed)
+    with measured_server(CLIENTS) as server:
+        server.send("closed", "2", WARM_UP_SECONDS, CLIENTS[0])
+        quiet = _unloaded(server, most, min(seconds, 60.0), random)
+        with probing(server) as probes:
+            outcomes = server.send_plan(plan(LOAD * most, seconds, random))
+        truth = exact_cells(server.address, CLIENTS[0])
+    return _figures(most, seconds, quiet, outcomes, probes, truth)
+
+
+def plan(rate: float, seconds: float, random: np.random.Generator) -> list[PlannedCall]:
+    """Returns calls at random times, of all clients in turn."""
+    return [
+        _call(at, client, random.random() < INTERACTIVE_SHARE, int(random.integers(1 << 60)))
+        for at, client in zip(poisson(rate, seconds, random), cycle(CLIENTS), strict=False)
+    ]
+
+
+def _call(at: float, client: str, interactive: bool, seed: int) -> PlannedCall:
+    if interactive:
+        return PlannedCall(at, client, "interactive", INTERACTIVE_TIMEOUT, seed)
+    return PlannedCall(at, client, "bulk", BULK_TIMEOUT, seed)
+
+
+def _unloaded(
+    server: MeasuredServer, most: float, seconds: float, random: np.random.Generator
+) -> list[CallOutcome]:
+    calls = plan(UNLOADED_SHARE * most, seconds, random)
+    return [each for each in server.send_plan(calls) if each.call.priority == "interactive"]
+
+
+def _figures(
+    most: float,
+    seconds: float,
+    quiet: Sequence[CallOutcome],
+    outcomes: Sequence[CallOutcome],
+    probes: Probes,
+    truth: ExactCells,
+) -> SteadyFigures:
+    answers = [each for each in outcomes if not each.reason]
+    refused = [each for each in outcomes if each.reason == "QUEUE_FULL"]
+    reasons = [each.reason for each in outcomes if each.reason]
+    return SteadyFigures(
+        saturation=most,
+        goodput=len(answers) / seconds,
+        sent=len(outcomes) / seconds,
+        refused_p99=percentile(each.seconds for each in refused),
+        interactive_p99=percentile(each.seconds for each in answers if each.call.priority == "interactive"),
+        unloaded_p99=percentile(each.seconds for each in quiet if not each.reason),
+        health_p99=percentile(probes.seconds),
+        health_longest=max(probes.seconds),
+        memory_mb=(probes.memory_mb[0], probes.memory_mb[-1]),
+        coverage=coverage(answers, truth),
+        rough=sum(each.target_raised for each in answers) / max(len(answers), 1),
+        bulk=sum(each.call.priority == "bulk" for each in answers) / seconds,
+        reasons={reason: reasons.count(reason) for reason in sorted(set(reasons))},
+        late_p99=percentile(each.late for each in outcomes),
+    )
+
+
+def coverage(answers: Iterable[CallOutcome], truth: ExactCells) -> float:
+    """Returns the share of the 95 % intervals of rough answers that hold the exact value."""
+    rough = [each for each in answers if each.target_raised and each.players == truth.players]
+    if not rough:
+        return float("nan")
+    off = np.abs(np.array([each.values for each in rough]) - truth.values)
+    return float((off <= Z95 * np.array([each.errors for each in rough]) + 1e-12).mean())
+
+
+def percentile(seconds: Iterable[float], part: float = 99.0) -> float:
+    """Returns a percentile; NaN of nothing."""
+    values = list(seconds)
+    return float(np.percentile(values, part)) if values else float("nan")
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f} ms"
