@@ -170,7 +170,9 @@ class PrefixStateExecution:
         mask = layout.mask(step.start, step.stop)
         before = padding if step.start == 0 else ()
         # A model with an output per event is read at the event itself, before any padding that follows.
-        after = self.padding.after if step.stop == layout.stop and not self.model.info.schema.per_event else ()
+        after = (
+            self.padding.after if step.stop == layout.stop and not self.model.info.schema.per_event else ()
+        )
         events, cells = step.stop - step.start, mask.event_cells
         for around in (before, after):
             if around:
