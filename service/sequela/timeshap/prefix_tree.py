@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sequela.timeshap.players import Players
 
 CALL_COST = 96
-"""The cost of one more call of the model, in units of running one row over one event."""
+"""The cost of one more call of a large model, in units of running one row over one event."""
 SHORT_WORD, LONG_WORD = 16, 32
 """The sizes in bits of the words that coalitions are packed into to be sorted."""
 CARRY_COST = 0.25
@@ -104,13 +104,19 @@ class PrefixTree:
     leaves: NDArray[np.intp]
 
 
-def prefix_trees(order: PlayerOrder, coalitions: NDArray[np.bool_], most: int) -> Iterator[PrefixTree]:
-    """Yields trees for coalitions (n, players), with at most `most` coalitions each.
+def prefix_trees(
+    order: PlayerOrder, coalitions: NDArray[np.bool_], most: int, call_cost: float = CALL_COST
+) -> Iterator[PrefixTree]:
+    """Yields trees for coalitions, with long common prefixes in the same tree. All steps cover the same events.
 
-    Coalitions with long common prefixes are in the same tree. The steps of all trees cover the same events.
+    Args:
+        order: When players appear.
+        coalitions: The coalitions, (n, players).
+        most: The largest number of coalitions in one tree.
+        call_cost: The cost of one more call of the model, in units of running one row over one event.
     """
     rows, changes = _sort(coalitions, order.order[: _distinguishing(order, coalitions.shape[1])])
-    ranges = _step_ranges(order, changes)
+    ranges = _step_ranges(order, changes, call_cost)
     for start in range(0, len(rows), most):
         part = slice(start, start + most)
         yield _tree(ranges, rows[part], changes[part])
@@ -198,7 +204,7 @@ def _words(
     return list(packed.view(">u4").astype("u4").T)
 
 
-def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRange]:
+def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp], call_cost: float) -> list[_StepRange]:
     """Returns the events of each step.
 
     A step ends at an event if enough coalitions still share their states there, so that one more call costs less than
@@ -215,7 +221,7 @@ def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRan
     for (event, appeared), (before, _) in pairwise([*begins, (0, 0)]):
         shared = counts[appeared - 1]
         # Without a cut here, the events since the previous begin would be run for `many` classes, not for `shared`.
-        if (event - before) * (many - shared) > CALL_COST + CARRY_COST * shared:
+        if (event - before) * (many - shared) > call_cost + CARRY_COST * shared:
             edges.append((event, appeared))
             many = shared
     edges.append((0, 0))

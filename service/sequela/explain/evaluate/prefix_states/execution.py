@@ -29,7 +29,7 @@ from sequela.explain.evaluate.prefix_states.step_runner import (
 from sequela.explain.ports import LocalModel, PaddingRows, Recurrence
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
-from sequela.timeshap.prefix_tree import Step, prefix_trees
+from sequela.timeshap.prefix_tree import CALL_COST, Step, prefix_trees
 from sequela.timeshap.pruning import FIRST_WINDOW
 
 Coalitions: TypeAlias = NDArray[np.bool_]
@@ -38,6 +38,10 @@ MAX_STATE_BYTES = 8 << 20
 """Size limit in bytes of the states of one prefix tree."""
 MAX_UNSHARED_WORK = 2_000_000
 """Up to this many multiply-adds, running every row is faster than finding out what coalitions share."""
+CALL_WORK = 5e6
+"""Multiply-adds that take as long as preparing and starting one more call, about a quarter of a millisecond."""
+MAX_CALL_COST = 256
+"""The largest cost of a call in rows over one event, since even the smallest model takes time for a row."""
 MAX_SHARED_CLASSES = 512
 """A step with at most this many classes is run once for all branches."""
 TARGET_BRANCHES = 16
@@ -103,7 +107,7 @@ class PrefixStateExecution:
             return self._run(runner, [self._single_step(len(coalitions))], layout)
         found = [
             (tree, self._run(runner, tree.steps, layout))
-            for tree in prefix_trees(layout.order, coalitions, self._max_coalitions)
+            for tree in prefix_trees(layout.order, coalitions, self._max_coalitions, self._call_cost)
         ]
         outputs = np.empty((len(coalitions), found[0][1].shape[1]))
         for tree, values in found:
@@ -194,6 +198,11 @@ class PrefixStateExecution:
     def _stop(self) -> int:
         """The number of events to run. Events after the one whose output is explained change nothing."""
         return self.masker.sequence.length + self.output_event
+
+    @property
+    def _call_cost(self) -> float:
+        """The cost of one more call, in units of running one row over one event. Small models run many in its time."""
+        return min(max(CALL_WORK / self.model.work(1), CALL_COST), MAX_CALL_COST)
 
     @property
     def _max_coalitions(self) -> int:
