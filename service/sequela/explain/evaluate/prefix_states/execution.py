@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -54,7 +54,7 @@ classes run as a batch.
 """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PrefixStateExecution:
     """Runs perturbations of X and B from states. Implements `Execution`.
 
@@ -194,17 +194,17 @@ class PrefixStateExecution:
         """Returns one step with all events of every coalition, in which nothing is shared."""
         return Step(0, self._stop, np.arange(coalitions), np.zeros(coalitions, dtype=np.intp))
 
-    @property
+    @cached_property
     def _stop(self) -> int:
         """The number of events to run. Events after the one whose output is explained change nothing."""
         return self.masker.sequence.length + self.output_event
 
-    @property
+    @cached_property
     def _call_cost(self) -> float:
         """The cost of one more call, in units of running one row over one event. Small models run many in its time."""
         return min(max(CALL_WORK / self.model.work(1), CALL_COST), MAX_CALL_COST)
 
-    @property
+    @cached_property
     def _max_coalitions(self) -> int:
         """The most coalitions of one tree: a power of two whose states fit into `MAX_STATE_BYTES`, at least 1024."""
         row_bytes = sum(array.nbytes for array in self.recurrence.initial(1))
