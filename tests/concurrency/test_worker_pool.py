@@ -63,6 +63,29 @@ def test_a_single_job_changes_no_thread() -> None:
         assert pool.run([threading.get_ident]) == [threading.get_ident()]
 
 
+def test_a_single_job_returns_its_result_or_raises() -> None:
+    """`run_one` runs it in the caller's thread too, and gives the worker back in both cases."""
+    with pool_of(1) as pool:
+        assert pool.run_one(threading.get_ident) == threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            pool.run_one(lambda: 1 // 0)
+        assert pool.busy == 0
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_jobs_that_a_job_runs_take_its_place(workers: int) -> None:
+    """They run in order in the thread of that job, so that a pool of one worker does not wait for itself."""
+
+    def outer(number: int) -> bool:
+        here = threading.get_ident()
+        inner = pool.run([threading.get_ident] * 3)
+        return inner == [here] * 3 and pool.run_one(threading.get_ident) == here
+
+    with pool_of(workers) as pool:
+        assert all(pool.run([partial(outer, number) for number in range(5)]))
+        assert pool.run_one(partial(outer, 0))
+
+
 @pytest.mark.parametrize("workers", WORKERS)
 def test_small_requests_take_their_turn(workers: int) -> None:
     """A small request that comes while a large one has all places and more jobs waiting gets the second place that

@@ -17,6 +17,8 @@ from sequela.timeshap.players import Players
 
 BITS = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 """The unsigned integer types by their size in bytes."""
+MIN_SHARED_COLUMNS = 16
+"""With fewer columns, looking up the player of every cell is faster than numpy's broadcasting over short rows."""
 SIGNED = {size: np.dtype(f"i{size}") for size in (1, 2, 4, 8)}
 """The signed integer types by their size in bytes."""
 
@@ -43,11 +45,10 @@ class Masker:
     def over(self, players: Players, start: int, stop: int) -> Mask:
         """Prepares the perturbations of the events start … stop - 1 and of all static inputs, for many batches."""
         window = slice(start, stop)
-        owners = _without_uniform_axes(players.grid[window])
+        grid = players.grid[window]
         events = tuple(
-            # One column stands for all if events belong to their players as a whole.
-            switch.restrict(window, owners if owners.shape[1] == 1 else owners.take(columns, axis=1))
-            for switch, columns in zip(self._events, self._event_columns, strict=True)
+            switch.restrict(window, _owners(grid, columns))
+            for switch, columns in zip(self._events, self.columns.events, strict=True)
         )
         static = tuple(
             switch.restrict(slice(None), players.static[place : place + 1])
@@ -74,13 +75,6 @@ class Masker:
             # `at`, because an assignment by index would keep only the last of a feature's columns.
             np.logical_or.at(cells.T, columns, switch.differing.T != 0)
         return cells
-
-    @cached_property
-    def _event_columns(self) -> tuple[NDArray[np.intp], ...]:
-        """The features of the columns of each event input: a single one if all its columns belong to it."""
-        return tuple(
-            columns[:1] if (columns == columns[:1]).all() else columns for columns in self.columns.events
-        )
 
     @cached_property
     def _events(self) -> tuple[_Switch, ...]:
@@ -145,7 +139,9 @@ class _Switch:
         """
         # `take` with two-dimensional indices gives (k, *owners.shape) at once.
         chosen: NDArray[Any] = np.bitwise_and(
-            bits.take(self.owners, axis=1).view(self.differing.dtype), self.differing
+            # Without a check of the indices, which are always valid, `take` is faster.
+            bits.take(self.owners, axis=1, mode="clip").view(self.differing.dtype),
+            self.differing,
         )
         np.bitwise_xor(chosen, self.background, out=chosen)
         return chosen.view(self.dtype)
@@ -156,6 +152,12 @@ def _switch(x: NDArray[Any], b: NDArray[Any]) -> _Switch:
     # B gets the type of X first, so that equal values have equal bits.
     x_bits, b_bits = np.ascontiguousarray(x).view(bits), np.ascontiguousarray(b, dtype=x.dtype).view(bits)
     return _Switch(x.dtype, b_bits, x_bits ^ b_bits, np.zeros(0, dtype=np.intp))
+
+
+def _owners(grid: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Returns the owners of an input's cells, (l, d), or of fewer cells if the others have the same owners."""
+    owners = grid.take(columns, axis=1)
+    return owners if len(columns) < MIN_SHARED_COLUMNS else _without_uniform_axes(owners)
 
 
 def _without_uniform_axes(owners: NDArray[np.intp]) -> NDArray[np.intp]:

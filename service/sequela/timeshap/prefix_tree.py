@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from sequela.timeshap.players import Players
 
 CALL_COST = 96
-"""The cost of one more call of the model, in units of running one row over one event."""
-MAX_SHORT_WORD = 16
-"""Coalitions of up to this many players are sorted as words of 16 bits."""
+"""The cost of one more call of a large model, in units of running one row over one event."""
+SHORT_WORD, LONG_WORD = 16, 32
+"""The sizes in bits of the words that coalitions are packed into to be sorted."""
 CARRY_COST = 0.25
 """The cost of passing the states of one row from one call to the next, in the same units."""
 
@@ -56,17 +56,20 @@ def player_order(players: Players, stop: int, static_enters: Sequence[bool]) -> 
     """
     first = np.full(len(players), stop, dtype=np.intp)
     # Assign from the last event to the first, so that the oldest event of each player overwrites the others.
-    backward = players.grid[:stop][::-1]
-    first[backward] = np.arange(stop - 1, -1, -1, dtype=np.intp)[:, None]
+    grid = players.grid[:stop]
+    # An event with the same owners as the one before it, such as a pruned one, is not the first of any player.
+    differing = (grid[1:] != grid[:-1]).any(axis=1).nonzero()[0] + 1
+    events = np.append(differing[::-1], 0)
+    first[grid.take(events, axis=0)] = events[:, None]
     for owner, enters in zip(players.static, static_enters, strict=True):
         first[owner] = min(first[owner], 0 if enters else stop - 1)
     order = np.argsort(first, kind="stable")
     order = order[first[order] < stop]
-    events = first[order]
+    appearances = first[order]
     # Every cell has an owner, so the first player always appears at event 0.
-    later = enumerate(pairwise(events.tolist()), start=1)
+    later = enumerate(pairwise(appearances.tolist()), start=1)
     begins = tuple((event, appeared) for appeared, (before, event) in later if event > before)
-    return PlayerOrder(order, events, stop, begins)
+    return PlayerOrder(order, appearances, stop, begins)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,14 +104,19 @@ class PrefixTree:
     leaves: NDArray[np.intp]
 
 
-def prefix_trees(order: PlayerOrder, coalitions: NDArray[np.bool_], most: int) -> Iterator[PrefixTree]:
-    """Yields trees for coalitions (n, players), with at most `most` coalitions each.
+def prefix_trees(
+    order: PlayerOrder, coalitions: NDArray[np.bool_], most: int, call_cost: float = CALL_COST
+) -> Iterator[PrefixTree]:
+    """Yields trees for coalitions, with long common prefixes in the same tree. All steps cover the same events.
 
-    Coalitions with long common prefixes are in the same tree. The steps of all trees cover the same events.
+    Args:
+        order: When players appear.
+        coalitions: The coalitions, (n, players).
+        most: The largest number of coalitions in one tree.
+        call_cost: The cost of one more call of the model, in units of running one row over one event.
     """
-    seen = coalitions[:, order.order[: _distinguishing(order, coalitions.shape[1])]]
-    rows, changes = _sort(seen)
-    ranges = _step_ranges(order, changes)
+    rows, changes = _sort(coalitions, order.order[: _distinguishing(order, coalitions.shape[1])])
+    ranges = _step_ranges(order, changes, call_cost)
     for start in range(0, len(rows), most):
         part = slice(start, start + most)
         yield _tree(ranges, rows[part], changes[part])
@@ -154,15 +162,17 @@ def _tree(ranges: Sequence[_StepRange], rows: NDArray[np.intp], changes: NDArray
     return PrefixTree(tuple(steps), rows, parents)
 
 
-def _sort(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Sorts coalitions (n, p) lexicographically.
+def _sort(
+    coalitions: NDArray[np.bool_], players: NDArray[np.intp]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Sorts coalitions lexicographically by some players (p,).
 
     Returns:
         The row numbers in this order, and for each coalition the first player in which it differs from the previous
         one: 0 for the first coalition, and p if it equals the previous one.
     """
-    n, p = seen.shape
-    words = _words(seen)
+    n, p = len(coalitions), len(players)
+    words = _words(coalitions, players)
     rows = words[0].argsort(kind="stable") if len(words) == 1 else np.lexsort(words[::-1])
     changes = np.full(n, p, dtype=np.intp)
     changes[0] = 0
@@ -177,17 +187,24 @@ def _sort(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return rows, changes
 
 
-def _words(seen: NDArray[np.bool_]) -> list[NDArray[np.unsignedinteger[Any]]]:
-    """Packs coalitions (n, p) into words, at least one, with the first player in the highest bit."""
-    n, p = seen.shape
-    # numpy sorts words of 16 bits several times faster than longer ones.
-    size = 2 if p <= MAX_SHORT_WORD else 4
-    packed = np.zeros((n, max(-(-p // (8 * size)), 1) * size), dtype=np.uint8)
-    packed[:, : -(-p // 8)] = np.packbits(seen, axis=1)
-    return list(packed.view(f">u{size}").astype(f"u{size}").T)
+def _words(
+    coalitions: NDArray[np.bool_], players: NDArray[np.intp]
+) -> list[NDArray[np.unsignedinteger[Any]]]:
+    """Packs some players (p,) of coalitions into words, at least one, with the first player in the highest bit."""
+    n, p = len(coalitions), len(players)
+    if p <= LONG_WORD:
+        # numpy sorts words of 16 bits several times faster than longer ones.
+        size = SHORT_WORD if p <= SHORT_WORD else LONG_WORD
+        weights = np.zeros(coalitions.shape[1])
+        weights[players] = np.ldexp(1.0, np.arange(size - 1, size - 1 - p, -1))
+        # A sum of different powers of two up to 2^31 is exact, and a product is faster than packing bits.
+        return [(coalitions @ weights).astype(f"u{size // 8}")]
+    packed = np.zeros((n, -(-p // LONG_WORD) * 4), dtype=np.uint8)
+    packed[:, : -(-p // 8)] = np.packbits(coalitions.take(players, axis=1), axis=1)
+    return list(packed.view(">u4").astype("u4").T)
 
 
-def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRange]:
+def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp], call_cost: float) -> list[_StepRange]:
     """Returns the events of each step.
 
     A step ends at an event if enough coalitions still share their states there, so that one more call costs less than
@@ -204,7 +221,7 @@ def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRan
     for (event, appeared), (before, _) in pairwise([*begins, (0, 0)]):
         shared = counts[appeared - 1]
         # Without a cut here, the events since the previous begin would be run for `many` classes, not for `shared`.
-        if (event - before) * (many - shared) > CALL_COST + CARRY_COST * shared:
+        if (event - before) * (many - shared) > call_cost + CARRY_COST * shared:
             edges.append((event, appeared))
             many = shared
     edges.append((0, 0))

@@ -44,7 +44,7 @@ class Scores:
 
     def _check(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         # Targets may lie along several axes, such as the steps and outputs of a forecast.
-        scores = outputs.reshape(len(outputs), -1)
+        scores = outputs if outputs.ndim == 2 else outputs.reshape(len(outputs), -1)
         if scores.shape[1] != len(self.schema.targets):
             text = f"the model returned {scores.shape[1]} outputs for {len(self.schema.targets)} targets"
             raise DoesNotFit("MODEL_FAILED", text)

@@ -35,14 +35,12 @@ class GraphRunner:
 
     def feeds(self, batch: Cells, states: States) -> dict[str, NDArray[Any]]:
         """Returns the graph's inputs by name."""
+        signatures, given = (*self.events, *self.static), (*batch.events, *batch.static)
         feeds = {
             signature.name: to_input_array(values, signature)
-            for signature, values in zip(self.events, batch.events, strict=True)
+            for signature, values in zip(signatures, given, strict=True)
             if signature is not None
         }
-        for signature, values in zip(self.static, batch.static, strict=True):
-            if signature is not None:
-                feeds[signature.name] = to_input_array(values, signature)
         for state, values in zip(self.states, states, strict=True):
             # [None] adds the axis of directions, which is 1.
             feeds[state.input_name] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]

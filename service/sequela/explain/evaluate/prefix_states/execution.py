@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias
 
 import numpy as np
@@ -29,7 +29,7 @@ from sequela.explain.evaluate.prefix_states.step_runner import (
 from sequela.explain.ports import LocalModel, PaddingRows, Recurrence
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
-from sequela.timeshap.prefix_tree import Step, prefix_trees
+from sequela.timeshap.prefix_tree import CALL_COST, Step, prefix_trees
 from sequela.timeshap.pruning import FIRST_WINDOW
 
 Coalitions: TypeAlias = NDArray[np.bool_]
@@ -38,6 +38,10 @@ MAX_STATE_BYTES = 8 << 20
 """Size limit in bytes of the states of one prefix tree."""
 MAX_UNSHARED_WORK = 2_000_000
 """Up to this many multiply-adds, running every row is faster than finding out what coalitions share."""
+CALL_WORK = 5e6
+"""Multiply-adds that take as long as preparing and starting one more call, about a quarter of a millisecond."""
+MAX_CALL_COST = 256
+"""The largest cost of a call in rows over one event, since even the smallest model takes time for a row."""
 MAX_SHARED_CLASSES = 512
 """A step with at most this many classes is run once for all branches."""
 TARGET_BRANCHES = 16
@@ -50,7 +54,7 @@ classes run as a batch.
 """
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PrefixStateExecution:
     """Runs perturbations of X and B from states. Implements `Execution`.
 
@@ -103,7 +107,7 @@ class PrefixStateExecution:
             return self._run(runner, [self._single_step(len(coalitions))], layout)
         found = [
             (tree, self._run(runner, tree.steps, layout))
-            for tree in prefix_trees(layout.order, coalitions, self._max_coalitions)
+            for tree in prefix_trees(layout.order, coalitions, self._max_coalitions, self._call_cost)
         ]
         outputs = np.empty((len(coalitions), found[0][1].shape[1]))
         for tree, values in found:
@@ -170,9 +174,14 @@ class PrefixStateExecution:
         mask = layout.mask(step.start, step.stop)
         before = padding if step.start == 0 else ()
         # A model with an output per event is read at the event itself, before any padding that follows.
-        after = self.padding.after if step.stop == self._stop and not self.model.info.schema.per_event else ()
-        events = step.stop - step.start + sum(len(rows[0]) for rows in (before, after) if rows)
-        cells = mask.event_cells + sum(rows.size for rows in (*before, *after))
+        after = (
+            self.padding.after if step.stop == layout.stop and not self.model.info.schema.per_event else ()
+        )
+        events, cells = step.stop - step.start, mask.event_cells
+        for around in (before, after):
+            if around:
+                events += len(around[0])
+                cells += sum(rows.size for rows in around)
         work = self.model.work(events)
         rows = self.caller.batch_rows(work, events, cells, until)
         return RunnableStep(step, mask, before, after, rows, work)
@@ -185,12 +194,17 @@ class PrefixStateExecution:
         """Returns one step with all events of every coalition, in which nothing is shared."""
         return Step(0, self._stop, np.arange(coalitions), np.zeros(coalitions, dtype=np.intp))
 
-    @property
+    @cached_property
     def _stop(self) -> int:
         """The number of events to run. Events after the one whose output is explained change nothing."""
         return self.masker.sequence.length + self.output_event
 
-    @property
+    @cached_property
+    def _call_cost(self) -> float:
+        """The cost of one more call, in units of running one row over one event. Small models run many in its time."""
+        return min(max(CALL_WORK / self.model.work(1), CALL_COST), MAX_CALL_COST)
+
+    @cached_property
     def _max_coalitions(self) -> int:
         """The most coalitions of one tree: a power of two whose states fit into `MAX_STATE_BYTES`, at least 1024."""
         row_bytes = sum(array.nbytes for array in self.recurrence.initial(1))
@@ -204,7 +218,7 @@ def _sources(coalitions: Coalitions, stop: int, layout: GameLayout) -> list[Pref
     entirely = np.asarray(from_x.all(axis=1))
     if (from_x.any(axis=1) != entirely).any():
         return []
-    static = _static_from_x(coalitions, layout).tolist()
+    static = _static_from_x(coalitions, layout).tolist() if layout.static_enters else [()] * len(coalitions)
     return [PrefixSource(x, tuple(s)) for x, s in zip(entirely.tolist(), static, strict=True)]
 
 

@@ -100,8 +100,9 @@ class PrefixStates:
     def states(self, stop: int, source: PrefixSource, until: float) -> States:
         """Returns the states (1, width) after events 0 … stop - 1 of a source. Raises as `ModelCaller.run` does."""
         known = self._known.setdefault(source, {})
-        if stop in known:
-            return known[stop]
+        found = known.get(stop)
+        if found is not None:
+            return found
         if self.key and not source.events and not any(source.static):
             known[stop] = self._from_grid(self.key, stop, source, until)
             return known[stop]
