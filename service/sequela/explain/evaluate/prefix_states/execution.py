@@ -40,7 +40,7 @@ MAX_UNSHARED_WORK = 2_000_000
 """Up to this many multiply-adds, running every row is faster than finding out what coalitions share."""
 CALL_WORK = 5e6
 """Multiply-adds that take as long as preparing and starting one more call, about a quarter of a millisecond."""
-MAX_CALL_COST = 256
+MAX_CALL_COST = 192
 """The largest cost of a call in rows over one event, since even the smallest model takes time for a row."""
 MAX_SHARED_CLASSES = 512
 """A step with at most this many classes is run once for all branches."""
