@@ -81,7 +81,14 @@ def check_packages(version: Version, files: Mapping[str, str]) -> None:
 def _start(
     version: Version, arguments: Sequence[str], cores: Collection[int], files: Path
 ) -> subprocess.Popen[bytes]:
-    own = (*OWN, *version.arguments, "--store", str(files / "store.db"), "--ready-file", str(files / "ready.json"))
+    own = (
+        *OWN,
+        *version.arguments,
+        "--store",
+        str(files / "store.db"),
+        "--ready-file",
+        str(files / "ready.json"),
+    )
     program = (str(LAUNCH), str(files / "packages.json"), str(version.root / SUPERVISED))
     with bound_to(cores), (files / "log").open("wb") as log:
         # The server stops when its standard input is closed, so that it never outlives this process.

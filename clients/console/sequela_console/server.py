@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import socket
 import sqlite3
@@ -149,7 +150,7 @@ def _listener(settings: ConsoleSettings) -> socket.socket:
         return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         raise CallerError(
-            f"the console cannot listen on {settings.host}:{settings.port} ({error.strerror or error}); choose another "
+            f"the console cannot listen on {settings.host}:{settings.port} ({_why(error)}); choose another "
             "port with --port, or 0 for any free one",
             reason="ADDRESS_UNAVAILABLE",
         ) from None
@@ -171,6 +172,11 @@ def _config(settings: ConsoleSettings, console: Console) -> uvicorn.Config:
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
+
+
+def _why(error: OSError) -> str:
+    """Returns the system's own words: Python's message repeats the address."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _loaded(config: uvicorn.Config) -> uvicorn.Config:

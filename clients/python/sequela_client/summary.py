@@ -124,7 +124,11 @@ def _parts(explanation: Explanation) -> Iterator[Part]:
     yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
     yield from _part(f"What {_VERBS[-first]} it", _events(words, explanation, -first))
     for sign in (first, -first):
-        features = [_feature(words, explanation, item) for item in _top(explanation.features.values(), sign)]
+        strongest = _top(explanation.features.values(), sign)
+        # What would be printed as 0 is no example of either.
+        features = [
+            _feature(words, explanation, each) for each in strongest if words.signed(each.value).strip("+-0.")
+        ]
         if features:
             text = (
                 f"Over {_scope(explanation)}, these features {_VERBS[sign]} it most: {', '.join(features)}."

@@ -41,8 +41,8 @@ def print_report(console: Console, measured: Measurement, plans: Sequence[Plan],
 
 def _measured(measured: Measurement) -> Iterator[str]:
     yield f"Model {measured.model}: {measured.alerts} alerts were explained, one at a time."
-    yield f"  median time                   {_milliseconds(measured.p50_seconds)}"
-    yield f"  time of a core for an alert   {_milliseconds(measured.core_seconds)}"
+    yield f"  median time of an alert       {_milliseconds(measured.p50_seconds)}"
+    yield f"  average time of a core        {_milliseconds(measured.core_seconds)}"
     yield f"  alerts a second for a core    {measured.alerts_per_core_second:.3g}"
     yield f"  bytes of one in Redis         {size(redis_bytes_each(measured))}"
 
