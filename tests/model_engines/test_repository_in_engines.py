@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from matrix import ROOT
 from model_engines.engine_processes import trusted_engines
 from redis_server import eventually
 from sequela import engine_pools
+from sequela.adapters.repository import local_models
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
 
@@ -198,6 +200,27 @@ def test_an_engine_that_starts_while_the_volume_is_away_gets_its_models_later(
     eventually(lambda: version(server, seed=next(seeds)) == "MODEL_CHANGED")
     root.with_name("away").rename(root / "gru")
     eventually(lambda: {version(server, seed=next(seeds)) for _ in range(12)} == {full(1)})
+
+
+@pytest.mark.slow
+def test_a_removed_version_is_let_go_after_a_failed_request(
+    root: Path, server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although Python does not look for cycles by itself: the error of the request keeps no model in use."""
+    put(root, 2, 0.5)
+    eventually(lambda: version(server) == full(2))
+    monkeypatch.setattr(local_models, "COLLECT_SECONDS", 0.0)
+    gc.disable()
+    try:
+        wrong = explain_request(model=pb.ModelReference(name="gru/2"), sequence=pb.Sequence())
+        with pytest.raises(grpc.RpcError):
+            server.explanations.Explain(wrong, timeout=PATIENCE)
+        shutil.rmtree(root / "gru" / "2")
+        eventually(lambda: version_listed(server) == [full(1)])
+        local = server.wired.configured._models
+        eventually(lambda: not local._leaving)
+    finally:
+        gc.enable()
 
 
 def page(server: Serving) -> httpx.Response:

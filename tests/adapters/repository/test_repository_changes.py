@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,22 @@ def test_a_removed_version_gives_way_to_the_one_before(watched: Watched, tmp_pat
     watched.look(1)
     with pytest.raises(NotFound):
         watched.width("m/2")
+
+
+def test_a_removed_version_is_let_go_although_an_error_refers_to_it(watched: Watched, tmp_path: Path) -> None:
+    """Errors and the frames that they passed may refer to each other, which only Python's collection of cycles ends."""
+    put(tmp_path, "m", "2", small(2))
+    watched.look()
+    cycle: list[object] = [watched.record("m/2")]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del cycle
+        shutil.rmtree(tmp_path / "m" / "2")
+        watched.look(3)
+        assert watched.configured._models._leaving == []
+    finally:
+        gc.enable()
 
 
 def test_a_changed_file_is_loaded_again(watched: Watched, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ to load keeps the reason, and does not affect the others. An earlier model stays
 
 from __future__ import annotations
 
+import gc
 import math
 import threading
 import time
@@ -25,6 +26,9 @@ from sequela.names import ModelName
 
 MAX_AT_ONCE = 4
 """How many models are loaded at a time, so that a slow one does not hold up those behind it."""
+
+COLLECT_SECONDS = 60.0
+"""How often Python looks for unused objects while a model that is not offered any more seems to be used."""
 
 ABSENT = (
     "a process that runs models could not load it in the last minute; the log says why, and the next request for it "
@@ -57,6 +61,7 @@ class LocalModels:
         self._entries = {folder.name: ModelEntry.loading(folder, files) for folder, files in folders.items()}
         self._pending = dict(self._entries)
         self._leaving: list[LeavingModel] = []
+        self._collect_at = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._load_first, name="load-models", daemon=True)
 
@@ -241,6 +246,7 @@ class LocalModels:
 
     def _let_go(self) -> None:
         """Drops models that no request uses any more."""
+        self._collect()
         with self._lock:
             used = [each for each in self._leaving if each.used]
             changed = len(used) < len(self._leaving)
@@ -248,3 +254,9 @@ class LocalModels:
         if changed:
             # Engines are told when they are free, which may take a while.
             threading.Thread(target=self._hold, args=[()], name="drop-models", daemon=True).start()
+
+    def _collect(self) -> None:
+        """Lets go of requests that have ended, but that errors still refer to in cycles."""
+        if self._leaving and time.monotonic() >= self._collect_at:
+            gc.collect()
+            self._collect_at = time.monotonic() + COLLECT_SECONDS
