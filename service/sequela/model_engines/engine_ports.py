@@ -88,7 +88,9 @@ class EngineModels:
         connection = self._task.connection
         model = self._models.get(connection.digest)
         if model is None:
-            text = f"the files of {connection.name} have changed or cannot be read, so its process cannot load it; retry"
+            text = (
+                f"the files of {connection.name} have changed or cannot be read, so it cannot be run; retry"
+            )
             raise Unavailable(MODEL_CHANGED, text, retry_after=CHANGE_RETRY_SECONDS)
         return model.with_name(connection.name)
 
