@@ -187,6 +187,17 @@ def test_a_mended_model_makes_the_server_ready(tmp_path: Path) -> None:
     assert watched.width() == 2
 
 
+def test_a_server_without_any_model_is_not_ready(tmp_path: Path) -> None:
+    """Until one is added, since the folder may be a volume that is not mounted."""
+    watched = Watched(tmp_path)
+    assert not watched.configured.ready()
+    assert watched.configured.lacks_models()
+    put(tmp_path, "m", "1", small(1))
+    watched.look()
+    assert watched.configured.ready()
+    assert not watched.configured.lacks_models()
+
+
 @pytest.mark.parametrize(("models", "ready"), [({"good", "bad"}, True), ({"bad"}, False), (set(), True)])
 def test_a_broken_model_may_be_left_out_of_account(tmp_path: Path, models: set[str], ready: bool) -> None:
     """With --no-require-all-models one usable model is enough; a server that has nothing to offer is not ready."""
