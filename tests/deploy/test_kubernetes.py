@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from sequela.api.admission.brownout import BULK_ALONE, REFUSING
 from sequela.command_line import read_settings
 from sequela.setting_names import PREFIX
 from sequela.settings import Settings
@@ -144,8 +145,24 @@ def test_selectors_find_the_pods_and_nothing_else(resources: list[Resource]) -> 
     assert all(each["labelSelector"]["matchLabels"] == NAME for each in spread)
 
 
-def test_production_scales_by_the_backlog(rendered: dict[str, list[Resource]]) -> None:
-    """By a metric that the adapter's rule names, with the autoscaler alone setting the number of pods."""
+def test_what_a_server_keeps_fits_on_its_volume(
+    resources: list[Resource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise, Kubernetes evicts the pod. A quarter is left for the log of the store, and what it is merged with."""
+    given = settings(resources, monkeypatch)
+    (state,) = [each["emptyDir"] for each in pod(resources)["volumes"] if "emptyDir" in each]
+    size = int(state["sizeLimit"].removesuffix("Mi")) << 20
+    assert given.store_bytes
+    assert max(given.store_bytes, given.owed_bytes) <= 0.75 * size
+    limit = container(resources)["resources"]["limits"]["ephemeral-storage"]
+    assert size < int(limit.removesuffix("Gi")) << 30
+
+
+def test_production_scales_by_the_load(rendered: dict[str, list[Resource]]) -> None:
+    """By a metric that the adapter's rule names, with the autoscaler alone setting the number of pods.
+
+    Its target is one that an overloaded server goes beyond, unlike a backlog, which refusals keep short.
+    """
     resources = rendered["production"]
     assert "replicas" not in of_kind(resources, "Deployment")["spec"]
     scaler = of_kind(resources, "HorizontalPodAutoscaler")["spec"]
@@ -154,7 +171,9 @@ def test_production_scales_by_the_backlog(rendered: dict[str, list[Resource]]) -
     (metric,) = [each["pods"] for each in scaler["metrics"] if each["type"] == "Pods"]
     adapter = yaml.safe_load((FOLDER / "overlays" / "production" / "prometheus_adapter.yaml").read_text())
     assert metric["metric"]["name"] in adapter["rules"][0]["seriesQuery"]
-    assert metric["target"]["averageValue"] == container(resources)["resources"]["limits"]["cpu"]
+    assert BULK_ALONE <= int(metric["target"]["averageValue"]) < REFUSING / 2
+    (processors,) = [each["resource"] for each in scaler["metrics"] if each["type"] == "Resource"]
+    assert processors["target"]["averageUtilization"] < 100
     monitor = of_kind(resources, "ServiceMonitor")["spec"]
     assert monitor["selector"]["matchLabels"] == NAME
     ports = {

@@ -187,6 +187,20 @@ def test_a_mended_model_makes_the_server_ready(tmp_path: Path) -> None:
     assert watched.width() == 2
 
 
+def test_a_version_that_is_copied_under_a_hidden_name_counts_once_renamed(
+    watched: Watched, tmp_path: Path
+) -> None:
+    """However long the copy takes, nobody sees half of it."""
+    put(tmp_path, "m", ".2", b"half of a mod")
+    watched.look()
+    assert watched.width() == 1
+    assert watched.configured.notes() == []
+    (tmp_path / "m" / ".2" / "model.onnx").write_bytes(small(2))
+    (tmp_path / "m" / ".2").rename(tmp_path / "m" / "2")
+    watched.look()
+    assert watched.width() == 2
+
+
 def test_a_server_without_any_model_is_not_ready(tmp_path: Path) -> None:
     """Until one is added, since the folder may be a volume that is not mounted."""
     watched = Watched(tmp_path)

@@ -89,7 +89,8 @@ class PrometheusObserver:
         """Adds the work that waits or runs, by queue, and how far answers are rougher because of it."""
         backlog = Gauge(
             "sequela_backlog_core_seconds",
-            "Seconds that one core needs for the explanations that wait or run. Scale replicas on it.",
+            "Seconds that one core needs for the explanations that wait or run. Rougher answers and refusals keep it "
+            "short, so scale replicas on sequela_brownout_level and the use of processors.",
             ("queue",),
             registry=self.registry,
         )
