@@ -259,8 +259,8 @@ class Settings(
     require_all_models: bool = Field(
         True,
         description="Become ready only after every model of the repository was loaded, so that a rollout with a broken "
-        "model stops. Off, all must have been tried, and one must be usable. In both cases, a server that was ready "
-        "stays ready if a model is added that is broken.",
+        "model, or without any model, stops. Off, all must have been tried, and one must be usable if there is any. In "
+        "both cases, a server that was ready stays ready if a model is added that is broken.",
     )
     uploads: bool = Field(True, description="Accept models from callers, uploaded or inline.")
     execution_provider: ExecutionProvider = Field(

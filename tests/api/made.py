@@ -126,6 +126,9 @@ class LoadingStates:
     def ready(self) -> bool:
         return self.loaded.is_set()
 
+    def lacks_models(self) -> bool:
+        return False
+
     def unready(self) -> list[ModelRecord]:
         loading = ModelRecord(
             "models/m/versions/1", "", ModelSource.REPOSITORY, ModelState.LOADING, datetime.now(UTC)

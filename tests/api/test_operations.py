@@ -199,6 +199,24 @@ def test_metrics_have_the_fields_names() -> None:
             assert name in text
 
 
+def test_items_of_streams_are_counted() -> None:
+    """By status code, although the call itself ends with OK. An unexpected error is INTERNAL, which pages somebody."""
+
+    def act(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    broken = pb.ExplainStreamRequest(request=explain_request())
+    wrong = pb.ExplainStreamRequest(request=explain_request(sequence=pb.Sequence()))
+    with Serving(explainer=Scripted(act)) as server:
+        assert len(list(server.explanations.ExplainStream(iter([broken, wrong, broken])))) == 3
+        assert sample(server, "sequela_stream_items_total", grpc_code="INTERNAL") == 2
+        assert sample(server, "sequela_stream_items_total", grpc_code="INVALID_ARGUMENT") == 1
+    with Serving(embedded()) as server:
+        register(server, "gru")
+        assert list(server.explanations.ExplainStream(iter([broken])))
+        assert sample(server, "sequela_stream_items_total", grpc_code="OK") == 1
+
+
 def test_metrics_come_in_the_format_asked_for(server: Serving) -> None:
     """OpenMetrics to who accepts it, the plain text format to everybody else."""
     plain = page(server, "/metrics")

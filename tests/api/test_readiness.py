@@ -55,6 +55,22 @@ def test_a_model_that_failed_is_named(tmp_path: Path) -> None:
     assert note == f"note: model repository: {warned}"
 
 
+def test_a_repository_without_models_is_named(tmp_path: Path) -> None:
+    """An empty folder may be a volume that is not mounted: not ready, until there is a model."""
+    settings = embedded(model_repository=tmp_path, repository_interval=0.05)
+    with Serving(settings, wait=False) as server:
+        found = readyz(server)
+        assert found.status_code == 503
+        assert found.text.startswith("the model repository has no model: look whether its volume is mounted")
+        put(tmp_path, "gru", "1", GRU)
+        eventually(lambda: readyz(server).status_code == 200, PATIENCE)
+    (tmp_path / "empty").mkdir()
+    with Serving(embedded(model_repository=tmp_path / "empty", require_all_models=False)) as server:
+        assert readyz(server).text.startswith("ok\nnote: model repository: it contains no folders")
+    with Serving(embedded()) as server:  # callers bring their models
+        assert readyz(server).text == "ok\n"
+
+
 def test_what_is_loading_is_named(tmp_path: Path) -> None:
     """As LOADING, until it is there."""
     put(tmp_path, "gru", "1", GRU)
@@ -95,6 +111,9 @@ class SwitchedStates:
 
     def ready(self) -> bool:
         return self.up
+
+    def lacks_models(self) -> bool:
+        return False
 
     def unready(self) -> list[ModelRecord]:
         return []

@@ -7,6 +7,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import grpc
@@ -24,6 +25,7 @@ from serving import PATIENCE, Failure, Serving, embedded
 
 INTERVAL_SECONDS = 0.1
 NEWEST = pb.GetModelRequest(name="models/gru/versions/2")
+seeds = count(1_000)
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
 
 
@@ -181,6 +183,21 @@ def test_the_first_model_of_an_empty_repository(tmp_path: Path) -> None:
         put(tmp_path, 1)
         eventually(lambda: version(server) == full(1))
         assert page(server).text == "ok\n"
+
+
+@pytest.mark.slow
+def test_an_engine_that_starts_while_the_volume_is_away_gets_its_models_later(
+    root: Path, server: Serving
+) -> None:
+    """It tells that it has none, its requests fail, and all succeed once the volume is back, without a restart."""
+    (killed, _) = trusted_engines()
+    (root / "gru").rename(root.with_name("away"))
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: "could not load it in the last minute" in page(server).text)
+    assert page(server).status_code == 200
+    eventually(lambda: version(server, seed=next(seeds)) == "MODEL_CHANGED")
+    root.with_name("away").rename(root / "gru")
+    eventually(lambda: {version(server, seed=next(seeds)) for _ in range(12)} == {full(1)})
 
 
 def page(server: Serving) -> httpx.Response:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from documents import ROOT, anchors
+from sight.alert_cases import BROKEN_VERSION, HERE, OUTCOMES, REQUEST_CASES, SEQUELA, SERVER, Case
 
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 ALERTS: dict[str, dict[str, Any]] = {
@@ -18,77 +18,8 @@ ALERTS: dict[str, dict[str, Any]] = {
     for group in yaml.safe_load((RULES / "alerts.yml").read_text())["groups"]
     for rule in group["rules"]
 }
-EXPLAIN = 'grpc_server_handled_total{job="sequela", grpc_service="sequela.v1.ExplanationService"'
-HEALTH = 'grpc_server_handled_total{job="sequela", grpc_service="grpc.health.v1.Health"'
-OK, BROKEN, WRONG = (f'{EXPLAIN}, grpc_code="{code}"}}' for code in ("OK", "INTERNAL", "INVALID_ARGUMENT"))
-HTTP = 'sequela_http_requests_total{job="sequela", code='
-OUTCOMES = 'sequela_explanations_total{job="sequela", outcome='
-HERE = '{job="sequela", instance="a"'
-
-
-@dataclass(frozen=True)
-class Case:
-    """Series with a value every `step_minutes`, and what an alert says after some minutes.
-
-    `description` is None if the alert must be quiet, and `labels` are those of the alert besides its severity.
-    """
-
-    alert: str
-    series: dict[str, str]
-    minutes: int
-    description: str | None = None
-    labels: tuple[tuple[str, str], ...] = ()
-    step_minutes: int = 1
-
-
-def _requests(broken: str, fine: str = "0+600x5000") -> dict[str, str]:
-    return {OK: fine, BROKEN: broken}
-
-
-SEQUELA, SERVER = (("job", "sequela"),), (("instance", "a"), ("job", "sequela"))
 CASES = [
-    Case(
-        "SequelaErrorBudgetBurnsFast",
-        _requests("0+12x120"),
-        70,
-        "1.961% of the requests of the last hour failed; at most 0.1 % may, over 30 days.",
-        SEQUELA,
-    ),
-    # The short window ends the alert soon after the errors end.
-    Case("SequelaErrorBudgetBurnsFast", _requests("0+12x70 840x60"), 80),
-    # What callers did wrong does not count, nor do probes.
-    Case("SequelaErrorBudgetBurnsFast", {OK: "0+600x120", WRONG: "0+600x120"}, 70),
-    Case(
-        "SequelaErrorBudgetBurnsFast", {OK: "0+600x120", f'{HEALTH}, grpc_code="UNAVAILABLE"}}': "0+9x99"}, 70
-    ),
-    # Without any error the ratio is 0, and without any request there is none.
-    Case("SequelaErrorBudgetBurnsFast", {OK: "0+600x120"}, 70),
-    Case("SequelaErrorBudgetBurnsFast", _requests("5x120", "600x120"), 70),
-    Case(
-        "SequelaErrorBudgetBurnsFast",
-        {f'{HTTP}"200"}}': "0+90x120", f'{HTTP}"503"}}': "0+5x120", f'{HTTP}"429"}}': "0+5x120"},
-        70,
-        "10% of the requests of the last hour failed; at most 0.1 % may, over 30 days.",
-        SEQUELA,
-    ),
-    Case(
-        "SequelaErrorBudgetBurns",
-        _requests("0+6x50"),
-        400,
-        "0.9901% of the requests of the last six hours failed; at most 0.1 % may, over 30 days.",
-        SEQUELA,
-        10,
-    ),
-    Case("SequelaErrorBudgetBurns", _requests("0+3x50"), 400, step_minutes=10),
-    Case(
-        "SequelaErrorBudgetBurnsSlowly",
-        _requests("0+1x500"),
-        4500,
-        "0.1664% of the requests of the last three days failed; at most 0.1 % may, over 30 days.",
-        SEQUELA,
-        10,
-    ),
-    Case("SequelaErrorBudgetBurnsSlowly", _requests("0+1x500", "0+2000x500"), 4500, step_minutes=10),
+    *REQUEST_CASES,
     Case(
         "SequelaSaturated",
         {f'sequela_queue_depth{HERE}, executor="explain"}}': "3x60"},
@@ -99,24 +30,6 @@ CASES = [
     # A queue that empties now and then is what a queue is for, and look-ups are short.
     Case("SequelaSaturated", {f'sequela_queue_depth{HERE}, executor="explain"}}': "3 0 3 3 0 3x60"}, 14),
     Case("SequelaSaturated", {f'sequela_queue_depth{HERE}, executor="lookup"}}': "3x60"}, 20),
-    Case(
-        "SequelaRefusesRequests",
-        {
-            **_requests("0+0x60"),
-            'sequela_requests_rejected_total{job="sequela", where="explain", reason="QUEUE_FULL"}': "0+60x60",
-        },
-        20,
-        "1 requests a second are refused, because queues are full or deadlines pass in them.",
-        SEQUELA,
-    ),
-    Case(
-        "SequelaRefusesRequests",
-        {
-            **_requests("0+0x60"),
-            'sequela_requests_rejected_total{job="sequela", where="explain", reason="DRAINING"}': "0+60x60",
-        },
-        20,
-    ),
     Case(
         "SequelaAnswersDegraded",
         {f'{OUTCOMES}"ok"}}': "0+90x60", f'{OUTCOMES}"cut_short"}}': "0+10x60"},
@@ -193,15 +106,31 @@ CASES = [
         20,
     ),
     Case("SequelaDown", {f"up{HERE}}}": "0x9"}, 5, "a has not answered Prometheus for two minutes.", SERVER),
+    # All targets are gone, as when a deployment was deleted.
+    Case(
+        "SequelaDown", {f"up{HERE}}}": "1x5 stale"}, 15, "Prometheus has found no server for two minutes.", ()
+    ),
     Case("SequelaDown", {f"up{HERE}}}": "1x9", 'up{job="redis", instance="a"}': "0x9"}, 5),
     Case(
         "SequelaModelNotReady",
-        {f'sequela_model_state{HERE}, model="gru/1", state="ready"}}': "0x30"},
+        {f'sequela_model_state{HERE}, model="gru/{version}", state="ready"}}': "0x30" for version in (1, 2)},
         15,
-        "gru/1 on a has been loading, or has failed, for ten minutes.",
-        (("model", "gru/1"), ("state", "ready"), *SERVER),
+        "No version of gru on a has been ready for ten minutes.",
+        (("name", "gru"), *SERVER),
     ),
-    Case("SequelaModelNotReady", {f'sequela_model_state{HERE}, model="gru/1", state="failed"}}': "0x30"}, 15),
+    # The earlier version answers.
+    Case("SequelaModelNotReady", BROKEN_VERSION, 15),
+    Case(
+        "SequelaVersionNotReady",
+        BROKEN_VERSION,
+        15,
+        "gru/2 on a has been loading, or has failed, for ten minutes.",
+        (("model", "gru/2"), ("state", "ready"), *SERVER),
+    ),
+    *(
+        Case(alert, {f'sequela_model_state{HERE}, model="gru/1", state="failed"}}': "0x30"}, 15)
+        for alert in ("SequelaModelNotReady", "SequelaVersionNotReady")
+    ),
     Case(
         "SequelaEnginesDown",
         {f'sequela_engines_up{HERE}, class="trusted"}}': "0x30"},
@@ -243,10 +172,12 @@ CASES = [
         "SequelaExplanationsOwed",
         {f'sequela_store_owed{HERE}, store="redis"}}': "2x30"},
         20,
-        "2 explanations or more have waited on a for 15 minutes.",
+        "2 explanations wait on a, and for 15 minutes there was always one.",
         (("store", "redis"), *SERVER),
     ),
     Case("SequelaExplanationsOwed", {f'sequela_store_owed{HERE}, store="redis"}}': "0x10 2x5 0x30"}, 20),
+    # The server has just started, or Redis has just gone.
+    Case("SequelaExplanationsOwed", {f'sequela_store_owed{HERE}, store="redis"}}': "_x20 3x30"}, 22),
     *(
         Case(
             "SequelaExplanationsLost",
@@ -325,7 +256,14 @@ def test_alerts_fire_and_are_quiet(step_minutes: int, tmp_path: Path) -> None:
     """All cases of a step, in one run of promtool. Days have longer steps, since it evaluates every rule at each."""
     rules = [str(RULES / name) for name in ("recording.yml", "alerts.yml")]
     cases = [_as_test(case) for case in CASES if case.step_minutes == step_minutes]
-    told = {"rule_files": rules, "evaluation_interval": f"{step_minutes}m", "tests": cases}
+    groups = [group["name"] for path in rules for group in yaml.safe_load(Path(path).read_text())["groups"]]
+    # Without an order, promtool evaluates alerts before what they are computed from, or after it.
+    told = {
+        "rule_files": rules,
+        "evaluation_interval": f"{step_minutes}m",
+        "group_eval_order": groups,
+        "tests": cases,
+    }
     path = tmp_path / "rules.test.yml"
     path.write_text(yaml.safe_dump(told, width=10_000))
     _promtool("test", "rules", path)

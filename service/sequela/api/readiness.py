@@ -27,6 +27,11 @@ FAILED = (
     "--no-require-all-models"
 )
 
+EMPTY = (
+    "the model repository has no model: look whether its volume is mounted, or add a model (then restart, if "
+    "--repository-interval is 0), or set --no-require-all-models"
+)
+
 MAX_WATCHES = 100
 """How many calls of `Watch` may be open at a time. Everybody may call it, and an open call holds memory and a task."""
 RETRY_SECONDS = 5.0
@@ -85,6 +90,9 @@ class ConfiguredStates(Protocol):
     def ready(self) -> bool:
         """Returns whether requests can be answered with the operator's models, which is True if there are none."""
 
+    def lacks_models(self) -> bool:
+        """Returns whether there is a repository that must have models, but has none."""
+
     def unready(self) -> Sequence[ModelRecord]:
         """Returns the models that are loading or have failed, whether or not the server is ready."""
 
@@ -117,7 +125,11 @@ class Readiness:
         if self._models.ready():
             return ""
         # A server that was ready once does not depend on the state of its models any more.
-        if self._once_ready.is_set() or not self._models.unready():
+        if self._once_ready.is_set():
+            return NO_ENGINE
+        if self._models.lacks_models():
+            return EMPTY
+        if not self._models.unready():
             return NO_ENGINE
         # A failed model never becomes ready by itself, so the operator has to act.
         failed = any(record.state is ModelState.FAILED for record in self._models.unready())

@@ -195,6 +195,13 @@ class HttpHandled:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamItemHandled:
+    """An item of an ExplainStream call was answered. `code` is the name of its gRPC status code."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class CredentialsReloaded:
     """Files with certificates, or with the rights of callers, have changed and were read again.
 
@@ -279,6 +286,7 @@ ApiRecord = (
     | MessageReceived
     | MessageSent
     | HttpHandled
+    | StreamItemHandled
     | ExecutorState
     | RequestBegun
     | RequestRejected

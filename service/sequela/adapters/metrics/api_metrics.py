@@ -18,6 +18,7 @@ from sequela.explain.telemetry import (
     Record,
     RequestBegun,
     RequestRejected,
+    StreamItemHandled,
 )
 from sequela.spans import exemplar
 
@@ -25,7 +26,7 @@ from sequela.spans import exemplar
 class CallMetrics:
     """Counts gRPC calls. The names are those of the usual gRPC middleware, so existing dashboards work."""
 
-    takes = (CallStarted, CallHandled, MessageReceived, MessageSent)
+    takes = (CallStarted, CallHandled, MessageReceived, MessageSent, StreamItemHandled)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("grpc_type", "grpc_service", "grpc_method")
@@ -73,6 +74,16 @@ class CallMetrics:
             ).labels
         )
 
+        self._items = functools.cache(
+            Counter(
+                "sequela_stream_items",
+                "Items of ExplainStream calls that were answered, by status code. A call whose items all fail ends "
+                "with OK, so watch these, too.",
+                ("grpc_code",),
+                registry=registry,
+            ).labels
+        )
+
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
@@ -85,6 +96,8 @@ class CallMetrics:
                 self._received(*_call_labels(call)).inc()
             case MessageSent(call):
                 self._sent(*_call_labels(call)).inc()
+            case StreamItemHandled(code):
+                self._items(code).inc()
 
 
 class HttpMetrics:

@@ -27,7 +27,8 @@ class RepositoryRules:
 
     Attributes:
         interval_seconds: The time between two readings while the server runs; 0 to read it only once.
-        all_required: Whether one model that fails to load keeps the server from being ready for the first time.
+        all_required: Whether one model that fails to load, or a repository without any, keeps the server from being
+            ready for the first time.
     """
 
     interval_seconds: float = 0.0
@@ -56,6 +57,7 @@ class OperatorModels:
         self._rules = rules
         self._watch: RepositoryWatch | None = None
         self._was_ready = self._was_tried = False
+        self._has_folder = False
 
     @classmethod
     def in_folder(
@@ -74,6 +76,7 @@ class OperatorModels:
             first,
             rules or RepositoryRules(),
         )
+        found._has_folder = root is not None
         if root and found._rules.interval_seconds:
             found._watch = RepositoryWatch(root, first, found._rules.interval_seconds, found.update)
         return found
@@ -81,6 +84,8 @@ class OperatorModels:
     def start(self) -> None:
         """Starts loading models and watching endpoints and the repository, and logs the warnings."""
         _log_warnings(self._warnings)
+        if self.lacks_models():
+            _log.warning("model repository empty", detail="the server is not ready until it has a model")
         self._models.start()
         self._endpoints.start()
         if self._watch:
@@ -109,11 +114,19 @@ class OperatorModels:
         """Returns whether requests can be answered.
 
         The server is ready for the first time when all models of this machine are loaded or, if not all are required,
-        when all have been tried and one can be used. After that, models do not count: one that was added and is broken
-        would make every replica unready. Endpoints never count, for the same reason.
+        when all have been tried and one can be used. If all are required, there must be one. After that, models do not
+        count: one that was added and is broken would make every replica unready. Endpoints never count, for the same
+        reason.
         """
         self._was_ready = self._was_ready or self._loaded()
         return self._was_ready and self._models.runs()
+
+    def lacks_models(self) -> bool:
+        """Returns whether all models of the repository are required, but it has none.
+
+        A volume that is not mounted looks like an empty folder, and such a server would refuse every request.
+        """
+        return self._has_folder and self._rules.all_required and not self.records()
 
     def unready(self) -> list[ModelRecord]:
         """Returns the models of this machine that are loading or have failed."""
@@ -169,7 +182,7 @@ class OperatorModels:
 
     def _loaded(self) -> bool:
         states = [record.state for record in self._models.records().values()]
-        if ModelState.LOADING in states:
+        if ModelState.LOADING in states or self.lacks_models():
             return False
         if self._rules.all_required:
             return ModelState.FAILED not in states

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from functools import partial
 
+import grpc
 import structlog
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
@@ -33,6 +34,7 @@ from sequela.api.violations import Violations
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput
 from sequela.explain.request import ModelChoice
+from sequela.explain.telemetry import StreamItemHandled
 from sequela.log_facts import log_facts
 from sequela.spans import span
 
@@ -120,11 +122,20 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         except InvalidInput as error:
             if error.reason == MALFORMED:
                 raise
-            return _failed_item(index, error)
+            return self._failed_item(index, error)
         except Exception as error:  # becomes the status of the item; unexpected errors are logged
-            return _failed_item(index, error)
+            return self._failed_item(index, error)
+        self._dataplane.observer.notice(StreamItemHandled(grpc.StatusCode.OK.name))
         # Two messages after each other are one message with the fields of both.
         return pb.ExplainStreamResponse(index=index).SerializeToString() + found
+
+    def _failed_item(self, index: int, error: Exception) -> bytes:
+        withdraw_resource()
+        failure = to_failure(error)
+        log.info("item failed", index=index, **failure.log_facts)
+        self._dataplane.observer.notice(StreamItemHandled(failure.codes.grpc.name))
+        message = pb.ExplainStreamResponse(index=index, error=item_status(failure))
+        return message.SerializeToString()
 
     async def _explain(self, work: ExplainWork, reference: pb.ModelReference, deadline: Deadline) -> bytes:
         return await self._dataplane.explain(_admitted_model(reference), work, deadline)
@@ -135,11 +146,3 @@ def _admitted_model(reference: pb.ModelReference) -> ModelChoice:
     note_resource(reference_name(reference))
     check_source(reference, "model")
     return unchecked_model(reference)
-
-
-def _failed_item(index: int, error: Exception) -> bytes:
-    withdraw_resource()
-    failure = to_failure(error)
-    log.info("item failed", index=index, **failure.log_facts)
-    message = pb.ExplainStreamResponse(index=index, error=item_status(failure))
-    return message.SerializeToString()
