@@ -75,7 +75,7 @@ def test_a_redacted_file_keeps_the_numbers(alerts: AlertConsole) -> None:
     ]
     assert [each["value"] for each in redacted["reasons"]] == [each["value"] for each in whole["reasons"]]
     assert redacted["labels"] == {"threshold": "0.8465"}
-    assert redacted["reasons"][0]["text"] == "Amount at the latest event: +0.227"
+    assert redacted["reasons"][0]["text"] == "Amount at the latest event: +0.228"
 
 
 def test_every_text_of_a_redacted_file_is_allowed(alerts: AlertConsole) -> None:
