@@ -23,7 +23,7 @@ from benchmarks.halts import watched
 SHARES = (0.5, 0.8)  # of saturation
 IN_FLIGHT = 4  # requests at saturation, so that one always waits
 PHASE_SHARE = 0.25  # of the seconds of a load, for the alerts of a phase at saturation
-WARM_UP = 30  # largest number of alerts before anything is measured
+WARM_UP = 300  # largest number of alerts before anything is measured, so that all designs are built
 FEWEST = 2  # alerts of a phase, however slow the model is
 FEWEST_SHARE = 40  # calls of the effort for each alert that a phase has at least
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -151,9 +152,12 @@ def _loading_pool(settings: Settings, observer: Observer) -> EnginePool:
     return pool
 
 
-def _open_pool(count: int, listener: EngineListener, config: ModelEngineConfig) -> EnginePool:
+def _open_pool(
+    count: int, listener: EngineListener, config: ModelEngineConfig, on_ready: Callable[[bytes], None]
+) -> EnginePool:
     limits = EngineLimits(sandboxed=False, grace_seconds=LATE_SECONDS)
-    pool = EnginePool(TRUSTED, count, MODEL_ENTRY, config.pack(), limits, listener, own_cores(count))
+    cores = own_cores(count)
+    pool = EnginePool(TRUSTED, count, MODEL_ENTRY, config.pack(), limits, listener, cores, on_ready)
     pool.start()
     return pool
 

@@ -4,83 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
-from random import Random
-from typing import TypeVar
 
 import pytest
-from adapters.store.store_samples import Heard
-from sequela.api.admission.admission import AdmissionSlots
-from sequela.api.admission.brownout import REFUSING, Brownout
+from api.admission_door import COST, HUGE, SHAPE, Door, run, ticket
+from sequela.api.admission.brownout import REFUSING
 from sequela.api.admission.cost import estimated_seconds, scoring_seconds
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.request_shape import ExplainShape, RequestShape, ScoreShape
 from sequela.api.admission.ticket import Ticket
 from sequela.api.admission.waiting_queues import QueueLimits
 from sequela.concurrency.deadline import Deadline
-from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
+from sequela.errors import OutOfTime, Unavailable
 from sequela.explain.telemetry import RequestBegun
-
-T = TypeVar("T")
-SHAPE = ExplainShape(events=50, columns=10)
-COST = estimated_seconds(SHAPE)
-LARGE = ExplainShape(events=500, columns=100)
-HUGE = ExplainShape(events=10_000, columns=4_000)
-LIMITS = QueueLimits(requests=64, interactive_seconds=60.0, bulk_seconds=60.0)
-
-
-def ticket(
-    client: str = "one", priority: Priority = Priority.INTERACTIVE, shape: RequestShape = SHAPE
-) -> Ticket:
-    return Ticket(client, priority, "digest", shape)
-
-
-class Door:
-    """Slots, and the requests that have entered or were refused."""
-
-    def __init__(self, limits: QueueLimits = LIMITS, slots: int = 2, brownout: bool = True) -> None:
-        self.heard = Heard()
-        self.brownout = Brownout(Deadline.now()) if brownout else None
-        self.slots = AdmissionSlots(slots, slots, limits, self.heard, Random(1), self.brownout)
-        self.inside: list[tuple[Ticket, Deadline]] = []
-        self.errors: list[SequelaError] = []
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def come(self, each: Ticket, timeout: float = 60.0) -> None:
-        """Lets a request come, and lets all others do what they can."""
-        self._tasks.append(asyncio.create_task(self._enter(each, Deadline(timeout))))
-        await self.rest()
-
-    async def leave(self, seconds: float = COST, error: BaseException | None = None) -> Ticket:
-        """Lets the first request that is inside leave."""
-        gone, deadline = self.inside.pop(0)
-        self.slots.leave(deadline, seconds, error)
-        await self.rest()
-        return gone
-
-    async def rest(self) -> None:
-        """Lets all tasks do what they can."""
-        for _ in range(5):
-            await asyncio.sleep(0)
-
-    async def _enter(self, each: Ticket, deadline: Deadline) -> None:
-        try:
-            await self.slots.enter(each, deadline)
-            self.inside.append((each, deadline))
-        except SequelaError as error:
-            self.errors.append(error)
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why requests were refused."""
-        return [error.reason for error in self.errors]
-
-
-def run(scene: Callable[[], Awaitable[T]]) -> T:
-    async def play() -> T:
-        return await scene()
-
-    return asyncio.run(play())
 
 
 def test_as_many_as_there_are_slots_begin_at_once() -> None:
@@ -116,24 +51,6 @@ def test_a_deadline_that_is_too_short_for_the_work_is_refused_at_once() -> None:
     run(scene)
 
 
-def test_a_queue_with_too_much_before_it_is_full() -> None:
-    """A request that would have no time left is refused at once, with a time to retry that has jitter."""
-
-    async def scene() -> None:
-        door = Door()
-        for _ in range(6):
-            await door.come(ticket(shape=LARGE))
-        await door.come(ticket("two"), timeout=0.1)
-        (error,) = door.errors
-        assert isinstance(error, Overloaded)
-        assert error.reason == "QUEUE_FULL"
-        drain = door.slots.backlog_seconds(Priority.INTERACTIVE) / 2
-        assert error.retry_after is not None
-        assert 0.9 * drain <= error.retry_after <= 1.5 * drain
-
-    run(scene)
-
-
 def test_time_that_is_spent_waiting_has_its_own_reason() -> None:
     """The request could have been answered in time, but those before it took longer than expected."""
 
@@ -150,35 +67,6 @@ def test_time_that_is_spent_waiting_has_its_own_reason() -> None:
         # Its place is free: the next one waits behind the first alone.
         await door.leave()
         assert not door.inside
-
-    run(scene)
-
-
-@pytest.mark.parametrize(
-    "limits",
-    [
-        QueueLimits(requests=4, interactive_seconds=60.0, bulk_seconds=60.0),
-        QueueLimits(requests=64, interactive_seconds=4.5 * COST, bulk_seconds=60.0),
-    ],
-    ids=["requests", "seconds"],
-)
-def test_a_full_queue_refuses_whoever_has_the_most(limits: QueueLimits) -> None:
-    """A client that floods is refused, and makes room for others, until they have half as much."""
-
-    async def scene() -> None:
-        door = Door(limits, slots=1)
-        for _ in range(7):
-            await door.come(ticket("flood"))
-        assert door.reasons == ["QUEUE_FULL"] * 2  # one is inside, four wait
-        await door.come(ticket("new"))
-        assert len(door.errors) == 3
-        await door.come(ticket("new"))
-        assert len(door.errors) == 4  # its own: it would have as much as the other
-        await door.leave()
-        await door.leave()
-        assert "new" in [each.client for each, _ in door.inside] or (await door.leave()).client == "new"
-        await door.come(ticket("bulk", Priority.BULK))  # has a queue of its own
-        assert len(door.errors) == 4
 
     run(scene)
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import grpc
@@ -16,7 +19,7 @@ from api.test_bad_input import assert_serving
 from redis_server import eventually
 from sequela.api.executors import Executor
 from sequela.concurrency.deadline import Deadline
-from sequela.errors import Cancelled
+from sequela.errors import Cancelled, Unavailable
 from sequela.explain.ports import Observers
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
@@ -157,3 +160,34 @@ def test_work_that_outlives_its_caller_fails_in_silence(caplog: pytest.LogCaptur
     gc.collect()
     assert over.is_set()
     assert "never retrieved" not in caplog.text
+
+
+class Used:
+    """What a request refers to, such as the record of a model."""
+
+
+def test_work_that_failed_refers_to_nothing(no_collection: None) -> None:
+    """Without Python's search for cycles, so that a model that was removed can be let go as soon as it is not used."""
+    executor = Executor("test", 1, 1, Observers([]))
+    used = Used()
+    found = weakref.ref(used)
+
+    def work(_: Used) -> None:
+        raise Unavailable("TEST", "fails")
+
+    async def ask(asked: Callable[[], None]) -> None:
+        with suppress(Unavailable):
+            await executor.run(asked, Deadline(PATIENCE))
+
+    asyncio.run(ask(partial(work, used)))
+    del used
+    executor.shut_down()
+    eventually(lambda: found() is None)
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Python does not look for cycles."""
+    gc.disable()
+    yield
+    gc.enable()

@@ -6,9 +6,10 @@ from base64 import b64encode
 from urllib.parse import quote
 
 import pytest
+from sequela.adapters.store.ports import StoreFull
 from sequela.api.errors import to_failure
 from sequela.api.grpc.status import grpc_status, retry_pushback
-from sequela.errors import InvalidInput, Overloaded, Violation
+from sequela.errors import InvalidInput, Overloaded, Unavailable, Violation
 
 HEADERS = 8192
 
@@ -33,7 +34,11 @@ def test_the_longest_errors_fit_into_headers(letter: str, count: int) -> None:
 
 
 def test_grpcs_own_retries_learn_how_long_to_wait() -> None:
-    """In whole milliseconds, as gRPC has it; nothing where retrying would not help."""
+    """In whole milliseconds, as gRPC has it; never, if nobody says that it helps; nothing where they would not retry,
+    and where their own waits will do.
+    """
     busy = Overloaded("QUEUE_FULL", "full", retry_after=1.2345)
     assert retry_pushback(to_failure(busy)) == (("grpc-retry-pushback-ms", "1235"),)
+    assert retry_pushback(to_failure(StoreFull(1))) == (("grpc-retry-pushback-ms", "-1"),)
     assert retry_pushback(to_failure(InvalidInput("REASON", "wrong"))) == ()
+    assert retry_pushback(to_failure(Unavailable("SHUTTING_DOWN", "stops"))) == ()

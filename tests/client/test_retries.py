@@ -96,14 +96,27 @@ def test_the_budget_is_that_of_the_client(address: str, script: Script) -> None:
 
 
 def test_waits_double_and_differ() -> None:
-    """Between the doubled first wait and a fifth more."""
-    budget = RetryBudget(Retries(attempts=6, first_wait_seconds=0.1, budget=10_000))
+    """Between the doubled first wait and a fifth more, if the server asks for a wait."""
+    budget, error = RetryBudget(Retries(attempts=6, first_wait_seconds=0.1, budget=10_000)), TryAgain("busy")
+    error.retry_after = 0.0
     for failures in range(1, 6):
-        waits = [budget.wait_seconds(Unavailable("gone"), failures, None) for _ in range(200)]
+        waits = [budget.wait_seconds(error, failures, None) for _ in range(200)]
         least = 0.1 * 2 ** (failures - 1)
         assert all(wait is not None and least <= wait <= 1.2 * least for wait in waits)
         assert len(set(waits)) > 100
-    assert budget.wait_seconds(Unavailable("gone"), 6, None) is None
+    assert budget.wait_seconds(error, 6, None) is None
+
+
+def test_clients_of_a_server_that_is_gone_do_not_come_back_together() -> None:
+    """It asks for no wait, so they spread from none to twice the doubled wait, which is the mean."""
+    budget = RetryBudget(Retries(attempts=6, first_wait_seconds=0.1, budget=10_000))
+    for failures in range(1, 6):
+        waits = [budget.wait_seconds(Unavailable("gone"), failures, None) or 0.0 for _ in range(1_000)]
+        backoff = 0.1 * 2 ** (failures - 1)
+        assert all(0 < wait < 2 * backoff for wait in waits)
+        assert min(waits) < 0.1 * backoff
+        assert max(waits) > 1.9 * backoff
+        assert sum(waits) / len(waits) == pytest.approx(backoff, rel=0.1)
 
 
 def test_the_longest_wait() -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from documents import ROOT, fences
 from example_programs.busy_server import BusyServer
+from sequela.adapters.store.ports import StoreFull
 from sequela.errors import InvalidInput, Overloaded, Unavailable
 from serving import Serving, embedded
 
@@ -162,6 +163,15 @@ def test_a_wrong_request_is_not_sent_again(program: Program) -> None:
         result = program(address)
     assert len(busy.arrivals) == 1
     assert result.stderr.strip() == "INVALID_ARGUMENT SEQUENCE_EMPTY: sequence: has no inputs"
+
+
+def test_a_final_refusal_is_not_sent_again(program: Program) -> None:
+    """Although the service config lists its code: the server says that another attempt does not help."""
+    busy = BusyServer([StoreFull(1)])
+    with busy.serving() as address:
+        result = program(address)
+    assert len(busy.arrivals) == 1
+    assert result.stderr.startswith("RESOURCE_EXHAUSTED STORE_FULL: ")
 
 
 def test_a_deadline_ends_the_waiting(program: Program) -> None:

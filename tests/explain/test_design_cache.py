@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from asking import explainer, levels, loaded, question
 from games import network_game
 from matrix import BY_NAME
-from played_games import played
+from played_games import GameRuns, played
+from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.design_cache import ENTRY_BYTES, DesignCache, GameDesigns
 from sequela.explain.estimate.solvers import LOCAL_SOLVERS
+from sequela.explain.explanation import StopReason
 from sequela.explain.limits import Limits
 from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import allocation
@@ -91,3 +94,57 @@ def test_the_setting_bounds_the_service() -> None:
         assert caller._pipeline.designs.nbytes <= limit
     first, second = (levels(each)[0] for each in answers)
     assert [each.values for each in first.attributions] == [each.values for each in second.attributions]
+
+
+def test_large_designs_are_counted_or_not_kept() -> None:
+    """With 2^17 coalitions of 30 players and other seeds, memory does not grow: what is not counted is not kept."""
+    cache = DesignCache(16 << 20)
+    counts = allocation(30, 1 << 17)
+    tracemalloc.start()
+    peaks = []
+    for seed in range(4):
+        GameDesigns(cache, 30, (128, 1 << 17), seed).sample(counts)
+        peaks.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert peaks[-1] < peaks[0] + (4 << 20)
+    assert cache.nbytes <= 16 << 20
+
+
+@pytest.mark.parametrize(("players", "budget"), [(18, 1024), (46, 1024)])
+def test_what_is_kept_is_about_what_is_counted(players: int, budget: int) -> None:
+    cache = DesignCache()
+    counts = allocation(players, budget)
+    # What all games share, such as tables of subsets, is made first.
+    GameDesigns(DesignCache(0), players, (128, budget), 0).process(counts, EFFECTIVE_PLAYERS[0])
+    tracemalloc.start()
+    GameDesigns(cache, players, (128, budget), 1).process(counts, EFFECTIVE_PLAYERS[0])
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.7 < held / cache.nbytes < 1.3
+
+
+def test_a_part_of_a_whole_game_is_reproduced_by_its_size() -> None:
+    """Target 0 and a budget of all coalitions, cut by the deadline: asked for as a budget, its size gives the same."""
+    game = network_game(18, seed=2)
+    options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS}
+    cut = played(
+        game, 18, 0.0, Deadline(0.6), max_coalitions=1 << 18, runs=GameRuns(game, each=2e-5), **options
+    )
+    assert cut.reason is StopReason.DEADLINE
+    again = played(game, 18, 0.0, max_coalitions=cut.coalitions, **options)
+    assert cut.solution is not None
+    assert again.solution is not None
+    np.testing.assert_allclose(cut.solution.values, again.solution.values, atol=1e-12)
+
+
+def test_designs_are_built_for_later_when_time_is_short() -> None:
+    """A deadline that leaves no time to build: the base estimator answers, and later the control variate does."""
+    game, cache = network_game(20, seed=2), DesignCache()
+    options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS, "designs": cache}
+    first = played(game, 20, 0.0, Deadline(0.05), max_coalitions=1024, **options)
+    assert first.estimator is Estimator.REGRESSION
+    assert first.out_of_time
+    eventually(lambda: GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, 1024), 12.0))
+    second = played(game, 20, 0.0, Deadline(0.5), max_coalitions=1024, **options)
+    assert second.estimator is Estimator.CONTROL_VARIATE
+    assert not second.out_of_time

@@ -14,6 +14,7 @@ from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.explanation import Explanation
 from sequela.explain.options import FeatureScope
 from sequela.explain.ports import Model
+from sequela.timeshap.prefix_tree import CALL_COST
 from sweeps import one_of_a_kind
 
 RECURRENT = [case for case in CASES if case.name in STATE_COUNTS]
@@ -24,6 +25,8 @@ every_recurrent_case = pytest.mark.parametrize("case", one_of_a_kind(RECURRENT),
 @pytest.fixture(autouse=True)
 def share_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", 0)
+    # For models as small as these, calls cost more than the events that they share.
+    monkeypatch.setattr(execution, "MAX_CALL_COST", CALL_COST)
 
 
 def explained(case: Case, model: Model, length: int, **options: Any) -> Explanation:

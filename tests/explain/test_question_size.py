@@ -15,9 +15,10 @@ from sequela.explain.estimate.question_size import QuestionBudget, question_byte
 from sequela.explain.explanation import StopReason
 from sequela.explain.limits import Limits
 from sequela.explain.options import Level
-from sequela.timeshap.coalitions import allocation, strata
+from sequela.timeshap.coalitions import allocation
+from sequela.timeshap.designs import NewDesigns
 from sequela.timeshap.pair_order import PairSampler
-from sequela.timeshap.regression import solve
+from sequela.timeshap.rank_solver import solve_ranked
 
 MODEL = BY_NAME["targets64"]
 OPTIONS: dict[str, Any] = {
@@ -35,7 +36,7 @@ def solving_peak(players: int, coalitions: int, targets: int) -> int:
     tracemalloc.start()
     sampler = PairSampler(players, 0)
     odd = [rng.normal(size=(count, targets)) for count in counts]
-    solve(sampler, strata(players), odd, rng.normal(size=targets))
+    solve_ranked(NewDesigns(sampler), odd, rng.normal(size=targets))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak

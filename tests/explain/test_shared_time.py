@@ -216,7 +216,7 @@ def test_an_answer_that_time_left_to_another_estimator_is_never_reused(
         levels=EVENTS,
         pruning_tolerance=0.0,
         target_standard_error=0.0,
-        max_coalitions=256,
+        max_coalitions=1024,
         estimator=Estimator.CONTROL_VARIATE,
     )
     house = explainer(loaded(GRU))

@@ -47,7 +47,7 @@ class OneOutcome:
 
 def engines(outcome: TaskOutcome | ExitReason, store: Store | None = None) -> ModelEngines:
     pool: Any = OneOutcome(outcome)
-    made = ModelEngines(1, lambda _: pool, ModelEngineConfig(Limits()), CrashLog(600.0))
+    made = ModelEngines(1, lambda *_: pool, ModelEngineConfig(Limits()), CrashLog(600.0))
     records: Any = store.records if store else None
     made.connect(StoredParts(records, backgrounds=None, flights=SingleFlight(), observer=Heard()))  # type: ignore[arg-type]
     made.hold([VersionFolder(MODEL.name, Path("m/1"), MODEL.digest)])

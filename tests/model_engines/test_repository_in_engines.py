@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import grpc
@@ -19,11 +21,13 @@ from matrix import ROOT
 from model_engines.engine_processes import trusted_engines
 from redis_server import eventually
 from sequela import engine_pools
+from sequela.adapters.repository import local_models
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
 
 INTERVAL_SECONDS = 0.1
 NEWEST = pb.GetModelRequest(name="models/gru/versions/2")
+seeds = count(1_000)
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
 
 
@@ -182,6 +186,42 @@ def test_the_first_model_of_an_empty_repository(tmp_path: Path) -> None:
         put(tmp_path, 1)
         eventually(lambda: version(server) == full(1))
         eventually(lambda: page(server).text == "ok\n")
+
+
+@pytest.mark.slow
+def test_an_engine_that_starts_while_the_volume_is_away_gets_its_models_later(
+    root: Path, server: Serving
+) -> None:
+    """It tells that it has none, its requests fail, and all succeed once the volume is back, without a restart."""
+    (killed, _) = trusted_engines()
+    (root / "gru").rename(root.with_name("away"))
+    os.kill(killed, signal.SIGKILL)
+    eventually(lambda: "could not load it in the last minute" in page(server).text)
+    assert page(server).status_code == 200
+    eventually(lambda: version(server, seed=next(seeds)) == "MODEL_CHANGED")
+    root.with_name("away").rename(root / "gru")
+    eventually(lambda: {version(server, seed=next(seeds)) for _ in range(12)} == {full(1)})
+
+
+@pytest.mark.slow
+def test_a_removed_version_is_let_go_after_a_failed_request(
+    root: Path, server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although Python does not look for cycles by itself: the error of the request keeps no model in use."""
+    put(root, 2, 0.5)
+    eventually(lambda: version(server) == full(2))
+    monkeypatch.setattr(local_models, "COLLECT_SECONDS", 0.0)
+    gc.disable()
+    try:
+        wrong = explain_request(model=pb.ModelReference(name="gru/2"), sequence=pb.Sequence())
+        with pytest.raises(grpc.RpcError):
+            server.explanations.Explain(wrong, timeout=PATIENCE)
+        shutil.rmtree(root / "gru" / "2")
+        eventually(lambda: version_listed(server) == [full(1)])
+        local = server.wired.configured._models
+        eventually(lambda: not local._leaving)
+    finally:
+        gc.enable()
 
 
 def page(server: Serving) -> httpx.Response:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar, Unpack
 
 import grpc
 import grpc.aio
+from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client import operations
 from sequela_client.bearer_token import Metadata
@@ -21,7 +22,7 @@ from sequela_client.calls import Call, Listing, Operation
 from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError, TryAgain
 from sequela_client.explanation import Explanation
-from sequela_client.explanation_stream import ExplanationStream
+from sequela_client.explanation_stream import ExplanationStream, refusal
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.local_server import START_SECONDS, Setting, setting_arguments, start_server
 from sequela_client.models import ModelLike
@@ -157,7 +158,8 @@ class AsyncSequela(Client):
             first = state.answered
             stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
             try:
-                async for answer in stream:
+                async for response in stream:
+                    answer = await self._accepted(state, first, response)
                     for outcome in state.outcomes(first, answer):
                         yield outcome
                 for outcome in state.rest():
@@ -300,9 +302,8 @@ class AsyncSequela(Client):
             result: T = end.value
             return result
 
-    async def _attempt(self, call: Call, deadline: Deadline) -> Any:
-        """Makes a call, several times if it fails and another attempt may help."""
-        failures = 0
+    async def _attempt(self, call: Call, deadline: Deadline, failures: int = 0) -> Any:
+        """Makes a call that has failed so often, several times if it fails and another attempt may help."""
         while True:
             try:
                 answer = await self._make(call, deadline)
@@ -317,6 +318,28 @@ class AsyncSequela(Client):
             else:
                 self._budget.succeeded()
                 return answer
+
+    async def _accepted(
+        self, state: ExplanationStream, first: int, response: pb.ExplainStreamResponse
+    ) -> pb.ExplainStreamResponse:
+        """Returns a response, or if the server refused the item because it is busy, the answer to a later attempt."""
+        error = refusal(response)
+        if error is None:
+            if response.HasField("explanation"):
+                self._budget.succeeded()
+            return response
+        deadline = Deadline.after(state.timeout)
+        wait = self._budget.wait_seconds(error, 1, deadline.remaining)
+        if wait is None:
+            return response
+        await asyncio.sleep(wait)
+        # It is sent alone, since a stream takes its items in order, and later ones are on their way.
+        call = Call("explanations.Explain", state.single_request(first, response))
+        try:
+            answer = await self._attempt(call, deadline, failures=1)
+        except SequelaError:
+            return response
+        return pb.ExplainStreamResponse(index=response.index, explanation=answer.explanation)
 
     async def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()

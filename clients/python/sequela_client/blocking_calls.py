@@ -8,10 +8,12 @@ from operator import attrgetter
 from typing import Any, ClassVar, Self, TypeVar
 
 import grpc
+from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.calls import Call, Listing, Operation
 from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError, TryAgain
+from sequela_client.explanation_stream import ExplanationStream, refusal
 
 T = TypeVar("T")
 
@@ -60,9 +62,8 @@ class BlockingClient(Client):
             result: T = end.value
             return result
 
-    def _attempt(self, call: Call, deadline: Deadline) -> Any:
-        """Makes a call, several times if it fails and another attempt may help."""
-        failures = 0
+    def _attempt(self, call: Call, deadline: Deadline, failures: int = 0) -> Any:
+        """Makes a call that has failed so often, several times if it fails and another attempt may help."""
         while True:
             try:
                 answer = self._make(call, deadline)
@@ -77,6 +78,28 @@ class BlockingClient(Client):
             else:
                 self._budget.succeeded()
                 return answer
+
+    def _accepted(
+        self, state: ExplanationStream, first: int, response: pb.ExplainStreamResponse
+    ) -> pb.ExplainStreamResponse:
+        """Returns a response, or if the server refused the item because it is busy, the answer to a later attempt."""
+        error = refusal(response)
+        if error is None:
+            if response.HasField("explanation"):
+                self._budget.succeeded()
+            return response
+        deadline = Deadline.after(state.timeout)
+        wait = self._budget.wait_seconds(error, 1, deadline.remaining)
+        if wait is None:
+            return response
+        time.sleep(wait)
+        # It is sent alone, since a stream takes its items in order, and later ones are on their way.
+        call = Call("explanations.Explain", state.single_request(first, response))
+        try:
+            answer = self._attempt(call, deadline, failures=1)
+        except SequelaError:
+            return response
+        return pb.ExplainStreamResponse(index=response.index, explanation=answer.explanation)
 
     def _make(self, call: Call, deadline: Deadline) -> Any:
         self._check_open()

@@ -132,8 +132,9 @@ class Sequela(BlockingClient):
     ) -> Iterator[Outcome]:
         """Explains many sequences over one stream, and yields an outcome for each of them, in their order.
 
-        If a sequence fails, its outcome has an error, and the others are still explained. If the stream breaks, because
-        the server ends old connections or is replaced, it is opened again for the sequences that have no answer.
+        If a sequence fails, its outcome has an error, and the others are still explained. One that the server refuses
+        because it is busy is sent again, as by `explain`. If the stream breaks, because the server ends old connections
+        or is replaced, it is opened again for the sequences that have no answer.
 
         Args:
             sequences: the sequences. They are read in another thread, as the stream needs them.
@@ -169,7 +170,8 @@ class Sequela(BlockingClient):
             first = state.answered
             stream = connection.explanations.ExplainStream(reader.messages(first), metadata=metadata)
             try:
-                for answer in stream:
+                for response in stream:
+                    answer = self._accepted(state, first, response)
                     yield from state.outcomes(first, answer)
                 yield from state.rest()
             finally:

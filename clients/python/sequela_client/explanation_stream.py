@@ -12,10 +12,26 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_client import arguments, requests
 from sequela_client.channel import Deadline
 from sequela_client.content_digests import column_order
-from sequela_client.errors import CallerError
+from sequela_client.errors import CallerError, DeadlineExceeded, TryAgain
 from sequela_client.inputs import SequenceLike
 from sequela_client.models import with_missing_file
 from sequela_client.resources import Outcome, outcome
+from sequela_client.statuses import from_item
+
+
+def refusal(response: pb.ExplainStreamResponse) -> TryAgain | None:
+    """Returns why a busy server refused an item that it asks to send again later; None if it did not."""
+    if response.WhichOneof("outcome") != "error":
+        return None
+    error = from_item(response.error)
+    # Where the time is up, the item has had all that it was given.
+    if (
+        isinstance(error, TryAgain)
+        and error.retry_after is not None
+        and not isinstance(error, DeadlineExceeded)
+    ):
+        return error
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +102,21 @@ class ExplanationStream:
 
     def _request(self, given: SequenceLike) -> pb.ExplainRequest:
         return requests.explain(given, self.options)
+
+    def single_request(self, first: int, response: pb.ExplainStreamResponse) -> pb.ExplainRequest:
+        """Returns the request for Explain that asks the same as the message of a response.
+
+        Args:
+            first: as in `outcomes`, which comes later.
+            response: the response.
+        """
+        request = pb.ExplainRequest()
+        request.CopyFrom(self.message(first + response.index).request)
+        if self.background is not None:
+            # Another replica may answer, which does not know the digest.
+            request.background.CopyFrom(self.background)
+        request.priority = request.priority or pb.PRIORITY_BULK
+        return request
 
     def outcomes(self, first: int, response: pb.ExplainStreamResponse) -> Iterator[Outcome]:
         """Yields the outcome of one response, after those of earlier sequences that were not sent.

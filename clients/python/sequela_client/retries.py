@@ -17,8 +17,9 @@ class Retries:
     was shutting down. Every call is safe to repeat: the same request gets the same answer.
 
     The wait before attempt n + 1 is `first_wait_seconds` * 2^(n - 1), or what the server asks for if that is longer.
-    Waits are random within a fifth, so that many clients do not come back at the same moment. If a wait would be longer
-    than `longest_wait_seconds` or would not end within the timeout, the error is raised at once.
+    Waits are random, so that many clients do not come back at the same moment: up to a fifth longer if the server asks
+    for a wait, and otherwise anything from none to twice as long. If a wait would be longer than `longest_wait_seconds`
+    or would not end within the timeout, the error is raised at once.
 
     Args:
         attempts: how often a call is sent at most, the first time included.
@@ -51,8 +52,10 @@ class RetryBudget:
 
     # What a success adds to the budget: in the long run, at most one call in ten is sent again.
     GAIN = 0.1
-    # How far waits are stretched at most, at random.
+    # How far waits that the server asks for are stretched at most, at random.
     SPREAD = 0.2
+    # Calls of many clients fail at the same moment if a server goes, and it asks for no wait. The mean stays the same.
+    MOST_WITHOUT_ANSWER = 2.0
 
     def __init__(self, retries: Retries) -> None:
         self._retries = retries
@@ -77,10 +80,14 @@ class RetryBudget:
         if failures >= self._retries.attempts or not _may_help(error):
             return None
         least = max(self._retries.backoff_seconds(failures), error.retry_after or 0.0)
-        wait = least * self._random.uniform(1.0, 1.0 + self.SPREAD)
+        wait = least * self._random.uniform(*self._bounds(error))
         if least > self._retries.longest_wait_seconds or (remaining is not None and wait >= remaining):
             return None
         return wait if self._take() else None
+
+    def _bounds(self, error: TryAgain) -> tuple[float, float]:
+        """The bounds of the factor by which a wait is spread."""
+        return (0.0, self.MOST_WITHOUT_ANSWER) if error.retry_after is None else (1.0, 1.0 + self.SPREAD)
 
     def _take(self) -> bool:
         with self._lock:

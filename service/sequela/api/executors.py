@@ -93,9 +93,8 @@ class Executor:
         # The context carries the request id to the log lines of the thread.
         future = self._pool.submit(contextvars.copy_context().run, work)
         started, ended = deadline.now(), asyncio.Event()
-        release = functools.partial(self._release, deadline, started, future)
         # The callbacks run in the worker's thread, but the counts may only change in the event loop.
-        for callback in (release, ended.set):
+        for callback in (functools.partial(self._release, deadline, started), lambda _: ended.set()):
             future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), callback))
         try:
             # An event and not an asyncio future: asyncio would report the error of work that outlives its caller.
@@ -112,6 +111,10 @@ class Executor:
             if error.reason == DEADLINE_TOO_SHORT and (deadline.gave_way or waited > worked):
                 raise spent_waiting("other requests") from None
             raise
+        finally:
+            # An error refers to this frame. Without this, the two would live until Python looks for cycles, and with
+            # them all that the request refers to, such as a model that was removed.
+            del future
 
     def close(self, until: float) -> None:
         """Accepts no more work, rejects waiting work, and lets running work conclude by `until` (monotonic clock)."""
@@ -179,6 +182,8 @@ class Executors:
         yield from (self.explain, self.remote, self.lookup, self.uploads)
 
 
-def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None], _: Future[T]) -> None:
+def _call_in_loop(
+    loop: asyncio.AbstractEventLoop, callback: Callable[[Future[T]], None], future: Future[T]
+) -> None:
     with contextlib.suppress(RuntimeError):  # if work outlives the server, the loop is closed
-        loop.call_soon_threadsafe(callback)
+        loop.call_soon_threadsafe(callback, future)

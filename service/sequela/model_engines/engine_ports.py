@@ -21,6 +21,7 @@ from sequela.explain.telemetry import (
     StageDone,
 )
 from sequela.explain.telemetry import Record as TelemetryRecord
+from sequela.model_engines.absent_models import MODEL_CHANGED
 from sequela.model_engines.model_set import ModelSet
 from sequela.model_engines.outcomes import RecordToKeep, TaskTelemetry
 from sequela.model_engines.questions import Question, Reply, pack_question, read_record, read_reply
@@ -87,8 +88,10 @@ class EngineModels:
         connection = self._task.connection
         model = self._models.get(connection.digest)
         if model is None:
-            text = f"the files of {connection.name} have changed, and the process that runs it cannot use them; retry"
-            raise Unavailable("MODEL_CHANGED", text, retry_after=CHANGE_RETRY_SECONDS)
+            text = (
+                f"the files of {connection.name} have changed or cannot be read, so it cannot be run; retry"
+            )
+            raise Unavailable(MODEL_CHANGED, text, retry_after=CHANGE_RETRY_SECONDS)
         return model.with_name(connection.name)
 
 

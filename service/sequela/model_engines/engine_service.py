@@ -29,6 +29,7 @@ from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.service import ScoreResult
 from sequela.explain.stage_timer import timed
 from sequela.explain.telemetry import ExplanationNotKept
+from sequela.model_engines.absent_models import MODEL_CHANGED, AbsentModels
 from sequela.model_engines.crashes import CrashLog
 from sequela.model_engines.frames import FormInvalid
 from sequela.model_engines.outcomes import TaskOutcome
@@ -54,6 +55,8 @@ UPDATE_SECONDS = 300.0
 POLL_SECONDS = 0.05
 """How often the server looks whether the first engine is up."""
 
+OpenPool = Callable[[ModelEngineConfig, Callable[[bytes], None]], EnginePool]
+
 _log = structlog.get_logger(__name__)
 
 
@@ -72,7 +75,7 @@ class ModelEngines:
 
     Args:
         count: How many engines will run the models.
-        open_pool: Starts engines with this configuration.
+        open_pool: Starts engines with this configuration, and calls the function with what each says when it is ready.
         config: The configuration without models.
         crashes: Requests and models that ended their engine.
 
@@ -86,13 +89,14 @@ class ModelEngines:
     def __init__(
         self,
         count: int,
-        open_pool: Callable[[ModelEngineConfig], EnginePool],
+        open_pool: OpenPool,
         config: ModelEngineConfig,
         crashes: CrashLog,
     ) -> None:
         self.count = count
         self._open_pool, self._config = open_pool, config
         self._crashes = crashes
+        self._absent = AbsentModels()
         self._up_at = -math.inf
         self._lock = threading.Lock()
         self._pool: EnginePool | None = None
@@ -115,7 +119,8 @@ class ModelEngines:
         with self._lock:
             later, self._begun = self._begun, True
             if versions and not self._closed:
-                self._pool = self._open_pool(replace(self._config, models=tuple(versions)))
+                config = replace(self._config, models=tuple(versions))
+                self._pool = self._open_pool(config, lambda said: self._absent.note(read_digests(said)))
         if later and self._pool:
             self._await_engine()
         return frozenset(version.digest for version in versions)
@@ -126,6 +131,10 @@ class ModelEngines:
         if self._begun and (self._pool is None or self._pool.up > 0):
             self._up_at = now
         return now - self._up_at <= DOWN_SECONDS
+
+    def absent(self) -> frozenset[str]:
+        """See `ModelRunners`."""
+        return self._absent.all()
 
     def _renew(self, pool: EnginePool, versions: Sequence[VersionFolder]) -> frozenset[str]:
         """Lets the engines, one after another, load what they lack and drop the rest."""
@@ -186,6 +195,8 @@ class ModelEngines:
                 raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
             raise
         if outcome.error:
+            if outcome.error.reason == MODEL_CHANGED:
+                self._absent.note([record.digest])
             raise outcome.error.error()
         return outcome.answer
 

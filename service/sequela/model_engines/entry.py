@@ -45,7 +45,8 @@ def serve(config: bytes, channel: Channel) -> None:
     log_python_errors()
     structlog.contextvars.bind_contextvars(engine=os.getpid())
     engine = ModelEngine(given)
-    channel.serve(b"", engine.handle)
+    # The server notes the models that this engine lacks.
+    channel.serve(pack_digests(engine.absent), engine.handle)
 
 
 class ModelEngine:
@@ -69,6 +70,11 @@ class ModelEngine:
             diagnostics=_diagnostics(config),
             flights=EngineFlights(self._task),
         )
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The digests of the models that could not be loaded."""
+        return self._models.absent
 
     def handle(self, content: bytes, ask: Ask, deadline: Deadline) -> bytes:
         """Works on one task."""

@@ -139,9 +139,8 @@ class SampleDesign:
 
     @property
     def nbytes(self) -> int:
-        """About how many bytes the design holds."""
-        held = block_bytes(self.players, self.pairs)
-        return self.inverse.nbytes + (held if held <= MAX_HELD_BYTES else 0)
+        """About how many bytes the design holds if it holds its blocks (see `holds_blocks`)."""
+        return self.inverse.nbytes + block_bytes(self.players, self.pairs)
 
     @property
     def unknown(self) -> NDArray[np.float64]:
@@ -156,8 +155,13 @@ class SampleDesign:
 
 
 def block_bytes(players: int, pairs: int) -> int:
-    """Returns the size of the blocks of a design in bytes: x and squares, (pairs, players) each."""
-    return 2 * 8 * players * pairs
+    """Returns the size of the blocks of a design in bytes: x and squares, (pairs, players), and five numbers a pair."""
+    return 8 * pairs * (2 * players + 5)
+
+
+def holds_blocks(players: int, pairs: int) -> bool:
+    """Returns whether a design of this size holds its blocks. Otherwise it holds the pairs themselves."""
+    return block_bytes(players, pairs) <= MAX_HELD_BYTES
 
 
 def sample_design(
@@ -173,6 +177,9 @@ def sample_design(
             so that the design does not depend on it.
     """
     strata, taken = tuple(layers), tuple(counts)
+    for stratum, count in enumerate(taken):
+        # All pairs are drawn here, because a sampler must not draw in several threads at once.
+        sampler.pairs(stratum, max(count - 1, 0), count)
     build = _Construction(sampler, strata, taken)
     run_jobs = in_turn if sampler.players > MAX_PARALLEL_PLAYERS else run_jobs
     parts = list(build.portions(build.sampled))
@@ -216,7 +223,7 @@ class _Construction:
 
     def held(self, build: Callable[[], T]) -> Callable[[], T]:
         """Returns a source that holds its block, unless the design is too large for that."""
-        if block_bytes(self.sampler.players, sum(self.counts)) > MAX_HELD_BYTES:
+        if not holds_blocks(self.sampler.players, sum(self.counts)):
             return build
         block = build()
         return lambda: block

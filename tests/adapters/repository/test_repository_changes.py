@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +11,19 @@ import pytest
 from adapters.repository.replicas import put, small, width
 from redis_server import eventually
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
-from sequela.adapters.onnx.loader import Loader
+from sequela.adapters.onnx.loader import Loader, ModelBytes
+from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.repository import folder_trial
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.model_repository import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorModels, RepositoryRules
+from sequela.adapters.repository.repository_content import RepositoryContent
 from sequela.adapters.repository.repository_watch import RepositoryWatch
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.sqlite.store import memory_store
-from sequela.errors import NotFound
+from sequela.concurrency.deadline import Deadline
+from sequela.engines.exits import EngineExit, EngineLost, ExitReason
+from sequela.errors import InvalidInput, NotFound, Unavailable
 from sequela.explain.ports import ModelRecord, ModelState, Observers
 from sequela.explain.request import NamedModel
 
@@ -25,8 +31,8 @@ from sequela.explain.request import NamedModel
 class Watched:
     """A repository that is read when the test says so."""
 
-    def __init__(self, root: Path, all_required: bool = True) -> None:
-        loader = Loader()
+    def __init__(self, root: Path, all_required: bool = True, loader: Loader | None = None) -> None:
+        loader = loader or Loader()
         endpoints = EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
         rules = RepositoryRules(interval_seconds=3600.0, all_required=all_required)
         self.configured = OperatorModels.in_folder(root, loader, endpoints, rules=rules)
@@ -44,6 +50,10 @@ class Watched:
         """Reads the repository, by default as often as a change needs to count, and waits until all is loaded."""
         for _ in range(times):
             self.watch.look()
+        self.settle()
+
+    def settle(self) -> None:
+        """Waits until all is loaded."""
         eventually(lambda: not self.configured._models._pending)
 
     def record(self, name: str) -> ModelRecord:
@@ -104,6 +114,22 @@ def test_a_removed_version_gives_way_to_the_one_before(watched: Watched, tmp_pat
     watched.look(1)
     with pytest.raises(NotFound):
         watched.width("m/2")
+
+
+def test_a_removed_version_is_let_go_although_an_error_refers_to_it(watched: Watched, tmp_path: Path) -> None:
+    """Errors and the frames that they passed may refer to each other, which only Python's collection of cycles ends."""
+    put(tmp_path, "m", "2", small(2))
+    watched.look()
+    cycle: list[object] = [watched.record("m/2")]
+    cycle.append(cycle)
+    gc.disable()
+    try:
+        del cycle
+        shutil.rmtree(tmp_path / "m" / "2")
+        watched.look(3)
+        assert watched.configured._models._leaving == []
+    finally:
+        gc.enable()
 
 
 def test_a_changed_file_is_loaded_again(watched: Watched, tmp_path: Path) -> None:
@@ -247,3 +273,81 @@ def test_endpoints_come_and_go(watched: Watched, tmp_path: Path) -> None:
     watched.look()
     with pytest.raises(NotFound):
         watched.record("away")
+
+
+class FaultyLoader(Loader):
+    """A loader that raises an error until the test takes it away."""
+
+    errors: dict[str, Exception]
+
+    def __init__(self, **errors: Exception) -> None:
+        super().__init__()
+        object.__setattr__(self, "errors", errors)
+
+    def load(self, name: str, source: ModelBytes, deadline: Deadline | None = None) -> OnnxModel:
+        if error := self.errors.get("error"):
+            raise error
+        return super().load(name, source, deadline)
+
+
+def lost(reason: ExitReason) -> EngineLost:
+    return EngineLost(EngineExit(reason, "ended"))
+
+
+@pytest.mark.parametrize(
+    ("error", "retried"),
+    [
+        (OSError(5, "Input/output error"), True),
+        (lost(ExitReason.KILLED), True),
+        (lost(ExitReason.HOST_MEMORY), True),
+        (Unavailable("NO_ENGINE", "no process is up"), True),
+        (lost(ExitReason.CRASHED), False),
+        (InvalidInput("MODEL_INVALID", "no model"), False),
+    ],
+)
+def test_a_failure_that_may_pass_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, retried: bool
+) -> None:
+    """With the same files, at a later reading; what the model itself causes waits until its files change."""
+    monkeypatch.setattr(folder_trial, "RETRY_SECONDS", 0.0)
+    put(tmp_path, "m", "1", small(1))
+    loader = FaultyLoader(error=error)
+    watched = Watched(tmp_path, loader=loader)
+    assert watched.record("m").state is ModelState.FAILED
+    watched.look()
+    assert watched.record("m").state is ModelState.FAILED
+    loader.errors.clear()
+    watched.look()
+    assert watched.record("m").state is (ModelState.READY if retried else ModelState.FAILED)
+    assert watched.configured.ready() is retried
+
+
+def test_changed_files_that_were_away_are_tried_again(
+    watched: Watched, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The volume disappears between a reading and the trial, and comes back with the same files."""
+    monkeypatch.setattr(folder_trial, "RETRY_SECONDS", 0.0)
+    file, away = tmp_path / "m" / "1" / "model.onnx", tmp_path.with_name("away.onnx")
+    file.write_bytes(small(2))
+    watched.look(1)
+    reading = RepositoryContent.of(tmp_path)
+    file.rename(away)
+    watched.configured.update(reading)
+    watched.settle()
+    assert watched.width() == 1
+    assert "contains neither" in watched.configured.notes()[0]
+    away.rename(file)
+    watched.configured.update(reading)
+    watched.settle()
+    assert watched.width() == 2
+    assert watched.configured.notes() == []
+
+
+def test_a_failure_is_not_tried_again_at_once(tmp_path: Path) -> None:
+    """Else every reading would load a large model in vain."""
+    put(tmp_path, "m", "1", small(1))
+    loader = FaultyLoader(error=OSError(5, "Input/output error"))
+    watched = Watched(tmp_path, loader=loader)
+    loader.errors.clear()
+    watched.look()
+    assert watched.record("m").state is ModelState.FAILED

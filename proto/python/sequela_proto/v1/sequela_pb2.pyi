@@ -964,8 +964,9 @@ class ExplainOptions(_message.Message):
     output_event: _builtins.int
     """For models with an output for each event: explain the output at this event, t <= 0. Default: 0."""
     estimator: Global___Estimator.ValueType
-    """Default: REGRESSION for models that the server runs itself, so that the same request gets the same answer. For
-    models behind endpoints it is chosen by how long a row takes. The quality of a level says which one was used.
+    """Default: CONTROL_VARIATE for models that the server runs itself, which answers with the regression where that is
+    surer. For models behind endpoints it is chosen by how long a row takes. The quality of a level says which one gave
+    its attributions.
     """
     @_builtins.property
     def levels(self) -> _containers.RepeatedScalarFieldContainer[Global___Level.ValueType]:

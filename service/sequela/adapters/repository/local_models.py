@@ -6,13 +6,16 @@ to load keeps the reason, and does not affect the others. An earlier model stays
 
 from __future__ import annotations
 
+import gc
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence, Set
 
 import structlog
 
-from sequela.adapters.repository.folder_trial import FolderTrial
+from sequela.adapters.repository.folder_trial import RETRY_SECONDS, FolderTrial
 from sequela.adapters.repository.loaded_model import LoadedModel, ModelLoader
 from sequela.adapters.repository.model_entry import LeavingModel, ModelEntry
 from sequela.adapters.repository.model_folders import Fingerprint, ModelFolder
@@ -23,6 +26,14 @@ from sequela.names import ModelName
 
 MAX_AT_ONCE = 4
 """How many models are loaded at a time, so that a slow one does not hold up those behind it."""
+
+COLLECT_SECONDS = 60.0
+"""How often Python looks for unused objects while a model that is not offered any more seems to be used."""
+
+ABSENT = (
+    "a process that runs models could not load it in the last minute; the log says why, and the next request for it "
+    "tries again"
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -50,6 +61,7 @@ class LocalModels:
         self._entries = {folder.name: ModelEntry.loading(folder, files) for folder, files in folders.items()}
         self._pending = dict(self._entries)
         self._leaving: list[LeavingModel] = []
+        self._collect_at = -math.inf
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._load_first, name="load-models", daemon=True)
 
@@ -97,10 +109,14 @@ class LocalModels:
             return {name: entry.record for name, entry in self._entries.items()}
 
     def problems(self) -> list[str]:
-        """Returns a sentence for each model whose changed files are not in use."""
+        """Returns a sentence for each model whose changed files are not in use, or that an engine could not load."""
         with self._lock:
-            entries = sorted(self._entries.items())
-        return [f"{entry.record.name}: {entry.problem}" for _, entry in entries if entry.problem]
+            entries = [entry for _, entry in sorted(self._entries.items())]
+        absent = self._runners.absent()
+        return [
+            *(f"{entry.record.name}: {entry.problem}" for entry in entries if entry.problem),
+            *(f"{entry.record.name}: {ABSENT}" for entry in entries if entry.record.digest in absent),
+        ]
 
     def by_digest(self, digest: str) -> LoadedModel | None:
         """Returns a loaded model with this digest, or None, also if it runs in engines."""
@@ -120,7 +136,7 @@ class LocalModels:
 
     def _is_news(self, folder: ModelFolder, files: Fingerprint) -> bool:
         known = self._pending.get(folder.name) or self._entries.get(folder.name)
-        return known is None or not known.matches(folder, files)
+        return known is None or not known.matches(folder, files) or known.retry_at <= time.monotonic()
 
     def _expect(self, entry: ModelEntry) -> None:
         """Notes that a model is being loaded. The lock is held."""
@@ -192,8 +208,11 @@ class LocalModels:
             except Unavailable as error:  # an engine ended: it must not be started with these models again
                 detail = error.message
             reason = detail or "the processes that run models could not load it; the log says why"
+            # The trial could load it a moment ago, so its files may have been away since.
+            retry_seconds = math.inf if detail else RETRY_SECONDS
             done = [
-                entry if entry.record.digest in held else self._trial.fail(entry, reason) for entry in loaded
+                entry if entry.record.digest in held else self._trial.fail(entry, reason, retry_seconds)
+                for entry in loaded
             ]
             offered = [self._settle(entry) and entry.state is ModelState.READY for entry in done]
             if not all(offered):
@@ -227,6 +246,7 @@ class LocalModels:
 
     def _let_go(self) -> None:
         """Drops models that no request uses any more."""
+        self._collect()
         with self._lock:
             used = [each for each in self._leaving if each.used]
             changed = len(used) < len(self._leaving)
@@ -234,3 +254,9 @@ class LocalModels:
         if changed:
             # Engines are told when they are free, which may take a while.
             threading.Thread(target=self._hold, args=[()], name="drop-models", daemon=True).start()
+
+    def _collect(self) -> None:
+        """Lets go of requests that have ended, but that errors still refer to in cycles."""
+        if self._leaving and time.monotonic() >= self._collect_at:
+            gc.collect()
+            self._collect_at = time.monotonic() + COLLECT_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ class ModelEntry:
         model: The model, if this process runs it.
         problem: Why changed files are not in use, if an earlier model stays in use instead of them.
         deadline: Is cancelled when the model is not wanted any more.
+        retry_at: When to load it again although its files are the same, as `time.monotonic`; infinite for never.
     """
 
     folder: ModelFolder
@@ -33,6 +35,7 @@ class ModelEntry:
     model: LoadedModel | None = None
     problem: str = ""
     deadline: Deadline = field(default_factory=Deadline)
+    retry_at: float = math.inf
 
     @classmethod
     def loading(cls, folder: ModelFolder, fingerprint: Fingerprint) -> ModelEntry:
@@ -67,22 +70,22 @@ class ModelEntry:
         )
         return replace(self, record=record, model=model)
 
-    def failed(self, detail: str) -> ModelEntry:
+    def failed(self, detail: str, retry_at: float = math.inf) -> ModelEntry:
         """Returns the entry with the reason why its model cannot be used."""
         record = replace(
             self.record, state=ModelState.FAILED, detail=detail, digest="", execution="", info=None
         )
-        return replace(self, record=record, model=None)
+        return replace(self, record=record, model=None, retry_at=retry_at)
 
     def kept(self, failed: ModelEntry) -> ModelEntry:
         """Returns the entry, which stays in use although its files have changed, because the changed ones failed."""
         problem = f"its changed files cannot be used, so the earlier ones stay in use: {failed.record.detail}"
         # The record is the same object, since requests that use the model are recognized by it.
-        return replace(self, fingerprint=failed.fingerprint, problem=problem)
+        return replace(self, fingerprint=failed.fingerprint, problem=problem, retry_at=failed.retry_at)
 
     def touched(self, done: ModelEntry) -> ModelEntry:
         """Returns the entry after its files were written again with the same content."""
-        return replace(self, fingerprint=done.fingerprint, problem="")
+        return replace(self, fingerprint=done.fingerprint, problem="", retry_at=math.inf)
 
     def matches(self, folder: ModelFolder, fingerprint: Fingerprint) -> bool:
         """Returns whether the entry is about this folder with these files."""

@@ -39,6 +39,14 @@ def fingerprint(folder: ModelFolder) -> Fingerprint:
     return tuple(_file_mark(path, path.stat()) for path in files)
 
 
+def readable_fingerprint(folder: ModelFolder) -> Fingerprint:
+    """Returns the fingerprint; an empty one if the files cannot be looked at."""
+    try:
+        return fingerprint(folder)
+    except OSError:  # a link that leads nowhere, or a file that has just been removed: loading it says which
+        return ()
+
+
 def _file_mark(path: Path, found: os.stat_result) -> tuple[str, int, int, int, int]:
     # Permissions change the second of the two times only.
     return path.name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

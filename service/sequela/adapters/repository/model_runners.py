@@ -38,6 +38,9 @@ class ModelRunners(Protocol):
     def ready(self) -> bool:
         """Returns whether requests can be answered."""
 
+    def absent(self) -> frozenset[str]:
+        """Returns the digests of models that some engine did not have in the last minute."""
+
 
 class OwnProcess:
     """Implements `ModelRunners` for models that run in this process."""
@@ -52,3 +55,7 @@ class OwnProcess:
     def ready(self) -> bool:
         """See `ModelRunners`."""
         return True
+
+    def absent(self) -> frozenset[str]:
+        """See `ModelRunners`."""
+        return frozenset()

@@ -7,7 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sequela.adapters.repository.layout_warnings import layout_warnings
-from sequela.adapters.repository.model_folders import Fingerprint, ModelFolder, find_folders, fingerprint
+from sequela.adapters.repository.model_folders import (
+    Fingerprint,
+    ModelFolder,
+    find_folders,
+    readable_fingerprint,
+)
 from sequela.names import ModelName
 
 
@@ -32,7 +37,7 @@ class RepositoryContent:
         """Reads a repository. Raises OSError if it cannot be read."""
         folders = find_folders(root)
         remote = frozenset(folder for folder in folders if folder.is_endpoint)
-        local = {folder: _files(folder) for folder in folders if folder not in remote}
+        local = {folder: readable_fingerprint(folder) for folder in folders if folder not in remote}
         return cls(local, remote, tuple(layout_warnings(root)))
 
     @property
@@ -54,10 +59,3 @@ class RepositoryContent:
     @property
     def _names(self) -> frozenset[ModelName]:
         return frozenset(folder.name for folder in (*self.local, *self.remote))
-
-
-def _files(folder: ModelFolder) -> Fingerprint:
-    try:
-        return fingerprint(folder)
-    except OSError:  # a link that leads nowhere, or a file that has just been removed: loading it says which
-        return ()

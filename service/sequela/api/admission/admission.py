@@ -10,7 +10,7 @@ from random import Random
 from sequela.api.admission.brownout import BULK_ALONE, Brownout, threshold_seconds
 from sequela.api.admission.cost_averages import CostAverages
 from sequela.api.admission.priority import Priority
-from sequela.api.admission.refusals import queue_full, spent_waiting, too_short
+from sequela.api.admission.refusals import MIN_RETRY_SECONDS, queue_full, spent_waiting, too_short
 from sequela.api.admission.ticket import Ticket
 from sequela.api.admission.time_shares import Demand, TimeShare, fair_share
 from sequela.api.admission.waiting_queues import QueueLimits, WaitingQueues
@@ -23,6 +23,8 @@ from sequela.explain.telemetry import RequestBegun
 
 MAX_JITTER = 0.5
 """Retries are spread over this share of the time that they are told to wait, so that they do not come all at once."""
+MAX_RETRY_SECONDS = 20.0
+"""The longest wait that a refused caller is asked for, before it is spread: others may leave earlier than expected."""
 WAIT_SHARE = 0.05
 """The share of its time that a request may wait, however overloaded the server is."""
 CERTAIN_SHARE = 0.5
@@ -115,7 +117,7 @@ class AdmissionSlots:
                 await request.turn
         except TimeoutError:
             self._withdraw(request)
-            raise spent_waiting(WAITS_FOR, self._retry_seconds()) from None
+            raise spent_waiting(WAITS_FOR, self._retry_seconds(request)) from None
         except asyncio.CancelledError:
             self._withdraw(request)
             raise
@@ -146,58 +148,63 @@ class AdmissionSlots:
         return WaitingRequest(ticket, deadline, cost, min(cost, least), Deadline.now(), turn)
 
     def _check(self, request: WaitingRequest) -> None:
-        """Raises the error of a request that cannot be answered in time."""
+        """Raises the error of a request that cannot be answered in time, or refuses another one that makes room."""
         left = request.deadline.remaining
         # It is only an estimate, so what may just be possible is tried.
         if left < CERTAIN_SHARE * request.least:
             raise too_short(left, request.least)
         if len(self._running) < self._slots and not self._waiting:
             return
-        self._make_room(request)
-        ticket = request.ticket
-        wait = self._wait_seconds(self._waiting.seconds_before(ticket.client, ticket.priority, request.cost))
-        least = wait if self._goes_last(ticket.priority) else self._least_wait_seconds(request)
+        # Nobody is refused for the sake of a request that is then refused itself.
+        why = self._lack_of_room(request)
+        other = self._other(request, why) if why else None
+        wait = self._wait_seconds(request, other)
+        least = wait if self._goes_last(_priority(request)) else self._least_wait_seconds(request, other)
         if least + request.least > left:
-            raise self._full(
-                f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
-            )
+            text = f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
+            raise self._full(text, request)
         if wait > self._patience_seconds(request):
-            text = f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
-            self._replace_other(request, self._full(text))
+            why = f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
+            other = self._other(request, why)
+        if other is not None:
+            self._refuse(other, self._full(why, other))
 
     def _goes_last(self, priority: Priority) -> bool:
         """Returns whether interactive requests take all the time but the share of bulk work, and go on doing so."""
         return priority is Priority.BULK and self._brownout is not None and self._brownout.level > BULK_ALONE
 
-    def _make_room(self, request: WaitingRequest) -> None:
-        """Raises an error if the queue is full, unless another client has more in it."""
+    def _lack_of_room(self, request: WaitingRequest) -> str:
+        """Returns what is full; nothing if the queue has room for the request."""
         priority = _priority(request)
         queue, seconds = self._waiting.of(priority), self._limits.seconds(priority) * self._cores
         if not queue or (len(queue) < self._limits.requests and queue.seconds + request.cost <= seconds):
-            return
+            return ""
         text = f"{len(queue)} {priority} requests with {queue.seconds:.2f} s of work are waiting, and the most are "
-        self._replace_other(request, self._full(f"{text}{self._limits.requests} requests and {seconds:g} s"))
+        return f"{text}{self._limits.requests} requests and {seconds:g} s"
 
-    def _replace_other(self, request: WaitingRequest, error: SequelaError) -> None:
-        """Refuses the newest request of the client that has the most work, if that is much more than this one has.
+    def _other(self, request: WaitingRequest, why: str) -> WaitingRequest:
+        """Returns the newest request of the client that has the most work, if that is much more than this one has.
 
         Otherwise raises the error for this one. So whoever floods the server is refused, and not the others.
         """
         other = self._waiting.of(_priority(request)).newest_of_largest(request.ticket.client, request.cost)
         if other is None:
-            raise error
-        self._refuse(other, error)
+            raise self._full(why, request)
+        return other
 
-    def _wait_seconds(self, before: float) -> float:
+    def _wait_seconds(self, request: WaitingRequest, gone: WaitingRequest | None = None) -> float:
+        """Returns how long a new request waits for its turn, if one that waits is gone by then."""
         now = Deadline.now()
+        before = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost, gone)
         return (before + sum(each.rest(now) for each in self._running.values())) / self._cores
 
-    def _least_wait_seconds(self, request: WaitingRequest) -> float:
+    def _least_wait_seconds(self, request: WaitingRequest, gone: WaitingRequest | None) -> float:
         """Returns how long the request waits if those that have as little time get the roughest answers."""
         end = request.deadline.end
         # What a client has beyond a new request of another one does not go before that.
-        most = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost)
-        least = sum(each.least if each.deadline.end <= end else each.cost for each in self._waiting)
+        most = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost, gone)
+        waiting = (each for each in self._waiting if each is not gone)
+        least = sum(each.least if each.deadline.end <= end else each.cost for each in waiting)
         now = Deadline.now()
         running = sum(
             min(each.rest(now), each.request.least if each.request.deadline.end <= end else each.rest(now))
@@ -238,7 +245,7 @@ class AdmissionSlots:
             if request.turn.done():
                 continue
             if request.deadline.remaining < CERTAIN_SHARE * request.least:
-                self._refuse(request, spent_waiting(WAITS_FOR, self._retry_seconds()))
+                self._refuse(request, spent_waiting(WAITS_FOR, self._retry_seconds(request)))
                 continue
             self._begin(request, now, shares[_priority(request)])
 
@@ -297,12 +304,13 @@ class AdmissionSlots:
         if not request.turn.done():
             request.turn.set_exception(error)
 
-    def _full(self, detail: str) -> SequelaError:
-        return queue_full(detail, self._retry_seconds())
+    def _full(self, detail: str, request: WaitingRequest) -> SequelaError:
+        return queue_full(detail, self._retry_seconds(request))
 
-    def _retry_seconds(self) -> float:
-        drain = self._wait_seconds(sum(self._waiting.of(each).seconds for each in Priority))
-        return drain * (1 + MAX_JITTER * self._random.random())
+    def _retry_seconds(self, request: WaitingRequest) -> float:
+        """Returns when a refused request may come again: when its turn would have come, and a random part later."""
+        wait = min(max(self._wait_seconds(request), MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
+        return wait * (1 + MAX_JITTER * self._random.random())
 
 
 def _priority(request: WaitingRequest) -> Priority:

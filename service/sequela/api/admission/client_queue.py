@@ -46,11 +46,20 @@ class ClientQueue:
         """When the request came that has waited for the longest time; None if there is none."""
         return min((line.requests[0].since for line in self._lines.values()), default=None)
 
-    def seconds_before(self, client: str, cost: float) -> float:
-        """Returns about how much work is done before a new request of a client that costs this much."""
+    def seconds_before(self, client: str, cost: float, gone: WaitingRequest | None = None) -> float:
+        """Returns about how much work is done before a new request of a client that costs this much.
+
+        Args:
+            client: The client.
+            cost: What the new request costs, in seconds of one core.
+            gone: A waiting request of another client that does not count, since it would be refused.
+        """
         own = self._lines.get(client)
         turn = (own.seconds if own else 0.0) + cost
-        return sum(min(line.seconds, turn) for line in self._lines.values())
+        lines = {name: line.seconds for name, line in self._lines.items()}
+        if gone is not None:
+            lines[gone.ticket.client] -= gone.cost
+        return sum(min(seconds, turn) for seconds in lines.values())
 
     def add(self, request: WaitingRequest) -> None:
         """Adds a request behind those of the same client."""

@@ -19,6 +19,8 @@ DOMAIN = "sequela.v1"
 
 RETRY_PUSHBACK_KEY = "grpc-retry-pushback-ms"
 """The metadata by which gRPC libraries that retry by themselves learn how long to wait. They do not read RetryInfo."""
+NO_RETRY = "-1"
+"""The value that tells them not to try again. They would otherwise repeat every RESOURCE_EXHAUSTED."""
 
 
 def grpc_status(failure: Failure) -> grpc.Status:
@@ -33,9 +35,13 @@ def grpc_status(failure: Failure) -> grpc.Status:
 
 
 def retry_pushback(failure: Failure) -> tuple[tuple[str, str], ...]:
-    """The trailing metadata that tells gRPC's own retries how long to wait; none if retrying would not help."""
+    """Returns the trailing metadata that tells gRPC's own retries how long to wait, or not to try again.
+
+    It is empty where that goes without saying: they do not repeat other codes, and wait on their own after UNAVAILABLE.
+    """
     if failure.retry_after is None:
-        return ()
+        final = failure.codes.grpc is grpc.StatusCode.RESOURCE_EXHAUSTED
+        return ((RETRY_PUSHBACK_KEY, NO_RETRY),) if final else ()
     return ((RETRY_PUSHBACK_KEY, str(math.ceil(failure.retry_after * 1000))),)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
@@ -16,7 +16,7 @@ from sequela.timeshap.coalitions import Portion, all_coalitions, strata
 from sequela.timeshap.control_variate.process_design import ProcessDesign, process_design
 from sequela.timeshap.control_variate.rank_kernels import rank_kernel
 from sequela.timeshap.pair_order import Pairs, pairs_of
-from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn, sample_design
+from sequela.timeshap.sample_design import JobRunner, SampleDesign, holds_blocks, in_turn, sample_design
 
 DEFAULT_MAX_BYTES = 256 << 20
 """About 25 numbers of players, with the designs of their first two stages."""
@@ -47,7 +47,7 @@ class DesignCache:
 
     def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
         self._max_bytes, self._bytes = max_bytes, 0
-        self._lock = threading.Lock()
+        self._lock, self._building = threading.Lock(), threading.Lock()
         self._entries: OrderedDict[Hashable, Any] = OrderedDict()
 
     @property
@@ -76,6 +76,17 @@ class DesignCache:
         self._bytes += _entry_bytes(built)
         while self._bytes > self._max_bytes:
             self._bytes -= _entry_bytes(self._entries.popitem(last=False)[1])
+
+    def build_aside(self, build: Callable[[], object]) -> None:
+        """Runs `build` in another thread, for later requests, unless something is being built aside already."""
+        if self._building.acquire(blocking=False):
+            threading.Thread(target=self._build_aside, args=(build,), name="designs", daemon=True).start()
+
+    def _build_aside(self, build: Callable[[], object]) -> None:
+        try:
+            build()
+        finally:
+            self._building.release()
 
     def holds(self, key: Hashable) -> bool:
         """Returns whether something is kept under a key."""
@@ -126,10 +137,12 @@ class GameDesigns:
     def sample(self, counts: Sequence[int], run_jobs: JobRunner = in_turn) -> SampleDesign:
         """As in `Designs`."""
         taken = tuple(counts)
-        return self.cache.get(
-            (*self._game, taken),
-            lambda: sample_design(self.sampler, strata(self.players), taken, run_jobs),
-        )
+        if not holds_blocks(self.players, sum(taken)):
+            return self._new_sample(taken, run_jobs)
+        return self.cache.get((*self._game, taken), lambda: self._new_sample(taken, run_jobs))
+
+    def _new_sample(self, counts: tuple[int, ...], run_jobs: JobRunner) -> SampleDesign:
+        return sample_design(self.sampler, strata(self.players), counts, run_jobs)
 
     def process(self, counts: Sequence[int], effective_players: float) -> ProcessDesign:
         """As in `Designs`."""
@@ -138,6 +151,12 @@ class GameDesigns:
             self._process_key(counts, effective_players),
             lambda: process_design(kernel, self.sampler, self.sample(counts), np.float32),
         )
+
+    def prepare_aside(self, counts: Sequence[int], effective_players: Iterable[float]) -> None:
+        """Builds processes in another thread, for later games of this kind."""
+        # A sampler must not be shared by threads, so the thread has designs of its own.
+        own = GameDesigns(self.cache, self.players, self.sizes, self.seed)
+        self.cache.build_aside(lambda: [own.process(counts, each) for each in effective_players])
 
     def holds_process(self, counts: Sequence[int], effective_players: float) -> bool:
         """Returns whether the design of a process is kept, so that solving takes little time."""

@@ -124,11 +124,12 @@ class _Game:
         (see `Solver.growth`).
         """
         target = self.rules.target
-        if not plan.enumerates:
-            try:
+        try:
+            # A whole game is ranked too, since the deadline may leave a part of it.
+            if not plan.is_single:
                 sample.rank()
-            except DeadlinePassed:
-                return replace(self._last_complete_stage(sample, None), out_of_time=True)
+        except DeadlinePassed:
+            return replace(self._last_complete_stage(sample, None), out_of_time=True)
         smallest_useful = float(plan.min_trusted) if self.rules.has_target else np.inf
         solved: GameOutcome | None = None
         while True:
@@ -136,7 +137,7 @@ class _Game:
             size = plan.after(sample.size, smallest_useful)
             following = plan.after(size, smallest_useful) if size < plan.last else None
             try:
-                with plan.measure(sample.size, size):
+                with plan.measure(sample.size or sample.ranked, size):
                     sample.grow(size, following)
             except DeadlinePassed:
                 return replace(self._last_complete_stage(sample, solved), out_of_time=True)
@@ -178,5 +179,5 @@ class _Game:
             sample.size,
             clipped=sample.clipped,
             out_of_time=not exact and used is not sample.solver,
-            estimator=None if exact else used.estimator,
+            estimator=None if exact else estimate.estimator,
         )

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from sequela.errors import InvalidInput
+from sequela.timeshap.rank_solver import MAX_COALITIONS, MAX_PLAYERS
 from sequela.timeshap.sample_design import MAX_HELD_BYTES, block_bytes
 
 FLOAT_BYTES = 8
@@ -29,7 +30,17 @@ def question_bytes(players: int, coalitions: int, targets: int) -> int:
     drawn = pairs * (2 * players // 8 + DRAWN_PAIR_BYTES)
     odd_parts = 2 * pairs * targets * FLOAT_BYTES
     influences = 3 * (players // 2) * players * targets * FLOAT_BYTES
-    return drawn + held + odd_parts + influences
+    return drawn + held + odd_parts + influences + _process_bytes(players, pairs, targets)
+
+
+def _process_bytes(players: int, pairs: int, targets: int) -> int:
+    """Returns about how many bytes the processes take: their games side by side, and matrices that are built."""
+    if players > MAX_PLAYERS:
+        return 0
+    used = min(pairs, MAX_COALITIONS // 2)
+    games = 7 * used * targets * FLOAT_BYTES
+    influences = 6 * (players // 2) * players * targets * FLOAT_BYTES
+    return games + influences + 4 * used**2 * FLOAT_BYTES
 
 
 @dataclass(frozen=True, slots=True)

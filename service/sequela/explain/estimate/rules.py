@@ -32,7 +32,7 @@ class GameRules:
         designs: Keeps what was worked out without values.
         max_enumerated: Games with at most this many coalitions are evaluated completely, without a first sample.
         direct_share: A stage may be evaluated directly, skipping the stages before it, if it takes at most this share
-            of the time left (see `StagePlan`). 0 evaluates one stage after another.
+            of the time left (see `StagePlan`); 0 for a model in this process, which has a share of its own.
         level: The name of the level, for the trace.
         trace: Records the game.
     """

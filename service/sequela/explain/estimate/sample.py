@@ -59,6 +59,7 @@ class Sample:
     Attributes:
         solver: The requested estimator.
         size: The number of coalitions of the last complete stage; 0 before the first stage.
+        ranked: The number of coalitions that were evaluated before the first stage, to order the players.
         clipped: How many of these had values that the link clipped.
     """
 
@@ -72,7 +73,7 @@ class Sample:
         trace: GameTrace = NO_TRACE,
     ) -> None:
         self.players = players
-        self.size = self.clipped = 0
+        self.size = self.ranked = self.clipped = 0
         self.solver = rules.solver
         self._base = rules.solvers[Estimator.REGRESSION]
         self._evaluator, self._until, self._trace = evaluator, rules.until, trace
@@ -98,6 +99,7 @@ class Sample:
         alone = np.eye(len(self.players), dtype=bool)
         singles = self._odd_parts(alone, self._until)
         self.clipped += self._evaluator.clipped - clipped
+        self.ranked = 2 * len(self.players)
         self._order = self.solver.rank(singles, self._gain)
         self._place = np.argsort(self._order)
         # The stratum has the places in a random order.
@@ -140,9 +142,12 @@ class Sample:
         # faster.
         in_time = usual <= self._until - self._evaluator.deadline.now()
         used = self.solver if in_time else self._base
+        if not in_time:
+            # Otherwise callers with short deadlines would never get this estimator.
+            self.solver.prepare(self._designs, self._counts)
         found = used.solve(self._designs, self._odd, self._gain, self._evaluator.caller.run_jobs)
-        estimate = Estimate(self._by_player(found.solution), self._by_player(found.base))
-        self._trace.solved(self.size, estimate.solution, used.estimator)
+        estimate = Estimate(self._by_player(found.solution), self._by_player(found.base), found.estimator)
+        self._trace.solved(self.size, estimate.solution, estimate.estimator)
         return estimate, used
 
     @property

@@ -35,8 +35,10 @@ MARGIN = 0.7
 """A stage is solved if it has at least this fraction of the coalitions that should be needed to reach the target. The
 margin allows for an error bar that is too wide.
 """
-RANKED_MARGIN = 1.2
-"""The same for rank kernels. Their next stage is usually the last one, so it should rather be too large."""
+RANKED_MARGIN = 1.1
+"""The same for rank kernels. Their next stage should be the last one, so it is rather too large."""
+BUILDING_SPEED = 1e10
+"""Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
 MAX_GROWTH = 4.0
 MAX_VARIATE_GROWTH = 1.5
 """How many times larger than the current sample a prediction of the required sample may be, because small samples
@@ -52,10 +54,12 @@ class Estimate:
     Attributes:
         solution: The answer.
         base: What the base estimator alone gave.
+        estimator: The estimator of the answer: the control variate if any target has it.
     """
 
     solution: Solution
     base: Solution
+    estimator: Estimator
 
 
 Solve = Callable[
@@ -78,6 +82,7 @@ class Solver:
             error to reach (targets,), and the size of the sample in coalitions.
         usual_share: The usual solving time, as a fraction of the longest one. A sample is solved with this estimator if
             there is time for it.
+        prepare: Prepares, in another thread, what later samples with these numbers of pairs need.
         stages: Returns the sizes of the stages, as `coalitions.stages` does.
         rank: Orders the players before pairs are drawn, given the odd part of each player alone (players, targets) and
             Δ (targets,); None if their order does not matter.
@@ -88,6 +93,7 @@ class Solver:
     seconds: Callable[[GameDesigns, Sequence[int]], float]
     growth: Callable[[Estimate, NDArray[np.float64], int], float]
     usual_share: float = USUAL
+    prepare: Callable[[GameDesigns, Sequence[int]], None] = lambda *_: None
     stages: Callable[[int, int, int, int], tuple[int, ...]] = stages
     rank: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.intp]] | None = None
 
@@ -100,7 +106,7 @@ def _solve_base(
 ) -> Estimate:
     sample = designs.sample([len(rows) for rows in odd], run_jobs)
     solution = solve_design(sample, np.concatenate(odd), gain, run_jobs)
-    return Estimate(solution, solution)
+    return Estimate(solution, solution, Estimator.REGRESSION)
 
 
 def _solve_searched(
@@ -110,7 +116,7 @@ def _solve_searched(
     run_jobs: JobRunner,
 ) -> Estimate:
     solution = solve_with_variate(designs.sampler, strata(designs.players), odd, gain, run_jobs)
-    return Estimate(solution, solution)
+    return Estimate(solution, solution, Estimator.CONTROL_VARIATE)
 
 
 def _solve_ranked(
@@ -120,7 +126,8 @@ def _solve_ranked(
     run_jobs: JobRunner,
 ) -> Estimate:
     found = solve_ranked(designs, odd, gain, run_jobs)
-    return Estimate(found.solution, found.base)
+    used = Estimator.REGRESSION if found.solution is found.base else Estimator.CONTROL_VARIATE
+    return Estimate(found.solution, found.base, used)
 
 
 def _base_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
@@ -154,9 +161,14 @@ def _ranked_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
     if not used or 2 * sum(counts) + 2 >= all_coalitions(m):
         return base
     once = 2 * _regression_seconds(m, pairs) + pairs**2 / WORK_PER_SECOND + OVERHEAD_SECONDS
-    built = (2 * pairs**3 + 4 * m * pairs**2) / WORK_PER_SECOND
+    built = (2 * pairs**3 + 4 * m * pairs**2) / BUILDING_SPEED
     missing = sum(not designs.holds_process(used, each) for each in EFFECTIVE_PLAYERS)
     return base + len(EFFECTIVE_PLAYERS) * once + missing * built
+
+
+def _prepare_ranked(designs: GameDesigns, counts: Sequence[int]) -> None:
+    if used := process_counts(designs.players, counts):
+        designs.prepare_aside(used, EFFECTIVE_PLAYERS)
 
 
 def _base_growth(estimate: Estimate, target: NDArray[np.float64], _: int) -> float:
@@ -169,13 +181,15 @@ def _searched_growth(estimate: Estimate, target: NDArray[np.float64], _: int) ->
 
 
 def _ranked_growth(estimate: Estimate, target: NDArray[np.float64], size: int) -> float:
-    """Returns the growth by which either estimator reaches the target.
+    """Returns the growth by which either estimator should reach the target.
 
     The errors of the processes fall about in proportion to the sample, up to the part of it that they use.
     """
-    by_base, by_process = _base_growth(estimate, target, size), _ratio(estimate.solution, target)
-    reaches = size * by_process <= MAX_COALITIONS
-    return min(RANKED_MARGIN * by_process, by_base / MARGIN) if reaches else by_base / MARGIN
+    by_base = _base_growth(estimate, target, size)
+    if size >= MAX_COALITIONS:
+        return by_base
+    # Beyond this size only the base estimator gains, so the stage of this size is solved before any larger one.
+    return min(by_base, RANKED_MARGIN * _ratio(estimate.solution, target), MAX_COALITIONS / size)
 
 
 def _ratio(solution: Solution, target: NDArray[np.float64]) -> float:
@@ -200,6 +214,7 @@ LOCAL_SOLVERS: Mapping[Estimator, Solver] = {
         _ranked_growth,
         # Nothing interrupts the construction of a design, so its whole time must be there.
         usual_share=1.0,
+        prepare=_prepare_ranked,
         stages=ranked_stages,
         rank=ranking,
     ),

@@ -47,9 +47,9 @@ class StagePlan:
         self._seconds = 0.0
 
     @property
-    def enumerates(self) -> bool:
-        """Whether the last stage is the whole game, and the only one that matters."""
-        return self._whole
+    def is_single(self) -> bool:
+        """Whether there is one stage only."""
+        return len(self._sizes) == 1
 
     def after(self, size: int, smallest_useful: float) -> int:
         """Returns the size of the stage that follows one of `size` coalitions, which must not be the last stage.
@@ -74,6 +74,9 @@ class StagePlan:
         following = later[1] if len(later) > 1 and later[1] < smallest_useful else later[0]
         if not size:
             return following
+        useful = next((each for each in later if each >= smallest_useful), self.last)
+        if self._fits(useful - size, self._direct_share):
+            return useful
         reachable = (
             each for each in later if each <= smallest_useful and self._fits(each - size, self._direct_share)
         )

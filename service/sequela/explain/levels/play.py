@@ -74,7 +74,7 @@ class LevelPlayer:
             solvers=SOLVERS if self.endpoint else LOCAL_SOLVERS,
             designs=self.designs,
             max_enumerated=REMOTE_MAX_ENUMERATED if self.endpoint else EXACT_AT_ONCE,
-            # In this process a stage costs no round trip, and the same request must always evaluate the same batches.
+            # In this process the game has a share of its own.
             direct_share=REMOTE_DIRECT_SHARE if self.endpoint else 0.0,
             level=level,
             trace=self.trace,

@@ -29,6 +29,8 @@ REACH = 0.6
 """ρ of the strongest player."""
 LEAST_SHARE = 1e-3
 """Lower bound for δ^r, because a player without attribution may still interact."""
+STEPS_PER_OCTAVE = 8
+"""Rough attributions are compared in steps of a ninth. Within a step, players keep their order."""
 SPARE_PLAYERS = 0.01
 """The effective number of players stays below the number of players by this much at least."""
 BISECTIONS = 60
@@ -58,4 +60,7 @@ def ranking(singles: NDArray[np.float64], gain: NDArray[np.float64]) -> NDArray[
     rough = np.abs(singles + gain / 2)
     # All targets share one order, so each counts relative to its strongest player.
     shares = (rough / np.maximum(rough.max(axis=0), np.finfo(float).tiny)).mean(axis=1)
-    return np.argsort(-shares, kind="stable")
+    # Players that are alike must not change places by the last bits of a model's outputs.
+    shares /= max(shares.max(), np.finfo(float).tiny)
+    steps = np.round(STEPS_PER_OCTAVE * np.log2(np.maximum(shares, LEAST_SHARE)))
+    return np.argsort(-steps, kind="stable")
