@@ -178,13 +178,14 @@ def test_a_version_that_ends_its_loader_harms_nobody(root: Path, monkeypatch: py
 
 @pytest.mark.slow
 def test_the_first_model_of_an_empty_repository(tmp_path: Path) -> None:
-    """A server that started without models gets engines when the first one is added."""
+    """A server that started without models gets engines, and is ready, when the first one is added."""
     settings = embedded(engines=1, model_repository=tmp_path, repository_interval=INTERVAL_SECONDS)
-    with Serving(settings) as server:
+    with Serving(settings, wait=False) as server:
         assert version(server) == "MODEL_NOT_FOUND"
+        assert page(server).text.startswith("the model repository has no model")
         put(tmp_path, 1)
         eventually(lambda: version(server) == full(1))
-        assert page(server).text == "ok\n"
+        eventually(lambda: page(server).text == "ok\n")
 
 
 @pytest.mark.slow
