@@ -19,9 +19,7 @@ export function eventsNote(effects: readonly Effect[], phrases: Phrases): string
 export function featuresNote(effects: readonly Effect[], phrases: Phrases): string {
   const [strongest] = effects.filter((each) => each.kind === "feature").sort(byStrength);
   const unclear = effects.filter((each) => each.standardError > 0 && spansZero(each)).length;
-  const first = strongest
-    ? `${phrases.player(strongest)} ${phrases.raised(strongest)}. `
-    : "";
+  const first = strongest ? `${phrases.player(strongest)} ${phrases.raised(strongest)}. ` : "";
   return first + (unclear ? `For ${counted(unclear, "line")} even the direction is not clear.` : "");
 }
 
