@@ -62,7 +62,8 @@ def run(*command: str | Path, folder: Path = ROOT) -> subprocess.CompletedProces
     """Runs a program with the node of this environment on the PATH."""
     tools = str(Path(sys.executable).parent)
     path = os.pathsep.join([tools, os.environ.get("PATH", "")])
-    environment = os.environ | {"PATH": path, "NO_COLOR": "1"}
+    # Behind a company's proxy, only the system knows the authority that its certificates are of.
+    environment = os.environ | {"PATH": path, "NO_COLOR": "1", "NODE_USE_SYSTEM_CA": "1"}
     return subprocess.run(
         list(map(str, command)),
         cwd=folder,

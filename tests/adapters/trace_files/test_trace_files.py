@@ -159,7 +159,7 @@ def test_stages_of_a_sampled_game(tmp_path: Path) -> None:
     last = game.stages[-1]
     quality = answer.levels["event"].quality
     assert int(last["coalitions"]) == quality.coalitions == game.facts["rows"] + 2
-    assert last["estimator"] == "control_variate"
+    assert last["estimator"] == "regression"
     assert float(last["largest_standard_error"]) == quality.largest_standard_error
     seconds = [float(stage["seconds"]) for stage in game.stages]
     assert seconds == sorted(seconds)

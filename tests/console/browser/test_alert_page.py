@@ -97,7 +97,7 @@ def test_a_reason_leads_to_its_fact(visit: Visit, console: ConsoleServer) -> Non
     cell = page.locator("td.lit")
     expect(cell).to_be_focused()
     expect(cell).to_contain_text("2,109.43 EUR")
-    expect(cell).to_contain_text("+0.233")
+    expect(cell).to_contain_text("+0.228")
 
 
 def test_facts_are_read_by_keyboard(visit: Visit, console: ConsoleServer) -> None:
@@ -107,7 +107,7 @@ def test_facts_are_read_by_keyboard(visit: Visit, console: ConsoleServer) -> Non
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog", name="Amount, latest event")
-    expect(dialog).to_contain_text("raised the score by 0.233 (± 0.006)")
+    expect(dialog).to_contain_text("raised the score by 0.228 (± 0.008)")
     expect(dialog).to_contain_text("this account's 46 earlier events")
     expect(dialog).to_contain_text("The model was given")
     page.keyboard.press("Escape")

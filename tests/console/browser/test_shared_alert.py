@@ -70,7 +70,7 @@ def test_names_are_left_out(visit: Visit, console: ConsoleServer, tmp_path: Path
     for secret in SECRETS:
         assert secret not in text
     assert "2,109.27 EUR" in text
-    assert "+0.233" in text
+    assert "+0.228" in text
     dialog = page.get_by_role("dialog")
     for data in ("Data (JSON)", "Table (CSV)"):
         with page.expect_download() as waiting:
@@ -92,7 +92,7 @@ def test_figures_as_pictures(visit: Visit, console: ConsoleServer, tmp_path: Pat
     root = ET.parse(tmp_path / "Features.svg").getroot()
     texts = "".join(root.itertext())
     assert "Client's age" in texts
-    assert "+0.429" in texts
+    assert "+0.438" in texts
     assert "var(" not in (tmp_path / "Features.svg").read_text(encoding="utf-8")
     assert (tmp_path / "Features.png").read_bytes().startswith(b"\x89PNG")
     page.keyboard.press("s")
