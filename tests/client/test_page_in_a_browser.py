@@ -117,7 +117,9 @@ def test_figures_have_the_numbers_of_the_explanation(browser: Browser, tmp_path:
 
 
 def number(text: str) -> float:
-    return 0.0 if text.startswith(("<", "below", "above −")) else float(text.replace("−", "-").replace(",", ""))
+    return (
+        0.0 if text.startswith(("<", "below", "above −")) else float(text.replace("−", "-").replace(",", ""))
+    )
 
 
 def test_without_scripts_it_has_tables(browser: Browser, tmp_path: Path) -> None:
