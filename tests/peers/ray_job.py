@@ -112,8 +112,11 @@ def checkpoints() -> None:
             out
         ),
     }
-    # Ray keeps the actor whose task failed before, and with it a server.
-    before = {server.pid for server in engine_jobs.servers(FOLDER)}
+    # Ray keeps the actors of the task that failed before, and with them servers, of which one may still be starting.
+    before: set[int] = set()
+    while before != (now := {server.pid for server in engine_jobs.servers(FOLDER)}) or not before:
+        before = now
+        time.sleep(5)
     for name, call in refused.items():
         try:
             call()
