@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from sequela.explain.limits import Limits
+
 
 class EngineSettings(BaseModel):
     """A part of `Settings`."""
@@ -53,7 +55,7 @@ class EngineSettings(BaseModel):
         "request that ended several.",
     )
     max_design_bytes: int = Field(
-        256 << 20,
+        Limits().max_design_bytes,
         ge=0,
         description="Memory that each process that runs models may use to keep what it worked out about samples of "
         "coalitions, so that the next explanations need not. 0 keeps nothing.",

@@ -1,4 +1,4 @@
-"""The process's closed forms against conditioning written out."""
+"""The likelihood of the process against normal densities written out, and its factorisation."""
 
 from __future__ import annotations
 
@@ -23,44 +23,6 @@ def process_of(seed: int, players: int = 9, pairs: int = 40, targets: int = 2) -
 def covariance(process: OddProcess) -> NDArray[np.float64]:
     """With its nugget."""
     return process.kernel.between(process.signs, process.signs) + NUGGET * np.eye(len(process.signs))
-
-
-@given(st.integers(0, 2**32))
-def test_left_out_errors_are_those_of_really_leaving_out(seed: int) -> None:
-    """Each value less what a process given all others predicts for it."""
-    process = process_of(seed)
-    for row in range(len(process.signs)):
-        others = np.arange(len(process.signs)) != row
-        given_others = np.linalg.solve(covariance(process)[np.ix_(others, others)], process.odd[others])
-        section = process.kernel.between(process.signs[[row]], process.signs[others])
-        np.testing.assert_allclose(
-            process.left_out[row], process.odd[row] - (section @ given_others)[0], rtol=1e-6, atol=1e-6
-        )
-
-
-@given(st.integers(0, 2**32))
-def test_attributions_are_those_of_the_mean(seed: int) -> None:
-    """Φᵀ K⁻¹ g; they are linear in g for one kernel; and residuals are g less the mean."""
-    process = process_of(seed)
-    weights = np.linalg.solve(covariance(process), process.odd)
-    sections = process.kernel.attributions(process.signs)
-    np.testing.assert_allclose(process.attributions, sections.T @ weights, rtol=1e-6, atol=1e-6)
-    doubled = OddProcess(process.kernel, process.signs, 2 * process.odd)
-    np.testing.assert_allclose(doubled.attributions, 2 * process.attributions, rtol=1e-9)
-    mean = process.kernel.between(process.signs, process.signs) @ weights
-    np.testing.assert_allclose(process.residuals, process.odd - mean, rtol=1e-4, atol=1e-8)
-
-
-@given(st.integers(0, 2**32))
-def test_variances_are_what_conditioning_leaves(seed: int) -> None:
-    """φφ'K - Φᵀ K⁻¹ Φ, times the mean square of left-out errors in units of their own deviation."""
-    process = process_of(seed)
-    inverse = np.linalg.inv(covariance(process))
-    sections = process.kernel.attributions(process.signs)
-    left = process.kernel.attribution_variances() - np.diag(sections.T @ inverse @ sections)
-    standardised = (inverse @ process.odd) ** 2 / np.diag(inverse)[:, None]
-    expected = np.outer(left, standardised[1:].mean(axis=0))
-    np.testing.assert_allclose(process.variances(slice(1, None)), expected, rtol=1e-5, atol=1e-7)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 2**32))

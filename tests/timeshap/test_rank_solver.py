@@ -12,9 +12,7 @@ from intervals import at_least, coverage
 from known_games import known_games
 from numpy.typing import NDArray
 from recurrent_games import event_game
-from sequela.timeshap.coalitions import allocation, stages, strata
-from sequela.timeshap.control_variate.gaussian_process import NUGGET, OddProcess
-from sequela.timeshap.control_variate.process_design import known_signs, process_design
+from sequela.timeshap.coalitions import allocation, stages
 from sequela.timeshap.control_variate.rank_kernels import (
     EFFECTIVE_PLAYERS,
     LEAST_SHARE,
@@ -32,7 +30,6 @@ from sequela.timeshap.rank_solver import (
     solve_ranked,
 )
 from sequela.timeshap.regression import Solution
-from sequela.timeshap.sample_design import sample_design
 from sweeps import examples
 
 
@@ -85,27 +82,6 @@ def test_each_target_counts_by_its_strongest_player() -> None:
     singles = np.array([[0.9, 0.0], [0.0, 9e6], [0.5, 0.0]])
     assert ranking(singles, np.zeros(2)).tolist() == [0, 1, 2]
     assert ranking(singles[:, ::-1] * [1e-9, 1.0], np.zeros(2)).tolist() == [0, 1, 2]
-
-
-@pytest.mark.parametrize("precision", [np.float32, np.float64])
-def test_a_design_is_the_process_without_its_values(precision: type) -> None:
-    """Attributions and left-out errors of a process that conditions on the values."""
-    players, budget = 16, 300
-    sampler, counts = PairSampler(players, 3), allocation(players, budget)
-    kernel = rank_kernel(players, 5.0)
-    sample = sample_design(sampler, strata(players), counts)
-    design = process_design(kernel, sampler, sample, precision)
-    signs = known_signs(sampler, counts)
-    odd = np.random.default_rng(1).normal(size=(len(signs), 2))
-    process = OddProcess(kernel, signs, odd)
-    np.testing.assert_allclose(design.weights.T @ odd, process.attributions, rtol=1e-6, atol=1e-9)
-    alpha = design.inverse @ odd
-    np.testing.assert_allclose(alpha / design.precision, process.left_out, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(NUGGET * alpha, process.residuals, rtol=1e-3, atol=1e-8)
-    spread = (alpha[1:] ** 2 / design.precision[1:]).mean(axis=0)
-    np.testing.assert_allclose(
-        np.outer(design.variances, spread), process.variances(slice(1, None)), rtol=1e-3, atol=1e-9
-    )
 
 
 @pytest.mark.parametrize("players", range(8, 11))

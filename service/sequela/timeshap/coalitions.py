@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 MAX_STRATUM = 1 << 62
 """Larger strata are treated as if they had this size. No sample comes near the end of such a stratum."""
@@ -145,6 +146,11 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
     for i in by_remainder[:missing]:
         given[i] += 1
     return tuple(given)
+
+
+def unknown_shares(players: int, counts: Sequence[int]) -> NDArray[np.float64]:
+    """Returns for each known pair the unknown share of its stratum, 1 - k_s/N_s, (pairs,), given all k_s."""
+    return np.repeat([1 - k / layer.total for k, layer in zip(counts, strata(players), strict=True)], counts)
 
 
 Portion: TypeAlias = list[tuple[int, int, int]]

@@ -8,8 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from sequela.timeshap.coalitions import strata
-from sequela.timeshap.control_variate.process_design import ProcessDesign, process_design
+from sequela.timeshap.coalitions import strata, unknown_shares
+from sequela.timeshap.control_variate.process_design import ProcessDesign, known_signs, process_design
 from sequela.timeshap.control_variate.rank_kernels import rank_kernel
 from sequela.timeshap.pair_order import Pairs
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn, sample_design
@@ -45,9 +45,9 @@ class NewDesigns:
 
     def sample(self, counts: Sequence[int], run_jobs: JobRunner = in_turn) -> SampleDesign:
         """As in `Designs`."""
-        return sample_design(self.sampler, strata(self.sampler.players), counts, run_jobs)
+        return sample_design(self.sampler, strata(self.players), counts, run_jobs)
 
     def process(self, counts: Sequence[int], effective_players: float) -> ProcessDesign:
         """As in `Designs`."""
-        kernel = rank_kernel(self.sampler.players, effective_players)
-        return process_design(kernel, self.sampler, self.sample(counts), np.float32)
+        kernel, signs = rank_kernel(self.players, effective_players), known_signs(self.sampler, counts)
+        return process_design(kernel, signs, unknown_shares(self.players, counts), np.float32)

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from sequela.timeshap.coalitions import GROWTH, allocation, stages
 from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
-from sequela.timeshap.control_variate.surer import surer
 from sequela.timeshap.designs import Designs
-from sequela.timeshap.regression import Solution, solve_design
+from sequela.timeshap.regression import Solution, solve_design, surer
 from sequela.timeshap.sample_design import JobRunner, in_turn
 
 MAX_COALITIONS = 2048

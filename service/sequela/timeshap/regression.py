@@ -59,6 +59,19 @@ class Solution:
         return np.asarray(self.errors.max(axis=0, initial=0.0))
 
 
+def surer(first: Solution, second: Solution) -> Solution:
+    """Returns the solution with the smaller error bars for each target; `first` itself if none of the others is surer.
+
+    Error bars are compared by their sum of squares over players.
+    """
+    better = np.square(second.errors).sum(axis=0) < np.square(first.errors).sum(axis=0)
+    if not better.any():
+        return first
+    return Solution(
+        np.where(better, second.values, first.values), np.where(better, second.errors, first.errors)
+    )
+
+
 def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
     """Solves a game with at most one player, which gets all of Δ (targets,)."""
     values = np.repeat(gain[None, :], players, axis=0)

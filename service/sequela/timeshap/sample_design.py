@@ -116,7 +116,6 @@ class SampleDesign:
 
     Attributes:
         players: The number of players m.
-        layers: The strata.
         counts: How many pairs of each stratum are known, k_s.
         inverse: M = (X̃ᵀWX̃ + 11ᵀ)⁻¹, (m, m).
         groups: The sampled strata in groups.
@@ -125,7 +124,6 @@ class SampleDesign:
     """
 
     players: int
-    layers: tuple[Stratum, ...]
     counts: tuple[int, ...]
     inverse: NDArray[np.float64]
     groups: tuple[Group, ...]
@@ -141,12 +139,6 @@ class SampleDesign:
     def nbytes(self) -> int:
         """About how many bytes the design holds if it holds its blocks (see `holds_blocks`)."""
         return self.inverse.nbytes + block_bytes(self.players, self.pairs)
-
-    @property
-    def unknown(self) -> NDArray[np.float64]:
-        """For each pair, the unknown share of its stratum, 1 - k_s/N_s, (pairs,)."""
-        shares = [1 - k / layer.total for k, layer in zip(self.counts, self.layers, strict=True)]
-        return np.repeat(shares, self.counts)
 
     def runner(self, run_jobs: JobRunner) -> JobRunner:
         """Returns what sums over the blocks: `run_jobs`, if there is something to run in parallel."""
@@ -191,7 +183,7 @@ def sample_design(
     ]
     whole = [build.source(each) for each in build.portions(build.whole)]
     everything = (*sampled, *whole)
-    return SampleDesign(sampler.players, strata, taken, inverse, groups, everything, tuple(influences))
+    return SampleDesign(sampler.players, taken, inverse, groups, everything, tuple(influences))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,14 +12,13 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Portion, all_coalitions, strata
-from sequela.timeshap.control_variate.process_design import ProcessDesign, process_design
-from sequela.timeshap.control_variate.rank_kernels import rank_kernel
+from sequela.explain.limits import Limits
+from sequela.timeshap.coalitions import Portion, all_coalitions
+from sequela.timeshap.control_variate.process_design import ProcessDesign
+from sequela.timeshap.designs import NewDesigns
 from sequela.timeshap.pair_order import Pairs, pairs_of
-from sequela.timeshap.sample_design import JobRunner, SampleDesign, holds_blocks, in_turn, sample_design
+from sequela.timeshap.sample_design import JobRunner, SampleDesign, holds_blocks, in_turn
 
-DEFAULT_MAX_BYTES = 256 << 20
-"""About 25 numbers of players, with the designs of their first two stages."""
 ENTRY_BYTES = 1024
 """Approximate memory of an entry besides its arrays."""
 MAX_KEPT_SHARE = 0.25
@@ -45,7 +44,7 @@ class DesignCache:
         max_bytes: The memory that it may use, including `ENTRY_BYTES` for each entry.
     """
 
-    def __init__(self, max_bytes: int = DEFAULT_MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = Limits().max_design_bytes) -> None:
         self._max_bytes, self._bytes = max_bytes, 0
         self._lock, self._building = threading.Lock(), threading.Lock()
         self._entries: OrderedDict[Hashable, Any] = OrderedDict()
@@ -119,6 +118,10 @@ class GameDesigns:
         """The pairs of every stratum. With kept designs, no pair has to be drawn."""
         return pairs_of(self.players, self.sizes, self.seed)
 
+    @property
+    def _new(self) -> NewDesigns:
+        return NewDesigns(self.sampler)
+
     @cached_property
     def _game(self) -> tuple[int, int | None]:
         """What the order of the pairs depends on. A game with a single stage is enumerated, without a seed."""
@@ -127,7 +130,7 @@ class GameDesigns:
 
     def pairs(self, portion: Portion) -> NDArray[np.bool_]:
         """Returns the named sides of some pairs, (k, m). They must not be changed."""
-        return self.cache.get((*self._game, tuple(portion)), lambda: self._drawn(portion))
+        return self.cache.get(("pairs", *self._game, tuple(portion)), lambda: self._drawn(portion))
 
     def _drawn(self, portion: Portion) -> NDArray[np.bool_]:
         pairs = np.concatenate([self.sampler.pairs(*part) for part in portion])
@@ -138,18 +141,14 @@ class GameDesigns:
         """As in `Designs`."""
         taken = tuple(counts)
         if not holds_blocks(self.players, sum(taken)):
-            return self._new_sample(taken, run_jobs)
-        return self.cache.get((*self._game, taken), lambda: self._new_sample(taken, run_jobs))
-
-    def _new_sample(self, counts: tuple[int, ...], run_jobs: JobRunner) -> SampleDesign:
-        return sample_design(self.sampler, strata(self.players), counts, run_jobs)
+            return self._new.sample(taken, run_jobs)
+        return self.cache.get(("sample", *self._game, taken), lambda: self._new.sample(taken, run_jobs))
 
     def process(self, counts: Sequence[int], effective_players: float) -> ProcessDesign:
         """As in `Designs`."""
-        kernel = rank_kernel(self.players, effective_players)
         return self.cache.get(
             self._process_key(counts, effective_players),
-            lambda: process_design(kernel, self.sampler, self.sample(counts), np.float32),
+            lambda: self._new.process(counts, effective_players),
         )
 
     def prepare_aside(self, counts: Sequence[int], effective_players: Iterable[float]) -> None:
@@ -163,4 +162,4 @@ class GameDesigns:
         return self.cache.holds(self._process_key(counts, effective_players))
 
     def _process_key(self, counts: Sequence[int], effective_players: float) -> Hashable:
-        return (*self._game, tuple(counts), effective_players)
+        return ("process", *self._game, tuple(counts), effective_players)

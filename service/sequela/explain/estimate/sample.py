@@ -81,8 +81,7 @@ class Sample:
         self._gain = gain
         self._odd = [np.empty((0, len(gain))) for _ in strata(len(players))]
         self._drawn_ahead: PairBatch | None = None
-        # The player in each place, and the place of each player; None as long as players take their own places.
-        self._order: NDArray[np.intp] | None = None
+        # The place of each player; None as long as players take their own places.
         self._place: NDArray[np.intp] | None = None
 
     def rank(self) -> None:
@@ -100,11 +99,11 @@ class Sample:
         singles = self._odd_parts(alone, self._until)
         self.clipped += self._evaluator.clipped - clipped
         self.ranked = 2 * len(self.players)
-        self._order = self.solver.rank(singles, self._gain)
-        self._place = np.argsort(self._order)
+        order = self.solver.rank(singles, self._gain)
+        self._place = np.argsort(order)
         # The stratum has the places in a random order.
         places = self._designs.pairs([(0, 0, len(self.players))]).argmax(axis=1)
-        self._odd[0] = singles[self._order[places]]
+        self._odd[0] = singles[order[places]]
 
     def grow(self, size: int, following: int | None) -> None:
         """Grows the sample to `size` coalitions by evaluating the ones it does not have yet.

@@ -1,13 +1,10 @@
-"""A Gaussian process on the odd part g of a game, which predicts unknown values of g from known ones.
+"""A Gaussian process on the odd part g of a game, and how likely its kernel makes the known values of g.
 
 Let K be the covariance of p known coalitions, with a nugget that keeps it invertible and absorbs the noise of float32
-models, L Lᵀ = K, α = K⁻¹g, and Φ the Shapley values of the kernel's sections (odd_kernel.py). Then
+models, L Lᵀ = K, and α = K⁻¹g. The kernel is chosen by the likelihood of g (kernel_choice.py). What the process then
+says of a game follows from its design (process_design.py).
 
-    φ = Φᵀα = Cᵀg,   C = K⁻¹Φ                        the attributions, and the weight of each value in them
-    e_p = α_p/(K⁻¹)_pp                               the error at p, if p had not been known (Dubrule 1983)
-    Var φ_i = (φ_i φ'_i K - Φ_iᵀC_i)·σ²,  σ² = mean of α_p²/(K⁻¹)_pp, that is of e_p² in units of its variance
-
-Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, §2.2 and §5.4.2. See also docs/estimator.md,
+Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, §2.2 and §5.4.1. See also docs/estimator.md,
 "The control variate".
 """
 
@@ -44,35 +41,6 @@ class OddProcess:
     odd: NDArray[np.float64]
 
     @cached_property
-    def attributions(self) -> NDArray[np.float64]:
-        """The attributions φ of the process's mean, (m, targets)."""
-        return self.weights.T @ self.odd
-
-    @cached_property
-    def weights(self) -> NDArray[np.float64]:
-        """The weight C of each known value in the attributions, (p, m)."""
-        return self._whitening.T @ (self._whitening @ self._sections)
-
-    @cached_property
-    def residuals(self) -> NDArray[np.float64]:
-        """The part of g that the nugget absorbs, (p, targets)."""
-        return NUGGET * self._alpha
-
-    @cached_property
-    def left_out(self) -> NDArray[np.float64]:
-        """The left-out errors e: the difference between each known value and its prediction from the others,
-        (p, targets).
-        """
-        return self._alpha / self._precision
-
-    def variances(self, rows: slice) -> NDArray[np.float64]:
-        """Returns Var φ, (m, targets), with σ² from the left-out errors of these rows."""
-        spread = (self._alpha[rows] ** 2 / self._precision[rows]).mean(axis=0)
-        left = self.kernel.attribution_variances() - (self._sections * self.weights).sum(axis=0)
-        # Rounding can take the difference of two nearly equal numbers below 0.
-        return np.outer(np.maximum(left, 0.0), spread)
-
-    @cached_property
     def likelihood(self) -> float:
         """The log-likelihood of g up to a constant, averaged over targets.
 
@@ -102,16 +70,6 @@ class OddProcess:
     def _alpha(self) -> NDArray[np.float64]:
         """α = K⁻¹g, (p, targets)."""
         return self._whitening.T @ (self._whitening @ self.odd)
-
-    @cached_property
-    def _precision(self) -> NDArray[np.float64]:
-        """The diagonal of K⁻¹, (p, 1)."""
-        return np.asarray(np.einsum("ij,ij->j", self._whitening, self._whitening)[:, None])
-
-    @cached_property
-    def _sections(self) -> NDArray[np.float64]:
-        """The attributions Φ of the kernel's sections, (p, m)."""
-        return self.kernel.attributions(self.signs)
 
 
 def whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:

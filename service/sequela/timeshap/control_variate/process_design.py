@@ -1,7 +1,13 @@
 """What the Gaussian process works out from its kernel and the pairs of a sample, before any value is known.
 
-The process then is a linear map of the values (gaussian_process.py, whose notation this is): φ = Cᵀg, and the left-out
-errors are e = K⁻¹g / diag(K⁻¹). With a kernel that is chosen in advance, a solution is two matrix-vector products.
+Let K be the covariance of the known coalitions, with a nugget, and Φ the Shapley values of the kernel's sections
+(odd_kernel.py). Then the process is a linear map of the known values g, and a solution is two matrix-vector products:
+
+    φ = Φᵀα = Cᵀg,   α = K⁻¹g,   C = K⁻¹Φ            the attributions, and the weight of each value in them
+    e_p = α_p/(K⁻¹)_pp                               the error at p, if p had not been known (Dubrule 1983)
+    Var φ_i = (φ_i φ'_i K - Φ_iᵀC_i)·σ²,  σ² = mean of α_p²/(K⁻¹)_pp, that is of e_p² in units of its variance
+
+Source: Rasmussen and Williams, Gaussian Processes for Machine Learning, §2.2 and §5.4.2.
 """
 
 from __future__ import annotations
@@ -16,7 +22,6 @@ from numpy.typing import NDArray
 from sequela.timeshap.control_variate.gaussian_process import NUGGET, whitening
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.pair_order import Pairs
-from sequela.timeshap.sample_design import SampleDesign
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,25 +52,27 @@ class ProcessDesign:
 
 
 def process_design(
-    kernel: OddKernel, sampler: Pairs, sample: SampleDesign, precision: type[np.floating[Any]]
+    kernel: OddKernel,
+    signs: NDArray[np.float64],
+    unknown_shares: NDArray[np.float64],
+    precision: type[np.floating[Any]],
 ) -> ProcessDesign:
-    """Returns the process with this kernel for all pairs of a sample.
+    """Returns the process with this kernel, which knows these coalitions.
 
     Args:
         kernel: The covariance.
-        sampler: The pairs of every stratum.
-        sample: Says which pairs are known.
+        signs: The full coalition and the known pairs as signs z = ±1, (p + 1, m).
+        unknown_shares: For each pair, the unknown share of its stratum, 1 - k_s/N_s, (p,).
         precision: The type of K⁻¹. Single precision halves the memory of a design that is kept. The left-out errors are
             then off by about 1e-7 of the largest value, as are the outputs of a float32 model.
     """
-    signs = known_signs(sampler, sample.counts)
     covariance = kernel.between(signs, signs)
     covariance[np.diag_indices_from(covariance)] += NUGGET
     factor = whitening(covariance)
     inverse = factor.T @ factor
     sections = kernel.attributions(signs)
     weights = inverse @ sections
-    unknown = np.append(0.0, sample.unknown)[:, None]
+    unknown = np.append(0.0, unknown_shares)[:, None]
     left = kernel.attribution_variances() - (sections * weights).sum(axis=0)
     return ProcessDesign(
         inverse=inverse.astype(precision, copy=False),

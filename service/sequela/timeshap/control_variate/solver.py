@@ -43,7 +43,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Stratum, allocation
+from sequela.timeshap.coalitions import Stratum, allocation, unknown_shares
 from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.gaussian_process import OddProcess
 from sequela.timeshap.control_variate.kernel_choice import (
@@ -56,9 +56,8 @@ from sequela.timeshap.control_variate.kernel_choice import (
 )
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.control_variate.process_design import known_signs, process_design
-from sequela.timeshap.control_variate.surer import surer
 from sequela.timeshap.pair_order import Pairs
-from sequela.timeshap.regression import Solution, solve
+from sequela.timeshap.regression import Solution, solve, surer
 from sequela.timeshap.sample_design import JobRunner, in_turn, sample_design
 
 MAX_PAIRS = 2048
@@ -155,7 +154,8 @@ class _VariateSample:
     def solution(self, kernel: OddKernel, run_jobs: JobRunner) -> Solution:
         """Returns the solution with the process as control variate."""
         sample = sample_design(self.sampler, self.layers, self.counts, run_jobs)
-        process = process_design(kernel, self.sampler, sample, np.float64)
+        shares = unknown_shares(self.sampler.players, self.counts)
+        process = process_design(kernel, known_signs(self.sampler, self.counts), shares, np.float64)
         odd = np.concatenate(self.odd, dtype=np.float64)
         _, solution = variate_solutions(sample, [process], odd, self.gain, run_jobs)
         return solution
