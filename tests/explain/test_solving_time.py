@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from core_sampling import gain
 from games import network_game
+from numpy.typing import NDArray
 from played_games import GameRuns, played
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.design_cache import DesignCache, GameDesigns
-from sequela.explain.estimate.solvers import SOLVERS
+from sequela.explain.estimate.solvers import REGRESSION, SOLVERS
 from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import allocation
@@ -118,3 +123,32 @@ def test_budgets_about_a_whole_game(players: int, short: int) -> None:
         assert found.solution
         assert exact.solution
         np.testing.assert_allclose(found.solution.values, exact.solution.values, atol=0.01)
+
+
+def test_a_deadline_that_comes_early_leaves_time_to_solve() -> None:
+    """A drain brings it forward in the middle of a stage: one that takes long to solve gives way to a smaller one."""
+    game, deadline = network_game(60, seed=1), Deadline(2.0)
+    runs = GameRuns(game, each=1e-4)
+
+    def hurried(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
+        # The second stage is complete, and the third one is not.
+        if len(runs.asked) > 2:
+            deadline.hurry(deadline.now())
+            deadline.check()
+        return game(coalitions)
+
+    runs.game = hurried
+
+    def seconds(_: object, counts: Sequence[int]) -> float:
+        return 600.0 if deadline.hurried and sum(counts) > 400 else 0.0
+
+    slow = replace(REGRESSION, seconds=seconds)
+    options: dict[str, Any] = {"solvers": {Estimator.REGRESSION: slow}, "max_coalitions": 1 << 18}
+    found = played(game, 60, 0.0, deadline, runs=runs, **options)
+    assert sum(runs.asked[:2]) > 802
+    assert found.out_of_time
+    assert 240 <= found.coalitions <= 802
+    again = played(game, 60, 0.0, max_coalitions=found.coalitions)
+    assert found.solution is not None
+    assert again.solution is not None
+    np.testing.assert_allclose(found.solution.values, again.solution.values, atol=1e-12)

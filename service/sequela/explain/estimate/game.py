@@ -167,6 +167,7 @@ class _Game:
         # The last complete stage may be solved already.
         if solved and solved.coalitions == sample.size:
             return solved
+        sample.shrink()
         return self._outcome(sample, *sample.solve(), StopReason.DEADLINE)
 
     def _outcome(self, sample: Sample, estimate: Estimate, used: Solver, reason: StopReason) -> GameOutcome:

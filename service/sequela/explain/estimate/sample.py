@@ -28,6 +28,8 @@ MAX_MEMBERSHIP_BYTES = 1 << 25
 """Size limit in bytes of the coalitions (n, players) held in memory at once, with one byte per membership."""
 MIN_DRAWN_BESIDE = 1 << 17
 """Smallest number of memberships worth drawing in another thread while the model runs. Fewer are kept between games."""
+LATE_SECONDS = 0.25
+"""How long solving may take if the deadline was brought forward while the model ran, and no time was kept for it."""
 MAX_SOLVING_SHARE = 0.5
 """Largest share of the time left that is reserved for solving. If an estimator may need more, the base estimator is
 used.
@@ -81,6 +83,8 @@ class Sample:
         self._gain = gain
         self._odd = [np.empty((0, len(gain))) for _ in strata(len(players))]
         self._drawn_ahead: PairBatch | None = None
+        # For each complete stage its size, and how many coalitions were clipped up to it.
+        self._stages: list[tuple[int, int]] = []
         # The place of each player; None as long as players take their own places.
         self._place: NDArray[np.intp] | None = None
 
@@ -115,7 +119,7 @@ class Sample:
         """
         counts = allocation(len(self.players), size)
         # Values that arrive too late to be solved would be lost, so time to solve is kept back.
-        until, clipped = self._until - self._solving_seconds(counts), self._evaluator.clipped
+        until, clipped = self._end - self._solving_seconds(counts), self._evaluator.clipped
         parts: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
         # A large stage is evaluated in portions, because memberships and values of all its pairs would need
         # much memory.
@@ -129,6 +133,19 @@ class Sample:
         self._odd = [np.concatenate(each) for each in parts]
         self.size = size
         self.clipped += self._evaluator.clipped - clipped
+        self._stages.append((self.size, self.clipped))
+
+    def shrink(self) -> None:
+        """Goes back to the largest complete stage that the base estimator can still solve, or to the smallest one.
+
+        A drain, or callers who wait, may bring the deadline forward in the middle of a stage.
+        """
+        seconds = max(self._end - self._evaluator.deadline.now(), LATE_SECONDS)
+        while len(self._stages) > 1 and self._base.seconds(self._designs, self._counts) > seconds:
+            self._stages.pop()
+            self.size, self.clipped = self._stages[-1]
+            counts = allocation(len(self.players), self.size)
+            self._odd = [odd[:count] for odd, count in zip(self._odd, counts, strict=True)]
 
     def solve(self) -> tuple[Estimate, Solver]:
         """Solves the current stage with the requested estimator, or with the base estimator if time is short.
@@ -139,7 +156,7 @@ class Sample:
         usual = self.solver.usual_share * self.solver.seconds(self._designs, self._counts)
         # Time was kept for the longest case; the decision is by the usual one, because most solutions are
         # faster.
-        in_time = usual <= self._until - self._evaluator.deadline.now()
+        in_time = usual <= self._end - self._evaluator.deadline.now()
         used = self.solver if in_time else self._base
         if not in_time:
             # Otherwise callers with short deadlines would never get this estimator.
@@ -148,6 +165,11 @@ class Sample:
         estimate = Estimate(self._by_player(found.solution), self._by_player(found.base), found.estimator)
         self._trace.solved(self.size, estimate.solution, estimate.estimator)
         return estimate, used
+
+    @property
+    def _end(self) -> float:
+        """When the game must have ended. The deadline may be brought forward while it is played."""
+        return min(self._until, self._evaluator.deadline.end)
 
     @property
     def _counts(self) -> list[int]:
@@ -161,7 +183,7 @@ class Sample:
 
     def _solving_seconds(self, counts: Sequence[int]) -> float:
         """Returns the time in seconds to reserve for solving a stage with these numbers of pairs."""
-        left = self._until - self._evaluator.deadline.now()
+        left = self._end - self._evaluator.deadline.now()
         requested, base = (each.seconds(self._designs, counts) for each in (self.solver, self._base))
         return requested if requested <= MAX_SOLVING_SHARE * left else base
 
