@@ -21,15 +21,14 @@ CASES = ["gru", "lstm", "transformer"]
 LENGTH = 13
 
 
-def asked(name: str, seed: int, coalitions: int) -> Explanation:
+def asked(name: str, seed: int, coalitions: int, estimator: Estimator) -> Explanation:
     case = BY_NAME[name]
     model = loaded(case)
     wanted = question(
         model,
         case.sample(LENGTH, 3),
         case.average(),
-        # The bars of the control variate may be wider than the spread, and then more reasons are tied.
-        estimator=Estimator.REGRESSION,
+        estimator=estimator,
         pruning_tolerance=0.0,
         levels=(Level.EVENT,),
         max_coalitions=coalitions,
@@ -63,13 +62,28 @@ def test_untied_neighbours_are_rarely_in_the_wrong_order(truth: tuple[float, ...
 @pytest.mark.parametrize("name", CASES)
 def test_the_error_of_a_difference_is_about_that_of_independent_estimates(name: str) -> None:
     """The spread over seeds of the difference of two attributions is that of docs/design.md 4.12, within a half."""
+    ratios = spread_ratios(name, Estimator.REGRESSION)
+    assert min(ratios) > 0.5
+    assert max(ratios) < 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_the_error_of_a_difference_is_not_too_small_by_default(name: str) -> None:
+    """The bars of the control variate may be wider than the spread; then more reasons are tied than need be."""
+    assert max(spread_ratios(name, Estimator.CONTROL_VARIATE)) < 1.5
+
+
+def spread_ratios(name: str, estimator: Estimator) -> list[float]:
+    """The spread of the difference of neighbours over seeds, divided by the error that reasons assume."""
     values, errors = [], []
     for seed in range(SEEDS):
-        items = candidates(asked(name, seed, 512))
+        items = candidates(asked(name, seed, 512, estimator))
         values.append([item.values[0] for item in items])
         errors.append([item.standard_errors[0] for item in items])
     found, squares = np.abs(values), np.square(errors).mean(axis=0)
     order = np.argsort(-found.mean(axis=0))[:6]
-    for one, other in pairwise(order):
-        spread = np.std(found[:, one] - found[:, other], ddof=1)
-        assert 0.5 < spread / np.sqrt(squares[one] + squares[other]) < 1.5
+    return [
+        float(np.std(found[:, one] - found[:, other], ddof=1) / np.sqrt(squares[one] + squares[other]))
+        for one, other in pairwise(order)
+    ]

@@ -66,7 +66,16 @@ def measured_server(clients: Sequence[str], *arguments: str) -> Iterator[Measure
         tokens = Path(folder, "tokens")
         tokens.write_text("".join(token_line(each, each, "explain") for each in clients))
         repository = ("--model-repository", str(DEMO / "models"), "--tokens", str(tokens))
-        engines = ("--log-level", "warning", "--engines", "2", "--brownout")
+        # Each call has a seed of its own, so designs that are kept serve no other call, and would only fill memory.
+        engines = (
+            "--log-level",
+            "warning",
+            "--engines",
+            "2",
+            "--brownout",
+            "--max-design-bytes",
+            str(16 << 20),
+        )
         server = start_server([*repository, *engines, *arguments])
         try:
             yield MeasuredServer(server.address, server.process.pid)
