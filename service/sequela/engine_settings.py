@@ -58,5 +58,5 @@ class EngineSettings(BaseModel):
         Limits().max_design_bytes,
         ge=0,
         description="Memory that each process that runs models may use to keep what it worked out about samples of "
-        "coalitions, so that the next explanations need not. 0 keeps nothing.",
+        "coalitions, which makes later explanations faster. 0 keeps nothing.",
     )

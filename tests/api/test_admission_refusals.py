@@ -76,7 +76,7 @@ def test_room_that_another_makes_counts() -> None:
         await door.come(ticket("new"), timeout=2 * COST + 0.01)
         await door.leave()
         assert [each.client for each, _ in door.inside] == ["new"]
-        assert "are waiting, and the most are" in str(door.errors[0])
+        assert "are waiting; at most" in str(door.errors[0])
 
     run(scene)
 

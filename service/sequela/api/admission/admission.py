@@ -179,8 +179,8 @@ class AdmissionSlots:
         queue, seconds = self._waiting.of(priority), self._limits.seconds(priority) * self._cores
         if not queue or (len(queue) < self._limits.requests and queue.seconds + request.cost <= seconds):
             return ""
-        text = f"{len(queue)} {priority} requests with {queue.seconds:.2f} s of work are waiting, and the most are "
-        return f"{text}{self._limits.requests} requests and {seconds:g} s"
+        text = f"{len(queue)} {priority} requests with {queue.seconds:.2f} s of work are waiting; at most "
+        return f"{text}{self._limits.requests} requests and {seconds:g} s of work may wait"
 
     def _other(self, request: WaitingRequest, why: str) -> WaitingRequest:
         """Returns the newest request of the client that has the most work, if that is much more than this one has.

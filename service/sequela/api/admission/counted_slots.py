@@ -71,5 +71,5 @@ class CountedSlots:
         return (self._waiting + self._running) / self._slots * self._mean_seconds
 
     def _overload_error(self) -> Overloaded:
-        text = f"{self._running} requests are running and {self._waiting} are waiting, the most that may wait is "
-        return queue_full(f"{text}{self._queue_size}", self._retry_seconds())
+        text = f"{self._running} requests are running and {self._waiting} are waiting; at most "
+        return queue_full(f"{text}{self._queue_size} may wait", self._retry_seconds())

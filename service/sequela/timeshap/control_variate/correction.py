@@ -42,7 +42,8 @@ def variate_solutions(
     gains = np.concatenate([gain, *(each.gains for each in conditioned)])
     slope = slopes(sample, games, gains, run_jobs)
     count = len(gain)
-    starts = [0, *(count * (3 * number + 2) for number in range(len(processes)))]
+    # Errors are needed of the game itself, and of the left-out errors of each process, which come last of its three.
+    starts = [0, *(count * (3 * number + 3) for number in range(len(processes)))]
     noisy = np.concatenate([np.arange(start, start + count) for start in starts])
     noise = standard_errors(sample, games[:, noisy], gains[noisy], slope[:, noisy], run_jobs)
     values, (bar, *noises) = slope + gains / sample.players, np.hsplit(noise, len(starts))
