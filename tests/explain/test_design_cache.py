@@ -144,7 +144,9 @@ def test_designs_are_built_for_later_when_time_is_short() -> None:
     first = played(game, 20, 0.0, Deadline(0.05), max_coalitions=1024, **options)
     assert first.estimator is Estimator.REGRESSION
     assert first.out_of_time
+    assert "the regression was used" in first.detail
     eventually(lambda: GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, 1024), 12.0))
     second = played(game, 20, 0.0, Deadline(0.5), max_coalitions=1024, **options)
     assert second.estimator is Estimator.CONTROL_VARIATE
     assert not second.out_of_time
+    assert not second.detail

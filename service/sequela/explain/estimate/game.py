@@ -27,6 +27,8 @@ from sequela.timeshap.regression import solve_small
 
 LOCAL_DIRECT_SHARE = 0.25
 """In this process, a stage may be evaluated directly if it takes at most this share of the time left."""
+TOO_LATE_TO_SOLVE = "too little time was left for the requested estimator; the regression was used instead"
+"""Why the standard errors of a game may be larger than its coalitions allow."""
 
 
 def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: GameRules) -> GameOutcome:
@@ -173,12 +175,14 @@ class _Game:
     def _outcome(self, sample: Sample, estimate: Estimate, used: Solver, reason: StopReason) -> GameOutcome:
         """Returns the outcome of the current stage, `out_of_time` if only the base estimator fitted into the time."""
         exact = reason is StopReason.EXACT
+        replaced = not exact and used is not sample.solver
         return GameOutcome(
             self.players,
             reason,
             estimate.solution,
             sample.size,
             clipped=sample.clipped,
-            out_of_time=not exact and used is not sample.solver,
+            detail=TOO_LATE_TO_SOLVE if replaced else "",
+            out_of_time=replaced,
             estimator=None if exact else estimate.estimator,
         )
