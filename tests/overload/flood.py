@@ -79,7 +79,7 @@ def _send(
     each = OTHERS_LOAD * most / len(OTHERS)
     rates = {**dict.fromkeys(OTHERS, each), FLOOD: each * times}
     calls = [
-        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 60)))
+        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 30)))
         for client, rate in rates.items()
         for at in poisson(rate, seconds, random)
     ]
