@@ -117,7 +117,9 @@ def _outcome(
         return CallOutcome(call, late, seconds, reason, retry)
     found = pb.ExplainResponse.FromString(result).explanation
     raised = any(warning.reason == "ERROR_TARGET_RAISED" for warning in found.warnings)
-    levels = sum(bool(each.attributions) for each in (found.event_level, found.feature_level, found.cell_level))
+    levels = sum(
+        bool(each.attributions) for each in (found.event_level, found.feature_level, found.cell_level)
+    )
     outcome = CallOutcome(call, late, seconds, "", False, found.cut_short, raised, levels)
     if not raised and number % SAMPLED:
         return outcome

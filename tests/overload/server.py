@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,12 @@ class MeasuredServer:
             started = [
                 processes.enter_context(
                     subprocess.Popen(
-                        [*base, *kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=TESTS
+                        [*base, *kind],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        text=True,
+                        cwd=TESTS,
+                        env=os.environ | {"PYTHONPATH": str(TESTS.parent)},
                     )
                 )
                 for kind in kinds

@@ -24,7 +24,7 @@ Z95 = 1.959964
 EXACT_TO = 1e-5
 """Calls send slightly different alerts, whose exact values differ by no more than this."""
 WARM_UP_SECONDS = "10"
-"""Enough for each engine to build what it works out once for all alerts: a tenth of a second for each number of players."""
+"""Enough for each engine to work out what it keeps for all alerts: a tenth of a second for each number of players."""
 
 
 @dataclass(frozen=True, slots=True)
