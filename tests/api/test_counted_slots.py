@@ -22,8 +22,7 @@ async def call(slots: CountedSlots, seconds: float, timeout: float) -> str:
     try:
         await slots.enter(None, deadline)
     except SequelaError as error:
-        assert error.retry_after is not None
-        return error.reason
+        return error.reason if error.retry_after else f"{error.reason} without a time to retry"
     await asyncio.sleep(seconds)
     slots.leave(deadline, seconds, None)
     return ""
