@@ -138,16 +138,16 @@ def test_a_part_of_a_whole_game_is_reproduced_by_its_size() -> None:
 
 
 def test_after_something_was_built_aside_others_get_the_time() -> None:
-    """What took a second to build is followed by ten in which nothing is, so that answers are not slowed down."""
-    now, built = [100.0], []
-    cache = DesignCache(clock=lambda: now[0])
+    """What took a second to build is followed by four in which nothing is, so that answers are not slowed down."""
+    now, built = [100.0], list[str]()
+    cache = DesignCache(clock=lambda: now[0], processor_clock=lambda: now[0])
 
     def build(name: str) -> None:
         cache.build_aside(lambda: now.append(now.pop() + 1.0) or built.append(name))  # type: ignore[func-returns-value]
 
     build("first")
     eventually(lambda: built == ["first"] and not cache._building.locked())
-    for _ in range(9):
+    for _ in range(3):
         build("too early")
         now[0] += 1.0
     assert built == ["first"]

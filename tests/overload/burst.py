@@ -8,7 +8,7 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall
 from overload.server import measured_server
-from overload.steady import WARM_UP_SECONDS, percentile
+from overload.steady import percentile
 
 CALLERS = 50
 TIMEOUT = 0.1
@@ -58,7 +58,7 @@ class BurstFigures:
 def measure(bursts: int, seed: int, timeout: float = TIMEOUT, callers: int = CALLERS) -> BurstFigures:
     """Sends bursts to a server of its own. The first calls warm it up and are not counted."""
     with measured_server([CLIENT]) as server:
-        server.send("closed", "2", WARM_UP_SECONDS, CLIENT)
+        server.warm_up(CLIENT)
         before = server.processor_seconds()
         outcomes = server.send_plan(plan(bursts, seed, timeout, callers), GENERATORS)
         after = server.processor_seconds()

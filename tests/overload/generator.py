@@ -1,12 +1,12 @@
 """Sends calls in a process of its own, so that it waits for nothing that is measured.
 
-    python -m overload.generator ADDRESS (open PLAN | closed WORKERS SECONDS CLIENT)
+    python -m overload.generator ADDRESS (open PLAN | closed WORKERS SECONDS CLIENT | first CALLS CLIENT)
 
-`open` sends each call at its time, whether or not earlier ones were answered. `closed` keeps some calls running. PLAN
-is a file with planned calls as JSON. Once the generator is ready, it says so in a line. It then reads the time at which
-to start, in seconds of the monotonic clock, so that several of them start together. What became of the calls goes to
-standard output. Messages are made before they are sent, and answers are parsed after all is over, since both would take
-time from the server, which has the same cores.
+`open` sends each call at its time, whether or not earlier ones were answered. `closed` keeps some calls running.
+`first` sends some, two at a time. PLAN is a file with planned calls as JSON. Once the generator is ready, it says so in
+a line. It then reads the time at which to start, in seconds of the monotonic clock, so that several of them start
+together. What became of the calls goes to standard output. Messages are made before they are sent, and answers are
+parsed after all is over, since both would take time from the server, which has the same cores.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import asyncio
 import itertools
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,22 @@ class Generator:
 
     async def closed(self, workers: int, seconds: float, client: str) -> None:
         """Keeps some calls running."""
-        numbers = itertools.count(FIRST_OF_CLOSED)
         alerts()  # takes a while when it is called first
-        end = _agreed_start() + seconds
+        end, numbers = _agreed_start() + seconds, itertools.count(FIRST_OF_CLOSED)
+        running = itertools.takewhile(lambda _: time.monotonic() < end, numbers)
+        await asyncio.gather(*(self._send_all(running, client) for _ in range(workers)))
 
-        async def work() -> None:
-            while (now := time.monotonic()) < end:
-                call = PlannedCall(seconds - (end - now), client, "interactive", TIMEOUT, next(numbers))
-                await self.send(call, _message(call), 0.0)
+    async def first(self, calls: int, client: str) -> None:
+        """Sends some calls, two at a time."""
+        alerts()
+        _agreed_start()
+        numbers = iter(range(FIRST_OF_CLOSED - calls, FIRST_OF_CLOSED))
+        await asyncio.gather(*(self._send_all(numbers, client) for _ in range(2)))
 
-        await asyncio.gather(*(work() for _ in range(workers)))
+    async def _send_all(self, numbers: Iterator[int], client: str) -> None:
+        for number in numbers:
+            call = PlannedCall(0.0, client, "interactive", TIMEOUT, number)
+            await self.send(call, _message(call), 0.0)
 
     def outcomes(self) -> list[CallOutcome]:
         """Returns what became of the calls."""
@@ -148,6 +154,8 @@ async def _run(address: str, kind: str, *rest: str) -> list[CallOutcome]:
     await generator.connect()
     if kind == "open":
         await generator.open(plan_from_json(Path(rest[0]).read_text()))
+    elif kind == "first":
+        await generator.first(int(rest[0]), rest[1])
     else:
         await generator.closed(int(rest[0]), float(rest[1]), rest[2])
     return generator.outcomes()

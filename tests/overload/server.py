@@ -22,10 +22,12 @@ from sequela_client.local_server import start_server
 from benchmarks.processes import children, resident_mb, tree_cpu_seconds
 from overload.calls import CallOutcome, PlannedCall, outcomes_from_json, to_json
 from overload.generator import READY
+from overload.workload import ALERTS
 
 TESTS = Path(__file__).parents[1]
 MODELS = Path(sequela.__file__).parent / "demo" / "models"
 PROBE_SECONDS = 0.1
+WARM_UP_CALLS = 8 * ALERTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,10 @@ class MeasuredServer:
     def send(self, *arguments: str) -> list[CallOutcome]:
         """Lets a generator send calls (`overload.generator`), and returns what became of them."""
         return self._send([arguments])
+
+    def warm_up(self, client: str) -> None:
+        """Lets the engines work out what they keep for all alerts. However long that takes, nobody measures it."""
+        self.send("first", str(WARM_UP_CALLS), client)
 
     def send_plan(self, plan: Sequence[PlannedCall], generators: int = 1) -> list[CallOutcome]:
         """Lets some generators, in a process each, send these calls at their times."""
