@@ -133,7 +133,7 @@ def test_all_coalitions_are_exact() -> None:
 
 
 def test_each_target_is_corrected_for_itself() -> None:
-    """A copy in other units, and a target that is constant, change nothing, to the precision of designs that are kept."""
+    """A copy in other units, and a target that is constant, change nothing but rounding."""
     game = sparse_game(20, 3)
     alone = ranked(game, 20, 4000, 1)
     three = ranked(lambda z: np.hstack([game(z), np.full((len(z), 1), 7.0), 1e-9 * game(z)]), 20, 4000, 1)
