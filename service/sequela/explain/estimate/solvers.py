@@ -39,8 +39,10 @@ RANKED_MARGIN = 1.1
 """The same for rank kernels. Their next stage should be the last one, so it is rather too large."""
 BUILDING_SPEED = 1e10
 """Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
-PREDICTED_PER_SECOND = 2e7
-"""Covariances per second between pairs that a process knows and further ones: half of what was measured."""
+PREDICTED_PER_SECOND = 6e7
+"""Covariances per second between pairs that a process knows and further ones. Most games need one of the two processes,
+so this leaves a margin of two.
+"""
 MAX_GROWTH = 4.0
 MAX_VARIATE_GROWTH = 1.5
 """How many times larger than the current sample a prediction of the required sample may be, because small samples
