@@ -23,7 +23,7 @@ from benchmarks.halts import watched
 SHARES = (0.5, 0.8)  # of saturation
 IN_FLIGHT = 4  # requests at saturation, so that one always waits
 PHASE_SHARE = 0.25  # of the seconds of a load, for the alerts of a phase at saturation
-WARM_UP = 300  # largest number of alerts before anything is measured, so that all designs are built
+WARM_UP = 1000  # largest number of alerts before anything is measured, so that nearly all designs are built
 FEWEST = 2  # alerts of a phase, however slow the model is
 FEWEST_SHARE = 40  # calls of the effort for each alert that a phase has at least
 
@@ -111,9 +111,7 @@ def _warm_up(
     server: VersionServer, process: ProcessPoolExecutor, questions: Questions, effort: Effort
 ) -> Sent:
     requests = questions.requests(0, WARM_UP)
-    return process.submit(
-        send_in_turn, server.grpc, requests, 1, seconds=effort.seconds * PHASE_SHARE
-    ).result()
+    return process.submit(send_in_turn, server.grpc, requests, 1, seconds=effort.seconds).result()
 
 
 def _round(
