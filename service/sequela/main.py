@@ -26,6 +26,10 @@ from sequela.settings import Settings
 
 CANNOT_START = 1  # exit status
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SWITCH_SECONDS = 0.001
+"""How long a thread of this process runs Python while others wait to. With Python's 5 ms, a thread that answers an
+engine, or hands an answer on, would wait that long at every step while many requests arrive.
+"""
 
 log = structlog.get_logger("sequela.main")
 
@@ -43,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
     log_python_errors()
+    sys.setswitchinterval(SWITCH_SECONDS)
     for unknown in misspelt_variables(os.environ):
         log.warning("unknown variable", name=unknown.name, nearest=unknown.nearest)
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import sequela
 from asking import explainer, levels, numbers
 from intervals import DEVIATIONS
 from numpy.typing import NDArray
-from overload.workload import ALL_COALITIONS, DEMO, MODEL, request
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_files import read_model
@@ -20,15 +21,23 @@ from sequela.explain.limits import Limits
 from sequela.explain.options import Level
 from sequela.explain.request import ExplainRequest, NamedModel
 from sequela.explain.service import Explainer
+from sequela_client.files import read_sequence
+from sequela_client.requests import sequence_message
+from sequela_proto.v1 import sequela_pb2 as pb
 
 LIMITS = Limits()
+DEMO = Path(sequela.__file__).parent / "demo"
+ALL_COALITIONS = 1 << 16
+"""Of the 16 players of the cell level, of which the default takes some 2,000."""
 SEEDS = 200
 
 
 @pytest.fixture(scope="module")
 def model() -> OnnxModel:
     """The model of the demo."""
-    return Loader(LIMITS).load("models/m/versions/1", read_model(DEMO / "models" / MODEL / "1", LIMITS))
+    return Loader(LIMITS).load(
+        "models/m/versions/1", read_model(DEMO / "models" / "account_takeover" / "1", LIMITS)
+    )
 
 
 @pytest.fixture
@@ -38,7 +47,8 @@ def house(model: OnnxModel) -> Explainer:
 
 def asked(factor: float = 1.0, level: Level = Level.CELL, **options: object) -> ExplainRequest:
     """Asks about an alert of the demo. Its features and cells are sampled, and its few events are not."""
-    given = explain_request(request(), LIMITS)
+    sequence = sequence_message(read_sequence(DEMO / "alerts" / "takeover-20.json"))
+    given = explain_request(pb.ExplainRequest(sequence=sequence, model={"name": "m"}), LIMITS)
     used = replace(given.options, levels=(level,), **options)  # type: ignore[arg-type]
     return replace(given, model=NamedModel("models/m/versions/1"), options=used, error_factor=factor)
 
@@ -106,6 +116,9 @@ def test_a_share_of_time_ends_the_levels_but_not_the_scores(house: Explainer) ->
     assert found.cut_short
     assert found.targets[0].score != found.targets[0].base_value
     assert {level.quality.stop_reason for level in levels(found)} == {StopReason.NOT_COMPUTED}
+    assert "not enough time was left" in levels(found)[0].quality.detail
+    # The 20 events of X and of B, for the scores. Nothing else takes time from those who wait.
+    assert found.cost.model_events == 2 * 20
 
 
 @pytest.mark.slow
