@@ -32,7 +32,7 @@ FOLDERS_AT_ONCE = 100
 TOLERANCE = 1e-4
 UNNAMED = ("", "INTERNAL", "UNKNOWN")
 SETTINGS = {
-    "--engines": "1",
+    "--engines": "2",
     "--default-timeout": str(LIMIT_SECONDS),
     "--model-load-seconds": str(LIMIT_SECONDS),
     "--upload-engine-bytes": str(600 << 20),
