@@ -104,6 +104,9 @@ def main() -> None:
         metavar="GAME",
         help=f"games in the studies estimators, coverage and rows: {', '.join(GAMES)}",
     )
+    parser.add_argument(
+        "--repeats", type=int, help="number of rounds, and of explanations that medians are taken over"
+    )
     parser.add_argument("--kept", type=int, help="number of explanations in each store of the study store")
     parser.add_argument("--listed", type=int, help="number of records in each list of the study store")
     parser.add_argument("--sequences", type=int, help="number of sequences in the study bulk")
@@ -134,6 +137,7 @@ def main() -> None:
         games=tuple(arguments.games),
         sequences=arguments.sequences or effort.sequences,
         alerts=arguments.alerts or effort.alerts,
+        repeats=arguments.repeats or effort.repeats,
         kept=arguments.kept or effort.kept,
         listed=arguments.listed or effort.listed,
     )
