@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -17,6 +16,7 @@ from sequela.api.grpc.interceptor import CallInterceptor
 from sequela.api.grpc.listener import GrpcListener
 from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.services import Service
+from sequela.api.grpc.unknown_methods import aio_server
 from sequela.api.http_server import HttpServer
 from sequela.api.readiness import Readiness
 from sequela.concurrency.deadline import Deadline
@@ -69,7 +69,7 @@ class Server:
         self._follow_task: asyncio.Task[None] | None = None
         self._gate = gate
         interceptor = CallInterceptor(observer, gate, reader, access, spans)
-        self._grpc = grpc.aio.server(interceptors=[interceptor], options=listener.options)
+        self._grpc = aio_server([interceptor], listener.options)
         for service in services:
             service.add(service.servicer, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, self._grpc)
