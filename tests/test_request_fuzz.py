@@ -1,6 +1,6 @@
 """Random requests to a server in a process of its own: it answers each, blames itself for none, and goes on.
 
-`make fuzz FUZZ_ARGS="requests rpc"` and `"requests http"` send many more.
+`make fuzz FUZZ_ARGS=rpc` and `make fuzz FUZZ_ARGS=http` send many more.
 """
 
 from __future__ import annotations
