@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import grpc
 import pytest
 from api.test_bad_input import assert_serving
+from redis_server import eventually
 from request_fuzz import http2
+from sequela.api.grpc import unknown_methods
 from serving import PATIENCE, Serving, embedded
 
 UNIMPLEMENTED = str(grpc.StatusCode.UNIMPLEMENTED.value[0])
@@ -13,11 +21,14 @@ UNIMPLEMENTED = str(grpc.StatusCode.UNIMPLEMENTED.value[0])
 
 def ask(server: Serving, path: str) -> str:
     """Returns the status of a call of a path, which is written as Latin-1."""
-    headers = [
+    return http2.ask(server.bound.grpc, headers_to(path), b"", PATIENCE).partition(" ")[0]
+
+
+def headers_to(path: str) -> list[tuple[str, str]]:
+    return [
         *((":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost")),
         *(("te", "trailers"), ("content-type", "application/grpc")),
     ]
-    return http2.ask(server.bound.grpc, headers, b"", PATIENCE).partition(" ")[0]
 
 
 @pytest.mark.parametrize("path", ["/\xff/\xfe", "/sequela.v1.ModelService/\xed\xa0\x80", "/\xff"])
@@ -42,6 +53,38 @@ def test_a_library_hears_it_too(server: Serving) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         server.channel.unary_unary("/sequela.v1.ModelService/Nothing")(b"", timeout=PATIENCE)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+UNPROTECTED = """
+import runpy
+from sequela.api.grpc import unknown_methods
+unknown_methods.survives_any_path = lambda: False
+runpy.run_module("sequela", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(not unknown_methods.survives_any_path(), reason="this release of gRPC has not the flaw")
+def test_a_server_whose_grpc_has_failed_exits(tmp_path: Path) -> None:
+    """It does not go on with pages that say ok. The flaw stands for any that may come."""
+    ready, log = tmp_path / "ready", tmp_path / "log"
+    given = [
+        *("--port", "0", "--http-port", "0", "--engines", "0", "--drain-delay", "0"),
+        "--ready-file",
+        str(ready),
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with log.open("w") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-c", UNPROTECTED, *given], stderr=output, env=environment
+        )
+    try:
+        eventually(ready.exists, PATIENCE)
+        http2.ask(json.loads(ready.read_text())["grpc"], headers_to("/\xff"), b"", PATIENCE)
+        assert running.wait(PATIENCE) == 1
+    finally:
+        running.kill()
+        running.wait()
+    assert '"grpc ended"' in log.read_text()
 
 
 def test_a_drain_ends_although_nobody_calls() -> None:

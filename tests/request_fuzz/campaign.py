@@ -54,7 +54,7 @@ class Outcomes:
         bugs: Lines of the server's log about errors that it does not know.
         before: What the server held once it was warm.
         after: What it held at the end.
-        slowest: The longest time until an answer, in seconds.
+        slowest: The longest time until an answer, in seconds, and the number of its case.
         seconds: How long all took.
     """
 
@@ -63,7 +63,7 @@ class Outcomes:
     counts: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     bugs: list[str] = field(default_factory=list)
-    slowest: float = 0.0
+    slowest: tuple[float, int] = (0.0, 0)
     seconds: float = 0.0
 
     @property
@@ -83,7 +83,8 @@ class Outcomes:
     def report(self) -> Iterator[str]:
         """Yields the lines of a summary."""
         total = sum(self.counts.values())
-        yield f"{total:,} requests in {self.seconds:,.0f} s; the slowest took {self.slowest:.2f} s"
+        slowest, number = self.slowest
+        yield f"{total:,} requests in {self.seconds:,.0f} s; the slowest, case {number}, took {slowest:.2f} s"
         for name, count in self.counts.most_common():
             yield f"{count:9,} {name}"
         before, after = self.before, self.after
@@ -147,7 +148,7 @@ def _try(door: Door, number: int, seed: int, outcomes: Outcomes, lock: threading
     took = time.monotonic() - start
     with lock:
         outcomes.counts[ending] += 1
-        outcomes.slowest = max(outcomes.slowest, took)
+        outcomes.slowest = max(outcomes.slowest, (took, number))
     if wrong:
         found = Finding(number, wrong, minimised(door, case, wrong))
         with lock:

@@ -155,16 +155,15 @@ class RpcDoor:
         return "OK", ""
 
     def _read(self, answers: Iterable[bytes], method: Method) -> None:
-        """Reads the answers. A stream of them that answers a single message may last for ever, so one is enough."""
-        most = ASKED_ANSWERS if method.takes_stream or not method.gives_stream else 1
         for count, _ in enumerate(answers, 1):
-            if count == most:
+            if count == _most_answers(method):
                 answers.cancel()  # type: ignore[attr-defined]
                 return
 
     def _ask_in_frames(self, case: FrameCase) -> tuple[str, str]:
         try:
-            found = http2.ask(self._address, case.headers, case.body, PATIENCE)
+            most = _most_answers(self._by_name[case.method])
+            found = http2.ask(self._address, case.headers, case.body, PATIENCE, most)
         except TimeoutError:
             return "hang", f"no answer within {PATIENCE:g} s"
         number, _, message = found.partition(" ")
@@ -190,6 +189,11 @@ class RpcDoor:
     def close(self) -> None:
         """Closes the connection."""
         self._channel.close()
+
+
+def _most_answers(method: Method) -> int:
+    """Returns how many answers are read: of a stream that answers a single message, which may last for ever, one."""
+    return ASKED_ANSWERS if method.takes_stream or not method.gives_stream else 1
 
 
 def pieces_left_out(content: bytes) -> Iterator[bytes]:

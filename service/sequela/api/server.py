@@ -29,6 +29,9 @@ WORK_SHARE = 0.8
 STATUS_SECONDS = 1.0
 """Time after the grace period for sending the last statuses, in seconds. After that, gRPC cancels calls without one."""
 
+ENDED_POLL_SECONDS = 60.0
+"""How long one wait for the end of gRPC lasts. Its end is noticed at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class DrainTimes:
@@ -89,6 +92,16 @@ class Server:
     async def ready(self) -> None:
         """Waits until the server accepts calls."""
         await self._readiness.wait()
+
+    async def grpc_ended(self) -> Exception | None:
+        """Waits until gRPC serves no calls any more, and returns why, or None after a drain."""
+        try:
+            # Without a time, a waiter that is cancelled would take gRPC's own notice of its end along.
+            while await self._grpc.wait_for_termination(ENDED_POLL_SECONDS):
+                pass
+        except Exception as error:
+            return error
+        return None
 
     async def drain(self, times: DrainTimes) -> None:
         """Sets NOT_SERVING, waits, stops accepting work, lets calls conclude, ends all others, and closes.
