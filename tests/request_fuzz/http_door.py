@@ -15,7 +15,7 @@ from serving import PATIENCE, Serving, embedded
 from request_fuzz.case import Case, HttpCase
 from request_fuzz.http_bodies import body
 from request_fuzz.http_seeds import bodies
-from request_fuzz.rpc_door import pieces_left_out
+from request_fuzz.rpc_door import MORE_TURNS, pieces_left_out
 
 WITH_A_REASON = (501, 503, 504)
 """Codes of 500 and above that may be right, if they say why."""
@@ -112,7 +112,8 @@ LENGTHS = (
     "5\r\nContent-Length: 6",
 )
 VERSION_LINES = ("HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/9", "ICY", "")
-CONTINUE = b"HTTP/1.1 100 \r\n\r\n"
+CONTINUE = re.compile(rb"\AHTTP/1\.1 100[^\r]*\r\n(?:[^\r\n]+\r\n)*\r\n")
+"""What comes before the answer, if the request expects it."""
 REASON_PAGES = ("/readyz",)
 """Pages whose reasons are texts."""
 
@@ -131,11 +132,13 @@ class HttpDoor:
         host, port = address.rsplit(":", 1)
         self._address = (host, int(port))
         self.routes = list(table)
+        deep = [(verb, path) for verb, path in self.routes if verb == "POST"]
+        self._turns = [*self.routes, *deep * MORE_TURNS]
 
     def case(self, number: int, seed: int) -> Case:
         """Returns one case; the same number and seed make the same one."""
         rng = random.Random(f"http {seed} {number}")
-        verb, route = self.routes[number % len(self.routes)]
+        verb, route = self._turns[number % len(self._turns)]
         content = body(rng.choice(bodies(verb, route)), rng)
         request, whole = _request(verb, _path(route, rng), content, rng)
         return HttpCase(f"{verb} {route}", request, whole)
@@ -214,7 +217,7 @@ def _framed(content: bytes, rng: random.Random) -> tuple[bytes, bool]:
 
 
 def _verdict(case: HttpCase, found: bytes) -> tuple[str, str]:
-    found = found.removeprefix(CONTINUE)
+    found = CONTINUE.sub(b"", found)
     if not found:
         return "closed", "closed without an answer" if case.whole else ""
     status = re.match(rb"HTTP/1\.[01] (\d{3})", found)

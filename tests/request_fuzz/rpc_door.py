@@ -34,6 +34,8 @@ NO_CALLS = (
 """What gRPC itself says, with INTERNAL, of headers that are no call. No code of ours runs."""
 ASKED_ANSWERS = 64
 """How many answers of a stream are read before the call is cancelled; no case asks for as many on purpose."""
+MORE_TURNS = 4
+"""How many turns more than others methods have that do much with their messages: those with several seeds."""
 FRAMES = 0.06
 """The share of cases in frames of our own."""
 
@@ -125,12 +127,14 @@ class RpcDoor:
         self._channel = grpc.insecure_channel(address, [("grpc.max_send_message_length", -1)])
         self.methods = methods(self._channel)
         self._seeds = {each.name: seeds(each.name, each.kind) for each in self.methods}
+        deep = [each for each in self.methods if len(self._seeds[each.name]) > 1]
+        self._turns = [*self.methods, *deep * MORE_TURNS]
         self._by_name = {each.name: each for each in self.methods}
 
     def case(self, number: int, seed: int) -> Case:
         """Returns one case; the same number and seed make the same one."""
         rng = random.Random(f"rpc {seed} {number}")
-        method = self.methods[number % len(self.methods)]
+        method = self._turns[number % len(self._turns)]
         messages = tuple(_messages(rng.choice(self._seeds[method.name]), method, rng))
         if rng.random() < FRAMES:
             return _in_frames(method, messages, rng)
