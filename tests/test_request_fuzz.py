@@ -76,7 +76,7 @@ def test_random_calls(server: FuzzedServer, rpc: RpcDoor, cases: int) -> None:
     assert not outcomes.findings, "\n".join(outcomes.report())
     assert not outcomes.bugs
     assert sum(outcomes.counts.values()) == cases
-    assert outcomes.counts["OK"] > cases / 10
+    assert outcomes.counts["OK"] > cases / 20
     assert cases == FEW or outcomes.flat, "\n".join(outcomes.report())
 
 
@@ -87,7 +87,7 @@ def test_random_requests(server: FuzzedServer, http: HttpDoor, cases: int) -> No
     assert not outcomes.findings, "\n".join(outcomes.report())
     assert not outcomes.bugs
     assert sum(outcomes.counts.values()) == cases
-    assert outcomes.counts["200"] > cases / 10
+    assert outcomes.counts["200"] > cases / 20
     assert outcomes.counts["400"] > cases / 10
     assert cases == FEW or outcomes.flat, "\n".join(outcomes.report())
 

@@ -26,7 +26,7 @@ def body(valid: Any, rng: random.Random) -> bytes:
     if rng.random() < 0.02:
         return rng.choice(DEEP)
     content = valid
-    for _ in range(rng.choice((0, 1, 1, 2, 3))):
+    for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
         content = _changed(content, rng)
     text = json.dumps(content, ensure_ascii=rng.random() < 0.5)
     if rng.random() < 0.1:

@@ -193,7 +193,7 @@ def _request(verb: str, path: str, content: bytes, rng: random.Random) -> tuple[
     lines = [f"{verb} {path} {protocol}".rstrip() if rng.random() < 0.98 else "\x00\x01", "Connection: close"]
     if rng.random() < 0.95:
         lines.append("Host: localhost")
-    lines += rng.sample(HEADERS, rng.choice((0, 0, 0, 1, 1, 2, 4)))
+    lines += rng.sample(HEADERS, rng.choice((0, 0, 0, 0, 0, 1, 1, 2, 4)))
     framed, whole = _framed(content, rng)
     return "\r\n".join(lines).encode("latin-1") + b"\r\n" + framed, whole and len(lines[0]) > 2
 
