@@ -25,7 +25,11 @@ from request_fuzz.rpc_seeds import MODEL, NAME, NAMED, honest_question, question
 PAGE = os.sysconf("SC_PAGESIZE")
 BUG = '"unexpected error"'
 """What the log says when an error was none that the code knows."""
-SETTINGS = ("--log-level", "error", "--max-design-bytes", str(8 << 20), "--upload-engines", "1")
+SETTINGS = (
+    *("--log-level", "error", "--upload-engines", "1", "--model-cache-models", "8"),
+    *("--max-design-bytes", str(8 << 20), "--store-bytes", str(16 << 20), "--cache-bytes", str(2 << 20)),
+)
+"""What the server keeps on purpose is full soon, so that its memory should not grow after that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ unknown method, which does not need their path.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -17,8 +17,20 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]  # no stubs
 UNKNOWN = "/unknown"
 """The name under which gRPC looks for the method of such a call, and does not find it."""
 
-_NEEDED = ("_MethodResolver", "_handle_rpc", "_schedule_rpc_coro")
 _core: Any = cygrpc
+
+_TAKEN: Mapping[str, list[str]] = {
+    "_handle_rpc": [
+        "method_name",
+        "method_resolver",
+        "interceptors",
+        "rpc_state",
+        "loop",
+        "concurrency_exceeded",
+    ],
+    "_schedule_rpc_coro": ["rpc_coro", "rpc_state", "loop", "method_name"],
+}
+"""What is used of gRPC's own functions, with their parameters. A release in which they differ is left as it is."""
 
 
 def survives_any_path() -> bool:
@@ -26,9 +38,13 @@ def survives_any_path() -> bool:
 
     Earlier releases decode them in the task of the call.
     """
-    return hasattr(_core.AioServer, "_request_registered_call") and all(
-        hasattr(_core, name) for name in _NEEDED
-    )
+    decodes = hasattr(_core.AioServer, "_request_registered_call") and hasattr(_core, "_MethodResolver")
+    return decodes and all(_parameters(name) == names for name, names in _TAKEN.items())
+
+
+def _parameters(name: str) -> list[str]:
+    code = getattr(getattr(_core, name, None), "__code__", None)
+    return list(code.co_varnames[: code.co_argcount]) if code else []
 
 
 class _CoreServer(_core.AioServer):  # type: ignore[misc]  # no stubs
