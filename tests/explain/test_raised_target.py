@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import sequela
 from asking import explainer, levels, numbers
+from demo_alert import DEMO, MODEL, request
 from intervals import DEVIATIONS
 from numpy.typing import NDArray
 from sequela.adapters.onnx.loader import Loader
@@ -21,12 +20,8 @@ from sequela.explain.limits import Limits
 from sequela.explain.options import Level
 from sequela.explain.request import ExplainRequest, NamedModel
 from sequela.explain.service import Explainer
-from sequela_client.files import read_sequence
-from sequela_client.requests import sequence_message
-from sequela_proto.v1 import sequela_pb2 as pb
 
 LIMITS = Limits()
-DEMO = Path(sequela.__file__).parent / "demo"
 ALL_COALITIONS = 1 << 16
 """Of the 16 players of the cell level, of which the default takes some 2,000."""
 SEEDS = 200
@@ -35,9 +30,7 @@ SEEDS = 200
 @pytest.fixture(scope="module")
 def model() -> OnnxModel:
     """The model of the demo."""
-    return Loader(LIMITS).load(
-        "models/m/versions/1", read_model(DEMO / "models" / "account_takeover" / "1", LIMITS)
-    )
+    return Loader(LIMITS).load("models/m/versions/1", read_model(DEMO / "models" / MODEL / "1", LIMITS))
 
 
 @pytest.fixture
@@ -47,8 +40,7 @@ def house(model: OnnxModel) -> Explainer:
 
 def asked(factor: float = 1.0, level: Level = Level.CELL, **options: object) -> ExplainRequest:
     """Asks about an alert of the demo. Its features and cells are sampled, and its few events are not."""
-    sequence = sequence_message(read_sequence(DEMO / "alerts" / "takeover-20.json"))
-    given = explain_request(pb.ExplainRequest(sequence=sequence, model={"name": "m"}), LIMITS)
+    given = explain_request(request(), LIMITS)
     used = replace(given.options, levels=(level,), **options)  # type: ignore[arg-type]
     return replace(given, model=NamedModel("models/m/versions/1"), options=used, error_factor=factor)
 

@@ -23,8 +23,8 @@ from models.account_takeover.simulate import Account, accounts
 MODEL = "account_takeover"
 SEED = 7
 """Not one of the seeds that the demo's model was trained or tested with."""
-ALERTS = 12
-LENGTHS = range(20, 101)
+ALERTS = 8
+LENGTHS = range(20, 81)
 """How many events an alert has."""
 CHANGE = 1e-5
 """By how much calls change the latest event of an alert: the spread, in standard deviations of each feature."""
