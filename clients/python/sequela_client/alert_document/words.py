@@ -17,7 +17,7 @@ NORMAL_95 = 1.96
 def signed(value: float) -> str:
     """Returns an effect with its sign, such as `+0.230`, with the decimals of the page."""
     if value and abs(value) < SMALLEST:
-        return f"below {SMALLEST}"
+        return f"> −{SMALLEST}" if value < 0 else f"< +{SMALLEST}"
     return f"{value:+,.{3 if abs(value) < 100 else 0}f}".replace("-", "−")
 
 
