@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
 SMALLEST = 0.001
 """Smaller effects are written as `< 0.001`, as everywhere in the console."""
-NORMAL_95 = 1.96
-"""A 95 % interval reaches this many standard errors to either side."""
 
 
 def signed(value: float) -> str:
