@@ -120,7 +120,8 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     assert last["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
 
 
-@pytest.mark.parametrize("option", ["--port", pytest.param("--http-port", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--port", "--http-port"])
 def test_it_says_that_a_port_is_in_use(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line of JSON names the port, its option and the way out; gRPC writes no line of its own."""
     monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
