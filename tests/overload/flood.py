@@ -16,6 +16,8 @@ FLOOD = "flood"
 OTHERS_LOAD = 0.5
 """What the others send together, as a share of saturation."""
 TENFOLD = 10
+TURNS = 3
+"""How often the others are alone and beside it in turn, so that what else the machine does falls on both alike."""
 TIMEOUT = 1.0
 
 
@@ -61,8 +63,10 @@ def measure(most: float, seconds: float, seed: int) -> FloodFigures:
     random = np.random.default_rng(seed)
     with measured_server([*OTHERS, FLOOD]) as server:
         server.warm_up(OTHERS[0])
-        alone = _send(server, most, seconds, random, 1)
-        beside = _send(server, most, seconds, random, TENFOLD)
+        alone, beside = list[CallOutcome](), list[CallOutcome]()
+        for _ in range(TURNS):
+            alone += _send(server, most, seconds / TURNS, random, 1)
+            beside += _send(server, most, seconds / TURNS, random, TENFOLD)
     first, second = ([each for each in done if each.call.client != FLOOD] for done in (alone, beside))
     return FloodFigures(
         (_answered(first), _answered(second)),
