@@ -182,3 +182,15 @@ def test_designs_are_built_for_later_when_time_is_short() -> None:
     assert second.estimator is Estimator.CONTROL_VARIATE
     assert not second.out_of_time
     assert not second.detail
+
+
+def test_who_gives_way_to_others_builds_nothing() -> None:
+    """Neither for its own answer nor for later ones, though there might just be time for it: others wait."""
+    game, cache = network_game(20, seed=2), DesignCache()
+    deadline = Deadline(60.0)
+    deadline.give_way(deadline.now() + 0.15)
+    options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS, "designs": cache}
+    found = played(game, 20, 0.0, deadline, max_coalitions=1024, **options)
+    assert found.estimator is not Estimator.CONTROL_VARIATE
+    assert not cache._building.locked()
+    assert not GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, 1024), 12.0)
