@@ -10,9 +10,10 @@ import pytest
 from asking import explainer, levels, loaded, question
 from games import network_game
 from matrix import BY_NAME
+from numpy.typing import NDArray
 from played_games import GameRuns, played
 from redis_server import eventually
-from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.explain.estimate.design_cache import ENTRY_BYTES, DesignCache, GameDesigns
 from sequela.explain.estimate.solvers import LOCAL_SOLVERS
 from sequela.explain.explanation import StopReason
@@ -20,6 +21,7 @@ from sequela.explain.limits import Limits
 from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import allocation
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
+from sequela.timeshap.players import Players
 from sweeps import examples
 
 
@@ -124,14 +126,23 @@ def test_what_is_kept_is_about_what_is_counted(players: int, budget: int) -> Non
     assert 0.7 < held / cache.nbytes < 1.3
 
 
+class StoppedRuns(GameRuns):
+    """The time is up in the second part of a game."""
+
+    def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
+        if sum(self.asked) > 100:
+            raise DeadlinePassed
+        return super().outputs(players, coalitions, until)
+
+
 def test_a_part_of_a_whole_game_is_reproduced_by_its_size() -> None:
     """Target 0 and a budget of all coalitions, cut by the deadline: asked for as a budget, its size gives the same."""
     game = network_game(18, seed=2)
     options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS}
-    cut = played(
-        game, 18, 0.0, Deadline(0.6), max_coalitions=1 << 18, runs=GameRuns(game, each=2e-5), **options
-    )
+    runs = StoppedRuns(game, each=1e-5)
+    cut = played(game, 18, 0.0, Deadline(15), max_coalitions=1 << 18, runs=runs, **options)
     assert cut.reason is StopReason.DEADLINE
+    assert 2048 < cut.coalitions < 1 << 18
     again = played(game, 18, 0.0, max_coalitions=cut.coalitions, **options)
     assert cut.solution is not None
     assert again.solution is not None
