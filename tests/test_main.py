@@ -183,3 +183,15 @@ def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:
                 assert failed.retry
         server.communicate(timeout=PATIENCE)
         assert server.returncode == 0
+
+
+def test_threads_take_turns_often() -> None:
+    """While many requests arrive, threads that answer engines do not wait 5 ms at each step, Python's default."""
+    program = (
+        "import sys, sequela.main as m\n"
+        "m.asyncio.run = lambda serving: serving.close()\n"
+        "m.main([])\n"
+        "print(sys.getswitchinterval())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(done.stdout.splitlines()[-1]) <= 0.001

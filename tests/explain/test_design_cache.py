@@ -149,6 +149,25 @@ def test_a_part_of_a_whole_game_is_reproduced_by_its_size() -> None:
     np.testing.assert_allclose(cut.solution.values, again.solution.values, atol=1e-12)
 
 
+def test_after_something_was_built_aside_others_get_the_time() -> None:
+    """What took a second to build is followed by four in which nothing is, so that answers are not slowed down."""
+    now, built = [100.0], list[str]()
+    cache = DesignCache(clock=lambda: now[0], processor_clock=lambda: now[0])
+
+    def build(name: str) -> None:
+        cache.build_aside(lambda: now.append(now.pop() + 1.0) or built.append(name))  # type: ignore[func-returns-value]
+
+    build("first")
+    eventually(lambda: built == ["first"] and not cache._building.locked())
+    for _ in range(3):
+        build("too early")
+        now[0] += 1.0
+    assert built == ["first"]
+    now[0] += 2.0
+    build("second")
+    eventually(lambda: built == ["first", "second"])
+
+
 def test_designs_are_built_for_later_when_time_is_short() -> None:
     """A deadline that leaves no time to build: the base estimator answers, and later the control variate does."""
     game, cache = network_game(20, seed=2), DesignCache()

@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import pytest
 from api.rpc_calls import background, explain_request, sequence
+from endpoint_folders import metric
 from matrix import ROOT
 from model_engines.engine_processes import trusted_engines
 from redis_server import eventually
@@ -192,12 +193,17 @@ def test_the_first_model_of_an_empty_repository(tmp_path: Path) -> None:
 def test_an_engine_that_starts_while_the_volume_is_away_gets_its_models_later(
     root: Path, server: Serving
 ) -> None:
-    """It tells that it has none, its requests fail, and all succeed once the volume is back, without a restart."""
+    """It tells that it has none, its requests fail, and all succeed once the volume is back, without a restart.
+
+    Metrics say so too, for the operator.
+    """
+    assert metric(server, "sequela_model_absent", model="gru/1") == 0
     (killed, _) = trusted_engines()
     (root / "gru").rename(root.with_name("away"))
     os.kill(killed, signal.SIGKILL)
     eventually(lambda: "could not load it in the last minute" in page(server).text)
     assert page(server).status_code == 200
+    assert metric(server, "sequela_model_absent", model="gru/1") == 1
     eventually(lambda: version(server, seed=next(seeds)) == "MODEL_CHANGED")
     root.with_name("away").rename(root / "gru")
     eventually(lambda: {version(server, seed=next(seeds)) for _ in range(12)} == {full(1)})

@@ -37,8 +37,10 @@ margin allows for an error bar that is too wide.
 """
 RANKED_MARGIN = 1.1
 """The same for rank kernels. Their next stage should be the last one, so it is rather too large."""
-BUILDING_SPEED = 1e10
-"""Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
+BUILDING_SPEED = 2.5e9
+"""Multiply-adds per second while a design is built, which are products of large matrices: an eighth of what was
+measured. Nothing interrupts the construction, and on a busy machine it takes much longer.
+"""
 PREDICTED_PER_SECOND = 6e7
 """Covariances per second between pairs that a process knows and further ones. Most games need one of the two processes,
 so this leaves a margin of two.
