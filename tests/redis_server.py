@@ -20,12 +20,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from free_ports import PORTS
 from redis import Redis
 from redis.exceptions import RedisError
 
 ROOT = Path(__file__).resolve().parent.parent
-PORTS = range(10_000, 20_000)
-"""Operating systems give none of these to whoever asks for any port, nor those larger by 10 000 that clusters use."""
 PATIENCE = 60.0
 """In seconds: longer than any working machine should take."""
 

@@ -23,7 +23,10 @@ export function shownReasons(reasons: readonly Reason[], target: string): ShownR
 }
 
 /** The same place as others is marked on all of them, as in what the command prints. */
-function placeOf({ rank }: Reason, shown: readonly { reason: Reason }[]): Pick<ShownReason, "rank" | "shared"> {
+function placeOf(
+  { rank }: Reason,
+  shown: readonly { reason: Reason }[],
+): Pick<ShownReason, "rank" | "shared"> {
   const shared = shown.filter((each) => each.reason.rank === rank).length > 1;
   return { rank: shared ? `${rank}=` : `${rank}`, shared };
 }
