@@ -22,7 +22,7 @@ AUDIT_ARGS ?=
 IMAGE_ARGS ?=
 # For make console: without --demo, a server of yours and its cohorts; `sequela console --help` lists the options.
 CONSOLE_ARGS ?= --demo
-# For make fuzz: nodes, mutants, uploads or repository, --cases, --seed.
+# For make fuzz: nodes, mutants, uploads, repository, rpc or http, --cases, --seed.
 FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
 # For make soak: steady, flood, burst, outage, --seconds, --seed.
@@ -74,7 +74,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py kubernetes
 	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
-fuzz: setup ## Run random models in engines, or give them to a server (FUZZ_ARGS; 100,000 of one node take a quarter of an hour)
+fuzz: setup ## Run random models, or send random models and requests to a server (FUZZ_ARGS; 100,000 models of one node take a quarter of an hour)
 	cd tests && PYTHONPATH=.. ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
 
 soak: setup ## Load a server with three times what it can do, for minutes, and print what became of it (SOAK_ARGS)

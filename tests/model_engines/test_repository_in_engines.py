@@ -127,7 +127,7 @@ def version_listed(server: Serving) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("engines", [0, 2])
 def test_a_batch_is_answered_by_one_version(root: Path, engines: int) -> None:
-    """One that is added between its rows changes nothing, nor does the removal of its own. The rows share 8 s."""
+    """One that is added between its rows changes nothing, nor does the removal of its own. The rows share 20 s."""
     settings = embedded(engines=engines, model_repository=root, repository_interval=INTERVAL_SECONDS)
     with Serving(settings) as server, ThreadPoolExecutor(1) as caller:
         store_background(server)
@@ -156,7 +156,7 @@ def explain_rows(server: Serving) -> httpx.Response:
     rows = np.random.default_rng(3).normal(size=(8, 40, 5)).tolist()
     endless = {"target_standard_error": 0, "pruning_tolerance": 0, "max_coalitions": 1 << 20}
     body = {"instances": rows, "parameters": {"background": "usual", **endless}}
-    url, headers = f"http://{server.bound.http}/v1/models/gru:explain", {"x-request-timeout-ms": "8000"}
+    url, headers = f"http://{server.bound.http}/v1/models/gru:explain", {"x-request-timeout-ms": "20000"}
     return httpx.post(url, json=body, headers=headers, timeout=PATIENCE)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall, poisson
 from overload.server import MeasuredServer, measured_server
-from overload.steady import WARM_UP_SECONDS, percentile, slowness
+from overload.steady import percentile, slowness
 
 OTHERS = tuple(f"other-{number}" for number in range(4))
 FLOOD = "flood"
@@ -60,7 +60,7 @@ def measure(most: float, seconds: float, seed: int) -> FloodFigures:
     """Measures the others alone and with the client that floods. `most` is the saturation, in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server([*OTHERS, FLOOD]) as server:
-        server.send("closed", "2", WARM_UP_SECONDS, OTHERS[0])
+        server.warm_up(OTHERS[0])
         alone = _send(server, most, seconds, random, 1)
         beside = _send(server, most, seconds, random, TENFOLD)
     first, second = ([each for each in done if each.call.client != FLOOD] for done in (alone, beside))
@@ -79,7 +79,7 @@ def _send(
     each = OTHERS_LOAD * most / len(OTHERS)
     rates = {**dict.fromkeys(OTHERS, each), FLOOD: each * times}
     calls = [
-        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 60)))
+        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 30)))
         for client, rate in rates.items()
         for at in poisson(rate, seconds, random)
     ]

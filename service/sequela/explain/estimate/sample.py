@@ -158,8 +158,9 @@ class Sample:
         # faster.
         in_time = usual <= self._end - self._evaluator.deadline.now()
         used = self.solver if in_time else self._base
-        if not in_time:
-            # Otherwise callers with short deadlines would never get this estimator.
+        # Otherwise callers with short deadlines would never get this estimator. But whoever gives way to others does
+        # not take their time for it.
+        if not in_time and not self._evaluator.deadline.gave_way:
             self.solver.prepare(self._designs, self._counts)
         found = used.solve(self._designs, self._odd, self._gain, self._evaluator.caller.run_jobs)
         estimate = Estimate(self._by_player(found.solution), self._by_player(found.base), found.estimator)
