@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from end_to_end.test_redis_outage import GRU, kept, process
+from end_to_end.test_redis_outage import GRU, kept, models
 from redis_server import RedisServer, eventually, running
 from sequela_client import Retries, Sequela, SequelaError
+from sequela_client.local_server import start_server
 
 CALLERS = 8
 RATE = 10.0
@@ -58,7 +59,7 @@ def measure(seconds: float, rate: float = RATE) -> OutageFigures:
     with (
         tempfile.TemporaryDirectory() as folder,
         contextmanager(running)() as redis,
-        process(redis, Path(folder)) as (_, address),
+        _server(redis, Path(folder)) as address,
         Sequela(address, retries=Retries(attempts=1)) as sequela,
     ):
         with _asking(sequela, rate, found):
@@ -70,6 +71,20 @@ def measure(seconds: float, rate: float = RATE) -> OutageFigures:
             redis.start()
         _await_all(redis, found)
     return found
+
+
+@contextmanager
+def _server(redis: RedisServer, folder: Path) -> Iterator[str]:
+    options = {
+        "--store": redis.url,
+        "--outbox-folder": str(folder / "outbox"),
+        "--model-repository": str(models(folder)),
+    }
+    server = start_server([*itertools.chain(*options.items())])
+    try:
+        yield server.address
+    finally:
+        server.stop()
 
 
 def _await_all(redis: RedisServer, found: OutageFigures) -> None:
