@@ -22,10 +22,10 @@ AUDIT_ARGS ?=
 IMAGE_ARGS ?=
 # For make console: without --demo, a server of yours and its cohorts; `sequela console --help` lists the options.
 CONSOLE_ARGS ?= --demo
-# For make fuzz: nodes or mutants, --cases, --seed.
+# For make fuzz: nodes, mutants, uploads, repository, rpc or http, --cases, --seed.
 FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
-# For make soak: steady, flood, burst, chaos, --seconds, --seed; `make soak SOAK_ARGS=--help` lists them.
+# For make soak: steady, flood, burst, outage, chaos, --seconds, --seed; `make soak SOAK_ARGS=--help` lists them.
 SOAK_ARGS ?=
 
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
@@ -74,8 +74,8 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py kubernetes
 	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
-fuzz: setup ## Run random models in engines (FUZZ_ARGS; 100,000 of one node take a quarter of an hour)
-	cd tests && ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
+fuzz: setup ## Run random models, or send random models and requests to a server (FUZZ_ARGS; 100,000 models of one node take a quarter of an hour)
+	cd tests && PYTHONPATH=.. ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
 
 soak: setup ## Load a server with three times what it can do, for minutes, and print what became of it (SOAK_ARGS)
 	cd tests && PYTHONPATH=.. ../$(RUN)/python -m overload $(SOAK_ARGS)

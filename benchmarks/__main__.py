@@ -104,6 +104,11 @@ def main() -> None:
         metavar="GAME",
         help=f"games in the studies estimators, coverage and rows: {', '.join(GAMES)}",
     )
+    parser.add_argument(
+        "--repeats", type=int, help="number of rounds, and of explanations that medians are taken over"
+    )
+    parser.add_argument("--kept", type=int, help="number of explanations in each store of the study store")
+    parser.add_argument("--listed", type=int, help="number of records in each list of the study store")
     parser.add_argument("--sequences", type=int, help="number of sequences in the study bulk")
     parser.add_argument("--alerts", type=int, help="number of sequences of each case in the study pruning")
     parser.add_argument(
@@ -132,6 +137,9 @@ def main() -> None:
         games=tuple(arguments.games),
         sequences=arguments.sequences or effort.sequences,
         alerts=arguments.alerts or effort.alerts,
+        repeats=arguments.repeats or effort.repeats,
+        kept=arguments.kept or effort.kept,
+        listed=arguments.listed or effort.listed,
     )
     machine = this_machine()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ import httpx
 import matrix
 import numpy as np
 import pytest
+from free_ports import free_ports
 from numpy.typing import NDArray
 
 from scripts.peer_env import NoWheel, ensure
@@ -52,7 +52,7 @@ class RealServer:
         self._command = [python(name), "-E", str(SCRIPTS / f"run_{name}.py"), "--delay", str(delay)]
         self.name = name
         self.models = models
-        http, rpc = _free_ports(2)
+        http, rpc = free_ports(2)
         self.http, self.grpc = f"http://127.0.0.1:{http}", f"127.0.0.1:{rpc}"
         self._folder = tempfile.TemporaryDirectory(prefix="sequela-")
         self._log = Path(self._folder.name) / "log"
@@ -160,15 +160,3 @@ def _ok(url: str) -> bool:
         return httpx.get(url, trust_env=False).is_success
     except httpx.TransportError:
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports that are free now, all different."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

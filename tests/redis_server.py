@@ -8,10 +8,11 @@ PATH. If it is not found, tests are skipped; under CI=true they fail.
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
+import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,10 +20,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from free_ports import PORTS
 from redis import Redis
 from redis.exceptions import RedisError
 
 ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 60.0
+"""In seconds: longer than any working machine should take."""
 
 
 def binary() -> str | None:
@@ -48,7 +52,7 @@ def valkey_binary() -> str | None:
     return str(found)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Waits until the condition is true, and fails if that takes longer than any machine should need."""
     end = time.monotonic() + seconds
     while not condition():
@@ -65,32 +69,45 @@ class RedisServer:
     def __init__(self, program: str, *arguments: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._socket = f"{self._folder.name}/redis.sock"
-        self.port = _free_port()
-        self._command = [program, *arguments, "--port", str(self.port), "--bind", "127.0.0.1"]
-        self._command += ["--unixsocket", self._socket, "--save", "", "--dir", self._folder.name]
+        self._command = [program, *arguments, "--bind", "127.0.0.1", "--unixsocket", self._socket]
+        self._command += ["--save", "", "--dir", self._folder.name]
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.port = 0
         self.unix_url = f"unix://{self._socket}?db=0"
 
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
     def start(self) -> None:
-        """Starts the server, and waits until it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 20
-        while True:
-            try:
-                self.client().ping()
-                return
-            except (RedisError, OSError):
-                if self._process.poll() is not None or time.monotonic() > end:
-                    raise
+        """Starts the server, and waits until it answers. The first time it looks for a free port."""
+        end = time.monotonic() + PATIENCE
+        ports = [self.port] if self.port else random.sample(PORTS, 100)
+        for port in itertools.cycle(ports):
+            self.port = port
+            command = [*self._command, "--port", str(port)]
+            self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while self._process.poll() is None:  # it ends if the port is taken
+                if self._answers(self._process.pid):
+                    return
+                assert time.monotonic() < end, "the server does not answer"
                 time.sleep(0.01)
+            assert time.monotonic() < end, "the server does not start"
+
+    def _answers(self, pid: int) -> bool:
+        """Returns whether this very server answers, and not another one that has the port."""
+        try:
+            return bool(self.client().info("server")["process_id"] == pid)
+        except (RedisError, OSError):
+            return False
 
     def stop(self) -> None:
         """Stops the server. Its data is lost, unless the arguments make it write to disk."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
-            self._process.wait(20)
+            self._process.wait(PATIENCE)
             self._process = None
 
     def kill(self) -> None:
@@ -112,22 +129,12 @@ class RedisServer:
 
     def client(self) -> Redis:
         """Returns a client for tests that look into the data."""
-        return Redis(port=self.port, socket_timeout=5)
+        return Redis(port=self.port, socket_timeout=20)
 
     def close(self) -> None:
         """Stops the server, and removes its files."""
         self.stop()
         self._folder.cleanup()
-
-
-def _free_port() -> int:
-    """Returns a free port below 55 000, because the cluster's own port is larger by 10 000."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port < 55_000:
-            return port
 
 
 def running(*arguments: str) -> Iterator[RedisServer]:

@@ -186,6 +186,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, list[str]]:
     return found, errors
 
 
+@pytest.mark.slow
 def test_a_password_of_the_store(tmp_path: Path) -> None:
     """Neither in the log nor in errors, while the store is down. Traces hold values on purpose, but no token."""
     traces = tmp_path / "traces"

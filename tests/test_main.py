@@ -120,7 +120,8 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     assert last["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
 
 
-@pytest.mark.parametrize("option", ["--port", pytest.param("--http-port", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--port", "--http-port"])
 def test_it_says_that_a_port_is_in_use(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line of JSON names the port, its option and the way out; gRPC writes no line of its own."""
     monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
@@ -182,3 +183,15 @@ def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:
                 assert failed.retry
         server.communicate(timeout=PATIENCE)
         assert server.returncode == 0
+
+
+def test_threads_take_turns_often() -> None:
+    """While many requests arrive, threads that answer engines do not wait 5 ms at each step, Python's default."""
+    program = (
+        "import sys, sequela.main as m\n"
+        "m.asyncio.run = lambda serving: serving.close()\n"
+        "m.main([])\n"
+        "print(sys.getswitchinterval())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(done.stdout.splitlines()[-1]) <= 0.001

@@ -84,7 +84,8 @@ def _measured(registry: CollectorRegistry) -> Iterator[tuple[str, tuple[str, set
             continue
         for family in collector.collect():
             samples = {name for sample in family.samples for name in sample.labels} - {"le"}
-            labels = set(getattr(collector, "_labelnames", ())) | samples
+            declared = {name for of in (collector, family) for name in getattr(of, "_labelnames", ())}
+            labels = declared | samples
             kind = "gauge" if family.type == "info" else family.type
             suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
             yield family.name + suffix, (kind, labels)

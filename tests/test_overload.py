@@ -10,7 +10,8 @@ import math
 import pytest
 from overload import burst, flood, steady
 
-pytestmark = pytest.mark.slow
+# Half a minute each on a quiet machine, several servers in turn.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SECONDS = 6.0
 CALLS = 100
@@ -46,8 +47,9 @@ def test_three_times_what_the_server_can(saturation: float) -> None:
     assert found.refused_p99 < found.interactive_p99
     assert found.health_p99 < steady.slowness(saturation) * steady.INTERACTIVE_TIMEOUT
     assert found.rough > 0
-    # A few hundred answers; the long version holds it to 93 to 97 %.
-    assert 0.9 < found.coverage < 0.99 or math.isnan(found.coverage)
+    # A few alerts with the same seed are too few to say whether error bars are too wide; test_raised_target.py
+    # has many seeds.
+    assert found.coverage > 0.9 or math.isnan(found.coverage)
     first, last = found.memory_mb
     assert last < first + 200
 

@@ -150,7 +150,7 @@ def build(
     configured = OperatorModels.in_folder(
         settings.model_repository, loader, endpoint_registry, engines, _repository_rules(settings)
     )
-    metrics.watch_models(configured.states)
+    metrics.watch_models(configured.states, configured.absences)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = Uploads(store, observer)
     upload_loader = build_upload_loader(settings, metrics, observer, closing)

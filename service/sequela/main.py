@@ -17,7 +17,7 @@ import structlog
 from sequela.adapters import logs
 from sequela.adapters.python_errors import log_python_errors
 from sequela.adapters.store.location import location_text
-from sequela.api.server import BoundAddresses
+from sequela.api.server import BoundAddresses, Server
 from sequela.bootstrap import Application, build, version
 from sequela.command_line import misspelt_variables, options_for_path, read_settings
 from sequela.errors import SequelaError
@@ -25,7 +25,12 @@ from sequela.open_files import LoopErrors, fit_connections
 from sequela.settings import Settings
 
 CANNOT_START = 1  # exit status
+GRPC_ENDED = 1
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SWITCH_SECONDS = 0.001
+"""How long a thread of this process runs Python while others wait to. With Python's 5 ms, a thread that answers an
+engine, or hands an answer on, would wait that long at every step while many requests arrive.
+"""
 
 log = structlog.get_logger("sequela.main")
 
@@ -37,24 +42,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line, with or without the word `serve`. By default that of the process.
 
     Returns:
-        The exit status: 0 after a drain, 1 if the server cannot start. Wrong settings exit with 2.
+        The exit status: 0 after a drain, 1 if the server cannot start or gRPC has failed. Wrong settings exit with 2.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
     log_python_errors()
+    sys.setswitchinterval(SWITCH_SECONDS)
     for unknown in misspelt_variables(os.environ):
         log.warning("unknown variable", name=unknown.name, nearest=unknown.nearest)
     try:
-        asyncio.run(serve(settings))
+        return asyncio.run(serve(settings))
     except (OSError, SequelaError) as error:
         log.error("cannot start", detail=_detail(error, settings))
         return CANNOT_START
-    return 0
 
 
-async def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then drains. Raises OSError or SequelaError if it cannot start."""
+async def serve(settings: Settings) -> int:
+    """Serves until SIGTERM or SIGINT, then drains.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        OSError, SequelaError: The server cannot start.
+    """
     stopping = _first_signal()
     asyncio.get_running_loop().set_exception_handler(LoopErrors().handle)
     application = build(fit_connections(settings))
@@ -64,13 +76,26 @@ async def serve(settings: Settings) -> None:
     store = location_text(settings.store_location)
     log.info("listening", version=version(), grpc=bound.grpc, http=bound.http, store=store)
     announcement = asyncio.create_task(_announce(application, bound))
-    await stopping.wait()
+    status = await _until_end(stopping, application.server)
     announcement.cancel()
     log.info("draining", delay_seconds=settings.drain_delay_seconds, grace_seconds=settings.drain_grace)
     application.configured.stop()
     await application.server.drain(application.drain_times)
     application.close()
     log.info("stopped")
+    return status
+
+
+async def _until_end(stopping: asyncio.Event, server: Server) -> int:
+    """Waits for a signal, or for gRPC to end by itself. A process that only HTTP can reach would look healthy."""
+    signalled, ended = asyncio.create_task(stopping.wait()), asyncio.create_task(server.grpc_ended())
+    await asyncio.wait({signalled, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if signalled.done():
+        ended.cancel()
+        return 0
+    signalled.cancel()
+    log.error("grpc ended", detail=repr(ended.result()))
+    return GRPC_ENDED
 
 
 async def _announce(application: Application, bound: BoundAddresses) -> None:

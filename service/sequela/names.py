@@ -58,6 +58,11 @@ class ModelName:
         return f"models/{self.model}/versions/{self.version}"
 
     @property
+    def short(self) -> str:
+        """`m/v`."""
+        return f"{self.model}/{self.version}"
+
+    @property
     def entry(self) -> str:
         """`m/v` with zeros before the version: written so, names sort by model and version."""
         return f"{self.model}/{self.version:0{MAX_VERSION_DIGITS}}"

@@ -11,6 +11,7 @@ from adapters.store.store_samples import Heard
 from sequela.api.admission.admission import AdmissionSlots
 from sequela.api.admission.brownout import Brownout
 from sequela.api.admission.cost import estimated_seconds
+from sequela.api.admission.cost_averages import CostAverages
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.request_shape import ExplainShape, RequestShape
 from sequela.api.admission.ticket import Ticket
@@ -34,12 +35,17 @@ def ticket(
 
 
 class Door:
-    """Slots, and the requests that have entered or were refused."""
+    """Slots, and the requests that have entered or were refused. If `known`, a request takes what is estimated."""
 
-    def __init__(self, limits: QueueLimits = LIMITS, slots: int = 2, brownout: bool = True) -> None:
+    def __init__(
+        self, limits: QueueLimits = LIMITS, slots: int = 2, brownout: bool = True, known: bool = True
+    ) -> None:
         self.heard = Heard()
         self.brownout = Brownout(Deadline.now()) if brownout else None
-        self.slots = AdmissionSlots(slots, slots, limits, self.heard, Random(1), self.brownout)
+        averages = CostAverages()
+        if known:
+            averages.note(ticket(), COST, over=-1.0)
+        self.slots = AdmissionSlots(slots, slots, limits, self.heard, Random(1), self.brownout, averages)
         self.inside: list[tuple[Ticket, Deadline]] = []
         self.errors: list[SequelaError] = []
         self._tasks: list[asyncio.Task[None]] = []

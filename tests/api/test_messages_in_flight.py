@@ -115,7 +115,7 @@ def test_an_upload_must_be_whole_in_time() -> None:
 def test_messages_that_are_worked_on_count_too() -> None:
     """A held message leaves no room for another of the largest size, until its call has ended."""
     gate = Gate()
-    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=SIZE + 10, upload_timeout=0.3)
+    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=SIZE + 10, upload_timeout=1.5)
     with Serving(settings, explainer=gate) as server, ThreadPoolExecutor(1) as threads:
         register(server, "gru")
         asked = explain_request(model=pb.ModelReference(name="gru"))

@@ -69,6 +69,15 @@ def test_health_of_an_unknown_service(server: Serving) -> None:
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+def test_health_of_all_services(server: Serving) -> None:
+    """In one call, the same as one by one."""
+    stub = health_pb2_grpc.HealthStub(server.channel)
+    found = stub.List(health_pb2.HealthListRequest()).statuses
+    assert {"", *SERVICES} <= set(found)
+    for name, status in found.items():
+        assert status == stub.Check(health_pb2.HealthCheckRequest(service=name))
+
+
 def test_open_watches_are_bounded(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """Strangers may watch. One too many is refused, Check still answers, and an ended watch makes room."""
     monkeypatch.setattr("sequela.api.readiness.MAX_WATCHES", 2)

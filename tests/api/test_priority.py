@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from overload.workload import DEMO, MODEL, request
+from demo_alert import DEMO, MODEL, request
 from redis_server import eventually
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.request_shape import ExplainShape, ScoreShape, shape_of

@@ -134,7 +134,7 @@ def test_without_scripts_it_has_tables(browser: Browser, tmp_path: Path) -> None
         assert page.get_by_role("heading", name=text).first.is_visible()
     feature = max(alert.features.values(), key=lambda each: abs(each.value))
     assert page.get_by_role(
-        "cell", name=f"{feature.value:+.3f} ± {feature.standard_error:.3f}"
+        "cell", name=f"{feature.value:+.3f} ± {1.96 * feature.standard_error:.3f}"
     ).first.is_visible()
     context.close()
 

@@ -115,7 +115,7 @@ def test_bars_are_as_long_as_the_numbers(alert: Explanation, page: Page) -> None
     edges = [
         float(line["x2"] or 0) - float(line["x1"] or 0) for line in page.of("line") if line["class"] == "edge"
     ]
-    wanted = [2 * item.standard_error * scale for item in items if item.standard_error]
+    wanted = [2 * 1.96 * item.standard_error * scale for item in items if item.standard_error]
     assert edges[: len(wanted)] == pytest.approx(wanted, abs=0.03)
 
 
@@ -279,7 +279,7 @@ def test_the_notebook_view_is_small(alert: Explanation) -> None:
     assert page.count("script") == page.count("img") == page.count("link") == 0
     assert "url(" not in page.style
     strongest = max(alert.features.values(), key=lambda item: abs(item.value))
-    assert f"{strongest.value:+.3f} ± {strongest.standard_error:.3f}" in page.words
+    assert f"{strongest.value:+.3f} ± {1.96 * strongest.standard_error:.3f}" in page.words
     assert summary(alert).headline in page.words
     assert "Accuracy: ± 0.00" in page.words
 

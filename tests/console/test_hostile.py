@@ -112,6 +112,13 @@ HOSTILE_PATHS = (
     "*",
     "%3Cb%3E",
 )
+SOME_POSTS = {
+    "/api/alerts/{id}/labels",
+    "/api/alerts/{id}/changes",
+    "/api/cohorts/{cohort}/members",
+    "/api/links",
+}
+"""Paths of requests with a body in the fast run; the others are for the slow one."""
 DEEP = 900
 """Levels of nesting: below Python's own limit, above that of most who go through an object step by step."""
 
@@ -223,7 +230,13 @@ BODIES = (
 
 
 @pytest.mark.parametrize(
-    "route", [each for each in API_ROUTES if each.method == "POST"], ids=lambda each: each.path
+    "route",
+    [
+        pytest.param(each, marks=() if each.path in SOME_POSTS else pytest.mark.slow)
+        for each in API_ROUTES
+        if each.method == "POST"
+    ],
+    ids=lambda each: each.path,
 )
 def test_bodies_that_break_readers_of_json(console: httpx.Client, route: ApiRoute) -> None:
     path = route.path.format(id=known_alert(console), cohort="shop")
@@ -289,9 +302,17 @@ def raw(console: httpx.Client, content: bytes) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/alerts"),
+        ("POST", "/api/links"),
+        *(pytest.param("GET", each, marks=pytest.mark.slow) for each in ("/api/session", "/x")),
+    ],
+)
+@pytest.mark.parametrize(
     "name", ["Origin", "Host", "Authorization", "Cookie", "Sec-Fetch-Site", "Content-Type"]
 )
-def test_headers_that_are_no_such(console: httpx.Client, name: str) -> None:
+def test_headers_that_are_no_such(console: httpx.Client, name: str, method: str, path: str) -> None:
     """Whatever stands in a header that the console reads is refused or ignored."""
     for text in (
         "http://[",
@@ -307,17 +328,10 @@ def test_headers_that_are_no_such(console: httpx.Client, name: str) -> None:
         "@:0",
     ):
         headers = {"Content-Type": "application/json", name: text.encode("latin-1")}
-        for method, path in (
-            ("GET", "/api/session"),
-            ("GET", "/api/alerts"),
-            ("POST", "/api/links"),
-            ("GET", "/x"),
-        ):
-            answer = console.request(
-                method, path, content=b"{}" if method == "POST" else None, headers=headers
-            )
-            assert answer.status_code < 500, (name, text, answer.text)
-            assert answer.headers["x-request-id"]
+        content = b"{}" if method == "POST" else None
+        answer = console.request(method, path, content=content, headers=headers)
+        assert answer.status_code < 500, (name, text, answer.text)
+        assert answer.headers["x-request-id"]
 
 
 def test_a_request_id_cannot_carry_anything_else(console: httpx.Client) -> None:
@@ -346,7 +360,7 @@ def test_short_links_lead_nowhere_else(console: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "start",
     [
-        b"",
+        pytest.param(b"", marks=pytest.mark.slow),
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\n",
         b"POST /api/links HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{",

@@ -94,7 +94,8 @@ def test_events_are_shown_in_the_units_people_know(sequela: Sequela) -> None:
 def test_the_model_tells_how_its_numbers_are_shown(sequela: Sequela) -> None:
     """The client makes the same text from the numbers of the sequence, for every event and numeric feature."""
     account = draw_account(SEED, 0, 1.0)
-    explanation = sequela.explain(inputs(account), model=str(MODEL), levels=["event"], pruning_tolerance=0)
+    quick = {"levels": ["event"], "pruning_tolerance": 0, "max_coalitions": 256}
+    explanation = sequela.explain(inputs(account), model=str(MODEL), **quick)
     features = [each for each in sequela.register_model(MODEL).features if each.kind == "numeric"]
     assert [each.name for each in features] == [each.name for each in NUMERIC]
     assert len(explanation.event_values) == len(account.numeric())

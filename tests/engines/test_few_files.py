@@ -40,7 +40,7 @@ def room_for(files: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-@pytest.mark.parametrize("forkserver_runs", [True, False])
+@pytest.mark.parametrize("forkserver_runs", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_an_engine_that_gets_no_files_gives_its_place_back(forkserver_runs: bool) -> None:
     """Wherever the files end, the caller hears of it at once, nothing stays open, and the next call succeeds."""
     with running(size=1, limits=LAZY) as pool:

@@ -62,6 +62,7 @@ def test_every_alert_gets_its_reasons_and_can_be_fetched(server: str, tmp_path: 
             assert found is not None
             assert f"{file.stem}: score {found.score:.2f}\n" in done.stdout
             assert all(f"  {reason.text}\n" in done.stdout for reason in found.reasons)
+    assert "447.35 EUR" in done.stdout, "raw values as they were sent, not computed back"
     page = tmp_path / "alert.html"
     shown = run_program("case_tool.py", "takeover-20", "--server", server, "--html", page)
     assert shown.returncode == 0, shown.stderr

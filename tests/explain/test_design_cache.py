@@ -10,9 +10,10 @@ import pytest
 from asking import explainer, levels, loaded, question
 from games import network_game
 from matrix import BY_NAME
+from numpy.typing import NDArray
 from played_games import GameRuns, played
 from redis_server import eventually
-from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.explain.estimate.design_cache import ENTRY_BYTES, DesignCache, GameDesigns
 from sequela.explain.estimate.solvers import LOCAL_SOLVERS
 from sequela.explain.explanation import StopReason
@@ -20,6 +21,8 @@ from sequela.explain.limits import Limits
 from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import allocation
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
+from sequela.timeshap.players import Players
+from sweeps import examples
 
 
 @dataclass
@@ -45,15 +48,16 @@ def test_what_would_take_most_of_the_memory_is_not_kept() -> None:
 
 
 def test_a_thousand_shapes_stay_within_the_limit() -> None:
-    """Games of 8 to 27 players with fifty seeds each."""
-    cache = DesignCache(3 << 20)
-    for seed in range(50):
+    """Games of 8 to 27 players with fifty seeds each; in the fast run with five, which do not fit either."""
+    cache, made = DesignCache(1 << 20), 0
+    for seed in range(examples(50)):
         for players in range(8, 28):
             designs = GameDesigns(cache, players, (128, 256), seed)
             counts = allocation(players, 128)
             designs.pairs([(0, 0, 1)])
-            designs.process(counts, EFFECTIVE_PLAYERS[0])
-            assert 0 < cache.nbytes <= 3 << 20
+            made += designs.process(counts, EFFECTIVE_PLAYERS[0]).nbytes
+            assert 0 < cache.nbytes <= 1 << 20
+    assert made > 2 << 20
 
 
 def test_an_answer_does_not_depend_on_what_is_kept() -> None:
@@ -71,8 +75,7 @@ def test_an_answer_does_not_depend_on_what_is_kept() -> None:
             designs=designs,
         )
         found.append(outcome)
-        for seed in (1, 2):
-            played(game, 18, 0.005, seed=seed, estimator=Estimator.CONTROL_VARIATE, designs=cache)
+        played(game, 18, 0.005, seed=1, estimator=Estimator.CONTROL_VARIATE, designs=cache)
     first = found[0]
     assert first.solution is not None
     for other in found[1:]:
@@ -123,18 +126,46 @@ def test_what_is_kept_is_about_what_is_counted(players: int, budget: int) -> Non
     assert 0.7 < held / cache.nbytes < 1.3
 
 
+class StoppedRuns(GameRuns):
+    """The time is up in the second part of a game."""
+
+    def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
+        if sum(self.asked) > 100:
+            raise DeadlinePassed
+        return super().outputs(players, coalitions, until)
+
+
 def test_a_part_of_a_whole_game_is_reproduced_by_its_size() -> None:
     """Target 0 and a budget of all coalitions, cut by the deadline: asked for as a budget, its size gives the same."""
     game = network_game(18, seed=2)
     options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS}
-    cut = played(
-        game, 18, 0.0, Deadline(0.6), max_coalitions=1 << 18, runs=GameRuns(game, each=2e-5), **options
-    )
+    runs = StoppedRuns(game, each=1e-5)
+    cut = played(game, 18, 0.0, Deadline(15), max_coalitions=1 << 18, runs=runs, **options)
     assert cut.reason is StopReason.DEADLINE
+    assert 2048 < cut.coalitions < 1 << 18
     again = played(game, 18, 0.0, max_coalitions=cut.coalitions, **options)
     assert cut.solution is not None
     assert again.solution is not None
     np.testing.assert_allclose(cut.solution.values, again.solution.values, atol=1e-12)
+
+
+def test_after_something_was_built_aside_others_get_the_time() -> None:
+    """What took a second to build is followed by four in which nothing is, so that answers are not slowed down."""
+    now, built = [100.0], list[str]()
+    cache = DesignCache(clock=lambda: now[0], processor_clock=lambda: now[0])
+
+    def build(name: str) -> None:
+        cache.build_aside(lambda: now.append(now.pop() + 1.0) or built.append(name))  # type: ignore[func-returns-value]
+
+    build("first")
+    eventually(lambda: built == ["first"] and not cache._building.locked())
+    for _ in range(3):
+        build("too early")
+        now[0] += 1.0
+    assert built == ["first"]
+    now[0] += 2.0
+    build("second")
+    eventually(lambda: built == ["first", "second"])
 
 
 def test_designs_are_built_for_later_when_time_is_short() -> None:
@@ -142,11 +173,24 @@ def test_designs_are_built_for_later_when_time_is_short() -> None:
     game, cache = network_game(20, seed=2), DesignCache()
     options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS, "designs": cache}
     first = played(game, 20, 0.0, Deadline(0.05), max_coalitions=1024, **options)
+    size = first.coalitions  # on a busy machine not all of the budget
     assert first.estimator is Estimator.REGRESSION
     assert first.out_of_time
     assert "the regression was used" in first.detail
-    eventually(lambda: GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, 1024), 12.0))
-    second = played(game, 20, 0.0, Deadline(0.5), max_coalitions=1024, **options)
+    eventually(lambda: GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, size), 12.0))
+    second = played(game, 20, 0.0, Deadline(5.0), max_coalitions=size, **options)
     assert second.estimator is Estimator.CONTROL_VARIATE
     assert not second.out_of_time
     assert not second.detail
+
+
+def test_who_gives_way_to_others_builds_nothing() -> None:
+    """Neither for its own answer nor for later ones, though there might just be time for it: others wait."""
+    game, cache = network_game(20, seed=2), DesignCache()
+    deadline = Deadline(60.0)
+    deadline.give_way(deadline.now() + 0.15)
+    options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS, "designs": cache}
+    found = played(game, 20, 0.0, deadline, max_coalitions=1024, **options)
+    assert found.estimator is not Estimator.CONTROL_VARIATE
+    assert not cache._building.locked()
+    assert not GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, 1024), 12.0)

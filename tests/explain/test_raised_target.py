@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from asking import explainer, levels, numbers
+from demo_alert import DEMO, MODEL, request
 from intervals import DEVIATIONS
 from numpy.typing import NDArray
-from overload.workload import ALL_COALITIONS, DEMO, MODEL, request
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_files import read_model
@@ -22,6 +22,8 @@ from sequela.explain.request import ExplainRequest, NamedModel
 from sequela.explain.service import Explainer
 
 LIMITS = Limits()
+ALL_COALITIONS = 1 << 16
+"""Of the 16 players of the cell level, of which the default takes some 2,000."""
 SEEDS = 200
 
 
@@ -106,6 +108,9 @@ def test_a_share_of_time_ends_the_levels_but_not_the_scores(house: Explainer) ->
     assert found.cut_short
     assert found.targets[0].score != found.targets[0].base_value
     assert {level.quality.stop_reason for level in levels(found)} == {StopReason.NOT_COMPUTED}
+    assert "not enough time was left" in levels(found)[0].quality.detail
+    # The 20 events of X and of B, for the scores. Nothing else takes time from those who wait.
+    assert found.cost.model_events == 2 * 20
 
 
 @pytest.mark.slow

@@ -19,6 +19,10 @@ SQUARES: dict[str, tuple[int, Shape, Shape]] = {
 }
 
 
+SOME = {"added", "kept, no names", "for each sequence"}
+"""One of each kind; the others are for the slow run."""
+
+
 def attending(kind: int, mask: Shape, events: Shape) -> bytes:
     """Attention under a mask, then a mean over the events."""
     hidden = (
@@ -43,7 +47,9 @@ def attending(kind: int, mask: Shape, events: Shape) -> bytes:
 
 
 # Before: ones for the whole square. A causal model was explained as one that sees the future, with MASK_NOT_PROVEN.
-@pytest.mark.parametrize("name", SQUARES)
+@pytest.mark.parametrize(
+    "name", [each if each in SOME else pytest.param(each, marks=pytest.mark.slow) for each in SQUARES]
+)
 def test_a_mask_between_events_is_refused(explain: Explain, name: str) -> None:
     """It is named, and so is the way out."""
     said = refusal(explain, attending(*SQUARES[name]), np.ones((8, WIDTH), np.float32))

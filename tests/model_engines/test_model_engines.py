@@ -334,7 +334,7 @@ def test_an_engine_that_stands_still_is_replaced(repository: Path) -> None:
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         labels = {"class": "trusted", "reason": "overran"}
         eventually(lambda: sample("sequela_engine_exits_total", labels) == 1)
-        assert time.monotonic() - began < 2 + 1 + 1  # a busy machine notices it late
+        assert time.monotonic() - began < 2 + 1 + 10  # a busy machine notices it late
         assert server.explanations.Explain(asked(), timeout=PATIENCE).explanation.explained
 
 

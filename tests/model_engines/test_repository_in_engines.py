@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import pytest
 from api.rpc_calls import background, explain_request, sequence
+from endpoint_folders import metric
 from matrix import ROOT
 from model_engines.engine_processes import trusted_engines
 from redis_server import eventually
@@ -126,7 +127,7 @@ def version_listed(server: Serving) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("engines", [0, 2])
 def test_a_batch_is_answered_by_one_version(root: Path, engines: int) -> None:
-    """One that is added between its rows changes nothing, nor does the removal of its own. The rows share 8 s."""
+    """One that is added between its rows changes nothing, nor does the removal of its own. The rows share 20 s."""
     settings = embedded(engines=engines, model_repository=root, repository_interval=INTERVAL_SECONDS)
     with Serving(settings) as server, ThreadPoolExecutor(1) as caller:
         store_background(server)
@@ -155,7 +156,7 @@ def explain_rows(server: Serving) -> httpx.Response:
     rows = np.random.default_rng(3).normal(size=(8, 40, 5)).tolist()
     endless = {"target_standard_error": 0, "pruning_tolerance": 0, "max_coalitions": 1 << 20}
     body = {"instances": rows, "parameters": {"background": "usual", **endless}}
-    url, headers = f"http://{server.bound.http}/v1/models/gru:explain", {"x-request-timeout-ms": "8000"}
+    url, headers = f"http://{server.bound.http}/v1/models/gru:explain", {"x-request-timeout-ms": "20000"}
     return httpx.post(url, json=body, headers=headers, timeout=PATIENCE)
 
 
@@ -192,12 +193,17 @@ def test_the_first_model_of_an_empty_repository(tmp_path: Path) -> None:
 def test_an_engine_that_starts_while_the_volume_is_away_gets_its_models_later(
     root: Path, server: Serving
 ) -> None:
-    """It tells that it has none, its requests fail, and all succeed once the volume is back, without a restart."""
+    """It tells that it has none, its requests fail, and all succeed once the volume is back, without a restart.
+
+    Metrics say so too, for the operator.
+    """
+    assert metric(server, "sequela_model_absent", model="gru/1") == 0
     (killed, _) = trusted_engines()
     (root / "gru").rename(root.with_name("away"))
     os.kill(killed, signal.SIGKILL)
     eventually(lambda: "could not load it in the last minute" in page(server).text)
     assert page(server).status_code == 200
+    assert metric(server, "sequela_model_absent", model="gru/1") == 1
     eventually(lambda: version(server, seed=next(seeds)) == "MODEL_CHANGED")
     root.with_name("away").rename(root / "gru")
     eventually(lambda: {version(server, seed=next(seeds)) for _ in range(12)} == {full(1)})

@@ -8,6 +8,7 @@ Run it in the folder `tests`, with the Python of the environment, on a machine t
     ../.venv/bin/python -m overload burst --bursts 20
     ../.venv/bin/python -m overload chaos                        # all incidents, 10 minutes each
     ../.venv/bin/python -m overload redis-killed rolling-restart --seconds 60
+    ../.venv/bin/python -m overload outage --seconds 600         # Redis is down; only if it is named
 
 The server has two engines; the calls are made on the same cores. Incidents are redis-killed, redis-frozen, redis-slow,
 redis-full, redis-failover, engine-killed, replica-killed, rolling-restart and certificates-rotated. They happen under
@@ -24,7 +25,7 @@ from collections.abc import Callable
 
 from chaos import run as chaos
 
-from overload import burst, flood, steady
+from overload import burst, flood, outage, steady
 
 SATURATION_SECONDS = 30.0
 CHAOS_SECONDS = 600.0
@@ -58,10 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         "kinds",
         nargs="*",
         default=["steady", "flood", "burst"],
-        metavar="steady|flood|burst|chaos|INCIDENT",
+        metavar="steady|flood|burst|outage|chaos|INCIDENT",
     )
     parser.add_argument(
-        "--seconds", type=float, default=None, help="of steady (300), flood (60) and each incident (600)"
+        "--seconds",
+        type=float,
+        default=None,
+        help="of steady (300), flood (60), outage and each incident (600)",
     )
     parser.add_argument("--rate", type=float, default=None, help="calls a second while incidents happen")
     parser.add_argument("--bursts", type=int, default=20)
@@ -88,6 +92,7 @@ def _kinds(given: argparse.Namespace) -> dict[str, Callable[[], tuple[Rows, int]
             0,
         ),
         "burst": lambda: (burst.measure(given.bursts, given.seed).rows(), 0),
+        "outage": lambda: (outage.measure(given.seconds or 600.0).rows(), 0),
         **{name: functools.partial(incident, name) for name in chaos.INSTALLATIONS},
     }
 

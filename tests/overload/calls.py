@@ -20,14 +20,14 @@ class PlannedCall:
         client: The token of the client.
         priority: `interactive` or `bulk`.
         timeout: Its deadline, in seconds.
-        seed: The seed of the explanation. Each call has its own, so that no stored answer is reused.
+        number: Which alert it sends. Calls with different numbers send different values.
     """
 
     at: float
     client: str
     priority: str
     timeout: float
-    seed: int
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,7 @@ class CallOutcome:
         retry: Whether the refusal said when to try again.
         cut_short: Whether the deadline cut the answer short.
         target_raised: Whether the answer says that its target was raised.
+        levels: How many levels of the answer have attributions.
         players: The cells and groups of the cell level, of some answers.
         values: Their attributions.
         errors: Their standard errors.
@@ -54,6 +55,7 @@ class CallOutcome:
     retry: bool = False
     cut_short: bool = False
     target_raised: bool = False
+    levels: int = 0
     players: str = ""
     values: Sequence[float] = ()
     errors: Sequence[float] = ()

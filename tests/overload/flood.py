@@ -9,13 +9,15 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall, poisson
 from overload.server import MeasuredServer, measured_server
-from overload.steady import WARM_UP_SECONDS, percentile, slowness
+from overload.steady import percentile, slowness
 
 OTHERS = tuple(f"other-{number}" for number in range(4))
 FLOOD = "flood"
 OTHERS_LOAD = 0.5
 """What the others send together, as a share of saturation."""
 TENFOLD = 10
+TURNS = 3
+"""How often the others are alone and beside it in turn, so that what else the machine does falls on both alike."""
 TIMEOUT = 1.0
 
 
@@ -60,9 +62,11 @@ def measure(most: float, seconds: float, seed: int) -> FloodFigures:
     """Measures the others alone and with the client that floods. `most` is the saturation, in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server([*OTHERS, FLOOD]) as server:
-        server.send("closed", "2", WARM_UP_SECONDS, OTHERS[0])
-        alone = _send(server, most, seconds, random, 1)
-        beside = _send(server, most, seconds, random, TENFOLD)
+        server.warm_up(OTHERS[0])
+        alone, beside = list[CallOutcome](), list[CallOutcome]()
+        for _ in range(TURNS):
+            alone += _send(server, most, seconds / TURNS, random, 1)
+            beside += _send(server, most, seconds / TURNS, random, TENFOLD)
     first, second = ([each for each in done if each.call.client != FLOOD] for done in (alone, beside))
     return FloodFigures(
         (_answered(first), _answered(second)),
@@ -79,7 +83,7 @@ def _send(
     each = OTHERS_LOAD * most / len(OTHERS)
     rates = {**dict.fromkeys(OTHERS, each), FLOOD: each * times}
     calls = [
-        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 60)))
+        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 30)))
         for client, rate in rates.items()
         for at in poisson(rate, seconds, random)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from overload.calls import CallOutcome, PlannedCall, poisson
 from overload.server import MeasuredServer, Probes, measured_server, probing
-from overload.workload import ExactCells, exact_cells
+from overload.workload import ALERTS, ExactCells, exact_cells
 
 CLIENTS = tuple(f"client-{number}" for number in range(8))
 LOAD = 3.0
@@ -21,7 +21,8 @@ USUAL_SATURATION = 50.0
 UNLOADED_SHARE = 0.1
 """The share of saturation at which the unloaded time is measured."""
 Z95 = 1.959964
-WARM_UP_SECONDS = "2"
+EXACT_TO = 1e-5
+"""Calls send slightly different alerts, whose exact values differ by no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class SteadyFigures:
             ("health, p99", "", _ms(self.health_p99)),
             ("health, longest", "", _ms(self.health_longest)),
             ("memory at the start and at the end", "flat", f"{first:.0f} MB, {last:.0f} MB"),
-            ("95 % intervals of rough answers hold", "93-97 %", f"{self.coverage:.1%}"),
+            ("95 % intervals of rough answers hold", ">= 93 %", f"{self.coverage:.1%}"),
             ("  of all answers are rough", "", f"{self.rough:.1%}"),
             ("  bulk answers", "", f"{self.bulk:.1f} a second"),
             ("  refused", "", str(self.reasons)),
@@ -82,7 +83,7 @@ class SteadyFigures:
 def saturation(seconds: float) -> float:
     """Returns the answers a second of a server without brownout that four callers keep busy."""
     with measured_server(CLIENTS, "--no-brownout") as server:
-        server.send("closed", "4", WARM_UP_SECONDS, CLIENTS[0])
+        server.warm_up(CLIENTS[0])
         done = server.send("closed", "4", str(seconds), CLIENTS[0])
     return sum(not each.reason for each in done) / seconds
 
@@ -91,7 +92,7 @@ def measure(most: float, seconds: float, seed: int) -> SteadyFigures:
     """Measures the unloaded time and then the overload. `most` is the saturation, in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server(CLIENTS) as server:
-        server.send("closed", "2", WARM_UP_SECONDS, CLIENTS[0])
+        server.warm_up(CLIENTS[0])
         quiet = _unloaded(server, most, min(seconds, 60.0), random)
         with probing(server) as probes:
             outcomes = server.send_plan(plan(most, LOAD, seconds, random))
@@ -108,15 +109,15 @@ def plan(most: float, load: float, seconds: float, random: np.random.Generator) 
     """Returns calls at random times, of all clients in turn: `load` times the saturation."""
     rate, factor = load * most, slowness(most)
     return [
-        _call(at, client, random.random() < INTERACTIVE_SHARE, int(random.integers(1 << 60)), factor)
+        _call(at, client, random.random() < INTERACTIVE_SHARE, int(random.integers(1 << 30)), factor)
         for at, client in zip(poisson(rate, seconds, random), cycle(CLIENTS), strict=False)
     ]
 
 
-def _call(at: float, client: str, interactive: bool, seed: int, factor: float) -> PlannedCall:
+def _call(at: float, client: str, interactive: bool, number: int, factor: float) -> PlannedCall:
     if interactive:
-        return PlannedCall(at, client, "interactive", factor * INTERACTIVE_TIMEOUT, seed)
-    return PlannedCall(at, client, "bulk", factor * BULK_TIMEOUT, seed)
+        return PlannedCall(at, client, "interactive", factor * INTERACTIVE_TIMEOUT, number)
+    return PlannedCall(at, client, "bulk", factor * BULK_TIMEOUT, number)
 
 
 def _unloaded(
@@ -132,7 +133,7 @@ def _figures(
     quiet: Sequence[CallOutcome],
     outcomes: Sequence[CallOutcome],
     probes: Probes,
-    truth: ExactCells,
+    truth: Mapping[int, ExactCells],
 ) -> SteadyFigures:
     answers = [each for each in outcomes if not each.reason]
     refused = [each for each in outcomes if each.reason == "QUEUE_FULL"]
@@ -155,13 +156,16 @@ def _figures(
     )
 
 
-def coverage(answers: Iterable[CallOutcome], truth: ExactCells) -> float:
+def coverage(answers: Iterable[CallOutcome], truth: Mapping[int, ExactCells]) -> float:
     """Returns the share of the 95 % intervals of rough answers that hold the exact value."""
-    rough = [each for each in answers if each.target_raised and each.players == truth.players]
-    if not rough:
-        return float("nan")
-    off = np.abs(np.array([each.values for each in rough]) - truth.values)
-    return float((off <= Z95 * np.array([each.errors for each in rough]) + 1e-12).mean())
+    held = [
+        np.abs(np.array(each.values) - exact.values) <= Z95 * np.array(each.errors) + EXACT_TO
+        for each in answers
+        if each.target_raised
+        and (exact := truth.get(each.call.number % ALERTS))
+        and each.players == exact.players
+    ]
+    return float(np.concatenate(held).mean()) if held else float("nan")
 
 
 def percentile(seconds: Iterable[float], part: float = 99.0) -> float:

@@ -1,59 +1,87 @@
-"""The request that all calls send, with different seeds, and its exact answer."""
+"""The requests that calls send: accounts of a simulated bank that the demo's model was not trained on.
+
+Each call asks as callers do, with the default options and so the default seed, so what the server works out without
+values serves all calls. No call sends what another one has sent, so that no stored answer is reused.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from itertools import islice
 
 import grpc
 import numpy as np
-import sequela
 from numpy.typing import NDArray
-from sequela_client.files import read_sequence
 from sequela_client.requests import sequence_message
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-DEMO = Path(sequela.__file__).parent / "demo"
-ALERT = DEMO / "alerts" / "takeover-20.json"
+from models.account_takeover.simulate import Account, accounts
+
 MODEL = "account_takeover"
-ALL_COALITIONS = 1 << 16
-"""Of the 16 players of the cell level, of which the default takes some 2,000."""
-
-
-def request() -> pb.ExplainRequest:
-    """Returns the request: an alert of the demo, with default options, whose features and cells are sampled.
-
-    It has no captions of events, as when a program that scores asks, and not a case tool.
-    """
-    message = pb.ExplainRequest(sequence=sequence_message(read_sequence(ALERT)))
-    del message.sequence.events[:]
-    message.model.name = MODEL
-    return message
+SEED = 7
+"""Not one of the seeds that the demo's model was trained or tested with."""
+ALERTS = 8
+LENGTHS = range(20, 81)
+"""How many events an alert has."""
+CHANGE = 1e-5
+"""By how much calls change the latest event of an alert: the spread, in standard deviations of each feature."""
+ALL_COALITIONS = 1 << 18
+"""All coalitions of the cell level, if it has at most 18 players. By default, some 2,000 of them are taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExactCells:
-    """The exact attributions of the cell level, and what they belong to."""
+    """The exact attributions of the cell level of an alert, and what they belong to."""
 
     players: str
     values: NDArray[np.float64]
 
 
-def exact_cells(address: str, token: str) -> ExactCells:
-    """Returns the exact attributions of the cells, which the server computes from all coalitions."""
-    message = request()
-    message.options.target_standard_error = 0.0
-    message.options.max_coalitions = ALL_COALITIONS
+def request(number: int) -> pb.ExplainRequest:
+    """Returns the request of a call: one of the alerts with default options, changed by less than anybody could tell.
+
+    It has no captions of events, as when a program that scores asks, and not a case tool.
+    """
+    account = alerts()[number % ALERTS]
+    numeric = account.numeric()
+    change = np.random.default_rng(number).normal(scale=CHANGE, size=numeric.shape[1])
+    numeric[-1] += change.astype(numeric.dtype)
+    message = pb.ExplainRequest(
+        sequence=sequence_message({"numeric": numeric, "categorical": account.categorical()})
+    )
+    message.model.name = MODEL
+    return message
+
+
+@cache
+def alerts() -> tuple[Account, ...]:
+    """Returns the alerts: accounts that were taken over."""
+    return tuple(islice(_taken_over(), ALERTS))
+
+
+def _taken_over() -> Iterator[Account]:
+    drawn = accounts(SEED, takeover_share=1.0)
+    return (each for each in drawn if len(each.history) in LENGTHS)
+
+
+def exact_cells(address: str, token: str) -> dict[int, ExactCells]:
+    """Returns the exact attributions of the cells of each alert, where the server can compute all coalitions."""
+    found = {}
     with grpc.insecure_channel(address) as channel:
-        answer = rpc.ExplanationServiceStub(channel).Explain(
-            message, timeout=60, metadata=(("authorization", f"Bearer {token}"),)
-        )
-    level = answer.explanation.cell_level
-    if level.quality.stop_reason != pb.STOP_REASON_EXACT:
-        raise RuntimeError(f"the exact answer is not exact: {level.quality.detail}")
-    values = np.array([each.values[0] for each in level.attributions])
-    return ExactCells(players_of(answer.explanation), values)
+        stub = rpc.ExplanationServiceStub(channel)
+        for alert in range(ALERTS):
+            message = request(alert)
+            message.options.target_standard_error = 0.0
+            message.options.max_coalitions = ALL_COALITIONS
+            answer = stub.Explain(message, timeout=60, metadata=(("authorization", f"Bearer {token}"),))
+            level = answer.explanation.cell_level
+            if level.quality.stop_reason == pb.STOP_REASON_EXACT:
+                values = np.array([each.values[0] for each in level.attributions])
+                found[alert] = ExactCells(players_of(answer.explanation), values)
+    return found
 
 
 def players_of(found: pb.Explanation) -> str:

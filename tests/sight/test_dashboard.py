@@ -6,7 +6,6 @@ import json
 import math
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import yaml
 from api.rpc_calls import COLUMNS, explain_request, sequence
 from documents import ROOT
 from endpoint_folders import HASTY, reachable, schema_of, write_endpoint
+from free_ports import free_ports
 from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from matrix import ROOT as MODELS
@@ -73,9 +73,7 @@ class Prometheus:
     """A Prometheus with our rules that scrapes one server."""
 
     def __init__(self, folder: Path, target: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            address = f"127.0.0.1:{probe.getsockname()[1]}"
+        address = f"127.0.0.1:{free_ports(1)[0]}"
         self._client = httpx.Client(base_url=f"http://{address}/api/v1", timeout=PATIENCE, trust_env=False)
         config: dict[str, Any] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())
         interval = f"{SCRAPE_SECONDS}s"

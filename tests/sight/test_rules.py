@@ -132,6 +132,16 @@ CASES = [
         for alert in ("SequelaModelNotReady", "SequelaVersionNotReady")
     ),
     Case(
+        "SequelaModelAbsent",
+        {f'sequela_model_absent{HERE}, model="gru/1"}}': "1x30"},
+        10,
+        "Requests for gru/1 on a have failed in an engine for five minutes, since its files have changed or cannot be "
+        "read.",
+        (("model", "gru/1"), *SERVER),
+    ),
+    # An engine lacked it for two minutes.
+    Case("SequelaModelAbsent", {f'sequela_model_absent{HERE}, model="gru/1"}}': "0x4 1x1 0x20"}, 7),
+    Case(
         "SequelaEnginesDown",
         {f'sequela_engines_up{HERE}, class="trusted"}}': "0x30"},
         5,

@@ -12,6 +12,8 @@ from typing import Self
 
 PerTarget = tuple[float, ...]
 """One number for each target."""
+NORMAL_95 = 1.96
+"""A 95 % interval reaches this many standard errors to either side."""
 
 
 class ContractEnum(StrEnum):
@@ -82,6 +84,11 @@ class Attribution:
     def standard_error(self) -> float:
         """The standard error for the first target; 0 if exact."""
         return self.standard_errors[0]
+
+    @property
+    def margin(self) -> float:
+        """Half of the 95 % interval for the first target: 1.96 standard errors; 0 if exact."""
+        return NORMAL_95 * self.standard_error
 
     def for_target(self, index: int) -> Attribution:
         """Returns a copy that has the numbers of one target only."""

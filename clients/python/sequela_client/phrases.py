@@ -50,8 +50,8 @@ class Phrases:
         return f"{value:{sign}z.{self._decimals}f}"
 
     def measured(self, item: Attribution) -> str:
-        """Returns an attribution and its standard error."""
-        error = f"± {self.number(item.standard_error)}" if item.standard_error else "exact"
+        """Returns an attribution and half of its 95 % interval."""
+        error = f"± {self.number(item.margin)}" if item.standard_error else "exact"
         return f"{self.signed(item.value)} {error}"
 
     def feature(self, name: str) -> str:
@@ -133,7 +133,7 @@ class Phrases:
         )
         if pruned is None or pruning.tolerance is None:
             return f"{text}."
-        error = f" ± {self.number(pruned.standard_error)}" if pruned.standard_error else ""
+        error = f" ± {self.number(pruned.margin)}" if pruned.standard_error else ""
         found = self.signed(pruned.value) + error
         tolerance = self.number(pruning.tolerance)
         match pruning.verdict:

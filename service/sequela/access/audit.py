@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,6 +39,10 @@ class AuditEntry:
     reason: str
     request_id: str
 
+    def facts(self) -> dict[str, str]:
+        """Returns the attributes by name. `dataclasses.asdict` takes ten times as long, for every request."""
+        return {each: getattr(self, each) for each in self.__slots__}
+
 
 Audit = Callable[[AuditEntry], None]
 
@@ -49,7 +53,7 @@ def no_audit(_: AuditEntry) -> None:
 
 def log_audit(entry: AuditEntry) -> None:
     """Writes an entry to the log, under the logger `sequela.audit`."""
-    log.info("access", **asdict(entry))
+    log.info("access", **entry.facts())
 
 
 class AuditFile:
@@ -71,7 +75,7 @@ class AuditFile:
 
     def __call__(self, entry: AuditEntry) -> None:
         """Writes an entry. A full disk does not fail the request, but it is counted and logged."""
-        line = json.dumps({"timestamp": datetime.now(UTC).isoformat(), **asdict(entry)})
+        line = json.dumps({"timestamp": datetime.now(UTC).isoformat(), **entry.facts()})
         try:
             self._write(f"{line}\n")
         except OSError as error:

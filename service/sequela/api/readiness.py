@@ -68,6 +68,16 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
         finally:
             self._watches -= 1
 
+    async def List(  # noqa: N802  # the contract's name
+        self, _: health_pb2.HealthListRequest, __: Context
+    ) -> health_pb2.HealthListResponse:
+        """Returns the status of the server and of each service. gRPC's own servicer leaves this method out."""
+        statuses = {
+            name: health_pb2.HealthCheckResponse(status=status)
+            for name, status in self._server_status.items()
+        }
+        return health_pb2.HealthListResponse(statuses=statuses)
+
     async def _watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
         watching = asyncio.ensure_future(super().Watch(request, context))
         dismissed = asyncio.ensure_future(self._dismissed.wait())

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -17,6 +16,7 @@ from sequela.api.grpc.interceptor import CallInterceptor
 from sequela.api.grpc.listener import GrpcListener
 from sequela.api.grpc.message_reader import MessageReader
 from sequela.api.grpc.services import Service
+from sequela.api.grpc.unknown_methods import aio_server
 from sequela.api.http_server import HttpServer
 from sequela.api.readiness import Readiness
 from sequela.concurrency.deadline import Deadline
@@ -28,6 +28,9 @@ WORK_SHARE = 0.8
 
 STATUS_SECONDS = 1.0
 """Time after the grace period for sending the last statuses, in seconds. After that, gRPC cancels calls without one."""
+
+ENDED_POLL_SECONDS = 60.0
+"""How long one wait for the end of gRPC lasts. Its end is noticed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ class Server:
         self._follow_task: asyncio.Task[None] | None = None
         self._gate = gate
         interceptor = CallInterceptor(observer, gate, reader, access, spans)
-        self._grpc = grpc.aio.server(interceptors=[interceptor], options=listener.options)
+        self._grpc = aio_server([interceptor], listener.options)
         for service in services:
             service.add(service.servicer, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, self._grpc)
@@ -89,6 +92,16 @@ class Server:
     async def ready(self) -> None:
         """Waits until the server accepts calls."""
         await self._readiness.wait()
+
+    async def grpc_ended(self) -> Exception | None:
+        """Waits until gRPC serves no calls any more, and returns why, or None after a drain."""
+        try:
+            # Without a time, a waiter that is cancelled would take gRPC's own notice of its end along.
+            while await self._grpc.wait_for_termination(ENDED_POLL_SECONDS):
+                pass
+        except Exception as error:
+            return error
+        return None
 
     async def drain(self, times: DrainTimes) -> None:
         """Sets NOT_SERVING, waits, stops accepting work, lets calls conclude, ends all others, and closes.

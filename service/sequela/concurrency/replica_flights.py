@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Protocol
 
 from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.lease_renewal import LeaseRenewal
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.errors import Unavailable
 
 LEASE_SECONDS = 10.0
-"""How long others wait for a replica that has died. Work that takes longer may be done twice."""
+"""How long others wait for a replica that has died. One that works on renews its lease."""
 
 POLL_SECONDS = 0.02
 """How often a request looks whether another replica is done."""
@@ -27,6 +28,9 @@ class ReplicaLeases(Protocol):
     def take(self, key: str, seconds: float) -> str | None:
         """Takes the lease unless somebody holds it. Returns a token for `release`, or None."""
 
+    def renew(self, key: str, token: str, seconds: float) -> bool:
+        """Lets the lease hold for `seconds` from now. Returns False if it has expired."""
+
     def release(self, key: str, token: str) -> None:
         """Gives the lease back, if this token still holds it."""
 
@@ -39,13 +43,14 @@ class ReplicaFlights(SingleFlight):
 
     Args:
         leases: The leases that replicas share.
-        lease_seconds: How long a lease holds if it is not given back.
+        lease_seconds: How long a lease holds if its holder neither renews it nor gives it back.
     """
 
     def __init__(self, leases: ReplicaLeases, lease_seconds: float = LEASE_SECONDS) -> None:
         super().__init__()
         self._leases = leases
         self._lease_seconds = lease_seconds
+        self._renewal = LeaseRenewal(leases, lease_seconds)
 
     @contextmanager
     def lead(self, key: str, deadline: Deadline) -> Iterator[None]:
@@ -58,7 +63,8 @@ class ReplicaFlights(SingleFlight):
         with super().lead(key, deadline):
             token = self._take(key, deadline)
             try:
-                yield
+                with nullcontext() if token is None else self._renewal.hold(key, token):
+                    yield
             finally:
                 if token is not None:
                     with contextlib.suppress(Unavailable):

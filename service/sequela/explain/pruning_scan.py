@@ -138,8 +138,10 @@ class Scanner:
         curve = np.empty((0, len(self.base)))
         for splits in scan_windows(self.extent.length):
             start = len(curve)
-            players = split_players(self.extent, splits)
             try:
+                # To build the players takes time too, which others may be waiting for.
+                self.evaluator.deadline.check(self.until)
+                players = split_players(self.extent, splits)
                 values = self.evaluator.values(players, split_coalitions(players, splits), self.until)
             except DeadlinePassed:
                 return self._partial_scan(order[:start], curve)

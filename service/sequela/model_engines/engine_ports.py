@@ -17,6 +17,7 @@ from sequela.explain.ports import Model
 from sequela.explain.telemetry import (
     BatchEvaluated,
     CacheLookup,
+    EntrySkipped,
     ExplanationFinished,
     StageDone,
 )
@@ -181,6 +182,8 @@ class EngineObserver:
                 telemetry.stages.append(record)
             case CacheLookup():
                 telemetry.lookups.append(record)
+            case EntrySkipped():
+                telemetry.skips.append(record)
             case ExplanationFinished():
                 telemetry.finished.append(record)
 

@@ -21,7 +21,13 @@ from sequela.adapters.store.serialization import (
 )
 from sequela.explain.background import Background
 from sequela.explain.ports import Observer
-from sequela.explain.telemetry import BatchesEvaluated, CacheLookup, ExplanationFinished, StageDone
+from sequela.explain.telemetry import (
+    BatchesEvaluated,
+    CacheLookup,
+    EntrySkipped,
+    ExplanationFinished,
+    StageDone,
+)
 from sequela.model_engines.error_form import ErrorForm
 from sequela.model_engines.frames import FormInvalid, join_parts, split_parts
 from sequela.spans import Span, adopt
@@ -38,6 +44,7 @@ class TaskTelemetry:
     seconds: list[float] = field(default_factory=list)
     stages: list[StageDone] = field(default_factory=list)
     lookups: list[CacheLookup] = field(default_factory=list)
+    skips: list[EntrySkipped] = field(default_factory=list)
     finished: list[ExplanationFinished] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
 
@@ -46,9 +53,10 @@ class TaskTelemetry:
         adopt(self.spans)
         if self.rows:
             observer.notice(BatchesEvaluated(tuple(self.rows), tuple(self.seconds)))
-        told: list[StageDone | CacheLookup | ExplanationFinished] = [
+        told: list[StageDone | CacheLookup | EntrySkipped | ExplanationFinished] = [
             *self.stages,
             *self.lookups,
+            *self.skips,
             *self.finished,
         ]
         for record in told:

@@ -24,9 +24,8 @@ from sequela.explain.limits import Limits
 from sequela.explain.ports import Observers
 from transports import SCORER, TWO_INPUTS, opened, soon
 
-REST = 0.05
-TERMS = EndpointTerms(call_seconds=0.3, attempts=3)
-TTL = 1000.0
+REST = TTL = 10.0
+TERMS = EndpointTerms(call_seconds=60, attempts=3)
 SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 3}]}'
 
 
@@ -34,6 +33,19 @@ SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", 
 def endpoint() -> Iterator[InferenceServer]:
     with InferenceServer({"m": ServedModel(SCORER)}) as running:
         yield running
+
+
+class Clock:
+    """The clock of deadlines, which a test can move forward."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.ahead = 0.0
+        monkeypatch.setattr(Deadline, "now", staticmethod(lambda: time.monotonic() + self.ahead))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 def source(endpoint: InferenceServer, schema: bytes = SCHEMA, version: str = "") -> RemoteModelSource:
@@ -69,11 +81,12 @@ def test_one_asks_for_all(endpoint: InferenceServer, handle: RemoteModelHandle) 
     assert asked(endpoint) == 1
 
 
-def test_a_description_holds_for_a_while(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
+def test_a_description_holds_for_a_while(
+    endpoint: InferenceServer, handle: RemoteModelHandle, clock: Clock
+) -> None:
     """Then it is asked for again; where it is the same, so is the model."""
-    handle.ttl_seconds = 0.05
     first = handle.model(soon())
-    time.sleep(0.1)
+    clock.ahead = TTL
     assert handle.model(soon()) is first
     assert asked(endpoint) == 2
 
@@ -125,7 +138,7 @@ def test_a_description_that_does_not_fit(endpoint: InferenceServer, handle: Remo
     assert handle.model(soon()).info.schema.inputs[0].name == "events"
 
 
-def test_an_endpoint_that_is_away(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
+def test_an_endpoint_that_is_away(endpoint: InferenceServer, handle: RemoteModelHandle, clock: Clock) -> None:
     """So many attempts, then Unavailable; who comes right after hears the same, without asking."""
     calls = 0
 
@@ -143,11 +156,11 @@ def test_an_endpoint_that_is_away(endpoint: InferenceServer, handle: RemoteModel
     with pytest.raises(Unavailable, match="starting"):
         handle.model(soon())
     assert calls == TERMS.attempts
-    time.sleep(2 * REST)
+    clock.ahead = REST
     assert handle.model(soon())
 
 
-def test_an_endpoint_that_hangs(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
+def test_an_endpoint_that_hangs(endpoint: InferenceServer, handle: RemoteModelHandle, clock: Clock) -> None:
     """Neither who asks nor who waits for that waits past the own deadline."""
     free = threading.Event()
     endpoint.twists["ModelMetadata"] = lambda request, context, answer: (free.wait(30), answer())[1]
@@ -157,13 +170,15 @@ def test_an_endpoint_that_hangs(endpoint: InferenceServer, handle: RemoteModelHa
         for wait in waits:
             with pytest.raises(DeadlinePassed):
                 wait.result()
+    handle.connection.limiter.amend(replace(TERMS, call_seconds=0.3))
     with ThreadPoolExecutor(4) as threads:
         waits = [threads.submit(handle.model, math.inf) for _ in range(4)]  # the limit of one call
         for wait in waits:
             with pytest.raises(Unavailable, match="did not describe its model within"):
                 wait.result()
     free.set()
-    time.sleep(2 * REST)
+    handle.connection.limiter.amend(TERMS)
+    clock.ahead = REST
     assert handle.model(soon())
 
 

@@ -10,6 +10,7 @@ import pytest
 from sequela.adapters.repository.model_loads import ModelLoads
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled, DoesNotFit
+from transports import eventually
 
 MODEL: Any = object()
 
@@ -37,11 +38,13 @@ class Loading:
 
 def test_a_load_goes_on_for_the_latest_deadline() -> None:
     """The request that began it leaves at its own deadline; the other one gets the model."""
-    loads, load = ModelLoads(), Loading()
+    loads, load, early = ModelLoads(), Loading(), Deadline(60)
     with ThreadPoolExecutor(2) as callers:
-        first = callers.submit(loads.get, "d", load, Deadline(0.1))
+        first = callers.submit(loads.get, "d", load, early)
         assert load.begun.wait(30)
-        second = callers.submit(loads.get, "d", load, Deadline(30))
+        second = callers.submit(loads.get, "d", load, Deadline(60))
+        eventually(lambda: loads._loads["d"].waiting == 2)
+        early.hurry(Deadline.now())
         with pytest.raises(DeadlinePassed):
             first.result(30)
         assert not load.stopped.is_set()
@@ -53,9 +56,11 @@ def test_a_load_goes_on_for_the_latest_deadline() -> None:
 def test_a_load_ends_when_nobody_waits() -> None:
     """One passes its deadline and one is cancelled; who comes later begins anew."""
     loads, load = ModelLoads(), Loading()
-    cancelled = Deadline(30)
+    early, cancelled = Deadline(60), Deadline(60)
     with ThreadPoolExecutor(2) as callers:
-        gone = [callers.submit(loads.get, "d", load, each) for each in (Deadline(0.05), cancelled)]
+        gone = [callers.submit(loads.get, "d", load, each) for each in (early, cancelled)]
+        eventually(lambda: load.calls == 1 and loads._loads["d"].waiting == 2)
+        early.hurry(Deadline.now())
         with pytest.raises(DeadlinePassed):
             gone[0].result(30)
         assert not load.stopped.is_set()
@@ -77,6 +82,7 @@ def test_an_error_is_told_to_the_request_that_began() -> None:
         first = callers.submit(loads.get, "d", failing, Deadline(30))
         assert failing.begun.wait(30)
         second = callers.submit(loads.get, "d", working, Deadline(30))
+        eventually(lambda: loads._loads["d"].waiting == 2)
         failing.go.set()
         with pytest.raises(DoesNotFit, match="not today"):
             first.result(30)

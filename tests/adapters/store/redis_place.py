@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from typing import Any
 
 from adapters.store.redis_stores import connected
 from adapters.store.store_samples import Heard
 from redis import Redis
 from redis_server import RedisServer
+from sequela.adapters.store.redis.command import Command
 from sequela.adapters.store.redis.records import RedisRecords
 
 
@@ -29,3 +32,15 @@ class Place:
     def other(self) -> RedisRecords:
         """The records of another replica."""
         return RedisRecords(self.connection)
+
+    def count_round_trips(self) -> list[int]:
+        """Returns a list to which the number of commands of each round trip is added from now on."""
+        trips: list[int] = []
+        pipeline = self.connection.pipeline
+
+        def counted(commands: Sequence[Command]) -> list[Any]:
+            trips.append(len(commands))
+            return pipeline(commands)
+
+        self.connection.pipeline = counted  # type: ignore[method-assign]
+        return trips

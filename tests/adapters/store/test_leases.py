@@ -16,7 +16,7 @@ from adapters.store.redis_stores import connected
 from adapters.store.store_samples import Heard, explanation, kept_sequence
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.ports import Store
+from sequela.adapters.store.ports import Leases, Store
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.sqlite.store import file_store, memory_store
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
@@ -71,6 +71,20 @@ def test_a_lease_ends_by_itself(store: Store) -> None:
     store.leases.release("key", former)
     assert held(store, "key")
     store.leases.release("unknown", "token")
+
+
+def test_a_renewed_lease_holds_longer(store: Store) -> None:
+    """Only its holder can renew it, and not after it has expired."""
+    token = store.leases.take("key", 60.0)
+    assert store.leases.renew("key", token, 0.05)
+    eventually(lambda: not held(store, "key"))
+    assert not store.leases.renew("key", token, 60.0)
+    assert not held(store, "key")
+    token = store.leases.take("key", 60.0)
+    assert not store.leases.renew("key", "token", 0.001)
+    assert held(store, "key")
+    store.leases.release("key", token)
+    assert not store.leases.renew("key", token, 60.0)
 
 
 class Replica:
@@ -136,11 +150,40 @@ def test_a_waiter_computes_if_the_holder_fails_or_dies(replicas: list[Replica]) 
     assert second.computed == 1
 
 
+class CountedRenewals:
+    """Leases that note whether each renewal succeeded."""
+
+    def __init__(self, leases: Leases) -> None:
+        self.take, self.release, self._renew = leases.take, leases.release, leases.renew
+        self.renewed: list[bool] = []
+
+    def renew(self, key: str, token: str, seconds: float) -> bool:
+        self.renewed.append(self._renew(key, token, seconds))
+        return self.renewed[-1]
+
+
+@pytest.mark.slow
+def test_a_lease_holds_while_its_holder_works(redis_server: RedisServer) -> None:
+    """However long that takes: nobody else gets it before the work is done, and everybody may have it afterwards."""
+    store = redis_store(connected(redis_server))
+    leases = CountedRenewals(store.leases)
+    flights = ReplicaFlights(leases, lease_seconds=3.0)
+    with flights.lead("key", Deadline(60)):
+        eventually(lambda: len(leases.renewed) >= 4)  # one a second: without them it would have expired
+        assert held(store, "key")
+    assert not held(store, "key")
+    assert all(leases.renewed)
+    eventually(lambda: "renew-leases" not in {thread.name for thread in threading.enumerate()})
+    with flights.lead("key", Deadline(60)):
+        eventually(lambda: len(leases.renewed) >= 5)  # by another thread
+    store.close()
+
+
 def test_nobody_waits_longer_than_he_can(replicas: list[Replica]) -> None:
     """Half of his time, then he computes; not at all if he only asks whether it is free, or has cancelled."""
     first, second = replicas
     token = first.store.leases.take("key", 3600.0)
-    assert second.explain(Deadline(0.2)) == explanation(1)
+    assert second.explain(Deadline(1.0)) == explanation(1)
     assert second.computed == 1
     assert held(first.store, "key")  # it was not his to give back
     with pytest.raises(DeadlinePassed), second.flights.lead("key", Deadline(0.0)):

@@ -31,8 +31,9 @@ TEMPLATE = unseal(RECORD, encode_record(LIKE)).decode()
 def fast_member(number: int, when: datetime, caller_id: str) -> bytes:
     """Returns the member of a record, made much faster than a record is made."""
     name = f"explanations/e{number}"
-    content = TEMPLATE.replace(LIKE.summary.name, name).replace("@caller@", caller_id)
-    content = content.replace(NOON.strftime(ISO), when.strftime(ISO)).replace("7.25", f"{number}.0")
+    # The score first, because a time may contain the same digits.
+    content = TEMPLATE.replace("7.25", f"{number}.0").replace(LIKE.summary.name, name)
+    content = content.replace("@caller@", caller_id).replace(NOON.strftime(ISO), when.strftime(ISO))
     return f"{countdown(when)}|{name}\0".encode() + seal(RECORD, content.encode())
 
 
@@ -63,8 +64,10 @@ def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.C
         "one caller": Filter(caller_id="a7"),
         "score of a few": Filter(min_score=total * 0.99),
     }
+    trips = place.count_round_trips()
     for name, each in wanted.items():
         seconds, position = [], ""
+        trips.clear()
         for _ in range(200):
             begin = time.perf_counter()
             page = place.records.page(each, position, 50)
@@ -76,5 +79,7 @@ def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.C
             text = f"\na page of 50 of {total} records, {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms\n"
             sys.stdout.write(text)
         assert p50 < 250
+        if name in ("latest", "before noon"):
+            assert len(trips) == len(seconds)  # one for each page
     place.client.flushall()
     place.connection.close()

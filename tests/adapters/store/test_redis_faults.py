@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from adapters.store.record_samples import record
+from adapters.store.redis_stores import PATIENT, call_limit
 from adapters.store.store_samples import Heard, background, stored
 from redis_server import RedisServer, eventually, fragile_redis, running
 from sequela.adapters.logs import LogObserver
@@ -19,7 +20,6 @@ from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.ports import Store, StoreDown
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.redis.connection import RedisConnection
-from sequela.adapters.store.redis.url import RedisTimeouts
 from sequela.errors import Unavailable
 from sequela.explain.ports import Observer, Observers
 from sequela.explain.telemetry import StoreState
@@ -27,14 +27,14 @@ from structlog.testing import capture_logs
 
 __all__ = ["fragile_redis"]
 
-TIMEOUTS = RedisTimeouts(connect_seconds=0.1, answer_seconds=0.2)
-FAR_TOO_LONG = 5.0
-"""Seconds. The timeouts are tenths of seconds; without them a call would take redis-py's own default or for ever."""
+CALL_SECONDS = 0.3
+FAR_TOO_LONG = 12.0
+"""Seconds: many times the limit of a call; without it a call would take the 15 of PATIENT."""
 
 
 def opened(server: RedisServer, observer: Observer, probe_interval_seconds: float = 0.05) -> RedisConnection:
     """The connection of one replica."""
-    return RedisConnection(server.url, observer, TIMEOUTS, probe_interval_seconds)
+    return RedisConnection(server.url, observer, PATIENT, probe_interval_seconds)
 
 
 def shared(server: RedisServer, observer: Observer) -> Store:
@@ -108,16 +108,16 @@ def test_backgrounds_survive_a_restart_of_the_server(fragile_redis: RedisServer)
 def test_a_redis_that_hangs_holds_nobody_up(fragile_redis: RedisServer) -> None:
     """Every call returns within the timeouts, on connections open before and on new ones; afterwards it comes back."""
     heard = Heard()
-    redis = shared(fragile_redis, heard)
+    connection, fresh_connection = opened(fragile_redis, heard), opened(fragile_redis, Heard())
+    redis, fresh = redis_store(connection), redis_store(fresh_connection)
     redis.values.put("key", b"value")
     fragile_redis.pause()
-    assert isinstance(within_time(lambda: redis.values.get("key")), StoreDown)
-    assert states(heard) == [True, False]
-    fresh_connection = opened(fragile_redis, Heard())
-    fresh = redis_store(fresh_connection)
-    assert isinstance(within_time(lambda: fresh.values.put("key", b"value")), StoreDown)
-    assert isinstance(within_time(lambda: fresh.index.add("index", "entry")), StoreDown)
-    assert within_time(fresh_connection.check) is False
+    with call_limit(connection, CALL_SECONDS), call_limit(fresh_connection, CALL_SECONDS):
+        assert isinstance(within_time(lambda: redis.values.get("key")), StoreDown)
+        assert states(heard) == [True, False]
+        assert isinstance(within_time(lambda: fresh.values.put("key", b"value")), StoreDown)
+        assert isinstance(within_time(lambda: fresh.index.add("index", "entry")), StoreDown)
+        assert within_time(fresh_connection.check) is False
     fragile_redis.resume()
     eventually(lambda: states(heard) == [True, False, True])
     assert redis.values.get("key") == b"value"
@@ -130,7 +130,7 @@ def test_refused_calls_do_not_touch_redis(fragile_redis: RedisServer) -> None:
     values = redis_store(redis).values
     redis.check()
     fragile_redis.pause()
-    with pytest.raises(StoreDown):
+    with call_limit(redis, CALL_SECONDS), pytest.raises(StoreDown):
         values.get("key")
 
     def thousand() -> int:
@@ -215,7 +215,7 @@ def test_a_redis_that_only_refuses_is_up(fragile_redis: RedisServer) -> None:
     fragile_redis.client().execute_command("ACL", "SETUSER", "barred", "on", ">secret", "-@all")
     heard = Heard()
     url = f"redis://barred:secret@127.0.0.1:{fragile_redis.port}"
-    redis = RedisConnection(url, heard, TIMEOUTS)
+    redis = RedisConnection(url, heard, PATIENT)
     assert redis.check() is True
     assert states(heard) == [True]
     with pytest.raises(StoreDown, match="refused"):
@@ -232,11 +232,11 @@ def test_a_cluster_absent_at_the_start_is_found_later() -> None:
         server.stop()
         heard = Heard()
         redis = RedisConnection(
-            f"cluster://127.0.0.1:{server.port}", heard, TIMEOUTS, probe_interval_seconds=0.05
+            f"cluster://127.0.0.1:{server.port}", heard, PATIENT, probe_interval_seconds=0.05
         )
         assert redis.check() is False
         server.start()
-        unready = RedisConnection(f"cluster://127.0.0.1:{server.port}", Heard(), TIMEOUTS)
+        unready = RedisConnection(f"cluster://127.0.0.1:{server.port}", Heard(), PATIENT)
         assert unready.check() is False
         unready.close()
         server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
@@ -262,7 +262,7 @@ def test_what_is_not_redis_is_down() -> None:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         redis = RedisConnection(
-            f"redis://127.0.0.1:{server.server_address[1]}", heard, TIMEOUTS, probe_interval_seconds=3600
+            f"redis://127.0.0.1:{server.server_address[1]}", heard, PATIENT, probe_interval_seconds=3600
         )
         assert redis.check() is False
         server.shutdown()
@@ -276,7 +276,7 @@ def test_a_wrong_password_is_told(fragile_redis: RedisServer) -> None:
     """As an outage; Redis's own words go to observers, without the password, and not to the caller."""
     fragile_redis.client().config_set("requirepass", "secret")
     heard, address = Heard(), f"127.0.0.1:{fragile_redis.port}"
-    redis = RedisConnection(f"redis://:wrong-one@{address}", heard, TIMEOUTS, probe_interval_seconds=3600)
+    redis = RedisConnection(f"redis://:wrong-one@{address}", heard, PATIENT, probe_interval_seconds=3600)
     for _ in range(2):
         with pytest.raises(StoreDown) as error:
             redis_store(redis).values.get("key")
@@ -284,7 +284,7 @@ def test_a_wrong_password_is_told(fragile_redis: RedisServer) -> None:
         assert "wrong-one" not in error.value.message
     (record,) = heard.of(StoreState)
     assert (record.up, "password" in record.detail, "wrong-one" in record.detail) == (False, True, False)
-    assert RedisConnection(f"redis://:secret@{address}", Observers([]), TIMEOUTS).check()
+    assert RedisConnection(f"redis://:secret@{address}", Observers([]), PATIENT).check()
     redis.close()
 
 
@@ -295,11 +295,11 @@ def test_sentinels_lead_to_the_master(fragile_redis: RedisServer, tmp_path: Path
     config.write_text(f"sentinel monitor mymaster 127.0.0.1 {fragile_redis.port} 1\n")
     for sentinel in running(str(config), "--sentinel"):
         hosts = f"127.0.0.1:1,127.0.0.1:{sentinel.port}"
-        redis = RedisConnection(f"sentinel://{hosts}/mymaster/1", Observers([]), TIMEOUTS)
+        redis = RedisConnection(f"sentinel://{hosts}/mymaster/1", Observers([]), PATIENT)
         values = redis_store(redis).values
         values.put("key", b"value")
         assert values.get("key") == b"value"
         redis.close()
-        unknown = RedisConnection(f"sentinel://{hosts}/other", Observers([]), TIMEOUTS)
+        unknown = RedisConnection(f"sentinel://{hosts}/other", Observers([]), PATIENT)
         assert unknown.check() is False
         unknown.close()

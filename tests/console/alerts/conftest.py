@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -64,10 +66,20 @@ def filled() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def indexed(filled: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of a console that has read all alerts of that server and is closed, for others to begin with."""
+    folder = tmp_path_factory.mktemp("indexed")
+    with running_console(filled, folder) as server:
+        server.console.index.refresh()
+    return folder / "console"
+
+
 @pytest.fixture(scope="module")
-def alerts(filled: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlertConsole]:
+def alerts(filled: str, indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlertConsole]:
     """A console before that server, with a folder of its own."""
     folder = tmp_path_factory.mktemp("alerts")
+    shutil.copytree(indexed, folder / "console")
     with (
         running_console(filled, folder) as server,
         httpx.Client(base_url=server.url, timeout=60) as http,

@@ -15,7 +15,7 @@ from console.filled_service import MODEL, simulated_sequence
 from console.running_console import running_console
 from sequela_client.client import Sequela
 from sequela_client.local_server import embedded_server, server_package, start_server
-from sequela_console.alert_index import loss
+from sequela_console.alert_index import index, loss
 from sequela_console.alert_index.index import AlertIndex
 from sequela_console.alert_index.reader import IndexReader
 from sequela_console.alerts import marks
@@ -64,6 +64,13 @@ def row_named(id: str) -> AlertRow:
     return AlertRow(id, 1.0, "caller", {"k": "Value"}, "m", "d", "t", "T", 0.5, None, True, 3)
 
 
+@pytest.fixture
+def _quick_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread asks the service for new alerts every 0.2 s instead of every five."""
+    monkeypatch.setattr(index, "POLL_SECONDS", 0.2)
+
+
+@pytest.mark.usefixtures("_quick_polls")
 def test_new_alerts_appear_by_themselves(own_service: Sequela, console: ConsoleServer) -> None:
     """The thread finds an alert without being asked, and reads its details."""
     id = explained(own_service, 0)

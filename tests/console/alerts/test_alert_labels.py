@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,10 +18,11 @@ from sequela_console.state import database
 
 
 @pytest.fixture
-def fresh(filled: str, alerts: AlertConsole, tmp_path: object) -> Iterator[AlertConsole]:
+def fresh(filled: str, alerts: AlertConsole, indexed: Path, tmp_path: Path) -> Iterator[AlertConsole]:
     """A console without any labels."""
+    shutil.copytree(indexed, tmp_path / "console")
     with (
-        running_console(filled, tmp_path) as server,  # type: ignore[arg-type]
+        running_console(filled, tmp_path) as server,
         httpx.Client(base_url=server.url, timeout=60) as http,
     ):
         server.console.index.refresh()

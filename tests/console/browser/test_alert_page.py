@@ -45,8 +45,8 @@ def opened(visit: Visit, console: ConsoleServer, name: str = NAME) -> Page:
 
 
 def number(text: str) -> float:
-    """Reads a number as the page writes it, such as "−0.005" or "below 0.001", which is taken as 0."""
-    if text.startswith("below"):
+    """Reads a number as the page writes it, such as "−0.005" or "< +0.001", which is taken as 0."""
+    if text.startswith(("<", ">")):
         return 0.0
     return float(re.sub(r"[^\d.-]", "", text.replace("−", "-")) or 0)
 

@@ -7,8 +7,14 @@ from datetime import datetime
 from math import hypot, nan
 from typing import Any
 
-from sequela_client.alert_document.words import NORMAL_95
-from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind, Quality, StopReason
+from sequela_client.attributions import (
+    NORMAL_95,
+    Attribution,
+    LevelAttributions,
+    PlayerKind,
+    Quality,
+    StopReason,
+)
 from sequela_client.cohort import schema
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sequela_client.alert_document.material import Material
 from sequela_client.alert_document.parts import LevelQuality
-from sequela_client.alert_document.words import NORMAL_95, amount, counted
-from sequela_client.attributions import LevelAttributions, StopReason
+from sequela_client.alert_document.words import amount, counted
+from sequela_client.attributions import NORMAL_95, LevelAttributions, StopReason
 
 _ENDED = {
     StopReason.TARGET: "as accurate as was asked for",

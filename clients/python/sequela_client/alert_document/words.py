@@ -10,14 +10,12 @@ if TYPE_CHECKING:
 
 SMALLEST = 0.001
 """Smaller effects are written as `< 0.001`, as everywhere in the console."""
-NORMAL_95 = 1.96
-"""A 95 % interval reaches this many standard errors to either side."""
 
 
 def signed(value: float) -> str:
     """Returns an effect with its sign, such as `+0.230`, with the decimals of the page."""
     if value and abs(value) < SMALLEST:
-        return f"below {SMALLEST}"
+        return f"> −{SMALLEST}" if value < 0 else f"< +{SMALLEST}"
     return f"{value:+,.{3 if abs(value) < 100 else 0}f}".replace("-", "−")
 
 

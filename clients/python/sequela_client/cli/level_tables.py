@@ -188,7 +188,7 @@ def _table(console: Console, words: Phrases, view: LevelTable, rows: int) -> Non
     table = Table(box=box.SIMPLE_HEAD if console.encoding.startswith("utf") else box.ASCII, pad_edge=False)
     table.add_column(view.heads[0], overflow="fold")
     table.add_column(view.heads[1], overflow="fold")
-    table.add_column("attribution", no_wrap=True)
+    table.add_column("attribution ± 95 %", no_wrap=True)
     table.add_column(bars.head, no_wrap=True)
     for item in items:
         table.add_row(*view.columns(item), words.measured(item), bars.draw(item.value))

@@ -61,4 +61,4 @@ class BarScale:
 
 
 def _ends(item: Attribution) -> tuple[float, float]:
-    return item.value - item.standard_error, item.value + item.standard_error
+    return item.value - item.margin, item.value + item.margin

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sequela_client.attributions import LevelAttributions, StopReason
+from sequela_client.attributions import NORMAL_95, LevelAttributions, StopReason
 from sequela_client.phrases import Phrases, quality, sureness
 
 if TYPE_CHECKING:
@@ -36,10 +36,11 @@ READING = (
 
 MARKS = (
     "A plus means towards a higher score, a minus towards a lower one. Filled bars to the right of the line raise the "
-    "score, outlined bars to its left lower it; colour only repeats this. “±” is one standard error, drawn as a line "
-    "with ends: about 95 of 100 true values lie within two of them. “Exact” means that there is no sampling error."
+    "score, outlined bars to its left lower it; colour only repeats this. “±” is half of the 95 % interval, which is "
+    "drawn as a line with ends: about 95 of 100 of them hold the true value. “Exact” means that there is no sampling "
+    "error."
 )
-"""What signs and bars mean in the tables; figures have 95 % intervals, and say so themselves."""
+"""What signs and bars mean in the tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def accuracy(explanation: Explanation) -> str:
     if all(level.stop_reason is StopReason.EXACT for level in computed) or not max(errors):
         return "exact"
     late = " (stopped by the deadline)" if explanation.cut_short else ""
-    return f"± {max(errors):.2g} or better{late}"
+    return f"± {NORMAL_95 * max(errors):.2g} or better{late}"
 
 
 def decision(explanation: Explanation) -> str:

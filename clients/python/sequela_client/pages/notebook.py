@@ -116,7 +116,7 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Row], texts: Seque
     # Events are read in their order, so the strongest are chosen and then sorted back.
     kept = sorted(sorted(range(len(rows)), key=lambda at: -rows[at].bar.width)[:_ROWS])
     head = "".join(
-        f'<th scope="col">{escape(each)}</th>' for each in (*heads, "attribution", "lowers | raises")
+        f'<th scope="col">{escape(each)}</th>' for each in (*heads, "attribution ± 95 %", "lowers | raises")
     )
     body = "".join(_row(rows[at], texts[at]) for at in kept)
     left_out = len(rows) - len(kept)

@@ -31,8 +31,8 @@ class Row:
 
     Args:
         name: the player.
-        number: its attribution and standard error.
-        bar: attribution and standard error as a bar.
+        number: its attribution, and half of its 95 % interval.
+        bar: attribution and 95 % interval as a bar.
         text: a remark.
         details: more about the player, line by line.
         values: the values of an event.

@@ -30,7 +30,7 @@ class AlertFigures:
 
     Each method draws one target into a new figure with a title, or into `ax` without one, and returns the figure.
     `target` is the name of an explained target; None takes the first one. Warm colours raise the score, cool ones lower
-    it, and error bars are one standard error long on each side. Axes are as long as the values need.
+    it, and error bars are 95 % intervals. Axes are as long as the values need.
     """
 
     def __init__(self, explanation: Explanation) -> None:
@@ -195,4 +195,4 @@ def _block(words: Phrases, item: Attribution) -> str:
 
 def _row(words: Phrases, item: Attribution, label: str) -> BarRow:
     block = item.kind in (PlayerKind.PRUNED, PlayerKind.HISTORY)
-    return BarRow(label, item.value, item.standard_error, words.measured(item), block)
+    return BarRow(label, item.value, item.margin, words.measured(item), block)

@@ -25,14 +25,14 @@ class BarRow:
     Args:
         label: its label, which may have several lines.
         value: its length.
-        standard_error: half the length of its error bar.
+        margin: half the length of its error bar, which is the 95 % interval.
         number: value and error as text.
         block: whether it stands for several events together.
     """
 
     label: str
     value: float
-    standard_error: float
+    margin: float
     number: str
     block: bool = False
 
@@ -59,11 +59,11 @@ def draw_bars(axes: Axes, rows: Sequence[BarRow], unit: str) -> None:
     for patch, row in zip(drawn.patches, rows, strict=True):
         # Without colours, lowering bars and blocks of events can be recognised by their pattern.
         patch.set_hatch(style.BLOCK_HATCH if row.block else style.HATCH if row.value < 0 else "")
-    sampled = [(row, place) for row, place in zip(rows, places, strict=True) if row.standard_error]
+    sampled = [(row, place) for row, place in zip(rows, places, strict=True) if row.margin]
     axes.errorbar(
         [row.value for row, _ in sampled],
         [place for _, place in sampled],
-        xerr=[row.standard_error for row, _ in sampled],
+        xerr=[row.margin for row, _ in sampled],
         fmt="none",
         ecolor=style.INK,
         elinewidth=1.2,
@@ -105,11 +105,11 @@ def _numbers(axes: Axes, rows: Sequence[BarRow], places: Sequence[float], size: 
 
 def _scale(axes: Axes, rows: Sequence[BarRow], unit: str) -> None:
     """Makes the axis long enough for 0 and for every bar with its error bar."""
-    ends = [end for row in rows for end in (row.value - row.standard_error, row.value + row.standard_error)]
+    ends = [end for row in rows for end in (row.value - row.margin, row.value + row.margin)]
     low, high = min([0.0, *ends]), max([0.0, *ends])
     span = (high - low) or 1.0
     axes.set_xlim(low - 0.06 * span, high + 0.06 * span)
     style.attribution_axis(axes.xaxis)
     axes.grid(axis="x", color=style.FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"{unit}  (− lowers the score, + raises it; error bar: ± 1 standard error)")
+    axes.set_xlabel(f"{unit}  (− lowers the score, + raises it; ±: 95 % interval)")

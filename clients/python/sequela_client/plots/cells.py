@@ -149,7 +149,7 @@ def _labels(axes: Axes, grid: Grid) -> None:
 
 
 def _number(words: Phrases, item: Attribution) -> str:
-    error = f"\n± {words.number(item.standard_error)}" if item.standard_error else ""
+    error = f"\n± {words.number(item.margin)}" if item.standard_error else ""
     return words.signed(item.value) + error
 
 

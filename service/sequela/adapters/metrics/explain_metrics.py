@@ -143,10 +143,13 @@ class ModelStateCollector(Collector):
 
     Args:
         states: Returns the state of each model by `m/v`.
+        absences: Returns of each model that engines run whether one of them did not have it in the last minute.
     """
 
-    def __init__(self, states: Callable[[], Mapping[str, str]]) -> None:
-        self._states = states
+    def __init__(
+        self, states: Callable[[], Mapping[str, str]], absences: Callable[[], Mapping[str, bool]]
+    ) -> None:
+        self._states, self._absences = states, absences
 
     def collect(self) -> Iterator[Metric]:
         """Returns the metrics. prometheus_client calls it whenever they are read."""
@@ -161,3 +164,15 @@ class ModelStateCollector(Collector):
                 # A series for each state, so that a change of state does not leave the old one at 1.
                 family.add_metric((model, each.value), each.value == state)
         yield family
+        yield self._absent()
+
+    def _absent(self) -> Metric:
+        family = GaugeMetricFamily(
+            "sequela_model_absent",
+            "1 if an engine did not have a model of the operator in the last minute, because its files have changed or "
+            "cannot be read; requests fail there with MODEL_CHANGED. Without engines there is no series.",
+            labels=("model",),
+        )
+        for model, absent in self._absences().items():
+            family.add_metric((model,), absent)
+        return family

@@ -108,9 +108,11 @@ class PrometheusObserver:
         """Adds how many engines of a class are up, which `up` returns."""
         self._engines_up.labels(trust).set_function(up)
 
-    def watch_models(self, states: Callable[[], Mapping[str, str]]) -> None:
-        """Adds the state of each of the operator's models, by `m/v`."""
-        self.registry.register(ModelStateCollector(states))
+    def watch_models(
+        self, states: Callable[[], Mapping[str, str]], absences: Callable[[], Mapping[str, bool]]
+    ) -> None:
+        """Adds the state of each of the operator's models, by `m/v`, and whether engines lack it."""
+        self.registry.register(ModelStateCollector(states, absences))
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""

@@ -112,11 +112,17 @@ class LocalModels:
         """Returns a sentence for each model whose changed files are not in use, or that an engine could not load."""
         with self._lock:
             entries = [entry for _, entry in sorted(self._entries.items())]
-        absent = self._runners.absent()
         return [
             *(f"{entry.record.name}: {entry.problem}" for entry in entries if entry.problem),
-            *(f"{entry.record.name}: {ABSENT}" for entry in entries if entry.record.digest in absent),
+            *(f"{name.full}: {ABSENT}" for name, absent in sorted(self.absences().items()) if absent),
         ]
+
+    def absences(self) -> dict[ModelName, bool]:
+        """Returns of each model whether an engine did not have it in the last minute. Without engines, it is empty."""
+        if self._runners.here:
+            return {}
+        absent = self._runners.absent()
+        return {name: record.digest in absent for name, record in self.records().items()}
 
     def by_digest(self, digest: str) -> LoadedModel | None:
         """Returns a loaded model with this digest, or None, also if it runs in engines."""

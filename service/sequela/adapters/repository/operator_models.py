@@ -148,7 +148,11 @@ class OperatorModels:
 
     def states(self) -> dict[str, str]:
         """Returns the state of each model by `m/v`, for metrics."""
-        return {f"{name.model}/{name.version}": record.state.value for name, record in self.records().items()}
+        return {name.short: record.state.value for name, record in self.records().items()}
+
+    def absences(self) -> dict[str, bool]:
+        """Returns of each model by `m/v` whether an engine did not have it in the last minute, for metrics."""
+        return {name.short: absent for name, absent in self._models.absences().items()}
 
     def find(self, pattern: ModelPattern) -> ModelRecord | None:
         """Returns the version that the pattern names, or the highest one.

@@ -61,6 +61,7 @@ class AdmissionSlots:
         observer: Hears how long requests waited.
         random: Spreads retries.
         brownout: Makes answers rougher under load; None to answer all requests in full.
+        averages: What requests took so far.
     """
 
     def __init__(
@@ -71,11 +72,12 @@ class AdmissionSlots:
         observer: Observer,
         random: Random,
         brownout: Brownout | None,
+        averages: CostAverages | None = None,
     ) -> None:
         self._slots, self._cores = slots, max(1, min(slots, cores))
         self._limits, self._observer, self._random = limits, observer, random
         self._brownout = brownout
-        self._averages = CostAverages()
+        self._averages = averages or CostAverages()
         self._waiting = WaitingQueues()
         self._running: dict[Deadline, RunningRequest] = {}
         self._open = True
@@ -155,6 +157,10 @@ class AdmissionSlots:
             raise too_short(left, request.least)
         if len(self._running) < self._slots and not self._waiting:
             return
+        # A cost that is a guess is no reason to refuse anything, so the first requests may only be too many.
+        if not self._averages.is_measured(request.ticket):
+            self._check_number(request)
+            return
         # Nobody is refused for the sake of a request that is then refused itself.
         why = self._lack_of_room(request)
         other = self._other(request, why) if why else None
@@ -168,6 +174,16 @@ class AdmissionSlots:
             other = self._other(request, why)
         if other is not None:
             self._refuse(other, self._full(why, other))
+
+    def _check_number(self, request: WaitingRequest) -> None:
+        """Raises the error of a request that is one too many, or refuses another one that makes room."""
+        count = len(self._waiting.of(_priority(request)))
+        if count and count >= self._limits.requests:
+            text = (
+                f"{count} {_priority(request)} requests are waiting; at most {self._limits.requests} may wait"
+            )
+            other = self._other(request, text)
+            self._refuse(other, self._full(text, other))
 
     def _goes_last(self, priority: Priority) -> bool:
         """Returns whether interactive requests take all the time but the share of bulk work, and go on doing so."""

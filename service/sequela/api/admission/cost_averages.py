@@ -22,21 +22,38 @@ FLOOR_GROWTH, FLOOR_DECAY = 1.5, 0.98
 """The floor rises when a request was cut so short that there was no answer, and falls with every answer."""
 QUICKEST_GROWTH = 1.02
 """By how much the time of the quickest answer grows with each later one, so that it is forgotten after some hundred."""
+FIRST_ANSWERS = 5
+"""Of the first answers of a model the quickest one counts: the others also load and work out what is then kept."""
 MAX_OVERTIME_SECONDS = 0.05
 """One that took longer was held up by something else, such as another process."""
 
 
 @dataclass(slots=True)
 class _ModelCost:
+    """What is known of a model. `ratio` and `quickest_ratio` are parts of the estimate."""
+
     ratio: float = 1.0
     floor_seconds: float = FIRST_FLOOR_SECONDS
     overtime_seconds: float = FIRST_OVERTIME_SECONDS
-    quickest_seconds: float = math.inf
+    quickest_ratio: float = math.inf
     count: int = 0
+
+    def note_ratio(self, ratio: float) -> None:
+        self.count += 1
+        if self.count == 1:
+            self.ratio = ratio
+        elif self.count <= FIRST_ANSWERS:
+            self.ratio = min(self.ratio, ratio)
+        else:
+            self.ratio += NEWEST_WEIGHT * (ratio - self.ratio)
 
 
 class CostAverages:
-    """Moving averages for each model. Must be used from a single thread."""
+    """Moving averages for each model. Must be used from a single thread.
+
+    As long as no request for a model was answered, there is only the estimate, which knows nothing of the model and of
+    the machine. It is good enough to share time and to let clients take turns, but not to refuse anybody.
+    """
 
     def __init__(self) -> None:
         self._models: LRUCache[tuple[str, type], _ModelCost] = LRUCache(MAX_MODELS)
@@ -51,11 +68,17 @@ class CostAverages:
         """Returns how long the request is expected to take one core."""
         return self._cost(ticket).ratio * estimated_seconds(ticket.shape, error_factor)
 
+    def is_measured(self, ticket: Ticket) -> bool:
+        """Returns whether any request for the model has been answered, so that costs are more than a guess."""
+        return self._cost(ticket).count > 0
+
     def least_seconds(self, ticket: Ticket) -> float:
-        """Returns how long the roughest answer to the request takes."""
+        """Returns how long the roughest answer to the request takes; 0 if nothing was measured yet."""
         cost = self._cost(ticket)
+        if not cost.count:
+            return 0.0
         least = cost.floor_seconds + cost.ratio * scoring_seconds(ticket.shape) + cost.overtime_seconds
-        return min(least, cost.quickest_seconds)
+        return min(least, cost.quickest_ratio * estimated_seconds(ticket.shape))
 
     def overtime_seconds(self, ticket: Ticket) -> float:
         """Returns how long an answer takes beyond the time that it was given."""
@@ -73,16 +96,15 @@ class CostAverages:
         cost.floor_seconds *= FLOOR_DECAY
         self._count += 1
         self._service_seconds += _weight(self._count) * (seconds - self._service_seconds)
-        cost.quickest_seconds = min(QUICKEST_GROWTH * cost.quickest_seconds, seconds)
+        quickest = seconds / estimated_seconds(ticket.shape)
+        cost.quickest_ratio = min(QUICKEST_GROWTH * cost.quickest_ratio, quickest)
         ratio = seconds / estimated_seconds(ticket.shape, ticket.error_factor)
         if over >= 0:
             late = min(over, MAX_OVERTIME_SECONDS)
             cost.overtime_seconds += NEWEST_WEIGHT * (late - cost.overtime_seconds)
         # Of an answer that was cut short nobody knows how long the whole one would have taken, only that it is longer.
-        if over < 0 or ratio > cost.ratio:
-            cost.count += 1
-            # The estimate counts as one request, since the first real one also warms the model up.
-            cost.ratio += _weight(cost.count + 1) * (ratio - cost.ratio)
+        if over < 0 or not cost.count or ratio > cost.ratio:
+            cost.note_ratio(ratio)
 
     def note_too_short(self, ticket: Ticket) -> None:
         """Counts a request that had to give way to others so much that there was no answer."""

@@ -1,4 +1,7 @@
-"""Slots that are given out in the order in which requests come, whatever they cost."""
+"""Slots that are given out in the order in which requests come, whatever they cost.
+
+They are for work whose cost nobody can estimate: it waits for other servers, or its model runs for the first time.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from sequela.explain.limits import Limits
 from sequela.timeshap.coalitions import Portion, all_coalitions
+from sequela.timeshap.control_variate.further_pairs import FurtherDesign
 from sequela.timeshap.control_variate.process_design import ProcessDesign
 from sequela.timeshap.designs import NewDesigns
 from sequela.timeshap.pair_order import Pairs, pairs_of
@@ -23,6 +26,11 @@ ENTRY_BYTES = 1024
 """Approximate memory of an entry besides its arrays."""
 MAX_KEPT_SHARE = 0.25
 """A single entry may take this share of the cache at most. Larger ones are built whenever they are needed."""
+
+ASIDE_REST = 4.0
+"""After something was built aside, nothing else is for this many times its processor time. Answers that the deadline
+cuts short have samples of many sizes, and to build a design for each would take more time than the answers.
+"""
 
 
 class Sized(Protocol):
@@ -42,10 +50,19 @@ class DesignCache:
 
     Args:
         max_bytes: The memory that it may use, including `ENTRY_BYTES` for each entry.
+        clock: Returns the time in seconds.
+        processor_clock: Returns the processor time of the calling thread in seconds.
     """
 
-    def __init__(self, max_bytes: int = Limits().max_design_bytes) -> None:
+    def __init__(
+        self,
+        max_bytes: int = Limits().max_design_bytes,
+        clock: Callable[[], float] = time.monotonic,
+        processor_clock: Callable[[], float] = time.thread_time,
+    ) -> None:
         self._max_bytes, self._bytes = max_bytes, 0
+        self._clock, self._processor_clock = clock, processor_clock
+        self._rests_until = -math.inf
         self._lock, self._building = threading.Lock(), threading.Lock()
         self._entries: OrderedDict[Hashable, Any] = OrderedDict()
 
@@ -77,14 +94,16 @@ class DesignCache:
             self._bytes -= _entry_bytes(self._entries.popitem(last=False)[1])
 
     def build_aside(self, build: Callable[[], object]) -> None:
-        """Runs `build` in another thread, for later requests, unless something is being built aside already."""
-        if self._building.acquire(blocking=False):
+        """Runs `build` in another thread, for later requests, unless something is built aside or was just now."""
+        if self._clock() >= self._rests_until and self._building.acquire(blocking=False):
             threading.Thread(target=self._build_aside, args=(build,), name="designs", daemon=True).start()
 
     def _build_aside(self, build: Callable[[], object]) -> None:
+        started = self._processor_clock()
         try:
             build()
         finally:
+            self._rests_until = self._clock() + ASIDE_REST * (self._processor_clock() - started)
             self._building.release()
 
     def holds(self, key: Hashable) -> bool:
@@ -150,6 +169,16 @@ class GameDesigns:
             self._process_key(counts, effective_players),
             lambda: self._new.process(counts, effective_players),
         )
+
+    def further(
+        self, known: Sequence[int], counts: Sequence[int], run_jobs: JobRunner = in_turn
+    ) -> FurtherDesign:
+        """As in `Designs`."""
+        first, taken = tuple(known), tuple(counts)
+        if not holds_blocks(self.players, sum(taken)):
+            return self._new.further(first, taken, run_jobs)
+        key = ("further", *self._game, first, taken)
+        return self.cache.get(key, lambda: self._new.further(first, taken, run_jobs))
 
     def prepare_aside(self, counts: Sequence[int], effective_players: Iterable[float]) -> None:
         """Builds processes in another thread, for later games of this kind."""

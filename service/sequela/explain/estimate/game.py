@@ -46,6 +46,8 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
         InvalidInput: QUESTION_TOO_LARGE.
     """
     start = evaluator.deadline.now()
+    if start >= min(rules.until, evaluator.deadline.end) and len(players) > 1:
+        return _too_late(players)
     # Null players are found by equal bits, which is a proof, so leaving them out is exact.
     game = reduce_game(players, evaluator.live(players))
     trace = rules.trace.game(rules.level, players, game.live)
@@ -62,6 +64,12 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
     )
     trace.finished(outcome)
     return outcome
+
+
+def _too_late(players: Players) -> GameOutcome:
+    """Returns the outcome of a game for which there is no time, so that it takes none from others who wait."""
+    detail = f"not enough time was left to evaluate {minimum_budget(len(players))} coalitions"
+    return GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail, out_of_time=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,10 @@ MIN_DRAWN_BESIDE = 1 << 17
 """Smallest number of memberships worth drawing in another thread while the model runs. Fewer are kept between games."""
 LATE_SECONDS = 0.25
 """How long solving may take if the deadline was brought forward while the model ran, and no time was kept for it."""
+GAVE_WAY_MARGIN = 4.0
+"""Who gives way to others uses the requested estimator only if this many times its time is left. Nothing interrupts the
+construction of a design, and while others wait the machine is busy, so that it takes longer than usual.
+"""
 MAX_SOLVING_SHARE = 0.5
 """Largest share of the time left that is reserved for solving. If an estimator may need more, the base estimator is
 used.
@@ -156,10 +160,12 @@ class Sample:
         usual = self.solver.usual_share * self.solver.seconds(self._designs, self._counts)
         # Time was kept for the longest case; the decision is by the usual one, because most solutions are
         # faster.
-        in_time = usual <= self._end - self._evaluator.deadline.now()
+        margin = GAVE_WAY_MARGIN if self._evaluator.deadline.gave_way else 1.0
+        in_time = margin * usual <= self._end - self._evaluator.deadline.now()
         used = self.solver if in_time else self._base
-        if not in_time:
-            # Otherwise callers with short deadlines would never get this estimator.
+        # Otherwise callers with short deadlines would never get this estimator. But whoever gives way to others does
+        # not take their time for it.
+        if not in_time and not self._evaluator.deadline.gave_way:
             self.solver.prepare(self._designs, self._counts)
         found = used.solve(self._designs, self._odd, self._gain, self._evaluator.caller.run_jobs)
         estimate = Estimate(self._by_player(found.solution), self._by_player(found.base), found.estimator)

@@ -30,7 +30,7 @@ export class Phrases {
     this.#units = new Map(explanation.feature_info.map((each) => [each.name, each.unit]));
   }
 
-  /** "+0.623", "−0.005", "below 0.001". */
+  /** "+0.623", "−0.005", "< +0.001". */
   signed(value: number): string {
     return signed(value, this.#decimals);
   }

@@ -33,8 +33,9 @@ describe("reasons", () => {
   });
 
   it("with a shared place say so", () => {
-    const shown = shownReasons([reason(0.2, 0.01, { rank: 2, tied: true })], "takeover");
-    expect(shown[0]?.rank).toBe("2=");
+    const found = [reason(0.3, 0.01), reason(0.21, 0.01, { rank: 2 })];
+    const shown = shownReasons([...found, reason(0.2, 0.01, { rank: 2, tied: true })], "takeover");
+    expect(shown.map((each) => each.rank)).toEqual(["1", "2=", "2="]);
   });
 
   it("point at a cell, a row or a column", () => {

@@ -10,6 +10,8 @@ export interface ShownReason {
   reason: Reason;
   /** "2", or "2=" where several share the rank. */
   rank: string;
+  /** Whether another has the same place, since their effects cannot be told apart. */
+  shared: boolean;
   low: number;
   high: number;
 }
@@ -17,13 +19,19 @@ export interface ShownReason {
 export function shownReasons(reasons: readonly Reason[], target: string): ShownReason[] {
   const clear = reasons.filter((each) => each.target === target).map(withInterval);
   const shown = clear.filter((each) => each.low > 0 || each.high < 0).slice(0, MOST_REASONS);
-  return shown.map((each) => ({
-    ...each,
-    rank: each.reason.tied ? `${each.reason.rank}=` : `${each.reason.rank}`,
-  }));
+  return shown.map((each) => ({ ...each, ...placeOf(each.reason, shown) }));
 }
 
-function withInterval(reason: Reason): Omit<ShownReason, "rank"> {
+/** The same place as others is marked on all of them, as in what the command prints. */
+function placeOf(
+  { rank }: Reason,
+  shown: readonly { reason: Reason }[],
+): Pick<ShownReason, "rank" | "shared"> {
+  const shared = shown.filter((each) => each.reason.rank === rank).length > 1;
+  return { rank: shared ? `${rank}=` : `${rank}`, shared };
+}
+
+function withInterval(reason: Reason): Omit<ShownReason, "rank" | "shared"> {
   const half = HALF_WIDTH * reason.standard_error;
   return { reason, low: reason.value - half, high: reason.value + half };
 }

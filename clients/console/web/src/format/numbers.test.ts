@@ -25,8 +25,8 @@ describe("numbers as text", () => {
   });
 
   it("never show a tiny number as nothing", () => {
-    expect(signed(0.0004)).toBe("below 0.001");
-    expect(signed(-0.0004)).toBe("below 0.001");
+    expect(signed(0.0004)).toBe("< +0.001");
+    expect(signed(-0.0004)).toBe("> −0.001");
     expect(signed(0.0005)).toBe("+0.001");
     expect(plainNumber(1e-9)).toBe("< 0.001");
   });

@@ -11,13 +11,13 @@ export function count(n: number): string {
   return withMinus(grouped.format(n));
 }
 
-/** 0.2345 → "+0.235", 0.0234 → "+0.023", ±0.0004 → "below 0.001", 0 → "0". For effects, which have a sign. */
+/** 0.2345 → "+0.235", 0.0234 → "+0.023", 0.0004 → "< +0.001", −0.0004 → "> −0.001", 0 → "0". For effects. */
 export function signed(x: number, decimals = decimalsOfEffect(x)): string {
   if (!Number.isFinite(x)) return "–";
   if (x === 0) return "0";
   const sign = x < 0 ? MINUS : "+";
   const size = Math.abs(x);
-  if (isTiny(size, decimals)) return `below ${tiny(decimals)}`;
+  if (isTiny(size, decimals)) return `${x < 0 ? ">" : "<"} ${sign}${tiny(decimals)}`;
   return sign + fixed(size, decimals);
 }
 

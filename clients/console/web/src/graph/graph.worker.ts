@@ -68,6 +68,8 @@ async function make(call: FigureCall): Promise<void> {
   if (!columns) throw new Error("the table of events is missing");
   const engine = engines.get(call.view) ?? new FigureEngine(columns);
   engines.set(call.view, engine);
+  await calm();
+  if (waiting.has(call.view)) return answer({ kind: "figure", call: call.call, answer: null });
   const slices = engine.make(call.request);
   let looked = performance.now();
   for (;;) {
@@ -99,12 +101,12 @@ function finish(
   answer({ kind: "figure", call: call.call, answer: { result: painted, picture, strokes: null } }, [picture]);
 }
 
-/** The longest pause before a drawing; a reader who stops for it wants to see the graphs. */
+/** The longest pause before a graph; a reader who stops for it wants to see the graphs. */
 const LONGEST_CALM = 150;
 
 /**
  * Waits until the page has asked for nothing new for twice the time of a drawing. Without a graphics card the browser
- * draws the page with the same processor, so a graph that is drawn while a slider moves would hold up the grid.
+ * draws the page with the same processor, so a graph that is counted or drawn while a slider moves would hold up the grid.
  */
 async function calm(): Promise<void> {
   for (;;) {

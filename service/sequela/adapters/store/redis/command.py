@@ -12,6 +12,12 @@ return 0
 """
 """Deletes a string unless somebody else has written another one. Arguments: the value."""
 
+COMPARE_AND_EXPIRE = """
+if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end
+return 0
+"""
+"""Lets a string live longer unless somebody else has written another one. Arguments: the value, milliseconds."""
+
 DELETE_RECORD = """
 local value = redis.call('get', KEYS[1])
 local cut = value and string.find(value, '\\n', 1, true)

@@ -1,0 +1,94 @@
+"""Calls of methods that are not there, and of paths that are none: each is refused, and the server goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from api.test_bad_input import assert_serving
+from redis_server import eventually
+from request_fuzz import http2
+from sequela.api.grpc import unknown_methods
+from serving import PATIENCE, Serving, embedded
+
+UNIMPLEMENTED = str(grpc.StatusCode.UNIMPLEMENTED.value[0])
+
+
+def ask(server: Serving, path: str) -> str:
+    """Returns the status of a call of a path, which is written as Latin-1."""
+    return http2.ask(server.bound.grpc, headers_to(path), b"", PATIENCE).partition(" ")[0]
+
+
+def headers_to(path: str) -> list[tuple[str, str]]:
+    return [
+        *((":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost")),
+        *(("te", "trailers"), ("content-type", "application/grpc")),
+    ]
+
+
+@pytest.mark.parametrize("path", ["/\xff/\xfe", "/sequela.v1.ModelService/\xed\xa0\x80", "/\xff"])
+def test_a_path_that_is_no_text(server: Serving, path: str) -> None:
+    """It ended the loop of gRPC's own server, and with it all calls."""
+    for _ in range(3):
+        assert ask(server, path) == UNIMPLEMENTED
+        assert_serving(server)
+
+
+@pytest.mark.parametrize(
+    "path", ["/sequela.v1.ModelService/Nothing", "/nobody.v1.Service/Get", "/", "/a/b/c"]
+)
+def test_a_method_that_is_not_there(server: Serving, path: str) -> None:
+    """UNIMPLEMENTED, as from any server of gRPC."""
+    assert ask(server, path) == UNIMPLEMENTED
+    assert_serving(server)
+
+
+def test_a_library_hears_it_too(server: Serving) -> None:
+    """By a channel that other calls use."""
+    with pytest.raises(grpc.RpcError) as caught:
+        server.channel.unary_unary("/sequela.v1.ModelService/Nothing")(b"", timeout=PATIENCE)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+UNPROTECTED = """
+import runpy
+from sequela.api.grpc import unknown_methods
+unknown_methods.survives_any_path = lambda: False
+runpy.run_module("sequela", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(not unknown_methods.survives_any_path(), reason="this release of gRPC has not the flaw")
+def test_a_server_whose_grpc_has_failed_exits(tmp_path: Path) -> None:
+    """It does not go on with pages that say ok. The flaw stands for any that may come."""
+    ready, log = tmp_path / "ready", tmp_path / "log"
+    given = [
+        *("--port", "0", "--http-port", "0", "--engines", "0", "--drain-delay", "0"),
+        "--ready-file",
+        str(ready),
+    ]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with log.open("w") as output:
+        running = subprocess.Popen(
+            [sys.executable, "-c", UNPROTECTED, *given], stderr=output, env=environment
+        )
+    try:
+        eventually(ready.exists, PATIENCE)
+        http2.ask(json.loads(ready.read_text())["grpc"], headers_to("/\xff"), b"", PATIENCE)
+        assert running.wait(PATIENCE) == 1
+    finally:
+        running.kill()
+        running.wait()
+    assert '"grpc ended"' in log.read_text()
+
+
+def test_a_drain_ends_although_nobody_calls() -> None:
+    """The server waits for calls of unknown methods until it stops, and no longer."""
+    with Serving(embedded()) as own:
+        assert ask(own, "/\xff") == UNIMPLEMENTED
+        own.drain()
