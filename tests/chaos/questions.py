@@ -6,13 +6,17 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from overload.workload import ALERT, MODEL
+import sequela
 from sequela_client import AsyncSequela, Explanation
 from sequela_client.errors import NotFound
 from sequela_client.files import read_sequence
 
+DEMO = Path(sequela.__file__).parent / "demo"
+ALERT = DEMO / "alerts" / "takeover-20.json"
+MODEL = "account_takeover"
 TIMEOUT = 60.0
 CALLS_AT_ONCE = 4
 NOT_OF_THE_ANSWER = ("name", "create_time", "cost", "requested_by", "sequence", "sequence_state")
@@ -20,10 +24,10 @@ NOT_OF_THE_ANSWER = ("name", "create_time", "cost", "requested_by", "sequence", 
 ROUGHER = "ERROR_TARGET_RAISED"
 
 
-async def ask(sequela: AsyncSequela, seed: int, dry_run: bool = False) -> Explanation:
+async def ask(client: AsyncSequela, seed: int, dry_run: bool = False) -> Explanation:
     """Asks a question."""
     sequence = read_sequence(ALERT)
-    return await sequela.explain(sequence, model=MODEL, seed=seed, dry_run=dry_run, timeout=TIMEOUT)
+    return await client.explain(sequence, model=MODEL, seed=seed, dry_run=dry_run, timeout=TIMEOUT)
 
 
 def fingerprint(found: Explanation) -> str:
@@ -48,12 +52,12 @@ async def undisturbed(address: str, seeds: Iterable[int]) -> Mapping[int, str]:
     """Returns the fingerprints of the answers of a server that nothing disturbs."""
     slots, answers = asyncio.Semaphore(CALLS_AT_ONCE), dict[int, str]()
 
-    async def work(sequela: AsyncSequela, seed: int) -> None:
+    async def work(client: AsyncSequela, seed: int) -> None:
         async with slots:
-            answers[seed] = fingerprint(await ask(sequela, seed, dry_run=True))
+            answers[seed] = fingerprint(await ask(client, seed, dry_run=True))
 
-    async with AsyncSequela(address) as sequela:
-        await asyncio.gather(*(work(sequela, seed) for seed in set(seeds)))
+    async with AsyncSequela(address) as client:
+        await asyncio.gather(*(work(client, seed) for seed in set(seeds)))
     return answers
 
 
@@ -61,13 +65,13 @@ async def stored(address: str, names: Iterable[str]) -> Mapping[str, str]:
     """Returns the fingerprints of stored explanations by name; those that are not there are left out."""
     slots, found = asyncio.Semaphore(CALLS_AT_ONCE), dict[str, str]()
 
-    async def work(sequela: AsyncSequela, name: str) -> None:
+    async def work(client: AsyncSequela, name: str) -> None:
         async with slots:
             try:
-                found[name] = fingerprint(await sequela.get_explanation(name, timeout=TIMEOUT))
+                found[name] = fingerprint(await client.get_explanation(name, timeout=TIMEOUT))
             except NotFound:
                 return
 
-    async with AsyncSequela(address) as sequela:
-        await asyncio.gather(*(work(sequela, name) for name in set(names)))
+    async with AsyncSequela(address) as client:
+        await asyncio.gather(*(work(client, name) for name in set(names)))
     return found

@@ -14,10 +14,10 @@ from typing import Self
 
 import httpx
 from fault_proxy import FaultProxy
-from overload.workload import DEMO
 from sequela_client.local_server import LocalServer, start_server
 
 from benchmarks.processes import children
+from chaos.questions import DEMO
 
 START_SECONDS = 120.0
 PATIENCE = 120.0
