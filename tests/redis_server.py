@@ -110,6 +110,13 @@ class RedisServer:
             self._process.wait(PATIENCE)
             self._process = None
 
+    def kill(self) -> None:
+        """Kills the server. What it has not written to disk is lost."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(20)
+        self._process = None
+
     def pause(self) -> None:
         """Makes the server accept connections without answering."""
         assert self._process is not None

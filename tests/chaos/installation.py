@@ -1,0 +1,55 @@
+"""What is broken: servers, what they depend on, how callers reach them, and what can happen to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sequela_client import AsyncSequela, Credentials
+
+from chaos.replica import Replica
+
+Incident = Callable[[float], None]
+"""Breaks something for so many seconds, and returns when it is whole again, or can heal by itself."""
+
+
+def _always() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Servers that are running.
+
+    Attributes:
+        replicas: The servers; callers balance over them.
+        store: The arguments with which another server finds the explanations.
+        incidents: What can happen, by name.
+        credentials: Those of callers.
+        recovered: What has to be true, besides the health of the servers, after an incident.
+        unreplicated_seconds: For how long before an incident the store may lose what it has confirmed.
+    """
+
+    replicas: Sequence[Replica]
+    store: Sequence[str]
+    incidents: Mapping[str, Incident]
+    credentials: Credentials = field(default_factory=Credentials)
+    recovered: Callable[[], bool] = _always
+    unreplicated_seconds: float = 0.0
+
+    def connect(self) -> AsyncSequela:
+        """Returns a client of all the servers."""
+        addresses = ",".join(replica.address for replica in self.replicas)
+        # A proxy that the environment names cannot reach this machine.
+        options = [("grpc.enable_http_proxy", 0)]
+        return AsyncSequela(f"ipv4:{addresses}", credentials=self.credentials, options=options)
+
+    def healthy(self) -> bool:
+        """Returns whether all is as it was before."""
+        return all(replica.healthy() for replica in self.replicas) and self.recovered()
+
+
+def shared_store(url: str, outbox: Path) -> tuple[str, ...]:
+    """Returns the arguments of a server that keeps explanations in Redis."""
+    return ("--store", url, "--outbox-folder", str(outbox), "--redis-retry-after", "0.5")
