@@ -38,7 +38,7 @@ def fast_member(number: int, when: datetime, caller_id: str) -> bytes:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.CaptureFixture[str]) -> None:
     """Fifty of a million, spread over a day, for each kind of filter: the 99th percentile is printed. The bound is
     loose: a scan of all would take seconds.
