@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -104,7 +105,9 @@ def _kill_now_and_then(callers: list[Caller], random: Random) -> None:
         time.sleep(0.3)
         pids = [pid for caller in callers for pid in tuple(caller.pids) if _is_engine(pid)]
         if pids:
-            os.kill(random.choice(pids), signal.SIGKILL)
+            # It may have ended by itself meanwhile.
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(pids), signal.SIGKILL)
 
 
 def _is_engine(pid: int) -> bool:

@@ -9,9 +9,10 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
+from queue import Empty, SimpleQueue
 
 import uvicorn
 from sequela_client.client import Sequela
@@ -77,13 +78,16 @@ class ConsoleServer:
     def wait(self) -> None:
         """Waits until the console ends, Ctrl-C is pressed, or the process is told to end. For the main thread only."""
         # SIGTERM ends it as Ctrl-C does: the requests in progress are answered, and the file is closed. The handler
-        # only sets a flag: an exception in the middle of a join makes Python take the thread for ended.
-        told = threading.Event()
+        # only leaves a note: an exception in the middle of a join makes Python take the thread for ended. A second
+        # signal may interrupt the handler, which SimpleQueue allows and an Event does not: it would wait for itself.
+        told: SimpleQueue[int] = SimpleQueue()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: told.set())
+            signal.signal(number, lambda number, _: told.put(number))
         # With a timeout, since a wait without one would not hear signals on all systems.
-        while self.thread.is_alive() and not told.wait(0.5):
-            pass
+        while self.thread.is_alive():
+            with suppress(Empty):
+                told.get(timeout=0.5)
+                return
 
 
 @contextmanager
