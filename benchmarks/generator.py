@@ -1,7 +1,7 @@
 """Sends requests to a server and measures how long they take. It runs in its own process, so that it does not share
 an event loop with anything that is measured.
 
-    python -m benchmarks.generator address alert first_seed (--arrivals times.npy | --closed workers seconds) \
+    python -m benchmarks.generator address alert first_number (--arrivals times.npy | --closed workers seconds) \
         [--client arguments]
 
 Open loop (`--arrivals`): each request is sent at its time, whether or not earlier ones were answered, and its latency
@@ -15,8 +15,8 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -27,22 +27,27 @@ from sequela_client.files import read_sequence
 
 MODEL = "account_takeover"
 TIMEOUT = 60.0
+CHANGE = 1e-5
 
 
 @dataclass
 class Load:
-    """Sends requests about one alert. Each has a different seed, so that no stored answer is reused."""
+    """Sends requests about one alert.
+
+    Each changes it by less than anybody could tell, so that no stored answer is reused. As from real callers, all have
+    the same seed: designs are kept by seed.
+    """
 
     sequela: AsyncSequela
     alert: Sequence
-    seeds: Iterator[int]
+    numbers: Iterator[int]
     latencies: list[float] = field(default_factory=list)
     failures: Counter[str] = field(default_factory=Counter)
 
     async def send(self, since: float) -> None:
         """Sends one request. Its latency counts from `since` on the monotonic clock."""
         try:
-            await self.sequela.explain(self.alert, model=MODEL, seed=next(self.seeds), timeout=TIMEOUT)
+            await self.sequela.explain(changed(self.alert, next(self.numbers)), model=MODEL, timeout=TIMEOUT)
         except SequelaError as error:
             self.failures[type(error).__name__] += 1
         else:
@@ -68,12 +73,21 @@ class Load:
         await asyncio.gather(*(work() for _ in range(workers)))
 
 
+def changed(alert: Sequence, number: int) -> Sequence:
+    """Returns the alert with numbers of its latest event that are changed by noise of `CHANGE`."""
+    assert isinstance(alert.inputs, Mapping)
+    numeric = np.array(alert.inputs["numeric"], dtype=np.float32)
+    noise: np.ndarray = np.random.default_rng(number).normal(scale=CHANGE, size=numeric.shape[1:])
+    numeric[-1] += noise.astype(np.float32)
+    return replace(alert, inputs={**alert.inputs, "numeric": numeric})
+
+
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Returns the results, as they are printed."""
     # A refusal is a result here, not something to try again.
     once = Retries(attempts=1)
     async with AsyncSequela(arguments.address, retries=once, **arguments.client) as sequela:
-        load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
+        load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_number))
         await load.send(time.monotonic())  # so that the connection is open before anything is measured
         load.latencies.clear()
         load.failures.clear()
@@ -93,7 +107,7 @@ def main() -> None:
     )
     parser.add_argument("address")
     parser.add_argument("alert", type=Path)
-    parser.add_argument("first_seed", type=int)
+    parser.add_argument("first_number", type=int)
     parser.add_argument("--client", type=json.loads, default={})
     how = parser.add_mutually_exclusive_group(required=True)
     how.add_argument("--arrivals", type=Path)
