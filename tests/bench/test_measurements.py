@@ -141,7 +141,7 @@ def test_the_generator_counts_what_it_sends(tmp_path: Path) -> None:
         asked = argparse.Namespace(
             address=demo.bound.grpc,
             alert=alert,
-            first_seed=7,
+            first_number=7,
             arrivals=tmp_path / "times.npy",
             closed=None,
             client={},
@@ -151,7 +151,7 @@ def test_the_generator_counts_what_it_sends(tmp_path: Path) -> None:
         assert found["seconds"] >= 0.3
         assert not found["failures"]
         closed = argparse.Namespace(
-            address=demo.bound.grpc, alert=alert, first_seed=1000, arrivals=None, closed=(2.0, 0.2), client={}
+            address=demo.bound.grpc, alert=alert, first_number=1000, arrivals=None, closed=(2.0, 0.2), client={}
         )
         assert len(asyncio.run(run(closed))["latencies"]) >= 2
 
@@ -163,7 +163,7 @@ def test_the_generator_counts_failures(server: Serving, tmp_path: Path) -> None:
     asked = argparse.Namespace(
         address=server.bound.grpc,
         alert=alert,
-        first_seed=0,
+        first_number=0,
         arrivals=tmp_path / "times.npy",
         closed=None,
         client={},
