@@ -151,7 +151,12 @@ def test_the_generator_counts_what_it_sends(tmp_path: Path) -> None:
         assert found["seconds"] >= 0.3
         assert not found["failures"]
         closed = argparse.Namespace(
-            address=demo.bound.grpc, alert=alert, first_number=1000, arrivals=None, closed=(2.0, 0.2), client={}
+            address=demo.bound.grpc,
+            alert=alert,
+            first_number=1000,
+            arrivals=None,
+            closed=(2.0, 0.2),
+            client={},
         )
         assert len(asyncio.run(run(closed))["latencies"]) >= 2
 
