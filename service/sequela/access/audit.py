@@ -40,7 +40,7 @@ class AuditEntry:
     request_id: str
 
     def facts(self) -> dict[str, str]:
-        """Returns the attributes by name. `dataclasses.asdict` takes ten times as long, for every request."""
+        """Returns the attributes by name, without the deep copies of `dataclasses.asdict`."""
         return {each: getattr(self, each) for each in self.__slots__}
 
 

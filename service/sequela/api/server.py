@@ -30,7 +30,7 @@ STATUS_SECONDS = 1.0
 """Time after the grace period for sending the last statuses, in seconds. After that, gRPC cancels calls without one."""
 
 ENDED_POLL_SECONDS = 60.0
-"""How long one wait for the end of gRPC lasts. Its end is noticed at once."""
+"""Time limit of one wait for the end of gRPC, in seconds, which is then repeated. The end itself is noticed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Server:
     async def grpc_ended(self) -> Exception | None:
         """Waits until gRPC serves no calls any more, and returns why, or None after a drain."""
         try:
-            # Without a time, a waiter that is cancelled would take gRPC's own notice of its end along.
+            # With a time limit, because cancelling a wait without one would also cancel gRPC's own future.
             while await self._grpc.wait_for_termination(ENDED_POLL_SECONDS):
                 pass
         except Exception as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -10,7 +11,7 @@ from typing import Protocol
 from sequela.errors import Unavailable
 
 RENEWALS_PER_LEASE = 3
-"""So that a lease outlasts two renewals that fail, as while the store is down for a moment."""
+"""How often a lease is renewed before it would expire, so that it survives a renewal that fails."""
 
 
 class RenewableLeases(Protocol):
@@ -50,13 +51,12 @@ class LeaseRenewal:
                 self._held.pop(token, None)
 
     def _run(self) -> None:
-        pause = threading.Event()
         while True:
-            pause.wait(self._lease_seconds / RENEWALS_PER_LEASE)
+            time.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
             with self._lock:
                 held = tuple(self._held.items())
                 if not held:
-                    # Whoever takes a lease from here on starts another thread.
+                    # The next lease starts another thread.
                     self._running = False
                     return
             for token, key in held:

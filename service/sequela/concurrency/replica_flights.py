@@ -8,12 +8,12 @@ from contextlib import contextmanager, nullcontext
 from typing import Protocol
 
 from sequela.concurrency.deadline import Deadline
-from sequela.concurrency.lease_renewal import LeaseRenewal
+from sequela.concurrency.lease_renewal import LeaseRenewal, RenewableLeases
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.errors import Unavailable
 
 LEASE_SECONDS = 10.0
-"""How long others wait for a replica that has died. One that works on renews its lease."""
+"""How long others wait for a replica that has died. A replica that is still working renews its lease."""
 
 POLL_SECONDS = 0.02
 """How often a request looks whether another replica is done."""
@@ -22,14 +22,11 @@ WAIT_SHARE = 0.5
 """The largest share of a request's time for which it waits. The rest is for computing the result itself."""
 
 
-class ReplicaLeases(Protocol):
+class ReplicaLeases(RenewableLeases, Protocol):
     """Locks that replicas share, and that expire. Every method may raise Unavailable."""
 
     def take(self, key: str, seconds: float) -> str | None:
         """Takes the lease unless somebody holds it. Returns a token for `release`, or None."""
-
-    def renew(self, key: str, token: str, seconds: float) -> bool:
-        """Lets the lease hold for `seconds` from now. Returns False if it has expired."""
 
     def release(self, key: str, token: str) -> None:
         """Gives the lease back, if this token still holds it."""

@@ -1,8 +1,8 @@
-"""A server of gRPC that survives calls whose path is no text.
+"""A gRPC server that survives calls whose path is not valid UTF-8.
 
-Since gRPC's own loop decodes the path of a call for a method that it does not know, one call with a path that is not
-UTF-8 ended that loop, and with it the server. Here such calls are taken out before: they are answered as calls of an
-unknown method, which does not need their path.
+When a call names a method that is not registered, the server loop of grpcio decodes its path. A path that is not UTF-8
+raised an error there, which ended the loop, and with it the server. So these calls do not reach that loop. They are
+answered as calls of an unknown method, for which the path is not needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import grpc
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # no stubs
 
 UNKNOWN = "/unknown"
-"""The name under which gRPC looks for the method of such a call, and does not find it."""
+"""The method name that is used for these calls. No method has it, so the answer is UNIMPLEMENTED."""
 
 _core: Any = cygrpc
 
@@ -30,13 +30,15 @@ _TAKEN: Mapping[str, list[str]] = {
     ],
     "_schedule_rpc_coro": ["rpc_coro", "rpc_state", "loop", "method_name"],
 }
-"""What is used of gRPC's own functions, with their parameters. A release in which they differ is left as it is."""
+"""The internal functions of grpcio that are used here, with their parameters. If they differ in another release, its
+own server is used.
+"""
 
 
 def survives_any_path() -> bool:
-    """Returns whether this release of gRPC decodes paths in its loop, and has what it takes to avoid that.
+    """Returns whether this release of grpcio decodes paths in its server loop, and has the functions used here.
 
-    Earlier releases decode them in the task of the call.
+    Earlier releases decode a path in the task of its call, where an error does no harm.
     """
     decodes = hasattr(_core.AioServer, "_request_registered_call") and hasattr(_core, "_MethodResolver")
     return decodes and all(_parameters(name) == names for name, names in _TAKEN.items())
@@ -48,7 +50,7 @@ def _parameters(name: str) -> list[str]:
 
 
 class _CoreServer(_core.AioServer):  # type: ignore[misc]  # no stubs
-    """Answers calls of methods that were not registered. Those that were do not come through `_request_call`."""
+    """Answers calls of methods that are not registered. Only these pass through `_request_call`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, *given: Any) -> None:
         super().__init__(loop, *given)
@@ -57,7 +59,7 @@ class _CoreServer(_core.AioServer):  # type: ignore[misc]  # no stubs
         self._resolver = _core._MethodResolver([], {})
 
     async def _request_call(self) -> Any:
-        """Answers one call after the other, and never returns. Raises what gRPC raises when it shuts down."""
+        """Answers call after call, and never returns. Raises what grpcio raises when it shuts down."""
         while True:
             self._refuse(await super()._request_call())
 
@@ -69,12 +71,12 @@ class _CoreServer(_core.AioServer):  # type: ignore[misc]  # no stubs
 
 
 class _Server(grpc.aio._server.Server):  # type: ignore[name-defined, misc]  # no stubs
-    """The server of the library around the other core."""
+    """The server of grpcio, with the core above."""
 
     def __init__(
         self, interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]], options: Sequence[tuple[str, Any]]
     ) -> None:
-        # Not that of the base class, which would make a core of its own.
+        # The constructor of the base class would make the usual core.
         self._loop = _core.get_working_loop()
         self._server = _CoreServer(self._loop, None, (), tuple(interceptors), tuple(options), None)
 
@@ -82,7 +84,7 @@ class _Server(grpc.aio._server.Server):  # type: ignore[name-defined, misc]  # n
 def aio_server(
     interceptors: Sequence[grpc.aio.ServerInterceptor[Any, Any]], options: Sequence[tuple[str, Any]]
 ) -> grpc.aio.Server:
-    """Returns a server of gRPC, as `grpc.aio.server` does."""
+    """Returns a gRPC server, as `grpc.aio.server` does."""
     if survives_any_path():
         return _Server(interceptors, options)
     return grpc.aio.server(interceptors=interceptors, options=options)

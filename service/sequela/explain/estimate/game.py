@@ -27,7 +27,7 @@ from sequela.timeshap.regression import solve_small
 
 LOCAL_DIRECT_SHARE = 0.25
 """In this process, a stage may be evaluated directly if it takes at most this share of the time left."""
-TOO_LATE_TO_SOLVE = "too little time was left for the requested estimator; the regression was used instead"
+TOO_LATE_TO_SOLVE = "too little time was left for the control variate; the regression was used instead"
 """Why the standard errors of a game may be larger than its coalitions allow."""
 
 
