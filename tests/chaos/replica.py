@@ -13,6 +13,7 @@ from typing import Self
 import httpx
 from demo_alert import DEMO
 from fault_proxy import FaultProxy
+from metric_text import sum_of_series
 from redis_server import eventually
 from sequela_client.local_server import LocalServer, start_server
 
@@ -91,8 +92,8 @@ class Replica:
             metrics = self._get("/metrics").text
         except httpx.TransportError:
             return False
-        up, owed = value(metrics, "sequela_store_up"), value(metrics, "sequela_store_owed{")
-        return ready and up == 1 and owed == 0 and value(metrics, ENGINES_UP) == self.engines
+        up, owed = sum_of_series(metrics, "sequela_store_up"), sum_of_series(metrics, "sequela_store_owed{")
+        return ready and up == 1 and owed == 0 and sum_of_series(metrics, ENGINES_UP) == self.engines
 
     def _get(self, path: str) -> httpx.Response:
         # Without verify, httpx reads all authorities of the system for each request.
@@ -110,12 +111,6 @@ class Replica:
     def _bound(self) -> dict[str, str]:
         bound: dict[str, str] = json.loads(Path(self._server.folder.name, "ready").read_text())
         return bound
-
-
-def value(metrics: str, name: str) -> float:
-    """Returns the sum of the series of a metric."""
-    lines = (line for line in metrics.splitlines() if line.startswith(name))
-    return sum(float(line.split()[-1]) for line in lines)
 
 
 def certificate_of(address: str) -> str:
