@@ -34,9 +34,9 @@ def available_mb() -> float:
     return _mb((PROC / "meminfo").read_text(), "MemAvailable")
 
 
-def tree_mb() -> float:
-    """The memory that this process and all processes below it use now, in MB."""
-    return _tree_sum(os.getpid(), resident_mb)
+def tree_mb(pid: int) -> float:
+    """The memory that a process and all processes below it use now, in MB."""
+    return _tree_sum(pid, resident_mb)
 
 
 def tree_cpu_seconds(pid: int) -> float:

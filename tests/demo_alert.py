@@ -10,14 +10,13 @@ from sequela_client.requests import sequence_message
 from sequela_proto.v1 import sequela_pb2 as pb
 
 DEMO = Path(sequela.__file__).parent / "demo"
+ALERT = DEMO / "alerts" / "takeover-20.json"
 MODEL = "account_takeover"
 
 
 def request() -> pb.ExplainRequest:
     """Returns the request, with default options and without captions of events."""
-    message = pb.ExplainRequest(
-        sequence=sequence_message(read_sequence(DEMO / "alerts" / "takeover-20.json"))
-    )
+    message = pb.ExplainRequest(sequence=sequence_message(read_sequence(ALERT)))
     del message.sequence.events[:]
     message.model.name = MODEL
     return message

@@ -1,5 +1,6 @@
 """The memory of a process and its children during a run."""
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ def watched_memory() -> Iterator[MemoryWatch]:
 
     def read() -> None:
         while len(watch.readings) < 4 or not stop.is_set():
-            watch.readings.append(tree_mb())
+            watch.readings.append(tree_mb(os.getpid()))
             stop.wait(EVERY_SECONDS)
 
     reader = threading.Thread(target=read, daemon=True)

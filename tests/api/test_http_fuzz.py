@@ -14,6 +14,7 @@ from api.inference_calls import create_background
 from api.rpc_calls import register
 from api.test_kserve import ONE, USUAL, post
 from matrix import BY_NAME
+from request_fuzz.values import SPLICES, splice
 from serving import PATIENCE, Serving, embedded
 
 SEED = 20_261_126
@@ -45,23 +46,6 @@ HEADERS = (
     "Accept: \xff",
 )
 ENCODINGS = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-8-sig")
-SPLICES = (
-    b"\xed\xa0\x80",
-    b"\xed\xbf\xbf",
-    b"\\ud800",
-    b"\\udfff\\ud800",
-    b"\xff",
-    b"\xc0\x80",
-    b"\x00",
-    b"\\u0000",
-    b"1e999",
-    b"-0",
-    b"NaN",
-    b"[" * 40,
-    b'{"a":' * 40,
-    b"9" * 400,
-    b"\xf4\x90\x80\x80",
-)
 HALVES_PASS = "surrogatepass"
 STRANGE: tuple[Any, ...] = (
     None,
@@ -94,8 +78,7 @@ def bodies(rng: random.Random) -> bytes:
     text = json.dumps(content, ensure_ascii=rng.random() < 0.5)
     body = text.encode(rng.choice(ENCODINGS) if rng.random() < 0.3 else "utf-8", HALVES_PASS)
     for _ in range(rng.choice((0, 0, 1, 2))):
-        place = rng.randrange(len(body) + 1)
-        body = body[:place] + rng.choice(SPLICES) + body[place + rng.randrange(3) :]
+        body = splice(body, rng.choice(SPLICES), rng)
     return body
 
 

@@ -21,14 +21,7 @@ UNIMPLEMENTED = str(grpc.StatusCode.UNIMPLEMENTED.value[0])
 
 def ask(server: Serving, path: str) -> str:
     """Returns the status of a call of a path, which is written as Latin-1."""
-    return http2.ask(server.bound.grpc, headers_to(path), b"", PATIENCE).partition(" ")[0]
-
-
-def headers_to(path: str) -> list[tuple[str, str]]:
-    return [
-        *((":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost")),
-        *(("te", "trailers"), ("content-type", "application/grpc")),
-    ]
+    return http2.ask(server.bound.grpc, http2.call_headers(path), b"", PATIENCE).partition(" ")[0]
 
 
 @pytest.mark.parametrize("path", ["/\xff/\xfe", "/sequela.v1.ModelService/\xed\xa0\x80", "/\xff"])
@@ -79,7 +72,7 @@ def test_a_server_whose_grpc_has_failed_exits(tmp_path: Path) -> None:
         )
     try:
         eventually(ready.exists, PATIENCE)
-        http2.ask(json.loads(ready.read_text())["grpc"], headers_to("/\xff"), b"", PATIENCE)
+        http2.ask(json.loads(ready.read_text())["grpc"], http2.call_headers("/\xff"), b"", PATIENCE)
         assert running.wait(PATIENCE) == 1
     finally:
         running.kill()

@@ -6,17 +6,13 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-import sequela
+from demo_alert import ALERT, MODEL
 from sequela_client import AsyncSequela, Explanation
 from sequela_client.errors import NotFound
 from sequela_client.files import read_sequence
 
-DEMO = Path(sequela.__file__).parent / "demo"
-ALERT = DEMO / "alerts" / "takeover-20.json"
-MODEL = "account_takeover"
 TIMEOUT = 60.0
 CALLS_AT_ONCE = 4
 NOT_OF_THE_ANSWER = ("name", "create_time", "cost", "requested_by", "sequence", "sequence_state")

@@ -6,18 +6,18 @@ import json
 import os
 import signal
 import ssl
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import httpx
+from demo_alert import DEMO
 from fault_proxy import FaultProxy
+from metric_text import sum_of_series
+from redis_server import eventually
 from sequela_client.local_server import LocalServer, start_server
 
 from benchmarks.processes import children
-from chaos.questions import DEMO
 
 START_SECONDS = 120.0
 PATIENCE = 120.0
@@ -29,12 +29,8 @@ USUAL = ("--log-level", "warning", "--max-design-bytes", str(16 << 20), "--drain
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits until the condition is true. Raises TimeoutError after `PATIENCE`."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {PATIENCE:g} seconds in vain")
-        time.sleep(0.05)
+    """Waits until the condition is true, and fails after `PATIENCE`."""
+    eventually(condition, PATIENCE)
 
 
 class Replica:
@@ -56,10 +52,8 @@ class Replica:
         self.proxy.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.proxy.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self.proxy.__exit__(None, None, None)
         self._server.stop()
 
     @property
@@ -76,15 +70,11 @@ class Replica:
         self._server.process.wait()
         self.proxy.reset()
 
-    def start(self) -> None:
-        """Starts the server again, on another port."""
+    def restart(self) -> None:
+        """Starts the server again, on another port. If it still runs, it is stopped before, as an operator would."""
         self._server.stop()
         self._server = self._started()
         self.proxy.lead_to(self._port)
-
-    def restart(self) -> None:
-        """Stops the server as an operator would, and starts it again."""
-        self.start()
 
     def engine_pids(self) -> Sequence[int]:
         """Returns the processes of its engines, which the process that forks them has started."""
@@ -102,8 +92,8 @@ class Replica:
             metrics = self._get("/metrics").text
         except httpx.TransportError:
             return False
-        up, owed = value(metrics, "sequela_store_up"), value(metrics, "sequela_store_owed{")
-        return ready and up == 1 and owed == 0 and value(metrics, ENGINES_UP) == self.engines
+        up, owed = sum_of_series(metrics, "sequela_store_up"), sum_of_series(metrics, "sequela_store_owed{")
+        return ready and up == 1 and owed == 0 and sum_of_series(metrics, ENGINES_UP) == self.engines
 
     def _get(self, path: str) -> httpx.Response:
         # Without verify, httpx reads all authorities of the system for each request.
@@ -121,12 +111,6 @@ class Replica:
     def _bound(self) -> dict[str, str]:
         bound: dict[str, str] = json.loads(Path(self._server.folder.name, "ready").read_text())
         return bound
-
-
-def value(metrics: str, name: str) -> float:
-    """Returns the sum of the series of a metric."""
-    lines = (line for line in metrics.splitlines() if line.startswith(name))
-    return sum(float(line.split()[-1]) for line in lines)
 
 
 def certificate_of(address: str) -> str:

@@ -78,7 +78,7 @@ def _replicas(
 def _killed(replica: Replica, seconds: float) -> None:
     replica.kill()
     time.sleep(seconds)
-    replica.start()
+    replica.restart()
 
 
 def _restarted(replicas: Sequence[Replica]) -> None:

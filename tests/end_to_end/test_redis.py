@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from matrix import BY_NAME, copy_models
+from metric_text import sum_of_series
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela_client import NotFound, Sequela, TryAgain
 from serving import Serving, embedded
@@ -31,8 +32,7 @@ def serving(redis: RedisServer, models: Path, **changed: Any) -> Serving:
 
 
 def metric(running: Serving, name: str) -> float:
-    text = httpx.get(f"http://{running.bound.http}/metrics", verify=False).text
-    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+    return sum_of_series(httpx.get(f"http://{running.bound.http}/metrics", verify=False).text, name)
 
 
 def test_backgrounds_models_and_explanations_survive_a_restart(

@@ -6,7 +6,6 @@ import functools
 import itertools
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from adapters.store.record_samples import listed, record
 from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
 from end_to_end.test_redis import metric
-from matrix import BY_NAME, ROOT
+from matrix import BY_NAME, copy_models
 from redis_server import RedisServer, eventually, fragile_redis, redis_server, running
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.records import RedisRecords
@@ -40,9 +39,7 @@ PACKAGES = [str(Path(__file__).parents[2] / name) for name in ("service", "clien
 def models(folder: Path) -> Path:
     """A model repository with the GRU."""
     repository = folder / "models"
-    if not repository.exists():
-        shutil.copytree(ROOT / "gru", repository / "gru")
-    return repository
+    return repository if repository.exists() else copy_models(repository, ["gru"])
 
 
 def serving(folder: Path, store: str) -> Serving:
@@ -111,24 +108,29 @@ def test_an_outage_under_load_loses_nothing(fragile_redis: RedisServer, tmp_path
     assert list((tmp_path / "outbox").glob("*.db")) == []
 
 
-@contextmanager
-def process(redis: RedisServer, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server in a process of its own, and its address."""
-    ready = folder / f"ready-{time.monotonic_ns()}.json"
+def process_arguments(folder: Path, store: str, ready: Path) -> list[str]:
+    """The arguments of a server in a process of its own, which writes its addresses into the file `ready`."""
     options = {
-        "--store": redis.url,
+        "--store": store,
         "--outbox-folder": str(folder / "outbox"),
         "--model-repository": str(models(folder)),
         "--ready-file": str(ready),
-        "--redis-retry-after": "0.1",
         "--drain-delay": "0",
         "--port": "0",
         "--http-port": "0",
     }
+    return ["serve", *itertools.chain(*options.items())]
+
+
+@contextmanager
+def process(redis: RedisServer, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server in a process of its own, and its address."""
+    ready = folder / f"ready-{time.monotonic_ns()}.json"
+    arguments = [*process_arguments(folder, redis.url, ready), "--redis-retry-after", "0.1"]
     # In one process, which starts sooner.
     environment = {**os.environ, "SEQUELA_ENGINES": "0", "PYTHONPATH": os.pathsep.join(PACKAGES)}
-    given = [sys.executable, "-m", "sequela", "serve", *itertools.chain(*options.items())]
-    started = subprocess.Popen(given, stderr=subprocess.PIPE, text=True, env=environment)
+    command = [sys.executable, "-m", "sequela", *arguments]
+    started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     try:
         eventually(ready.exists, PATIENCE)
         yield started, json.loads(ready.read_text())["grpc"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import subprocess
@@ -14,7 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from end_to_end.test_redis_outage import GRU, PACKAGES, Callers, models
+from end_to_end.test_redis_outage import GRU, PACKAGES, Callers, process_arguments
+from metric_text import sum_of_series
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela_client import Explanation, NotFound, Sequela
 from serving import PATIENCE
@@ -23,6 +23,8 @@ __all__ = ["fragile_redis"]
 
 THIS = ("-m", "sequela")
 NEXT = (str(Path(__file__).with_name("next_release_server.py")),)
+PATIENT = ("--redis-connect-timeout", "10", "--redis-timeout", "20")
+"""On a busy machine, Redis may seem to be down otherwise, and answers are then computed again."""
 ENGINES = ("--engines", "1")
 IN_PROCESS = ("--engines", "0")  # what the next release changes is changed in its own process only
 
@@ -41,8 +43,7 @@ class Running:
     def skipped(self) -> float:
         """How many stored entries of another version it has passed over."""
         text = httpx.get(f"http://{self.http}/metrics", verify=False).text
-        wanted = 'sequela_store_skipped_total{reason="version"} '
-        return sum(float(line.removeprefix(wanted)) for line in text.splitlines() if line.startswith(wanted))
+        return sum_of_series(text, 'sequela_store_skipped_total{reason="version"}')
 
 
 @contextmanager
@@ -52,20 +53,8 @@ def release(
     """Starts a server of a release, and stops it at the end."""
     number = len(list(folder.glob("ready-*")))
     ready, log = folder / f"ready-{number}.json", folder / f"log-{number}"
-    options = {
-        "--store": store,
-        "--outbox-folder": str(folder / "outbox"),
-        "--model-repository": str(models(folder)),
-        "--ready-file": str(ready),
-        # On a busy machine, Redis may seem to be down otherwise, and answers are then computed again.
-        "--redis-connect-timeout": "10",
-        "--redis-timeout": "20",
-        "--drain-delay": "0",
-        "--port": "0",
-        "--http-port": "0",
-    }
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PACKAGES)}
-    command = [sys.executable, *program, "serve", *itertools.chain(*options.items()), *engines]
+    command = [sys.executable, *program, *process_arguments(folder, store, ready), *PATIENT, *engines]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stderr=output, env=environment)
     try:

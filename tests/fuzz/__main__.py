@@ -1,13 +1,11 @@
 """Runs random models in engines, or sends random requests to a server, and says what became of them.
 
-Run it in the folder `tests`, with the Python of the environment:
-
-    ../.venv/bin/python -m fuzz nodes --cases 100000 --seed 1
-    ../.venv/bin/python -m fuzz mutants --cases 2000 --seed 1
-    PYTHONPATH=.. ../.venv/bin/python -m fuzz uploads --cases 2000 --seed 1
-    PYTHONPATH=.. ../.venv/bin/python -m fuzz repository --cases 2000 --seed 1
-    ../.venv/bin/python -m fuzz rpc --cases 20000 --seed 1
-    ../.venv/bin/python -m fuzz http --cases 20000 --seed 1
+    make fuzz FUZZ_ARGS="nodes --cases 100000 --seed 1"
+    make fuzz FUZZ_ARGS="mutants --cases 2000 --seed 1"
+    make fuzz FUZZ_ARGS="uploads --cases 2000 --seed 1"
+    make fuzz FUZZ_ARGS="repository --cases 2000 --seed 1"
+    make fuzz FUZZ_ARGS="rpc --cases 20000 --seed 1"
+    make fuzz FUZZ_ARGS="http --cases 20000 --seed 1"
 
 `nodes` makes models of one node, of every operator that the runtime knows; `mutants` damages the committed models.
 `uploads` and `repository` give damaged models to a server: by RegisterModel, and in its model repository. It fails if a

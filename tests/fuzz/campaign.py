@@ -7,10 +7,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engines.pools_of_engines import SANDBOXED, Listener, open_files, running, upper
+from repeated_calls import repeating
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineLost
 from sequela.engines.pool import EnginePool
@@ -22,6 +24,7 @@ NAMED = {"ENGINE_CRASHED", "ENGINE_KILLED", "ENGINE_OUT_OF_MEMORY", "ENGINE_ANSW
 ALLOWED_SECONDS = LIMIT_SECONDS + LIMITS.grace_seconds + 1.0
 MAX_GROWTH = 30e6  # bytes of the front's memory
 CLOSING_SECONDS = 1.0
+HONEST_PAUSE_SECONDS = 0.05
 # A place that was empty at the first count may have an engine at the second: two sockets and its process.
 FILES_OF_AN_ENGINE = 3
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -78,55 +81,39 @@ def run(case: Case, cases: int, seed: int, workers: int = 2, first: int = 0) -> 
     """
     outcomes = Outcomes()
     start = time.monotonic()
-    with running("model_engine", workers + 1, LIMITS, Listener()) as pool:
-        over = threading.Event()
-        honest = threading.Thread(target=_ask_on, args=(pool, over, outcomes))
-        honest.start()
-        try:
-            for round_first, round_cases in (
-                (first, cases // 10),
-                (first + cases // 10, cases - cases // 10),
-            ):
-                before = resident_bytes(), open_files()
-                _work(pool, case, seed, range(round_first, round_first + round_cases), workers, outcomes)
-            outcomes.memory_growth = resident_bytes() - before[0]
-            # Files of engines that have just ended are closed a moment later.
-            until = time.monotonic() + CLOSING_SECONDS
-            while open_files() > before[1] and time.monotonic() < until:
-                time.sleep(0.05)
-            outcomes.file_growth = open_files() - before[1]
-        finally:
-            over.set()
-            honest.join()
+    numbers = range(first, first + cases)
+    with (
+        running("model_engine", workers + 1, LIMITS, Listener()) as pool,
+        repeating(lambda: _ask(pool, outcomes), HONEST_PAUSE_SECONDS),
+    ):
+        for part in (numbers[: cases // 10], numbers[cases // 10 :]):
+            before = resident_bytes(), open_files()
+            _work(pool, case, seed, part, workers, outcomes)
+        outcomes.memory_growth = resident_bytes() - before[0]
+        # Files of engines that have just ended are closed a moment later.
+        until = time.monotonic() + CLOSING_SECONDS
+        while open_files() > before[1] and time.monotonic() < until:
+            time.sleep(0.05)
+        outcomes.file_growth = open_files() - before[1]
     assert outcomes.honest, "the honest caller got no answer"
     outcomes.seconds = time.monotonic() - start
     return outcomes
 
 
-def _ask_on(pool: EnginePool, over: threading.Event, outcomes: Outcomes) -> None:
-    while not over.wait(0.05):
-        if pool.call(b"1\nno model", Deadline(60), upper, "honest").startswith(b"InvalidProtobuf"):
-            outcomes.honest += 1
+def _ask(pool: EnginePool, outcomes: Outcomes) -> None:
+    if pool.call(b"1\nno model", Deadline(60), upper, "honest").startswith(b"InvalidProtobuf"):
+        outcomes.honest += 1
 
 
 def _work(pool: EnginePool, case: Case, seed: int, cases: range, workers: int, outcomes: Outcomes) -> None:
     lock = threading.Lock()
-    problems: list[BaseException] = []
 
     def work(worker: int) -> None:
-        try:
-            for number in cases[worker::workers]:
-                _try(pool, case, seed, number, f"{worker}-{number // CASES_OF_ONE_ENGINE}", outcomes, lock)
-        except BaseException as error:
-            problems.append(error)
+        for number in cases[worker::workers]:
+            _try(pool, case, seed, number, f"{worker}-{number // CASES_OF_ONE_ENGINE}", outcomes, lock)
 
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if problems:
-        raise problems[0]
+    with ThreadPoolExecutor(workers) as threads:
+        list(threads.map(work, range(workers)))
 
 
 def _try(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from matrix import BY_NAME, copy_models
+from repeated_calls import repeating
 from sequela_client import Explanation, Retries, Sequela, SequelaError
 from sequela_client.local_server import start_server
 
@@ -187,23 +187,15 @@ def fuzzed_server(outcomes: ServerOutcomes) -> Iterator[FuzzedServer]:
 
 @contextmanager
 def _honest_caller(sequela: Sequela, outcomes: ServerOutcomes) -> Iterator[None]:
-    over = threading.Event()
+    seeds = itertools.count()
 
-    def ask_on() -> None:
-        for seed in itertools.count():
-            if over.wait(HONEST_PAUSE_SECONDS):
-                return
-            try:
-                made = explain(sequela, HONEST_MODEL, HONEST_MODEL, seed)
-                assert not problem(made, None)
-                outcomes.honest += 1
-            except (SequelaError, AssertionError) as error:
-                outcomes.failures.append(f"{type(error).__name__}: {error}")
+    def ask() -> None:
+        try:
+            made = explain(sequela, HONEST_MODEL, HONEST_MODEL, next(seeds))
+            assert not problem(made, None)
+            outcomes.honest += 1
+        except (SequelaError, AssertionError) as error:
+            outcomes.failures.append(f"{type(error).__name__}: {error}")
 
-    caller = threading.Thread(target=ask_on)
-    caller.start()
-    try:
+    with repeating(ask, HONEST_PAUSE_SECONDS):
         yield
-    finally:
-        over.set()
-        caller.join()

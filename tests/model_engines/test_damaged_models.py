@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from fuzz import mutants, server_campaign
 from fuzz.server_outcomes import ServerOutcomes
@@ -17,10 +20,10 @@ ALLOWED_SECONDS = 10.0  # on a machine that does other things
 @pytest.mark.parametrize(
     "give", [server_campaign.upload, server_campaign.place], ids=["uploads", "repository"]
 )
-def test_damaged_models_harm_nobody(give: object) -> None:
+def test_damaged_models_harm_nobody(give: Callable[..., Any]) -> None:
     """No other call fails, and the server's memory stays as it is. Some of the models still work."""
     outcomes = ServerOutcomes(ALLOWED_SECONDS)
-    give(mutants.case, CASES, SEED, 0, outcomes)  # type: ignore[operator]
+    give(mutants.case, CASES, SEED, 0, outcomes)
     assert outcomes.harmless, "\n".join(outcomes.report())
     assert outcomes.counts.total() == CASES
     assert outcomes.compared > CASES // 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 import time
@@ -21,7 +20,7 @@ from api.inference_calls import create_background, infer_request, stub
 from api.made import Gate
 from api.rpc_calls import explain_request, sequence
 from api.test_kserve import post
-from matrix import BY_NAME, ROOT
+from matrix import BY_NAME, copy_models
 from model_engines.engine_processes import trusted_engines
 from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -33,9 +32,7 @@ GRU = BY_NAME["gru"]
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("models")
-    shutil.copytree(ROOT / "gru", root / "gru")
-    return root
+    return copy_models(tmp_path_factory.mktemp("models"), ["gru"])
 
 
 def asked(seed: int = 0, events: int = 12, **more: Any) -> pb.ExplainRequest:

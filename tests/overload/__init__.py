@@ -1,1 +1,1 @@
-"""Measures a server that has more to do than it can (`python -m overload --help`, in the folder `tests`)."""
+"""Measures a server that has more to do than it can (`make soak SOAK_ARGS=--help`)."""

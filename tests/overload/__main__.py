@@ -1,19 +1,19 @@
 """Measures a server that has more to do than it can, or whose surroundings break, and prints figures and bounds.
 
-Run it in the folder `tests`, with the Python of the environment, on a machine that does nothing else:
+Run it on a machine that does nothing else:
 
-    ../.venv/bin/python -m overload                              # all of it, 10 minutes
-    ../.venv/bin/python -m overload steady --seconds 300 --seed 1
-    ../.venv/bin/python -m overload flood --seconds 60
-    ../.venv/bin/python -m overload burst --bursts 20
-    ../.venv/bin/python -m overload chaos                        # all incidents, 10 minutes each
-    ../.venv/bin/python -m overload redis-killed rolling-restart --seconds 60
-    ../.venv/bin/python -m overload outage --seconds 600         # Redis is down; only if it is named
+    make soak                                                    # steady, flood and burst: 10 minutes
+    make soak SOAK_ARGS="steady --seconds 300 --seed 1"
+    make soak SOAK_ARGS="flood --seconds 60"
+    make soak SOAK_ARGS="burst --bursts 20"
+    make soak SOAK_ARGS=chaos                                    # all incidents, 10 minutes each
+    make soak SOAK_ARGS="redis-killed rolling-restart --seconds 60"
+    make soak SOAK_ARGS="outage --seconds 600"                   # Redis is down for 10 minutes
 
 The server has two engines; the calls are made on the same cores. Incidents are redis-killed, redis-frozen, redis-slow,
 redis-full, redis-failover, engine-killed, replica-killed, rolling-restart and certificates-rotated. They happen under
-half of what the server can answer, or what --rate says. If an explanation was lost, an answer wrong or a call failed,
-the exit code is 1.
+half of what the server can answer, or what --rate says. If an incident or the outage has lost an explanation, made an
+answer wrong or let a call fail, the exit code is 1.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import argparse
 import functools
 import sys
 from collections.abc import Callable
+from typing import Protocol
 
 from chaos import run as chaos
 
@@ -31,7 +32,13 @@ SATURATION_SECONDS = 30.0
 CHAOS_SECONDS = 600.0
 CHAOS_LOAD = 0.5
 """What is asked while something breaks, as a share of saturation."""
-Rows = list[tuple[str, str, str]]
+
+
+class Figures(Protocol):
+    """What was measured."""
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """Returns what was measured, what must be, and what was found."""
 
 
 def main() -> int:
@@ -43,9 +50,10 @@ def main() -> int:
     for kind in wanted:
         if kind not in kinds:
             parser.error(f"{kind} is not one of chaos, {', '.join(kinds)}")
-        rows, found = kinds[kind]()
-        faults += found
-        for what, bound, figure in rows:
+        found = kinds[kind]()
+        if isinstance(found, chaos.ChaosFigures | outage.OutageFigures):
+            faults += found.faults
+        for what, bound, figure in found.rows():
             sys.stdout.write(f"{what:<48} {bound:<16} {figure}\n")
         sys.stdout.flush()
     return 1 if faults else 0
@@ -73,26 +81,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _kinds(given: argparse.Namespace) -> dict[str, Callable[[], tuple[Rows, int]]]:
-    """Returns what can be measured: functions that return rows, and how many faults there were."""
-    most = functools.cache(steady.saturation)
+def _kinds(given: argparse.Namespace) -> dict[str, Callable[[], Figures]]:
+    """Returns what can be measured, and how."""
+    most = functools.cache(lambda: steady.saturation(SATURATION_SECONDS))
 
-    def incident(name: str) -> tuple[Rows, int]:
-        rate = given.rate or CHAOS_LOAD * most(SATURATION_SECONDS)
-        found = chaos.measure([name], rate, chaos.Schedule(given.seconds or CHAOS_SECONDS), given.seed)
-        return found.rows(), found.faults
+    def incident(name: str) -> Figures:
+        rate = given.rate or CHAOS_LOAD * most()
+        return chaos.measure([name], rate, chaos.Schedule(given.seconds or CHAOS_SECONDS), given.seed)
 
     return {
-        "steady": lambda: (
-            steady.measure(most(SATURATION_SECONDS), given.seconds or 300.0, given.seed).rows(),
-            0,
-        ),
-        "flood": lambda: (
-            flood.measure(most(SATURATION_SECONDS), given.seconds or 60.0, given.seed).rows(),
-            0,
-        ),
-        "burst": lambda: (burst.measure(given.bursts, given.seed).rows(), 0),
-        "outage": lambda: (outage.measure(given.seconds or 600.0).rows(), 0),
+        "steady": lambda: steady.measure(most(), given.seconds or 300.0, given.seed),
+        "flood": lambda: flood.measure(most(), given.seconds or 60.0, given.seed),
+        "burst": lambda: burst.measure(given.bursts, given.seed),
+        "outage": lambda: outage.measure(given.seconds or 600.0),
         **{name: functools.partial(incident, name) for name in chaos.INSTALLATIONS},
     }
 

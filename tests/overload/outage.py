@@ -43,6 +43,11 @@ class OutageFigures:
     missing: int = 0
     paying_seconds: float = 0.0
 
+    @property
+    def faults(self) -> int:
+        """How many calls failed, and how many explanations were lost."""
+        return len(self.failures) + self.missing
+
     def rows(self) -> list[tuple[str, str, str]]:
         """Returns what was measured, what must be, and what was found."""
         return [

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,18 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
-import sequela
 from credential_files import token_line
+from demo_alert import DEMO
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from repeated_calls import repeating
 from sequela_client.local_server import start_server
 
-from benchmarks.processes import children, resident_mb, tree_cpu_seconds
+from benchmarks.processes import children, tree_cpu_seconds, tree_mb
 from overload.calls import CallOutcome, PlannedCall, outcomes_from_json, to_json
 from overload.generator import READY
 from overload.workload import ALERTS
 
 TESTS = Path(__file__).parents[1]
-MODELS = Path(sequela.__file__).parent / "demo" / "models"
 PROBE_SECONDS = 0.1
 WARM_UP_CALLS = 8 * ALERTS
 
@@ -97,15 +96,7 @@ class MeasuredServer:
     @property
     def memory_mb(self) -> float:
         """The memory of the server and its engines."""
-        waiting, total = [self.pid], 0.0
-        while waiting:
-            pid = waiting.pop()
-            try:
-                total += resident_mb(pid)
-            except (FileNotFoundError, ProcessLookupError, StopIteration):
-                continue
-            waiting += children(pid)
-        return total
+        return tree_mb(self.pid)
 
 
 @contextmanager
@@ -114,7 +105,7 @@ def measured_server(clients: Sequence[str], *arguments: str) -> Iterator[Measure
     with tempfile.TemporaryDirectory() as folder:
         tokens = Path(folder, "tokens")
         tokens.write_text("".join(token_line(each, each, "explain") for each in clients))
-        repository = ("--model-repository", str(MODELS), "--tokens", str(tokens))
+        repository = ("--model-repository", str(DEMO / "models"), "--tokens", str(tokens))
         engines = ("--log-level", "warning", "--engines", "2", "--brownout")
         server = start_server([*repository, *engines, *arguments])
         try:
@@ -134,22 +125,16 @@ class Probes:
 @contextmanager
 def probing(server: MeasuredServer) -> Iterator[Probes]:
     """Asks the server for its health every tenth of a second, while the context is open."""
-    probes, over = Probes(), threading.Event()
+    probes = Probes()
+    with grpc.insecure_channel(server.address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
 
-    def ask() -> None:
-        with grpc.insecure_channel(server.address) as channel:
-            stub = health_pb2_grpc.HealthStub(channel)
-            while not over.wait(PROBE_SECONDS):
-                started = time.monotonic()
-                stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
-                probes.seconds.append(time.monotonic() - started)
-                if len(probes.seconds) % 10 == 1:
-                    probes.memory_mb.append(server.memory_mb)
+        def ask() -> None:
+            started = time.monotonic()
+            stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            probes.seconds.append(time.monotonic() - started)
+            if len(probes.seconds) % 10 == 1:
+                probes.memory_mb.append(server.memory_mb)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield probes
-    finally:
-        over.set()
-        thread.join()
+        with repeating(ask, PROBE_SECONDS):
+            yield probes

@@ -6,13 +6,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from request_fuzz.case import Case, size
 from request_fuzz.server import Footprint, FuzzedServer, honest_caller, settled
 
-MAX_GROWTH_BYTES = 64 << 20
+MAX_GROWTH_MB = 64.0
 MAX_MORE_FILES = 8
 """The server may open connections of its own and files of its engines."""
 MAX_MORE_THREADS = 16
@@ -70,7 +71,7 @@ class Outcomes:
     def flat(self) -> bool:
         """Whether the server has not grown."""
         return (
-            self.after.memory_bytes < self.before.memory_bytes + MAX_GROWTH_BYTES
+            self.after.memory_mb < self.before.memory_mb + MAX_GROWTH_MB
             and self.after.files <= self.before.files + MAX_MORE_FILES
             and self.after.threads <= self.before.threads + MAX_MORE_THREADS
         )
@@ -88,7 +89,7 @@ class Outcomes:
         for name, count in self.counts.most_common():
             yield f"{count:9,} {name}"
         before, after = self.before, self.after
-        yield f"memory {before.memory_bytes / 1e6:.0f} MB once warm, {after.memory_bytes / 1e6:.0f} MB at the end"
+        yield f"memory {before.memory_mb:.0f} MB once warm, {after.memory_mb:.0f} MB at the end"
         yield f"open files {before.files} and {after.files}, threads {before.threads} and {after.threads}"
         yield from (f"wrong: case {each.number}: {each.wrong}" for each in self.findings)
         yield from (f"log: {line[:2_000]}" for line in self.bugs)
@@ -128,11 +129,8 @@ def _send(
         except BaseException as error:
             problems.append(error)
 
-    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(workers) as threads:
+        list(threads.map(work, range(workers)))
     _raise(problems)
 
 

@@ -37,6 +37,18 @@ def _text(content: bytes) -> bytes:
     return out + bytes((rest,)) + content
 
 
+def call_headers(path: str) -> list[tuple[str, str]]:
+    """Returns the headers that any call of a path needs."""
+    return [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", "localhost"),
+        ("te", "trailers"),
+        ("content-type", "application/grpc"),
+    ]
+
+
 def ask(
     address: str, headers: Iterable[tuple[str, str]], body: bytes, seconds: float, answers: int = 64
 ) -> str:

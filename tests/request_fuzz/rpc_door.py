@@ -232,15 +232,7 @@ def _copy(message: Message, method: Method) -> Message:
 
 
 def _in_frames(method: Method, messages: tuple[bytes, ...], rng: random.Random) -> FrameCase:
-    headers = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", f"/{method.name}"),
-        (":authority", "localhost"),
-        ("te", "trailers"),
-        ("content-type", "application/grpc"),
-        ("grpc-timeout", "2S"),
-    ]
+    headers = [*http2.call_headers(f"/{method.name}"), ("grpc-timeout", "2S")]
     for _ in range(rng.choice((1, 1, 2, 3))):
         name, value = rng.choice(HEADERS)
         kept = [each for each in headers if each[0] != name] if rng.random() < 0.8 else headers

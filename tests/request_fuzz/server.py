@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,14 +14,15 @@ from pathlib import Path
 import grpc
 from api.inference_calls import our_inputs
 from matrix import BY_NAME, copy_models
+from repeated_calls import repeating
 from sequela_client.local_server import LocalServer, start_server
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from serving import PATIENCE
 
+from benchmarks.processes import resident_mb
 from request_fuzz.rpc_seeds import MODEL, NAME, NAMED, honest_question, question
 
-PAGE = os.sysconf("SC_PAGESIZE")
 BUG = '"unexpected error"'
 """What the log says when an error was none that the code knows."""
 SETTINGS = (
@@ -34,9 +34,9 @@ SETTINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """What a process holds: memory in bytes, open files, threads."""
+    """What a process holds: memory in MB, open files, threads."""
 
-    memory_bytes: int
+    memory_mb: float
     files: int
     threads: int
 
@@ -85,10 +85,9 @@ class FuzzedServer:
 
     def footprint(self) -> Footprint:
         """Returns what the process holds now."""
-        folder = Path("/proc", str(self._process.process.pid))
-        resident = int((folder / "statm").read_text().split()[1]) * PAGE
+        pid = self._process.process.pid
         return Footprint(
-            resident, len(list((folder / "fd").iterdir())), len(list((folder / "task").iterdir()))
+            resident_mb(pid), len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
         )
 
     def close(self) -> None:
@@ -113,23 +112,19 @@ def fuzzed_server(*arguments: str) -> Iterator[FuzzedServer]:
 @contextmanager
 def honest_caller(server: FuzzedServer, every_seconds: float = 1.0) -> Iterator[list[BaseException]]:
     """Asks right questions all the while. Yields a list of what went wrong."""
-    over, problems = threading.Event(), list[BaseException]()
+    problems: list[BaseException] = []
 
     def ask() -> None:
+        if problems:
+            return
         try:
-            while not over.wait(every_seconds):
-                server.check()
-                server.prepare()
+            server.check()
+            server.prepare()
         except BaseException as error:
             problems.append(error)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
+    with repeating(ask, every_seconds):
         yield problems
-    finally:
-        over.set()
-        thread.join()
 
 
 def settled(server: FuzzedServer, most_files: int, seconds: float = 10.0) -> Footprint:
