@@ -1,7 +1,7 @@
 /** Which reasons the page shows: at most four of the target, none of whose interval spans 0. */
 
 import type { Reason } from "../api/types";
-import { HALF_WIDTH } from "./effects";
+import { interval } from "./effects";
 
 /** More are "not likely to be helpful" (Regulation B, official interpretation of § 1002.9(b)(2)). */
 export const MOST_REASONS = 4;
@@ -32,8 +32,8 @@ function placeOf(
 }
 
 function withInterval(reason: Reason): Omit<ShownReason, "rank" | "shared"> {
-  const half = HALF_WIDTH * reason.standard_error;
-  return { reason, low: reason.value - half, high: reason.value + half };
+  const { low, high } = interval(reason.value, reason.standard_error);
+  return { reason, low, high };
 }
 
 /** The cells of the history that a reason is about: of one event, of one feature, or one cell. */
