@@ -10,7 +10,7 @@ export interface ShownReason {
   reason: Reason;
   /** "2", or "2=" where several share the rank. */
   rank: string;
-  /** Whether another has the same place, since their effects cannot be told apart. */
+  /** Whether others have the same rank, since their effects cannot be told apart. */
   shared: boolean;
   low: number;
   high: number;
@@ -19,11 +19,11 @@ export interface ShownReason {
 export function shownReasons(reasons: readonly Reason[], target: string): ShownReason[] {
   const clear = reasons.filter((each) => each.target === target).map(withInterval);
   const shown = clear.filter((each) => each.low > 0 || each.high < 0).slice(0, MOST_REASONS);
-  return shown.map((each) => ({ ...each, ...placeOf(each.reason, shown) }));
+  return shown.map((each) => ({ ...each, ...rankOf(each.reason, shown) }));
 }
 
-/** The same place as others is marked on all of them, as in what the command prints. */
-function placeOf(
+/** Marks all reasons that share a rank, as the command does. */
+function rankOf(
   { rank }: Reason,
   shown: readonly { reason: Reason }[],
 ): Pick<ShownReason, "rank" | "shared"> {
