@@ -1,4 +1,4 @@
-"""The stores that the study of the store measures, each empty, with what it takes to fill it fast and to measure it."""
+"""The stores that the study of the store measures: how each is opened empty, filled quickly, and measured."""
 
 import os
 import shutil
