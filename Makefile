@@ -25,7 +25,7 @@ CONSOLE_ARGS ?= --demo
 # For make fuzz: nodes, mutants, uploads, repository, rpc or http, --cases, --seed.
 FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
-# For make soak: steady, flood, burst, outage, chaos, --seconds, --seed; `make soak SOAK_ARGS=--help` lists them.
+# For make soak: steady, flood, burst, outage, chaos, --seconds, --seed; `make soak SOAK_ARGS=--help` lists all.
 SOAK_ARGS ?=
 
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
@@ -77,7 +77,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 fuzz: setup ## Run random models, or send random models and requests to a server (FUZZ_ARGS; 100,000 models of one node take a quarter of an hour)
 	cd tests && PYTHONPATH=.. ../$(RUN)/python -m fuzz $(FUZZ_ARGS)
 
-soak: setup ## Load a server with three times what it can do, for minutes, and print what became of it (SOAK_ARGS)
+soak: setup ## Load a server with three times what it can do, or break things under load, and print what became of it (SOAK_ARGS)
 	cd tests && PYTHONPATH=.. ../$(RUN)/python -m overload $(SOAK_ARGS)
 
 lint: setup ## Style, types, import rules, contract, container files, generated tables, what is in the tree

@@ -27,15 +27,15 @@ from sequela_client.files import read_sequence
 
 MODEL = "account_takeover"
 TIMEOUT = 60.0
-CHANGE = 1e-5
+CHANGE = 1e-5  # standard deviation of the noise
 
 
 @dataclass
 class Load:
     """Sends requests about one alert.
 
-    Each changes it by less than anybody could tell, so that no stored answer is reused. As from real callers, all have
-    the same seed: designs are kept by seed.
+    Each adds noise of `CHANGE` to its latest event, so that no stored answer is reused. All have the default seed, as
+    requests of real callers do, since designs are kept by seed.
     """
 
     sequela: AsyncSequela
@@ -74,7 +74,7 @@ class Load:
 
 
 def changed(alert: Sequence, number: int) -> Sequence:
-    """Returns the alert with numbers of its latest event that are changed by noise of `CHANGE`."""
+    """Returns the alert with noise in the numbers of its latest event; each `number` gives other noise."""
     assert isinstance(alert.inputs, Mapping)
     numeric = np.array(alert.inputs["numeric"], dtype=np.float32)
     noise: np.ndarray = np.random.default_rng(number).normal(scale=CHANGE, size=numeric.shape[1:])

@@ -5,8 +5,8 @@ bodies are then stored many times over, each as a body of its own, so size and t
 list is of more records, which share these bodies, since its time does not depend on them. All times are taken at the
 store itself, without the service around it.
 
-Millions of explanations with bodies of their own take hours to write. So their size is extrapolated: by what each of
-the second half of the explanations has added to the store. That includes its share of the indexes.
+Millions of explanations with bodies of their own take hours to write. Their size is extrapolated from what each of the
+second half of the explanations added to the store, including its share of the indexes.
 """
 
 import time
@@ -41,7 +41,6 @@ DISTINCT = 100  # explanations that the server makes; the others repeat them
 PAGE = 50
 PAGES = 300  # read at random positions of the list
 AT_ONCE = 1000  # records that are added in one step
-IN_REDIS = 200_000  # records in a list at most: they take 3 kB each of memory; a slow test lists a million
 MILLION = 1_000_000
 FILTERS = {
     "all": Filter(),
@@ -95,8 +94,7 @@ def study(effort: Effort, folder: Path) -> Finding:
         say(f"store: {name}, {effort.kept} explanations")
         with TemporaryDirectory(dir=folder) as place, opened(Path(place)) as backend:
             keeps.append(keep(name, backend, made, effort.kept))
-        if name != "memory":  # it is the same as in the file
-            listed = min(effort.listed, IN_REDIS) if name == "redis" else effort.listed
+        if listed := min(effort.listed, backend.most_listed):
             say(f"store: {name}, pages of {listed} records")
             with TemporaryDirectory(dir=folder) as place, opened(Path(place)) as backend:
                 pages += listing(name, backend, made, listed)

@@ -20,7 +20,7 @@ def show(found: Explanation) -> None:
     """Prints the latest events and what each adds to the score."""
     print(found)
     for event in found.events[:5]:
-        print(f"  t={event.t}: {event.value:+.3f} ± {event.standard_error:.3f}", flush=True)
+        print(f"  t={event.t}: {event.value:+.3f} ± {event.margin:.3f}", flush=True)
 
 
 def main() -> None:

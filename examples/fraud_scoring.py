@@ -37,7 +37,7 @@ DEADLINE_SECONDS = 0.5
 LATER_SECONDS = 60.0
 # How many alerts are explained at a time. Further ones wait here, not in the queue of the server.
 AT_A_TIME = 8
-# What the scoring engine says of the alerts of the demo.
+# The scores of the demo's alerts, which a scoring engine would send with them.
 SCORES = {"false-alert": 0.9445, "takeover-20": 0.9949, "takeover-286": 0.9897, "takeover-47": 0.9983}
 
 log = logging.getLogger("fraud_scoring")

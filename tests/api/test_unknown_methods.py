@@ -25,7 +25,7 @@ def ask(server: Serving, path: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["/\xff/\xfe", "/sequela.v1.ModelService/\xed\xa0\x80", "/\xff"])
-def test_a_path_that_is_no_text(server: Serving, path: str) -> None:
+def test_a_path_that_is_not_utf_8(server: Serving, path: str) -> None:
     """It ended the loop of gRPC's own server, and with it all calls."""
     for _ in range(3):
         assert ask(server, path) == UNIMPLEMENTED

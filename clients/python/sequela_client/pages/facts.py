@@ -37,8 +37,8 @@ READING = (
 MARKS = (
     "A plus means towards a higher score, a minus towards a lower one. Filled bars to the right of the line raise the "
     "score, outlined bars to its left lower it; colour only repeats this. “±” is half of the 95 % interval, which is "
-    "drawn as a line with ends: about 95 of 100 of them hold the true value. “Exact” means that there is no sampling "
-    "error."
+    "drawn as a line with ends; about 95 of 100 such intervals contain the true value. “Exact” means that there is no "
+    "sampling error."
 )
 """What signs and bars mean in the tables."""
 

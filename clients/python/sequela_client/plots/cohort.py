@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sequela_client.attributions import NORMAL_95
 from sequela_client.extras import require
 from sequela_client.plots.density import Strips, with_gaps
 from sequela_client.plots.rows import column, row_labels, short, with_error
@@ -40,7 +41,6 @@ MOST_PRINTED = 22
 MOST_UPRIGHT = 12
 # The largest number of bars in the figure of first positive predictions.
 MOST_BARS = 60
-Z = 1.96
 
 
 def nothing(text: str) -> Figure:
@@ -86,7 +86,7 @@ def _draw_means(axes: Axes, t: Any, table: Any) -> None:
     few = len(t) <= MOST_UPRIGHT
     axes.errorbar(
         *(t, mean),
-        yerr=Z * np.nan_to_num(error),
+        yerr=NORMAL_95 * np.nan_to_num(error),
         fmt="o",
         color=INK,
         markerfacecolor="white",
@@ -177,7 +177,7 @@ def _number(table: Any) -> str:
 
 
 def _draw_feature_means(axes: Axes, table: Any) -> None:
-    mean, error = column(table, "mean"), Z * np.nan_to_num(column(table, "standard_error"))
+    mean, error = column(table, "mean"), NORMAL_95 * np.nan_to_num(column(table, "standard_error"))
     places = np.arange(len(mean))
     axes.axvline(0, color=NEUTRAL, linewidth=0.8, zorder=1)
     axes.errorbar(

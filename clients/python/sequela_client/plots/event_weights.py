@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sequela_client.plots.cohort import Z, nothing
+from sequela_client.attributions import NORMAL_95
+from sequela_client.plots.cohort import nothing
 from sequela_client.plots.rows import column, short, with_error
 from sequela_client.plots.style import (
     COOL,
@@ -54,7 +55,8 @@ def event_weights(table: Any, agreement: Any) -> Figure:
         top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
         for name, look in zip(shown, cycle(_LOOKS), strict=False):
             chosen = table.filter([each == name for each in table["variant"].to_pylist()])
-            _draw(top, chosen, "mean", Z * np.nan_to_num(column(chosen, "standard_error")), look, keys[name])
+            half = NORMAL_95 * np.nan_to_num(column(chosen, "standard_error"))
+            _draw(top, chosen, "mean", half, look, keys[name])
             _draw(below, chosen, "correlation", None, look, "")
         _finish(top, below, names, shown)
         return figure
@@ -64,7 +66,7 @@ def _key(row: dict[str, Any]) -> str:
     name = short(row["variant"]).replace("\n", " ") if row["variant"] else "all sequences"
     if row["mean"] is None:
         return f"{name} (no correlation within sequences)"
-    half = Z * (row["standard_error"] or 0.0)
+    half = NORMAL_95 * (row["standard_error"] or 0.0)
     return f"{name} (correlation within sequences {with_error(row['mean'], half)})"
 
 

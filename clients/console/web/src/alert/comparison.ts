@@ -2,7 +2,7 @@
 
 import type { AlertDocument } from "../api/types";
 import { eventCount } from "./phrases";
-import { effectsOf, HALF_WIDTH, isOlder, type Effect, type Level } from "./effects";
+import { effectsOf, interval, isOlder, type Effect, type Level } from "./effects";
 
 export interface Pair {
   key: string;
@@ -61,10 +61,7 @@ function effects(document: AlertDocument, level: Level): Map<string, Effect> {
 /** Both were estimated on their own, so that their variances add up. */
 function difference(left: Effect | null, right: Effect | null): Pair["difference"] {
   if (!left || !right) return null;
-  const value = right.value - left.value;
-  const standardError = Math.hypot(left.standardError, right.standardError);
-  const half = HALF_WIDTH * standardError;
-  return { value, standardError, low: value - half, high: value + half };
+  return interval(right.value - left.value, Math.hypot(left.standardError, right.standardError));
 }
 
 function newestFirst(a: Pair, b: Pair): number {

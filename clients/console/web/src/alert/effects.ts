@@ -1,9 +1,7 @@
 /** The effects of one explanation: the attributions of a level for one target, with their 95 % intervals. */
 
 import type { Attribution, LevelResult, PlayerKind } from "../api/types";
-
-/** Standard errors on either side of a 95 % interval. */
-export const HALF_WIDTH = 1.96;
+import { NORMAL_95 } from "../format/numbers";
 
 export interface Effect {
   /** The same for the same player in two explanations. */
@@ -23,9 +21,15 @@ export interface Effect {
 
 export type Level = "event" | "feature" | "cell";
 
+export type Interval = Pick<Effect, "value" | "standardError" | "low" | "high">;
+
+/** Returns an estimate with its 95 % interval. */
+export function interval(value: number, standardError: number): Interval {
+  const half = NORMAL_95 * standardError;
+  return { value, standardError, low: value - half, high: value + half };
+}
+
 export function toEffect(item: Attribution, target: number): Effect {
-  const value = item.values[target] ?? 0;
-  const standardError = item.standard_errors[target] ?? 0;
   return {
     key: playerKey(item),
     kind: item.kind,
@@ -33,10 +37,7 @@ export function toEffect(item: Attribution, target: number): Effect {
     firstT: item.first_t,
     lastT: item.last_t,
     feature: item.feature,
-    value,
-    standardError,
-    low: value - HALF_WIDTH * standardError,
-    high: value + HALF_WIDTH * standardError,
+    ...interval(item.values[target] ?? 0, item.standard_errors[target] ?? 0),
     selectionUncertain: item.selection_uncertain,
   };
 }

@@ -1,7 +1,7 @@
 /** The history as a table: which events are rows, which features are columns, and in which order. */
 
 import type { AlertDocument, HistoryEvent, HistoryValue } from "../api/types";
-import { effectsOf, HALF_WIDTH, isOlder, type Effect } from "./effects";
+import { effectsOf, interval, isOlder, type Effect, type Interval } from "./effects";
 import { shownReasons } from "./reasons";
 
 export interface HistoryColumns {
@@ -78,7 +78,6 @@ function prunedTogether(document: AlertDocument): Effect | null {
     .find((each) => each.kind === "pruned");
   const value = pruning?.values[document.target];
   if (!pruning?.pruned_events || value === undefined) return found ?? null;
-  const standardError = pruning.standard_errors[document.target] ?? 0;
   return {
     key: "pruned",
     kind: "pruned",
@@ -86,28 +85,17 @@ function prunedTogether(document: AlertDocument): Effect | null {
     firstT: found?.firstT ?? 1 - length,
     lastT: found?.lastT ?? pruning.pruned_events - length,
     feature: null,
-    value,
-    standardError,
-    low: value - HALF_WIDTH * standardError,
-    high: value + HALF_WIDTH * standardError,
+    ...interval(value, pruning.standard_errors[document.target] ?? 0),
     selectionUncertain: false,
   };
 }
 
-type Interval = Pick<Effect, "value" | "standardError" | "low" | "high">;
-
-function interval(value: number | null, standardError: number | null): Interval | null {
-  if (value === null) return null;
-  const half = HALF_WIDTH * (standardError ?? 0);
-  return { value, standardError: standardError ?? 0, low: value - half, high: value + half };
-}
-
 export function eventEffect(event: HistoryEvent): Interval | null {
-  return interval(event.value, event.standardError);
+  return event.value === null ? null : interval(event.value, event.standardError ?? 0);
 }
 
 export function cellEffect(value: HistoryValue): Interval | null {
-  return interval(value.effect, value.effectError);
+  return value.effect === null ? null : interval(value.effect, value.effectError ?? 0);
 }
 
 export function cellEffects(history: readonly HistoryEvent[]): Interval[] {

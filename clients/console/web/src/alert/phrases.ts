@@ -1,9 +1,9 @@
 /** How the page of an alert writes the names of features, events and players, and the effects of one explanation. */
 
 import type { ExplanationJson } from "../api/types";
-import { count, plainNumber, signed } from "../format/numbers";
+import { count, margin, plainNumber, signed } from "../format/numbers";
 import { eventWords } from "../format/words";
-import { HALF_WIDTH, type Effect } from "./effects";
+import type { Effect } from "./effects";
 
 /** Significant digits of the largest effect; all others get its decimals, so that a reader can add them up. */
 const DIGITS = 3;
@@ -37,7 +37,7 @@ export class Phrases {
 
   /** Half of the 95 % interval: "± 0.008", or "exact". */
   margin(standardError: number): string {
-    return standardError === 0 ? "exact" : `± ${plainNumber(HALF_WIDTH * standardError, this.#decimals)}`;
+    return margin(standardError, this.#decimals);
   }
 
   /** "raised the score by 0.242", "lowered the log-odds by 0.050". */

@@ -32,7 +32,7 @@ describe("reasons", () => {
     expect(shown.map((each) => each.reason.rank)).toEqual([1, 2, 3, 4]);
   });
 
-  it("with a shared place say so", () => {
+  it("with a shared rank say so", () => {
     const found = [reason(0.3, 0.01), reason(0.21, 0.01, { rank: 2 })];
     const shown = shownReasons([...found, reason(0.2, 0.01, { rank: 2, tied: true })], "takeover");
     expect(shown.map((each) => each.rank)).toEqual(["1", "2=", "2="]);

@@ -1,7 +1,7 @@
 /** Which reasons the page shows: at most four of the target, none of whose interval spans 0. */
 
 import type { Reason } from "../api/types";
-import { HALF_WIDTH } from "./effects";
+import { interval } from "./effects";
 
 /** More are "not likely to be helpful" (Regulation B, official interpretation of § 1002.9(b)(2)). */
 export const MOST_REASONS = 4;
@@ -10,7 +10,7 @@ export interface ShownReason {
   reason: Reason;
   /** "2", or "2=" where several share the rank. */
   rank: string;
-  /** Whether another has the same place, since their effects cannot be told apart. */
+  /** Whether others have the same rank, since their effects cannot be told apart. */
   shared: boolean;
   low: number;
   high: number;
@@ -19,11 +19,11 @@ export interface ShownReason {
 export function shownReasons(reasons: readonly Reason[], target: string): ShownReason[] {
   const clear = reasons.filter((each) => each.target === target).map(withInterval);
   const shown = clear.filter((each) => each.low > 0 || each.high < 0).slice(0, MOST_REASONS);
-  return shown.map((each) => ({ ...each, ...placeOf(each.reason, shown) }));
+  return shown.map((each) => ({ ...each, ...rankOf(each.reason, shown) }));
 }
 
-/** The same place as others is marked on all of them, as in what the command prints. */
-function placeOf(
+/** Marks all reasons that share a rank, as the command does. */
+function rankOf(
   { rank }: Reason,
   shown: readonly { reason: Reason }[],
 ): Pick<ShownReason, "rank" | "shared"> {
@@ -32,8 +32,8 @@ function placeOf(
 }
 
 function withInterval(reason: Reason): Omit<ShownReason, "rank" | "shared"> {
-  const half = HALF_WIDTH * reason.standard_error;
-  return { reason, low: reason.value - half, high: reason.value + half };
+  const { low, high } = interval(reason.value, reason.standard_error);
+  return { reason, low, high };
 }
 
 /** The cells of the history that a reason is about: of one event, of one feature, or one cell. */

@@ -58,7 +58,12 @@ describe("numbers as text", () => {
   });
 
   it("have the 95 % interval of a standard error", () => {
-    expect([0.004, 0, 0.0001, Infinity].map(margin)).toEqual(["± 0.008", "exact", "± < 0.001", "± ?"]);
+    expect([0.004, 0, 0.0001, Infinity].map((each) => margin(each))).toEqual([
+      "± 0.008",
+      "exact",
+      "± < 0.001",
+      "± ?",
+    ]);
     expect([effect(0.23, 0.005), effect(0.23, 0)]).toEqual(["+0.230 ± 0.010", "+0.230"]);
   });
 

@@ -1,8 +1,8 @@
 /** Numbers as text: a true minus sign, "< 0.001" for what is tiny, groups of thousands. */
 
 const MINUS = "−";
-/** Of a normal distribution: 95 % lie within so many standard errors of the mean. */
-export const Z95 = 1.959964;
+/** A 95 % interval reaches this many standard errors to either side. */
+export const NORMAL_95 = 1.96;
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
@@ -13,20 +13,19 @@ export function count(n: number): string {
 
 /** 0.2345 → "+0.235", 0.0234 → "+0.023", 0.0004 → "< +0.001", −0.0004 → "> −0.001", 0 → "0". For effects. */
 export function signed(x: number, decimals = decimalsOfEffect(x)): string {
-  if (!Number.isFinite(x)) return "–";
-  if (x === 0) return "0";
-  const sign = x < 0 ? MINUS : "+";
-  const size = Math.abs(x);
-  if (isTiny(size, decimals)) return `${x < 0 ? ">" : "<"} ${sign}${tiny(decimals)}`;
-  return sign + fixed(size, decimals);
+  return written(x, decimals, "+");
 }
 
 /** 0.99812 → "0.998", 12.3456 → "12.3", 2109 → "2,109". For scores and values. */
 export function plainNumber(x: number, decimals = decimalsOf(x)): string {
+  return written(x, decimals, "");
+}
+
+function written(x: number, decimals: number, plus: string): string {
   if (!Number.isFinite(x)) return "–";
   if (x === 0) return "0";
   const size = Math.abs(x);
-  const sign = x < 0 ? MINUS : "";
+  const sign = x < 0 ? MINUS : plus;
   if (isTiny(size, decimals)) return `${x < 0 ? ">" : "<"} ${sign}${tiny(decimals)}`;
   return sign + fixed(size, decimals);
 }
@@ -44,10 +43,10 @@ export function score(x: number): string {
   return plainNumber(x, 3);
 }
 
-/** The 95 % interval of a standard error: 0.004 → "± 0.008"; "exact" if there is none. */
-export function margin(standardError: number): string {
+/** Half of the 95 % interval of a standard error: 0.004 → "± 0.008"; "exact" if there is none. */
+export function margin(standardError: number, decimals?: number): string {
   if (standardError === 0) return "exact";
-  return Number.isFinite(standardError) ? `± ${plainNumber(Z95 * standardError)}` : "± ?";
+  return Number.isFinite(standardError) ? `± ${plainNumber(NORMAL_95 * standardError, decimals)}` : "± ?";
 }
 
 /** An effect with its 95 % interval: "+0.230 ± 0.010", or "+0.230" where it is exact. */

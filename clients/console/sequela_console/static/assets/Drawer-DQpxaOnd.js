@@ -1,0 +1,1 @@
+import{H as e,Jt as t,U as n,W as r,Yt as i,r as a}from"./base-CXNSes5e.js";var o=new Set([`$$slots`,`$$events`,`$$legacy`,`open`]);function s(s,c){i(c,!0);let l=e(c,`open`,15),u=n(c,o);a(s,r({side:!0},()=>u,{get open(){return l()},set open(e){l(e)}})),t()}export{s as t};

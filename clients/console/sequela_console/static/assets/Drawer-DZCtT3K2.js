@@ -1,1 +1,0 @@
-import{H as e,Jt as t,U as n,V as r,qt as i,r as a}from"./base-CM3ZqinJ.js";var o=new Set([`$$slots`,`$$events`,`$$legacy`,`open`]);function s(s,c){t(c,!0);let l=r(c,`open`,15),u=e(c,o);a(s,n({side:!0},()=>u,{get open(){return l()},set open(e){l(e)}})),i()}export{s as t};

@@ -1,0 +1,1 @@
+import{$ as e,$t as t,Lt as n,Mt as r,bt as i,lt as a,vt as o}from"./base-CXNSes5e.js";var s=i(`<div class="scroll svelte-7nmjkl" tabindex="0" role="region"><!></div>`);function c(i,c){var l=s(),u=n(l);a(u,()=>c.children),t(l),r(()=>e(l,`aria-label`,c.label)),o(i,l)}export{c as t};
