@@ -33,7 +33,7 @@ from benchmarks.report import RATE_COLUMNS, Finding, ms, rate_cells, table
 
 ALERT = DEMO / "alerts" / "takeover-47.json"
 TOKEN = "token-of-the-benchmark"  # of a server that lives for seconds
-SEEDS_APART = 1_000_000
+NUMBERS_APART = 1_000_000
 SHARE = 0.25  # of the seconds of a load, for each row and round
 
 # Arguments of the server. {folder} stands for the folder with certificates and tokens.
@@ -103,12 +103,12 @@ def study(effort: Effort, folder: Path) -> Finding:
     """Measures all settings, as often as the effort says."""
     write_credentials(folder)
     samples: dict[str, list[_Sample]] = {each.name: [] for each in SETTINGS}
-    # Two settings share a store, so that each load needs seeds of its own: no stored answer may be reused.
-    seeds = count(SEEDS_APART, SEEDS_APART)
+    # Two settings share a store, so that each load needs numbers of its own: they change the alert, and no stored answer may be reused.
+    numbers = count(NUMBERS_APART, NUMBERS_APART)
     for number in range(effort.repeats):
         for setting in SETTINGS:
             say(f"access: {setting.name}, round {number + 1} of {effort.repeats}")
-            samples[setting.name].append(_measure(setting, seeds, effort, folder))
+            samples[setting.name].append(_measure(setting, numbers, effort, folder))
     rows = [
         AccessRow(
             name,
@@ -151,13 +151,13 @@ def access_table(rows: Sequence[AccessRow], cores: int) -> Table:
     return table(f"Cost on the hot path: demo alert {ALERT.stem}, {cores} cores", columns, shown)
 
 
-def _measure(setting: Setting, seeds: Iterator[int], effort: Effort, folder: Path) -> _Sample:
+def _measure(setting: Setting, numbers: Iterator[int], effort: Effort, folder: Path) -> _Sample:
     server = [each.format(folder=folder) for each in setting.server]
     client = {name: each.format(folder=folder) for name, each in setting.client.items()}
     repository = ("--model-repository", str(DEMO / "models"))
     with embedded_server([*repository, *_defaults(server), *server]) as address:
-        _generate(address, client, next(seeds), effort.seconds * SHARE / 4)  # warms the server up
-        load = _generate(address, client, next(seeds), effort.seconds * SHARE)
+        _generate(address, client, next(numbers), effort.seconds * SHARE / 4)  # warms the server up
+        load = _generate(address, client, next(numbers), effort.seconds * SHARE)
         call = _call_seconds(address, client, effort.calls)
     latencies = load["latencies"]
     p50 = percentile(latencies or [float("nan")], 0.5)
@@ -169,10 +169,10 @@ def _defaults(server: Sequence[str]) -> list[str]:
     return [] if "--engines" in server else ["--engines", str(len(os.sched_getaffinity(0)))]
 
 
-def _generate(address: str, client: Mapping[str, str], seed: int, seconds: float) -> dict[str, Any]:
+def _generate(address: str, client: Mapping[str, str], first_number: int, seconds: float) -> dict[str, Any]:
     """Keeps two requests for each core running, and returns what the generator measured."""
     workers = 2 * len(os.sched_getaffinity(0))
-    command = [sys.executable, "-m", "benchmarks.generator", address, str(ALERT), str(seed)]
+    command = [sys.executable, "-m", "benchmarks.generator", address, str(ALERT), str(first_number)]
     given = ["--client", json.dumps(client), "--closed", str(workers), str(seconds)]
     done = subprocess.run([*command, *given], check=True, stdout=subprocess.PIPE, text=True)
     answer: dict[str, Any] = json.loads(done.stdout)

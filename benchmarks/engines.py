@@ -27,7 +27,7 @@ from benchmarks.growth import percentile
 from benchmarks.report import RATE_COLUMNS, Finding, ms, rate_cells, table
 
 ALERT = DEMO / "alerts" / "takeover-47.json"
-SEEDS_APART = 1_000_000
+NUMBERS_APART = 1_000_000
 SHARE = 0.5  # of the seconds of a load, for each row and round
 WORKERS = 2  # requests that each generator keeps running
 SETUPS = ("servers of one worker", "one server, workers", "one server, engines")
@@ -56,13 +56,13 @@ def study(effort: Effort, _: Path) -> Finding:
     """Measures all setups, as often as the effort says."""
     cores = sorted(os.sched_getaffinity(0))
     found: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in SETUPS}
-    seeds = count(SEEDS_APART, SEEDS_APART)
+    numbers = count(NUMBERS_APART, NUMBERS_APART)
     for number in range(effort.repeats):
         for name in SETUPS:
             say(f"engines: {name}, round {number + 1} of {effort.repeats}")
             with _servers(name, cores) as addresses:
-                _generate(addresses, seeds, effort.seconds * SHARE / 4)  # warms the servers up
-                found[name].append(_generate(addresses, seeds, effort.seconds * SHARE))
+                _generate(addresses, numbers, effort.seconds * SHARE / 4)  # warms the servers up
+                found[name].append(_generate(addresses, numbers, effort.seconds * SHARE))
     rows = [_row(name, rounds) for name, rounds in found.items()]
     return Finding("engines", rows, [engines_table(rows, len(cores))])
 
@@ -115,11 +115,11 @@ def _servers(name: str, cores: Sequence[int]) -> Iterator[list[str]]:
         yield [stack.enter_context(embedded_server([*usual, *how]))] * len(cores)
 
 
-def _generate(addresses: Sequence[str], seeds: Iterator[int], seconds: float) -> list[dict[str, Any]]:
+def _generate(addresses: Sequence[str], numbers: Iterator[int], seconds: float) -> list[dict[str, Any]]:
     """Keeps requests running at all addresses, and returns what each generator measured."""
     running = []
     for address in addresses:
-        command = [sys.executable, "-m", "benchmarks.generator", address, str(ALERT), str(next(seeds))]
+        command = [sys.executable, "-m", "benchmarks.generator", address, str(ALERT), str(next(numbers))]
         how = ["--closed", str(WORKERS), str(seconds)]
         running.append(subprocess.Popen([*command, *how], stdout=subprocess.PIPE, text=True))
     return [json.loads(each.communicate()[0]) for each in running]

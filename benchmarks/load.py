@@ -99,8 +99,16 @@ def _row(server: Ours, number: int, share: float, *how: str) -> Row:
     return Row(share, sent / seconds, sent, failures, answered, p50, p99, p999, tuple(memory), watch.longest)
 
 
-def _generate(server: Ours, seed: int, *how: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "benchmarks.generator", server.address, str(ALERT), str(seed), *how]
+def _generate(server: Ours, first_number: int, *how: str) -> dict[str, Any]:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.generator",
+        server.address,
+        str(ALERT),
+        str(first_number),
+        *how,
+    ]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
