@@ -103,7 +103,7 @@ def study(effort: Effort, folder: Path) -> Finding:
     """Measures all settings, as often as the effort says."""
     write_credentials(folder)
     samples: dict[str, list[_Sample]] = {each.name: [] for each in SETTINGS}
-    # Two settings share a store, so that each load needs numbers of its own: they change the alert, and no stored answer may be reused.
+    # Two settings share a store. So each load changes the alert by numbers of its own, and no stored answer is reused.
     numbers = count(NUMBERS_APART, NUMBERS_APART)
     for number in range(effort.repeats):
         for setting in SETTINGS:

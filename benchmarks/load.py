@@ -33,7 +33,7 @@ ALERT = DEMO / "alerts" / "takeover-47.json"
 SHARES = (0.25, 0.50, 0.80, 0.95)
 FEWEST = 50  # smallest expected number of requests at each share, even if the server is slow
 EVERY = 0.5  # seconds between measurements of memory
-SEEDS_APART = 1_000_000
+NUMBERS_APART = 1_000_000
 TRIES = 3  # how often a load is measured at most, if the machine stands still meanwhile
 
 
@@ -87,7 +87,7 @@ def _row(server: Ours, number: int, share: float, *how: str) -> Row:
     """Measures one load, and repeats it if the machine stood still meanwhile."""
     for attempt in range(TRIES):
         with _memory(server.pid) as memory, watched() as watch:
-            result = _generate(server, (number * TRIES + attempt) * SEEDS_APART, *how)
+            result = _generate(server, (number * TRIES + attempt) * NUMBERS_APART, *how)
         if not watch.seconds:
             break
         say(f"load: the machine stood still for {watch.longest:.1f} s")
