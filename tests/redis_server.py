@@ -114,7 +114,7 @@ class RedisServer:
         """Kills the server. What it has not written to disk is lost."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
         self._process = None
 
     def pause(self) -> None:

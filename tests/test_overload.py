@@ -30,7 +30,7 @@ BURST_FACTOR = 3.0
 @pytest.fixture(scope="module")
 def saturation() -> float:
     """What the server can answer in full, in answers a second."""
-    return steady.saturation(SECONDS)
+    return steady.measure_saturation(SECONDS)
 
 
 def seconds(rate: float) -> float:

@@ -16,16 +16,19 @@ ROWS = [
     if line.startswith("| ") and "`tests/" in line
 ]
 PEERS = {
-    *("SeldonIO/MLServer#1431", "SeldonIO/MLServer#1652", "triton-inference-server/server#8604"),
-    *(
-        "triton-inference-server/server#5381",
-        "triton-inference-server/server#7532",
-        "triton-inference-server/server#3563",
-    ),
-    *("kserve/kserve#4247", "bentoml/BentoML#1768", "pytorch/serve#2357"),
-    *("grpc/grpc#37239", "redis/redis-py#4086", "grpc/grpc#41531"),
+    "SeldonIO/MLServer#1431",
+    "SeldonIO/MLServer#1652",
+    "bentoml/BentoML#1768",
+    "grpc/grpc#37239",
+    "grpc/grpc#41531",
+    "kserve/kserve#4247",
+    "pytorch/serve#2357",
+    "redis/redis-py#4086",
+    "triton-inference-server/server#3563",
+    "triton-inference-server/server#5381",
+    "triton-inference-server/server#7532",
+    "triton-inference-server/server#8604",
 }
-
 OWN = "found by `make fuzz`"
 
 

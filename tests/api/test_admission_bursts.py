@@ -17,9 +17,9 @@ from sequela.errors import SequelaError
 
 CORES, CALLERS, BURSTS = 2, 50, 6
 TIMEOUT, RESERVE = 0.1, 0.0215
-"""Of each caller, in seconds, and what of it is kept for sending the answer."""
+"""Of each caller, in seconds, and the part of it that is kept for sending the answer."""
 SPREAD = 0.02
-"""In this time, all callers have come."""
+"""All callers come within this time."""
 FULL = 0.04
 """What a full answer takes."""
 STEP = 0.0005
@@ -34,7 +34,7 @@ class Service:
         self.slots = AdmissionSlots(CORES, CORES, LIMITS, Heard(), Random(1), Brownout(Deadline.now()))
 
     async def call(self, deadline: Deadline) -> str:
-        """Returns what becomes of a call."""
+        """Returns how a call ends."""
         asked, given_until = ticket(), deadline.end + RESERVE
         try:
             await self.slots.enter(asked, deadline)
@@ -52,7 +52,7 @@ class Service:
         return ANSWERED if Deadline.now() <= given_until else LATE
 
     async def burst(self) -> Counter[str]:
-        """Returns what becomes of all callers."""
+        """Returns how the calls of all callers end."""
         calls = []
         for _ in range(CALLERS):
             calls.append(asyncio.create_task(self.call(Deadline(TIMEOUT, RESERVE))))
@@ -61,7 +61,7 @@ class Service:
 
 
 def bursts(rough: float, monkeypatch: pytest.MonkeyPatch, warm: int) -> list[Counter[str]]:
-    """Returns what becomes of some bursts, after `warm` calls with much time."""
+    """Returns how the calls of some bursts end, after `warm` calls with much time."""
 
     async def scene() -> list[Counter[str]]:
         service, found = Service(rough), []
@@ -96,7 +96,7 @@ def test_if_there_is_not_time_for_all_most_of_what_is_possible_is_answered(
 
 
 def test_the_first_burst_after_a_start_teaches_what_answers_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing was measured before it. It refuses nobody for a guess, and those after it are as good as any."""
+    """Nothing was measured before it. It refuses nobody because of a guess, and those after it are as good as any."""
     first, *later = bursts(0.003, monkeypatch, warm=0)
     assert "DEADLINE_TOO_SHORT" not in first
     assert all(found[ANSWERED] >= 0.9 * CALLERS for found in later[1:]), later

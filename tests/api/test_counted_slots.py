@@ -1,4 +1,4 @@
-"""Models behind endpoints, models of callers and look-ups are let in by number, because nobody can tell what they cost.
+"""Models behind endpoints, models of callers and look-ups are admitted by number, because their cost is not known.
 
 In virtual time.
 """
@@ -17,7 +17,7 @@ SLOW, QUICK = 5.0, 0.1
 
 
 async def call(slots: CountedSlots, seconds: float, timeout: float) -> str:
-    """Returns what becomes of a request that takes so long once it has begun: the reason, or nothing."""
+    """Returns why a request is refused, or an empty text. Once admitted, it takes a number of seconds."""
     deadline = Deadline(timeout)
     try:
         await slots.enter(None, deadline)
@@ -42,7 +42,7 @@ def test_what_others_took_refuses_nobody(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_who_waits_is_refused_at_the_deadline_and_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long an endpoint takes: at most so many wait, each no longer than its deadline, and not one unheard."""
+    """However long an endpoint takes: a limited number wait, each no longer than its deadline, and each is told why."""
 
     async def scene() -> tuple[list[str], str]:
         slots = CountedSlots(1, queue_size=2)

@@ -1,6 +1,6 @@
 """Who may call what: each method of gRPC and each route of HTTP, with each role, on a running server.
 
-The methods are those that the server tells by reflection, and the routes are those of its application. What each role
+The methods are those that the server lists by reflection, and the routes are those of its application. What each role
 may do stands here once more, in other words than in the code.
 """
 
@@ -71,7 +71,7 @@ def may_request(role: str, verb: str, route: str) -> bool:
 
 
 def methods(server: Serving, token: str) -> Iterator[str]:
-    """Yields the methods that the server tells by reflection."""
+    """Yields the methods that the server lists by reflection."""
     stub = reflection_pb2_grpc.ServerReflectionStub(server.channel)
     asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
     answer = next(iter(stub.ServerReflectionInfo(asked, metadata=bearer(token), timeout=PATIENCE)))

@@ -1,4 +1,4 @@
-"""Calls of methods that are not there, and of paths that are none: each is refused, and the server goes on."""
+"""Calls of unknown methods, and of paths that are not UTF-8: each is refused, and the server goes on."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def test_a_path_that_is_not_utf_8(server: Serving, path: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/sequela.v1.ModelService/Nothing", "/nobody.v1.Service/Get", "/", "/a/b/c"]
 )
-def test_a_method_that_is_not_there(server: Serving, path: str) -> None:
+def test_an_unknown_method(server: Serving, path: str) -> None:
     """UNIMPLEMENTED, as from any server of gRPC."""
     assert ask(server, path) == UNIMPLEMENTED
     assert_serving(server)
 
 
-def test_a_library_hears_it_too(server: Serving) -> None:
-    """By a channel that other calls use."""
+def test_a_client_library_gets_the_same_error(server: Serving) -> None:
+    """On a channel that other calls use."""
     with pytest.raises(grpc.RpcError) as caught:
         server.channel.unary_unary("/sequela.v1.ModelService/Nothing")(b"", timeout=PATIENCE)
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
@@ -56,9 +56,11 @@ runpy.run_module("sequela", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.skipif(not unknown_methods.survives_any_path(), reason="this release of gRPC has not the flaw")
+@pytest.mark.skipif(
+    not unknown_methods.survives_any_path(), reason="this release of gRPC does not have the flaw"
+)
 def test_a_server_whose_grpc_has_failed_exits(tmp_path: Path) -> None:
-    """It does not go on with pages that say ok. The flaw stands for any that may come."""
+    """Its health pages must not go on to say ok. The flaw stands for any other that ends the loop of gRPC."""
     ready, log = tmp_path / "ready", tmp_path / "log"
     given = [
         *("--port", "0", "--http-port", "0", "--engines", "0", "--drain-delay", "0"),

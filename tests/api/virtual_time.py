@@ -1,4 +1,4 @@
-"""Lets scenes play in virtual time: waiting takes no time, and moves the clock on. No machine is too slow for them."""
+"""Runs coroutines in virtual time: to wait takes no time, and moves the clock forward, on any machine alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _VirtualSelector(selectors.SelectSelector):
-    """Moves the clock on instead of waiting."""
+    """Moves the clock forward instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()

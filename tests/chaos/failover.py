@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,9 +16,9 @@ from chaos.replica import Replica, wait_until
 
 SENTINELS = 3
 DOWN_MS = 2000
-"""A machine that is busy for a shorter time must not look like a master that is down."""
+"""After how long without an answer a master is down: longer than a busy machine takes to answer."""
 UNREPLICATED_SECONDS = 1.0
-"""Redis confirms before its replica has it, so the last explanations may go with a master that is killed."""
+"""A master confirms a write before its replica has it, so what it confirmed last is lost when it is killed."""
 
 
 @contextmanager
@@ -39,18 +38,16 @@ def failover_installation(folder: Path) -> Iterator[Installation]:
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
         store = shared_store(f"redis+sentinel://{hosts}/mymaster", folder / "outbox")
         replica = stack.enter_context(Replica(2, *store))
-        incident = functools.partial(_fail_over, nodes, sentinels)
         yield Installation(
             [replica],
             store,
-            {"redis-failover": incident},
+            {"redis-failover": lambda _: _fail_over(nodes, sentinels)},
             unreplicated_seconds=UNREPLICATED_SECONDS,
         )
 
 
-def _fail_over(nodes: Sequence[RedisServer], sentinels: Sequence[RedisServer], seconds: float) -> None:
+def _fail_over(nodes: Sequence[RedisServer], sentinels: Sequence[RedisServer]) -> None:
     """Kills the master, and starts it again as soon as there is another one."""
-    del seconds
     port = _master_port(sentinels[0])
     master, other = sorted(nodes, key=lambda node: node.port != port)
     wait_until(lambda: _follows(other))

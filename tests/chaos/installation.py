@@ -1,4 +1,4 @@
-"""What is broken: servers, what they depend on, how callers reach them, and what can happen to them."""
+"""Servers, what they depend on, how callers reach them, and what can happen to them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sequela_client import AsyncSequela, Credentials
 from chaos.replica import Replica
 
 Incident = Callable[[float], None]
-"""Breaks something for so many seconds, and returns when it is whole again, or can heal by itself."""
+"""Breaks something for a number of seconds, and returns once it is repaired or can recover by itself."""
 
 
 def _always() -> bool:
@@ -27,7 +27,7 @@ class Installation:
         store: The arguments with which another server finds the explanations.
         incidents: What can happen, by name.
         credentials: Those of callers.
-        recovered: What has to be true, besides the health of the servers, after an incident.
+        recovered: Returns whether all besides the servers has recovered from an incident.
         unreplicated_seconds: For how long before an incident the store may lose what it has confirmed.
     """
 

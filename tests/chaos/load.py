@@ -18,8 +18,9 @@ from chaos.questions import ask, fingerprint, is_degraded
 REPEATED = 0.2
 """The share of questions that were asked before, whose answers may come from the store."""
 MAX_RUNNING = 16
-"""Calls at a time. So a machine that is suddenly slower gets calls later, and no more than it can do."""
-MAX_LAG = 1.0
+"""Calls at a time. When the machine becomes slow, further calls wait until others have ended."""
+MAX_LAG_SECONDS = 1.0
+"""How far calls may fall behind their times. What they fall behind further is not made up for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Load:
         running, slots, due = set[asyncio.Task[None]](), asyncio.Semaphore(MAX_RUNNING), time.monotonic()
         async with self._connect() as sequela:
             while not self._over.is_set():
-                due = max(due, time.monotonic() - MAX_LAG) + self._random.expovariate(self._rate)
+                due = max(due, time.monotonic() - MAX_LAG_SECONDS) + self._random.expovariate(self._rate)
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await slots.acquire()
                 task = asyncio.create_task(self._ask(sequela, self._question()))

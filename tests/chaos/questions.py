@@ -1,4 +1,4 @@
-"""What is asked, and what the answers must be: a question is a seed, and has the same answer at all times."""
+"""The questions that callers ask. A question is a seed, and has the same answer whenever it is asked."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sequela_client.files import read_sequence
 
 TIMEOUT = 60.0
 CALLS_AT_ONCE = 4
-NOT_OF_THE_ANSWER = ("name", "create_time", "cost", "requested_by", "sequence", "sequence_state")
-"""What differs between two answers to the same question."""
-ROUGHER = "ERROR_TARGET_RAISED"
+VARYING_FIELDS = ("name", "create_time", "cost", "requested_by", "sequence", "sequence_state")
+"""The fields in which two answers to the same question differ."""
+TARGET_RAISED = "ERROR_TARGET_RAISED"
 
 
 async def ask(client: AsyncSequela, seed: int, dry_run: bool = False) -> Explanation:
@@ -28,24 +28,24 @@ async def ask(client: AsyncSequela, seed: int, dry_run: bool = False) -> Explana
 
 def fingerprint(found: Explanation) -> str:
     """Returns a digest of every number and word of an answer; two answers to a question have the same."""
-    values = {key: value for key, value in found.to_dict().items() if key not in NOT_OF_THE_ANSWER}
-    return hashlib.sha256(json.dumps(_untimed(values), sort_keys=True).encode()).hexdigest()
+    values = {key: value for key, value in found.to_dict().items() if key not in VARYING_FIELDS}
+    return hashlib.sha256(json.dumps(_without_times(values), sort_keys=True).encode()).hexdigest()
 
 
-def _untimed(values: Any) -> Any:
+def _without_times(values: Any) -> Any:
     """Returns the values without measured times."""
     if isinstance(values, Mapping):
-        return {key: _untimed(value) for key, value in values.items() if key != "seconds"}
-    return [_untimed(value) for value in values] if isinstance(values, list) else values
+        return {key: _without_times(value) for key, value in values.items() if key != "seconds"}
+    return [_without_times(value) for value in values] if isinstance(values, list) else values
 
 
 def is_degraded(found: Explanation) -> bool:
     """Returns whether the answer says that it is cut short or rougher than usual."""
-    return found.cut_short or any(warning.reason == ROUGHER for warning in found.warnings)
+    return found.cut_short or any(warning.reason == TARGET_RAISED for warning in found.warnings)
 
 
-async def undisturbed(address: str, seeds: Iterable[int]) -> Mapping[int, str]:
-    """Returns the fingerprints of the answers of a server that nothing disturbs."""
+async def ask_all(address: str, seeds: Iterable[int]) -> Mapping[int, str]:
+    """Asks a server without storing the answers. Returns their fingerprints by seed."""
     slots, answers = asyncio.Semaphore(CALLS_AT_ONCE), dict[int, str]()
 
     async def work(client: AsyncSequela, seed: int) -> None:
@@ -57,8 +57,8 @@ async def undisturbed(address: str, seeds: Iterable[int]) -> Mapping[int, str]:
     return answers
 
 
-async def stored(address: str, names: Iterable[str]) -> Mapping[str, str]:
-    """Returns the fingerprints of stored explanations by name; those that are not there are left out."""
+async def fetch_all(address: str, names: Iterable[str]) -> Mapping[str, str]:
+    """Fetches stored explanations. Returns the fingerprints of those that are there, by name."""
     slots, found = asyncio.Semaphore(CALLS_AT_ONCE), dict[str, str]()
 
     async def work(client: AsyncSequela, name: str) -> None:

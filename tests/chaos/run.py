@@ -15,7 +15,7 @@ from pathlib import Path
 from chaos.failover import failover_installation
 from chaos.installation import Installation
 from chaos.load import Answer, Load
-from chaos.questions import stored, undisturbed
+from chaos.questions import ask_all, fetch_all
 from chaos.redis_incidents import redis_installation
 from chaos.replica import Replica, wait_until
 from chaos.server_incidents import certificate_installation, engine_installation, replica_installation
@@ -46,7 +46,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An incident: its name, when it began and ended, and after how many seconds all was as before."""
+    """An incident: its name, when it began and ended, and how many seconds later all was as before."""
 
     name: str
     began: float
@@ -80,7 +80,7 @@ class ChaosFigures:
 
     @property
     def faults(self) -> int:
-        """How many answers were lost or wrong, and how many calls failed. There was always a server to take them."""
+        """How many answers were lost or wrong, and how many calls failed. None may fail: some server is always up."""
         return self.wrong + self.lost + sum(self.reasons.values())
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -115,44 +115,44 @@ def measure(names: Sequence[str], rate: float, schedule: Schedule, seed: int) ->
         schedule: How long it takes.
         seed: That of the times and the questions.
     """
-    with tempfile.TemporaryDirectory() as folder, INSTALLATIONS[names[0]](Path(folder)) as found:
-        with Load(found.connect, rate, seed) as load:
-            wait_until(lambda: len(load.answers) >= WARM_ANSWERS and found.healthy())
-            events = list(_events(found, names, load, schedule, random.Random(seed)))
-        wait_until(found.healthy)
-        return _judged(found, events, load.answers)
+    with tempfile.TemporaryDirectory() as folder, INSTALLATIONS[names[0]](Path(folder)) as installation:
+        with Load(installation.connect, rate, seed) as load:
+            wait_until(lambda: len(load.answers) >= WARM_ANSWERS and installation.healthy())
+            events = list(_events(installation, names, load, schedule, random.Random(seed)))
+        wait_until(installation.healthy)
+        return _judged(installation, events, load.answers)
 
 
 def _events(
-    found: Installation, names: Sequence[str], load: Load, schedule: Schedule, random: random.Random
+    installation: Installation, names: Sequence[str], load: Load, schedule: Schedule, rng: random.Random
 ) -> Iterator[Event]:
     end, first = time.monotonic() + schedule.seconds, True
     while first or time.monotonic() < end:
         for name in names:
-            time.sleep(random.uniform(0.5, 1.5) * schedule.quiet_seconds)
-            yield _event(found, name, load, random.uniform(0.5, 1.5) * schedule.incident_seconds)
+            time.sleep(rng.uniform(0.5, 1.5) * schedule.quiet_seconds)
+            yield _event(installation, name, load, rng.uniform(0.5, 1.5) * schedule.incident_seconds)
         first = False
 
 
-def _event(found: Installation, name: str, load: Load, seconds: float) -> Event:
+def _event(installation: Installation, name: str, load: Load, seconds: float) -> Event:
     began = time.monotonic()
-    found.incidents[name](seconds)
+    installation.incidents[name](seconds)
     ended = time.monotonic()
-    wait_until(lambda: found.healthy() and load.answered_since(ended))
+    wait_until(lambda: installation.healthy() and load.answered_since(ended))
     return Event(name, began, ended, time.monotonic() - ended)
 
 
-def _judged(found: Installation, events: Sequence[Event], answers: Sequence[Answer]) -> ChaosFigures:
+def _judged(installation: Installation, events: Sequence[Event], answers: Sequence[Answer]) -> ChaosFigures:
     """Compares all answers with those of another server, and with what yet another one finds in the store."""
     answered = [each for each in answers if not each.reason]
     with Replica(2, "--no-brownout") as server:
-        exact = asyncio.run(
-            undisturbed(server.address, (each.seed for each in answered if not each.degraded))
-        )
-    with Replica(1, *found.store) as server:
-        kept = asyncio.run(stored(server.address, (each.name for each in answered)))
+        exact = asyncio.run(ask_all(server.address, (each.seed for each in answered if not each.degraded)))
+    with Replica(1, *installation.store) as server:
+        kept = asyncio.run(fetch_all(server.address, (each.name for each in answered)))
     missing = [each for each in answered if kept.get(each.name) != each.fingerprint]
-    unreplicated = [each for each in missing if _is_unreplicated(each, events, found.unreplicated_seconds)]
+    unreplicated = [
+        each for each in missing if _is_unreplicated(each, events, installation.unreplicated_seconds)
+    ]
     return ChaosFigures(
         events,
         len(answered),
@@ -166,4 +166,5 @@ def _judged(found: Installation, events: Sequence[Event], answers: Sequence[Answ
 
 
 def _is_unreplicated(answer: Answer, events: Sequence[Event], seconds: float) -> bool:
-    return any(event.began - seconds <= answer.done <= event.began + seconds for event in events if seconds)
+    """Returns whether an answer came so close to an incident that Redis may have lost what it had confirmed."""
+    return seconds > 0 and any(abs(answer.done - event.began) <= seconds for event in events)

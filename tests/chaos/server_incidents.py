@@ -42,7 +42,7 @@ def replica_installation(folder: Path) -> Iterator[Installation]:
 
 @contextmanager
 def certificate_installation(folder: Path) -> Iterator[Installation]:
-    """Starts a server with TLS; its certificate and that of the callers change, and connections are made anew."""
+    """Starts a server with TLS; its certificate and that of the callers change, and callers connect again."""
     pki = Pki(folder)
     certificate, key = folder / "client.pem", folder / "client.key"
     _issue_client(pki, certificate, key)
@@ -67,7 +67,7 @@ def certificate_installation(folder: Path) -> Iterator[Installation]:
 def _replicas(
     folder: Path, count: int, engines: int, *arguments: str
 ) -> Iterator[tuple[Sequence[Replica], Sequence[str]]]:
-    """Starts a Redis and servers that share it. Each has an outbox of its own, as on machines of their own."""
+    """Starts a Redis and servers that share it. Each has its own outbox, as if it ran on its own machine."""
     with ExitStack() as stack:
         redis = stack.enter_context(contextmanager(running)(*DURABLE))
         stores = [shared_store(redis.url, folder / f"outbox-{number}") for number in range(count)]

@@ -1,4 +1,4 @@
-"""Servers of two releases share a store during an upgrade, and after one that was taken back."""
+"""Servers of two releases share a store during an upgrade, and after it was rolled back."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def assert_passes_over(server: Running, newer: list[Explanation]) -> None:
 @pytest.mark.timeout(300)
 def test_two_releases_share_a_redis(fragile_redis: RedisServer, tmp_path: Path) -> None:
     """The next one reads what this one wrote. What it writes, this one passes over, counts and logs. Nobody's call
-    fails meanwhile, not even where both are asked the same at the same time, nor after the upgrade was taken back.
+    fails meanwhile, not even where both are asked the same at the same time, nor after the upgrade was rolled back.
     """
     with release(THIS, tmp_path, fragile_redis.url, ENGINES) as this:
         older = [this.explain(seed) for seed in range(3)]
@@ -121,7 +121,7 @@ def test_two_releases_share_a_redis(fragile_redis: RedisServer, tmp_path: Path) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_an_upgrade_of_a_file_is_taken_back(tmp_path: Path) -> None:
+def test_an_upgrade_of_a_file_is_rolled_back(tmp_path: Path) -> None:
     """The next release adds to the file of this one, which then goes on with it."""
     store = str(tmp_path / "store.db")
     with release(THIS, tmp_path, store) as this:

@@ -12,8 +12,8 @@
 caller got no named error in time, if an answer was wrong, if an honest caller was disturbed, or if the front's memory
 grew.
 
-`rpc` calls every method of gRPC that the server tells by reflection, `http` requests every route of the application.
-It fails if a request was answered wrongly, or if the server grew. With `--keep`, such requests are made small and
+`rpc` calls every method of gRPC that the server lists by reflection, `http` requests every route of the application.
+It fails if an answer was wrong, or if the server grew. With `--keep`, requests with a wrong answer are made small and
 written into the corpus (`tests/request_fuzz/corpus`), which the tests send again.
 
 The same seed makes the same cases. `--first` starts with a later one.

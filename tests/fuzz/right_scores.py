@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +18,16 @@ EVENTS = 6
 
 
 def plain_score(name: str, content: bytes) -> float | None:
-    """Returns the first score of the model's sample; None if the model takes or gives something else by now.
+    """Returns the first score of the model's sample; None if the damage has changed its inputs, outputs or metadata.
 
     Args:
         name: Of which committed model this is a damaged copy.
         content: The damaged file.
     """
-    onnxruntime.set_default_logger_severity(4)  # it warns of much that is damaged
+    onnxruntime.set_default_logger_severity(4)  # damaged models cause many warnings
     case = BY_NAME[name]
     original, damaged = onnx.load(case.path), onnx.load_from_string(content)
-    if _door(original) != _door(damaged):
+    if _interface(original) != _interface(damaged):
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "model.onnx")
@@ -40,14 +38,14 @@ def plain_score(name: str, content: bytes) -> float | None:
         return float(np.ravel(scorer(sample))[0])
 
 
-def _door(model: onnx.ModelProto) -> list[bytes]:
-    """What the model takes and gives, and what it says about that."""
+def _interface(model: onnx.ModelProto) -> list[bytes]:
+    """Returns the inputs, the outputs and the metadata of a model."""
     parts = (*model.graph.input, *model.graph.output, *model.metadata_props)
     return [part.SerializeToString() for part in parts]
 
 
 class RightScores:
-    """Asks another process for scores. It is started anew when a model has ended it."""
+    """Asks another process for scores. When a model has crashed it, a new one is started."""
 
     def __init__(self) -> None:
         self._pool = self._start()
@@ -62,20 +60,10 @@ class RightScores:
             return self._pool.submit(plain_score, name, content).result()
         except BrokenProcessPool:
             self._pool = self._start()
-        except Exception:  # what the models raise is not known beforehand
+        except Exception:  # a damaged model may raise anything
             return None
         return None
 
     def close(self) -> None:
         """Ends the process."""
         self._pool.shutdown()
-
-
-@contextmanager
-def right_scores() -> Iterator[RightScores]:
-    """Starts the process, and ends it at the end."""
-    scores = RightScores()
-    try:
-        yield scores
-    finally:
-        scores.close()

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from sequela_client import Explanation, Retries, Sequela, SequelaError
 from sequela_client.local_server import start_server
 
 from benchmarks.processes import resident_mb
-from fuzz.right_scores import EVENTS, RightScores, right_scores
+from fuzz.right_scores import EVENTS, RightScores
 from fuzz.server_outcomes import LIMIT_SECONDS, ServerOutcomes
 
 HONEST_MODEL, HONEST_PAUSE_SECONDS = "gru", 0.1
@@ -109,7 +109,7 @@ def upload(case: Case, cases: int, seed: int, first: int, outcomes: ServerOutcom
                 path.write_bytes(content)
                 register = server.sequela.register_model
                 server.try_model(number, name, content, lambda: register(path, name=f"m{number}").name)
-            with suppress(SequelaError):  # most were not taken
+            with suppress(SequelaError):  # most were refused
                 server.sequela.delete_model(f"models/m{number}/versions/1")
 
         def try_all(numbers: Sequence[int]) -> None:
@@ -150,7 +150,7 @@ def _put(repository: Path, model: str, content: bytes) -> None:
 
 
 def _await_models(sequela: Sequela, count: int) -> None:
-    """Waits until the server has so many models beside the honest one, and has loaded all or failed to."""
+    """Waits until the server has a number of models beside the honest one, and has loaded each or failed to."""
     end = time.monotonic() + LOADING_SECONDS
     while True:
         found = [each for each in sequela.models() if not each.name.startswith(f"models/{HONEST_MODEL}/")]
@@ -172,7 +172,7 @@ def _try_in_two_parts(server: FuzzedServer, numbers: Sequence[int], try_all: Try
 
 @contextmanager
 def fuzzed_server(outcomes: ServerOutcomes) -> Iterator[FuzzedServer]:
-    """Starts a server with a harmless model, which an honest caller has explained all the time."""
+    """Starts a server with a harmless model, which an honest caller uses all the time."""
     with ExitStack() as stack:
         repository = copy_models(Path(stack.enter_context(tempfile.TemporaryDirectory())), [HONEST_MODEL])
         arguments = itertools.chain(*SETTINGS.items(), ("--model-repository", str(repository)))
@@ -181,7 +181,7 @@ def fuzzed_server(outcomes: ServerOutcomes) -> Iterator[FuzzedServer]:
         given = {"timeout": None, "retries": Retries(attempts=1)}
         sequela = stack.enter_context(Sequela(server.address, **given))
         stack.enter_context(_honest_caller(sequela, outcomes))
-        scores = stack.enter_context(right_scores())
+        scores = stack.enter_context(closing(RightScores()))
         yield FuzzedServer(sequela, server.process.pid, repository, scores, outcomes)
 
 

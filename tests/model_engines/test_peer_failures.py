@@ -1,4 +1,4 @@
-"""Failures of other model servers, tried on this one. docs/operations.md has them all, with the tests of each."""
+"""Failures of other model servers, tried on this one. docs/operations.md lists all of them with their tests."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_engine_that_is_killed_as_often_as_it_starts(repository: Path) -> Non
 
 
 def test_answers_after_deadlines_that_passed(repository: Path) -> None:
-    """25 calls at a time get too little time, again and again; the next 25 each get the answer to their question."""
+    """25 calls at a time get too little time, again and again; each of the next 25 gets the answer to its question."""
     # A target that is asked for, since a default one may be raised while many wait.
     exact = pb.ExplainOptions(seed=1, target_standard_error=1e-3)
     requests = [asked(seed, options=exact) for seed in range(AT_A_TIME)]
@@ -149,9 +149,8 @@ def test_a_drain_waits_for_the_ends_of_calls_that_it_ends() -> None:
             "grpc_method": "Explain",
         }
         ended = {**labels, "grpc_code": "UNAVAILABLE"}
-        assert server.wired.metrics.registry.get_sample_value("grpc_server_handled_total", ended) == len(
-            calls
-        )
+        sample = server.wired.metrics.registry.get_sample_value
+        assert sample("grpc_server_handled_total", ended) == len(calls)
         for each in calls:
             with pytest.raises(grpc.RpcError) as caught:
                 each.result(PATIENCE)

@@ -83,15 +83,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _kinds(given: argparse.Namespace) -> dict[str, Callable[[], Figures]]:
     """Returns what can be measured, and how."""
-    most = functools.cache(lambda: steady.saturation(SATURATION_SECONDS))
+    saturation = functools.cache(lambda: steady.measure_saturation(SATURATION_SECONDS))
 
     def incident(name: str) -> Figures:
-        rate = given.rate or CHAOS_LOAD * most()
+        rate = given.rate or CHAOS_LOAD * saturation()
         return chaos.measure([name], rate, chaos.Schedule(given.seconds or CHAOS_SECONDS), given.seed)
 
     return {
-        "steady": lambda: steady.measure(most(), given.seconds or 300.0, given.seed),
-        "flood": lambda: flood.measure(most(), given.seconds or 60.0, given.seed),
+        "steady": lambda: steady.measure(saturation(), given.seconds or 300.0, given.seed),
+        "flood": lambda: flood.measure(saturation(), given.seconds or 60.0, given.seed),
         "burst": lambda: burst.measure(given.bursts, given.seed),
         "outage": lambda: outage.measure(given.seconds or 600.0),
         **{name: functools.partial(incident, name) for name in chaos.INSTALLATIONS},

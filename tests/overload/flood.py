@@ -17,7 +17,7 @@ OTHERS_LOAD = 0.5
 """What the others send together, as a share of saturation."""
 TENFOLD = 10
 TURNS = 3
-"""How often the others are alone and beside it in turn, so that what else the machine does falls on both alike."""
+"""How often the others are measured alone and then beside it, so that other work of the machine affects both."""
 TIMEOUT = 1.0
 
 
@@ -58,15 +58,15 @@ class FloodFigures:
         ]
 
 
-def measure(most: float, seconds: float, seed: int) -> FloodFigures:
-    """Measures the others alone and with the client that floods. `most` is the saturation, in answers a second."""
+def measure(saturation: float, seconds: float, seed: int) -> FloodFigures:
+    """Measures the others alone and with the client that floods. `saturation` is in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server([*OTHERS, FLOOD]) as server:
         server.warm_up(OTHERS[0])
         alone, beside = list[CallOutcome](), list[CallOutcome]()
         for _ in range(TURNS):
-            alone += _send(server, most, seconds / TURNS, random, 1)
-            beside += _send(server, most, seconds / TURNS, random, TENFOLD)
+            alone += _send(server, saturation, seconds / TURNS, random, 1)
+            beside += _send(server, saturation, seconds / TURNS, random, TENFOLD)
     first, second = ([each for each in done if each.call.client != FLOOD] for done in (alone, beside))
     return FloodFigures(
         (_answered(first), _answered(second)),
@@ -77,13 +77,13 @@ def measure(most: float, seconds: float, seed: int) -> FloodFigures:
 
 
 def _send(
-    server: MeasuredServer, most: float, seconds: float, random: np.random.Generator, times: int
+    server: MeasuredServer, saturation: float, seconds: float, random: np.random.Generator, times: int
 ) -> list[CallOutcome]:
     """Sends the calls of the others, and `times` as many of another client as each of them sends."""
-    each = OTHERS_LOAD * most / len(OTHERS)
+    each = OTHERS_LOAD * saturation / len(OTHERS)
     rates = {**dict.fromkeys(OTHERS, each), FLOOD: each * times}
     calls = [
-        PlannedCall(at, client, "interactive", slowness(most) * TIMEOUT, int(random.integers(1 << 30)))
+        PlannedCall(at, client, "interactive", slowness(saturation) * TIMEOUT, int(random.integers(1 << 30)))
         for client, rate in rates.items()
         for at in poisson(rate, seconds, random)
     ]

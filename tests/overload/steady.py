@@ -80,7 +80,7 @@ class SteadyFigures:
         ]
 
 
-def saturation(seconds: float) -> float:
+def measure_saturation(seconds: float) -> float:
     """Returns the answers a second of a server without brownout that four callers keep busy."""
     with measured_server(CLIENTS, "--no-brownout") as server:
         server.warm_up(CLIENTS[0])
@@ -88,26 +88,26 @@ def saturation(seconds: float) -> float:
     return sum(not each.reason for each in done) / seconds
 
 
-def measure(most: float, seconds: float, seed: int) -> SteadyFigures:
-    """Measures the unloaded time and then the overload. `most` is the saturation, in answers a second."""
+def measure(saturation: float, seconds: float, seed: int) -> SteadyFigures:
+    """Measures the unloaded time and then the overload. `saturation` is in answers a second."""
     random = np.random.default_rng(seed)
     with measured_server(CLIENTS) as server:
         server.warm_up(CLIENTS[0])
-        quiet = _unloaded(server, most, min(seconds, 60.0), random)
+        quiet = _unloaded(server, saturation, min(seconds, 60.0), random)
         with probing(server) as probes:
-            outcomes = server.send_plan(plan(most, LOAD, seconds, random))
+            outcomes = server.send_plan(plan(saturation, LOAD, seconds, random))
         truth = exact_cells(server.address, CLIENTS[0])
-    return _figures(most, seconds, quiet, outcomes, probes, truth)
+    return _figures(saturation, seconds, quiet, outcomes, probes, truth)
 
 
-def slowness(most: float) -> float:
-    """Returns by how much deadlines are longer, because the machine is slow or busy. `most` is the saturation."""
-    return max(1.0, USUAL_SATURATION / most)
+def slowness(saturation: float) -> float:
+    """Returns by how much deadlines are longer, because the machine is slow or busy."""
+    return max(1.0, USUAL_SATURATION / saturation)
 
 
-def plan(most: float, load: float, seconds: float, random: np.random.Generator) -> list[PlannedCall]:
+def plan(saturation: float, load: float, seconds: float, random: np.random.Generator) -> list[PlannedCall]:
     """Returns calls at random times, of all clients in turn: `load` times the saturation."""
-    rate, factor = load * most, slowness(most)
+    rate, factor = load * saturation, slowness(saturation)
     return [
         _call(at, client, random.random() < INTERACTIVE_SHARE, int(random.integers(1 << 30)), factor)
         for at, client in zip(poisson(rate, seconds, random), cycle(CLIENTS), strict=False)
@@ -121,14 +121,14 @@ def _call(at: float, client: str, interactive: bool, number: int, factor: float)
 
 
 def _unloaded(
-    server: MeasuredServer, most: float, seconds: float, random: np.random.Generator
+    server: MeasuredServer, saturation: float, seconds: float, random: np.random.Generator
 ) -> list[CallOutcome]:
-    calls = plan(most, UNLOADED_SHARE, seconds, random)
+    calls = plan(saturation, UNLOADED_SHARE, seconds, random)
     return [each for each in server.send_plan(calls) if each.call.priority == "interactive"]
 
 
 def _figures(
-    most: float,
+    saturation: float,
     seconds: float,
     quiet: Sequence[CallOutcome],
     outcomes: Sequence[CallOutcome],
@@ -139,7 +139,7 @@ def _figures(
     refused = [each for each in outcomes if each.reason == "QUEUE_FULL"]
     reasons = [each.reason for each in outcomes if each.reason]
     return SteadyFigures(
-        saturation=most,
+        saturation=saturation,
         goodput=len(answers) / seconds,
         sent=len(outcomes) / seconds,
         refused_p99=percentile(each.seconds for each in refused),

@@ -1,7 +1,7 @@
 """The requests that calls send: accounts of a simulated bank that the demo's model was not trained on.
 
-Each call asks as callers do, with the default options and so the default seed, so what the server works out without
-values serves all calls. No call sends what another one has sent, so that no stored answer is reused.
+Each call has the default options and so the default seed, as those of most callers. So the server computes once for all
+calls what does not depend on values. No call sends what another one has sent, so no stored answer is reused.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class ExactCells:
 
 
 def request(number: int) -> pb.ExplainRequest:
-    """Returns the request of a call: one of the alerts with default options, changed by less than anybody could tell.
+    """Returns the request of a call: one of the alerts with default options, changed by less than matters to anybody.
 
-    It has no captions of events, as when a program that scores asks, and not a case tool.
+    It has no captions of events. A case tool sends them, but a program that scores does not.
     """
     account = alerts()[number % ALERTS]
     numeric = account.numeric()

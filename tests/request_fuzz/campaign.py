@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from request_fuzz.case import Case, size
+from request_fuzz.case import LATE, NO_ANSWER, Case, size
 from request_fuzz.server import Footprint, FuzzedServer, honest_caller, settled
 
 MAX_GROWTH_MB = 64.0
@@ -20,7 +20,10 @@ MAX_MORE_THREADS = 16
 """gRPC makes threads as it needs them, up to a few for each core."""
 TRIES = 400
 """How many smaller cases are tried to minimise one."""
+SAME_CHARACTERS = 8
+"""Two cases are wrong in the same way if what is said about them begins with the same characters."""
 WARM_SHARE = 0.3
+"""The share of cases after which the server is warm, so that its memory should grow no further."""
 
 
 class Door(Protocol):
@@ -52,7 +55,7 @@ class Outcomes:
     Attributes:
         counts: How many ended in which way.
         findings: Those that should not end so.
-        bugs: Lines of the server's log about errors that it does not know.
+        bugs: Lines of the server's log about unexpected errors.
         before: What the server held once it was warm.
         after: What it held at the end.
         slowest: The longest time until an answer, in seconds, and the number of its case.
@@ -96,10 +99,10 @@ class Outcomes:
 
 
 def run(server: FuzzedServer, door: Door, cases: range, seed: int, workers: int = 4) -> Outcomes:
-    """Sends cases, while an honest caller asks right questions.
+    """Sends cases, while an honest caller sends valid requests.
 
     Raises:
-        AssertionError: The server has ended, or a right question got no right answer.
+        AssertionError: The server has ended, or the honest caller got another answer than at the start.
     """
     start = time.monotonic()
     first = max(int(len(cases) * WARM_SHARE), 1)
@@ -154,16 +157,21 @@ def _try(door: Door, number: int, seed: int, outcomes: Outcomes, lock: threading
 
 
 def minimised(door: Door, case: Case, wrong: str) -> Case:
-    """Returns a smaller case that is wrong in the same way, as far as a limited number of tries leads."""
-    tries, kind = TRIES, wrong[:8]
-    progress = tries > 0 and "hang" not in wrong and "deadline" not in wrong
-    while progress:
-        progress = False
-        for less in door.smaller(case):
-            tries -= 1
-            if tries < 0:
-                return case
-            if size(less) < size(case) and door.ask(less)[1][:8] == kind:
-                case, progress = less, True
-                break
-    return case
+    """Returns the smallest case found within a number of tries that is wrong in the same way.
+
+    A case that got no answer is returned as it is, because each try would take as long again.
+    """
+    if wrong in (NO_ANSWER, LATE):
+        return case
+    tries = iter(range(TRIES))
+    while True:
+        candidates = (less for less, _ in zip(door.smaller(case), tries, strict=False))
+        found = next((less for less in candidates if _as_wrong(door, less, case, wrong)), None)
+        if found is None:
+            return case
+        case = found
+
+
+def _as_wrong(door: Door, less: Case, case: Case, wrong: str) -> bool:
+    """Returns whether a case is smaller than another one and wrong in the same way."""
+    return size(less) < size(case) and door.ask(less)[1][:SAME_CHARACTERS] == wrong[:SAME_CHARACTERS]

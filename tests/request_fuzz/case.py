@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
+
+from serving import PATIENCE
 
 PATIENT_SECONDS = 60.0
 """The deadline of an ordinary call: far longer than any of them takes, also on a busy machine."""
+NO_ANSWER = f"no answer within {PATIENCE:g} s"
+LATE = "the deadline passed without an answer from the server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def size(case: Case) -> int:
 
 
 def to_text(case: Case) -> str:
-    """Returns a case as JSON. Bytes are Latin-1 texts, whose runs of one character are lists of it and its count."""
+    """Returns a case as JSON. Bytes are Latin-1 text; a long run of one character is written as it and its count."""
     if isinstance(case, HttpCase):
         fields: dict[str, Any] = {
             "route": case.route,
@@ -109,20 +114,16 @@ LONG_RUN = 64
 
 
 def _lines(content: bytes) -> list[str | list[Any]]:
-    """Splits bytes after each line, and puts long runs of one character into pairs of it and its count."""
+    """Splits bytes after each line, and replaces long runs of one character by pairs of it and its count."""
     parts: list[str | list[Any]] = []
-    text, start = content.decode("latin-1"), 0
-    while start < len(text):
-        end = start + 1
-        while end < len(text) and text[end] == text[start]:
-            end += 1
-        if end - start >= LONG_RUN:
-            parts.append([text[start], end - start])
+    for character, run in groupby(content.decode("latin-1")):
+        count = sum(1 for _ in run)
+        if count >= LONG_RUN:
+            parts.append([character, count])
         elif parts and isinstance(parts[-1], str) and not parts[-1].endswith("\n"):
-            parts[-1] += text[start:end]
+            parts[-1] += character * count
         else:
-            parts.append(text[start:end])
-        start = end
+            parts.append(character * count)
     return parts
 
 

@@ -13,14 +13,14 @@ DOORS = ("rpc", "http")
 
 
 def run(door: str, cases: range, seed: int, workers: int, *, keep: bool) -> None:
-    """Sends cases to a server of its own, prints how they ended, and exits with an error if one is answered wrongly.
+    """Sends cases to a server of its own, prints how they ended, and exits with an error if an answer is wrong.
 
     Args:
         door: `rpc` or `http`.
         cases: Their numbers.
         seed: The same seed makes the same cases.
         workers: How many are sent at a time.
-        keep: Whether those that are answered wrongly are written into the corpus.
+        keep: Whether those with a wrong answer are written into the corpus.
     """
     with fuzzed_server() as server:
         opened = _door(door, server)
@@ -30,7 +30,7 @@ def run(door: str, cases: range, seed: int, workers: int, *, keep: bool) -> None
     for found in outcomes.findings if keep else ():
         sys.stdout.write(f"kept {corpus.keep(found.case, f'{seed}_{found.number}')}\n")
     if not outcomes.harmless:
-        sys.exit("a request was answered wrongly, or the server grew")
+        sys.exit("an answer was wrong, or the server grew")
 
 
 def _door(name: str, server: FuzzedServer) -> RpcDoor | HttpDoor:

@@ -1,4 +1,4 @@
-"""Cases that are kept and sent again by a test: those that were answered wrongly once, and some of each kind."""
+"""Cases that a test sends again: those to which the server once gave a wrong answer, and some of each kind."""
 
 from __future__ import annotations
 

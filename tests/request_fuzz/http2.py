@@ -1,4 +1,4 @@
-"""A call of gRPC in frames of HTTP/2 that we write ourselves, since a library refuses absurd headers."""
+"""A call of gRPC in frames of HTTP/2 that are made here, since libraries refuse to send absurd headers."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def frame(kind: int, flags: int, stream: int, content: bytes) -> bytes:
 def header_block(headers: Iterable[tuple[str, str]]) -> bytes:
     """Returns headers as literals, without any table."""
     return b"".join(
-        b"\x00" + _text(name.encode("latin-1")) + _text(value.encode("latin-1")) for name, value in headers
+        b"\x00" + _literal(name.encode("latin-1")) + _literal(value.encode("latin-1"))
+        for name, value in headers
     )
 
 
-def _text(content: bytes) -> bytes:
+def _literal(content: bytes) -> bytes:
     if len(content) < 127:
         return bytes((len(content),)) + content
     rest, out = len(content) - 127, b"\x7f"
@@ -54,8 +55,8 @@ def ask(
 ) -> str:
     """Sends one call and returns its status: a number and a message, or `reset`, `goaway`, `closed`, or `no status`.
 
-    After so many answers it hangs up and returns `open`, since a stream of them may last for ever. Raises TimeoutError
-    if the call has not ended within these seconds.
+    After a number of answers it closes the connection and returns `open`, because a stream may have no end. Raises
+    TimeoutError if the call has not ended within `seconds`.
     """
     host, port = address.rsplit(":", 1)
     request = frame(HEADERS, END_HEADERS, 1, header_block(headers)) + frame(DATA, END_STREAM, 1, body)

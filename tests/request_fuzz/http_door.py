@@ -12,7 +12,7 @@ from typing import Any
 
 from serving import PATIENCE, Serving, embedded
 
-from request_fuzz.case import Case, HttpCase
+from request_fuzz.case import NO_ANSWER, Case, HttpCase
 from request_fuzz.http_bodies import body
 from request_fuzz.http_seeds import bodies
 from request_fuzz.rpc_door import MORE_TURNS, pieces_left_out
@@ -115,7 +115,7 @@ VERSION_LINES = ("HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/0.9", "HT
 CONTINUE = re.compile(rb"\AHTTP/1\.1 100[^\r]*\r\n(?:[^\r\n]+\r\n)*\r\n")
 """What comes before the answer, if the request expects it."""
 REASON_PAGES = ("/readyz",)
-"""Pages whose reasons are texts."""
+"""Pages that give their reason as plain text."""
 
 
 def routes() -> list[tuple[str, str]]:
@@ -132,8 +132,8 @@ class HttpDoor:
         host, port = address.rsplit(":", 1)
         self._address = (host, int(port))
         self.routes = list(table)
-        deep = [(verb, path) for verb, path in self.routes if verb == "POST"]
-        self._turns = [*self.routes, *deep * MORE_TURNS]
+        with_body = [(verb, path) for verb, path in self.routes if verb == "POST"]
+        self._turns = [*self.routes, *with_body * MORE_TURNS]
 
     def case(self, number: int, seed: int) -> Case:
         """Returns one case; the same number and seed make the same one."""
@@ -149,9 +149,9 @@ class HttpDoor:
         try:
             found = self._send(case)
         except TimeoutError:
-            return "hang", f"no answer within {PATIENCE:g} s"
+            return "hang", NO_ANSWER
         except OSError:
-            # The server has refused the head, and did not read the rest.
+            # The server refused the head and did not read the rest.
             return "reset", ""
         return _verdict(case, found)
 
@@ -229,7 +229,7 @@ def _verdict(case: HttpCase, found: bytes) -> tuple[str, str]:
     if code not in WITH_A_REASON:
         return str(code), f"{code}: {found[-200:]!r}"
     reason = _reason(found)
-    named = reason or any(page in case.route for page in REASON_PAGES) or b" HEAD " in b" " + case.request[:5]
+    named = reason or any(page in case.route for page in REASON_PAGES) or case.request.startswith(b"HEAD ")
     return f"{code} {reason}", "" if named else f"{code} without a reason"
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from request_fuzz.values import (
@@ -25,7 +26,7 @@ from request_fuzz.values import (
 MAX_BYTES = 1 << 20
 """Repetition stops here, so that a case takes milliseconds. Larger messages than the limit have tests of their own."""
 OWN_FIELDS = 0.8
-"""How often a field that is set is changed, and not any field of the message."""
+"""How often one of the fields that are set is changed, instead of any field of the message."""
 NESTED_GROUPS = 5_000
 
 
@@ -88,21 +89,20 @@ def _change_map(entries: Any, kind: Any, rng: random.Random) -> None:
 def _scalar(field: Any, rng: random.Random) -> Any:
     if field.enum_type:
         return rng.choice((0, 1, 2, 9, -1, 2**31 - 1))
-    return rng.choice(_VALUES[field.cpp_type if field.type != field.TYPE_BYTES else -1])
+    # Bytes have the same type in C++ as texts.
+    return rng.choice(BYTES if field.type == field.TYPE_BYTES else _VALUES[field.cpp_type])
 
 
 _VALUES: dict[int, tuple[Any, ...]] = {
-    -1: BYTES,
-    1: INT32,
-    2: INT64,
-    3: UINT32,
-    4: UINT64,
-    5: FLOATS,
-    6: (0.0, 1.0, -1.0, 3e38, float("nan"), float("inf")),
-    7: (True, False),
-    9: TEXTS,
+    FieldDescriptor.CPPTYPE_INT32: INT32,
+    FieldDescriptor.CPPTYPE_INT64: INT64,
+    FieldDescriptor.CPPTYPE_UINT32: UINT32,
+    FieldDescriptor.CPPTYPE_UINT64: UINT64,
+    FieldDescriptor.CPPTYPE_DOUBLE: FLOATS,
+    FieldDescriptor.CPPTYPE_FLOAT: (0.0, 1.0, -1.0, 3e38, float("nan"), float("inf")),
+    FieldDescriptor.CPPTYPE_BOOL: (True, False),
+    FieldDescriptor.CPPTYPE_STRING: TEXTS,
 }
-"""By protobuf's `cpp_type`; -1 stands for bytes, which have that of strings."""
 
 
 def damage(content: bytes, other: bytes, rng: random.Random) -> bytes:

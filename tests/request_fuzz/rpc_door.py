@@ -1,4 +1,4 @@
-"""Cases for the methods of gRPC, which are those that the server tells by reflection, and how answers are judged."""
+"""Cases for the methods of gRPC, which are those that the server lists by reflection, and how answers are judged."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from serving import PATIENCE, Failure
 
 from request_fuzz import http2
-from request_fuzz.case import PATIENT_SECONDS, Case, FrameCase, RpcCase
+from request_fuzz.case import LATE, NO_ANSWER, PATIENT_SECONDS, Case, FrameCase, RpcCase
 from request_fuzz.messages import change, damage
 from request_fuzz.rpc_seeds import seeds
 from request_fuzz.values import TEXTS
 
-BLAMES_US = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
-BLAMING_NUMBERS = {str(code.value[0]) for code in BLAMES_US}
+SERVER_FAULTS = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
+SERVER_FAULT_NUMBERS = {str(code.value[0]) for code in SERVER_FAULTS}
 TIMEOUTS = (1e-9, 0.001, 0.02, 0.3, 1e9)
-NO_CALLS = (
+REFUSED_BY_GRPC = (
     "Error parsing",
     "Compression bit set",
     "Decompression failed",
@@ -31,13 +31,13 @@ NO_CALLS = (
     "Illegal header",
     "Duplicate",
 )
-"""What gRPC itself says, with INTERNAL, of headers that are no call. No code of ours runs."""
-ASKED_ANSWERS = 64
+"""How the messages begin with which gRPC refuses malformed headers as INTERNAL, before any code of the server runs."""
+MAX_ANSWERS = 64
 """How many answers of a stream are read before the call is cancelled; no case asks for as many on purpose."""
 MORE_TURNS = 4
-"""How many turns more than others methods have that do much with their messages: those with several seeds."""
+"""How many more turns methods with several seeds get, because they do more with their messages."""
 FRAMES = 0.06
-"""The share of cases in frames of our own."""
+"""The share of cases that are sent in frames made here."""
 
 METADATA = (
     ("x-request-id", "a" * 5_000),
@@ -105,7 +105,7 @@ class Method:
 
 
 def methods(channel: grpc.Channel) -> list[Method]:
-    """Returns the methods that a server tells by reflection."""
+    """Returns the methods that a server lists by reflection."""
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
     answer = next(iter(stub.ServerReflectionInfo(asked, timeout=PATIENCE)))
@@ -127,8 +127,8 @@ class RpcDoor:
         self._channel = grpc.insecure_channel(address, [("grpc.max_send_message_length", -1)])
         self.methods = methods(self._channel)
         self._seeds = {each.name: seeds(each.name, each.kind) for each in self.methods}
-        deep = [each for each in self.methods if len(self._seeds[each.name]) > 1]
-        self._turns = [*self.methods, *deep * MORE_TURNS]
+        with_seeds = [each for each in self.methods if len(self._seeds[each.name]) > 1]
+        self._turns = [*self.methods, *with_seeds * MORE_TURNS]
         self._by_name = {each.name: each for each in self.methods}
 
     def case(self, number: int, seed: int) -> Case:
@@ -169,10 +169,10 @@ class RpcDoor:
             most = _most_answers(self._by_name[case.method])
             found = http2.ask(self._address, case.headers, case.body, PATIENCE, most)
         except TimeoutError:
-            return "hang", f"no answer within {PATIENCE:g} s"
+            return "hang", NO_ANSWER
         number, _, message = found.partition(" ")
-        blames = number in BLAMING_NUMBERS and not message.startswith(NO_CALLS)
-        return f"frames: {number}", f"grpc-status {found}" if blames else ""
+        at_fault = number in SERVER_FAULT_NUMBERS and not message.startswith(REFUSED_BY_GRPC)
+        return f"frames: {number}", f"grpc-status {found}" if at_fault else ""
 
     def smaller(self, case: Case) -> Iterator[Case]:
         """Yields cases with less in them."""
@@ -197,7 +197,7 @@ class RpcDoor:
 
 def _most_answers(method: Method) -> int:
     """Returns how many answers are read: of a stream that answers a single message, which may last for ever, one."""
-    return ASKED_ANSWERS if method.takes_stream or not method.gives_stream else 1
+    return MAX_ANSWERS if method.takes_stream or not method.gives_stream else 1
 
 
 def pieces_left_out(content: bytes) -> Iterator[bytes]:
@@ -246,11 +246,11 @@ def _in_frames(method: Method, messages: tuple[bytes, ...], rng: random.Random) 
 
 def _verdict(failure: Failure, case: RpcCase) -> tuple[str, str]:
     ending = f"{failure.code.name} {failure.reason}".strip()
-    if failure.code in BLAMES_US:
+    if failure.code in SERVER_FAULTS:
         return ending, f"{failure.code.name}: {failure.message}"
     if failure.code is grpc.StatusCode.UNAVAILABLE and not failure.reason:
         return ending, f"the connection broke: {failure.message}"
     late = failure.code is grpc.StatusCode.DEADLINE_EXCEEDED and not failure.reason
     if late and case.timeout_seconds == PATIENT_SECONDS:
-        return ending, "the deadline passed without an answer of the server's"
+        return ending, LATE
     return ending, ""

@@ -24,12 +24,12 @@ from benchmarks.processes import resident_mb
 from request_fuzz.rpc_seeds import MODEL, NAME, NAMED, honest_question, question
 
 BUG = '"unexpected error"'
-"""What the log says when an error was none that the code knows."""
+"""What the log says of an error that the code does not expect."""
 SETTINGS = (
     *("--log-level", "error", "--upload-engines", "1", "--model-cache-models", "8"),
     *("--max-design-bytes", str(8 << 20), "--store-bytes", str(16 << 20), "--cache-bytes", str(2 << 20)),
 )
-"""What the server keeps on purpose is full soon, so that its memory should not grow after that."""
+"""Caches are small, so that they are full soon and the memory should not grow after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FuzzedServer:
         self._expected = self._values()
 
     def check(self) -> None:
-        """Asks a right question. Raises AssertionError unless it is answered as it was at the start."""
+        """Sends a valid request. Raises AssertionError unless the answer is the same as at the start."""
         assert self._process.process.poll() is None, f"the server has ended: {self.log[-2_000:]}"
         assert self._values() == self._expected
 
@@ -80,7 +80,7 @@ class FuzzedServer:
         return Path(self._process.folder.name, "log").read_text(errors="replace")
 
     def bugs(self) -> list[str]:
-        """Returns the lines of the log about errors that the code does not know."""
+        """Returns the lines of the log about unexpected errors."""
         return [line for line in self.log.splitlines() if BUG in line or line.startswith("Traceback")]
 
     def footprint(self) -> Footprint:
@@ -111,7 +111,7 @@ def fuzzed_server(*arguments: str) -> Iterator[FuzzedServer]:
 
 @contextmanager
 def honest_caller(server: FuzzedServer, every_seconds: float = 1.0) -> Iterator[list[BaseException]]:
-    """Asks right questions all the while. Yields a list of what went wrong."""
+    """Sends valid requests all the while. Yields a list of what went wrong."""
     problems: list[BaseException] = []
 
     def ask() -> None:
