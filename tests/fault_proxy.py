@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from free_ports import free_ports
+
 T = TypeVar("T")
 
 PATIENCE = 60.0
@@ -94,8 +96,18 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
+            self._listener = await (self._bind(self.port) if self.port else self._bind_any())
             self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def _bind_any(self) -> asyncio.Server:
+        """Binds a port that nobody else is given while the proxy refuses connections."""
+        for port in free_ports(20):
+            with contextlib.suppress(OSError):
+                return await self._bind(port)
+        raise OSError("no port is free")
+
+    async def _bind(self, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=self._tls)
 
     async def _refuse(self) -> None:
         if self._listener is not None:
