@@ -23,6 +23,9 @@ NO_LINGER = struct.pack("ii", 1, 0)
 HURRY = 0.05
 """In seconds: how often a proxy that holds everything back checks whether it may pass it on."""
 
+LAST_TURNS = 10
+"""Of the loop, at the end: more than a connection with TLS takes to close."""
+
 Piece = tuple[float, bytes]
 """The time at which a piece is due, and its bytes, which are empty at the end."""
 
@@ -124,10 +127,13 @@ class FaultProxy:
             writer.transport.abort()
 
     async def _ended(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # A connection may just have been taken, and aborted ones close their sockets some turns of the loop later.
+        for _ in range(LAST_TURNS):
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.taken += 1
