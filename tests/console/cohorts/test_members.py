@@ -176,8 +176,22 @@ def test_every_bin_of_the_density_has_as_many_members(client: Client, of: str) -
             assert len(_ids(client, {**kind, "low": low, "high": high})) == count
 
 
-@pytest.mark.parametrize("classes", ["positive", "negative", "both"])
-@pytest.mark.parametrize("variant", [None, VARIANT])
+@pytest.mark.parametrize(
+    ("variant", "classes"),
+    [
+        (None, "both"),
+        (VARIANT, "positive"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                (None, "positive"),
+                (None, "negative"),
+                (VARIANT, "negative"),
+                (VARIANT, "both"),
+            )
+        ),
+    ],
+)
 def test_a_cell_has_the_sequences_of_the_rows(
     client: Client, folder: Path, classes: str, variant: str | None
 ) -> None:
