@@ -151,6 +151,7 @@ def test_a_cohort_that_is_removed_or_damaged(console: ConsoleServer, tmp_path: P
 
 def test_a_service_that_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sequela_console.sessions.service_door.PROBE_SECONDS", 0.0)
+    monkeypatch.setattr("sequela_client.retries.Retries.backoff_seconds", lambda *_: 0.0)
     with Serving(embedded()) as service:
         address = service.bound.grpc
         with running_console(address, tmp_path) as console:
