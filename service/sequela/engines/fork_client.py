@@ -23,6 +23,10 @@ LINGER_SECONDS = 30.0
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
 """Variables of the environment that engines get. All others stay away: some hold passwords."""
 
+PASSED_ON_PREFIXES = ("OPENBLAS_", "MKL_", "NPY_")
+"""The same, by the beginnings of their names. They choose how numbers are computed, and so the last bits of an answer,
+which must be those of a server without engines."""
+
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
@@ -204,7 +208,7 @@ class _ForkserverProcess:
 def _start_process(descriptor: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-P", "-m", "sequela.engines.forkserver", str(descriptor)],
-        env=_environment(os.environ),
+        env=engine_environment(os.environ),
         stdin=subprocess.DEVNULL,
         stdout=2,  # the command prints its results to standard output
         pass_fds=[descriptor],
@@ -212,8 +216,13 @@ def _start_process(descriptor: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _environment(environ: Mapping[str, str]) -> dict[str, str]:
-    passed = {name: environ[name] for name in PASSED_ON if name in environ}
+def engine_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Returns the variables of the environment that engines get, given those of the server."""
+    passed = {
+        name: value
+        for name, value in environ.items()
+        if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+    }
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return passed | ONE_THREAD | {"ORT_DISABLE_TELEMETRY": "1", "PYTHONPATH": path}
 
