@@ -112,8 +112,8 @@ def inputs(values: ArrayLike, name: str = "") -> list[pb.InputTensor]:
 def explained_by_deadline(stub: Any, request: pb.ExplainRequest, seconds: float = 2.0) -> pb.Explanation:
     """Returns what the server has found by the deadline of a request that would take much longer.
 
-    On a busy machine the caller's own clock may come first. Then the deadline is doubled, so that more of it is kept for
-    the answer.
+    On a busy machine the caller's own clock may come first. Then the deadline is doubled, so that more of it is kept
+    for the answer.
     """
     while True:
         try:

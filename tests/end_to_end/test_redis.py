@@ -34,7 +34,9 @@ def serving(redis: RedisServer, models: Path, **changed: Any) -> Serving:
 
 
 def metric(running: Serving, name: str) -> float:
-    return sum_of_series(httpx.get(f"http://{running.bound.http}/metrics", verify=False, timeout=PATIENCE).text, name)
+    return sum_of_series(
+        httpx.get(f"http://{running.bound.http}/metrics", verify=False, timeout=PATIENCE).text, name
+    )
 
 
 def test_backgrounds_models_and_explanations_survive_a_restart(

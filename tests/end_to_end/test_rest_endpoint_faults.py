@@ -91,8 +91,8 @@ def every(number: int, spoiled: Twist) -> Twist:
 
 
 def now_and_then(number: int, spoiled: Twist) -> Twist:
-    """One in every few calls fails, but none that has the rows of one that failed before: it could fail so often that it
-    is given up.
+    """One in every few calls fails, but none that has the rows of one that failed before: the same call could fail so
+    often that it is given up.
     """
     failed: list[Any] = []
 

@@ -86,7 +86,9 @@ def test_nobody_waits_for_ever_and_answers_are_never_mixed(limits: EngineLimits)
         for thread in threads:
             thread.start()
         _kill_now_and_then(callers, Random(1))
-        eventually(lambda: sum(each.answers for each in callers) > 50 or any(each.problem for each in callers))
+        eventually(
+            lambda: sum(each.answers for each in callers) > 50 or any(each.problem for each in callers)
+        )
         over.set()
         for thread in threads:
             thread.join(60)

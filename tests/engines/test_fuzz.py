@@ -8,7 +8,6 @@ from __future__ import annotations
 import pytest
 from fuzz import campaign, mutants, nodes
 
-
 ALLOWED_SECONDS = 30.0  # on a machine that does other things
 
 

@@ -186,7 +186,7 @@ def refused(call: Future[Any]) -> Failure:
 
 @contextmanager
 def held(engines: Collection[int]) -> Iterator[None]:
-    """Lets no explanation begin, neither in these engines nor in this process. Those at work would give way to others."""
+    """Lets no explanation begin, neither in these engines nor in this process: one at work would give way to others."""
     go_on, answer = threading.Event(), Explainer.answer
 
     def answer_later(self: Explainer, *given: Any) -> Any:
@@ -243,9 +243,7 @@ def test_an_engine_that_is_killed_takes_only_its_own_request_along(
             each.sequence.CopyFrom(sequence(5, 300))
             each.caller_id = str(id(each))
         requests[1].sequence.CopyFrom(sequence(6, 300))
-        calls = [
-            callers.submit(server.explanations.Explain, each, timeout=2 * PATIENCE) for each in requests
-        ]
+        calls = [callers.submit(server.explanations.Explain, each, timeout=2 * PATIENCE) for each in requests]
         engines = engine_pool(server)._places.all()
         eventually(lambda: sum(engine._working for engine in engines) == 2)
         os.kill(own.pop(), signal.SIGKILL)
@@ -302,7 +300,10 @@ def test_a_file_that_ends_its_loader_is_set_aside(tmp_path: Path, monkeypatch: p
             assert found.state == pb.MODEL_STATE_FAILED
             assert "SIGABRT" in found.state_detail
             eventually(lambda: answered(server))
-            assert "deadly/versions/1 FAILED" in httpx.get(f"http://{server.bound.http}/readyz", timeout=PATIENCE).text
+            assert (
+                "deadly/versions/1 FAILED"
+                in httpx.get(f"http://{server.bound.http}/readyz", timeout=PATIENCE).text
+            )
 
 
 def answered(server: Serving) -> bool:

@@ -24,8 +24,8 @@ from model_engines.engine_processes import untrusted_engines
 from redis_server import eventually
 from sequela import engine_pools
 from sequela.adapters.onnx.loader import Loader
-from sequela.adapters.upload_engines.model_answers import REASONS
 from sequela.adapters.upload_engines import quarantine
+from sequela.adapters.upload_engines.model_answers import REASONS
 from sequela.adapters.upload_engines.quarantine import MAX_QUESTIONS
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded

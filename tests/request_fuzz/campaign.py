@@ -18,6 +18,8 @@ MAX_MORE_FILES = 8
 """The server may open connections of its own and files of its engines."""
 MAX_MORE_THREADS = 16
 """gRPC makes threads as it needs them, up to a few for each core."""
+CLOSING_SECONDS = 60.0
+"""How long connections may take to be closed at the end, on a busy machine."""
 TRIES = 400
 """How many smaller cases are tried to minimise one."""
 SAME_CHARACTERS = 8
@@ -113,7 +115,7 @@ def run(server: FuzzedServer, door: Door, cases: range, seed: int, workers: int 
         _send(door, cases[first:], seed, workers, outcomes, problems)
     _raise(problems)
     server.check()
-    outcomes.after = settled(server, outcomes.before.files)
+    outcomes.after = settled(server, outcomes.before.files + MAX_MORE_FILES, CLOSING_SECONDS)
     outcomes.bugs, outcomes.seconds = server.bugs(), time.monotonic() - start
     return outcomes
 
