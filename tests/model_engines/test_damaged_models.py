@@ -17,6 +17,7 @@ ALLOWED_SECONDS = 40.0  # on a machine that does other things; a call that hangs
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "give", [server_campaign.upload, server_campaign.place], ids=["uploads", "repository"]
 )
