@@ -31,7 +31,7 @@ OPTIONS: dict[str, Any] = {
 SCHEMA = json.dumps(
     {"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 5}], "bounded": True}
 ).encode()
-SOON = 1.5
+SOON = 3.0
 """The deadline of tests that wait until it is reached, in seconds."""
 
 
@@ -58,6 +58,22 @@ def every(number: int, spoiled: Twist) -> Twist:
         return spoiled(request, context, answer) if chosen else answer()
 
     return twist
+
+
+def now_and_then(number: int, spoiled: Twist) -> Twist:
+    """Makes every n-th call fail in a given way, but none that has the rows of one that failed before. Where calls are
+    repeated in any order, the same one could fail so often that it is given up.
+    """
+    failed: set[bytes] = set()
+
+    def twist(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
+        rows = b"".join(request.raw_input_contents)
+        if rows in failed:
+            return answer()
+        failed.add(rows)
+        return spoiled(request, context, answer)
+
+    return every(number, twist)
 
 
 def saying(code: Code, words: str = "no") -> Twist:

@@ -43,6 +43,8 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: _Http
+    body: Any = None
+    """What was received, as JSON."""
 
     def do_GET(self) -> None:
         self.do_POST()
@@ -51,6 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
         visit = Visit(self.path, headers, json.loads(body) if body else None)
+        self.body = visit.body
         owner = self.server.owner
         owner.visits.append(visit)
         answer = lambda: self._answer(visit.body)  # noqa: E731

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from core_sampling import Game, gain
 from numpy.typing import NDArray
 from pools import pool_of
+from sequela.concurrency import deadline as deadlines
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.game import play
 from sequela.explain.estimate.rules import GameRules
@@ -21,6 +27,23 @@ from sequela.explain.schema import Link
 from sequela.timeshap.players import Extent, Players, event_players
 
 BATCH = 64
+
+
+@contextmanager
+def own_clock() -> Iterator[None]:
+    """Stops the clock of deadlines, which goes on only as long as coalitions are said to take: however busy the machine
+    is, the same fits into the same time.
+    """
+    now = [time.monotonic()]
+
+    def sleep(seconds: float) -> None:
+        now[0] += seconds
+
+    with pytest.MonkeyPatch.context() as patch:
+        clock = SimpleNamespace(monotonic=lambda: now[0], sleep=sleep)
+        for place in (deadlines, sys.modules[__name__]):
+            patch.setattr(place, "time", clock)
+        yield
 
 
 @dataclass(eq=False)

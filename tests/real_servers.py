@@ -35,8 +35,8 @@ MODELS = {"account_takeover": DEMO} | {
 }
 SERVERS = ("triton", "kserve", "mlserver")
 ATTEMPTS = 3
-PATIENCE = 60.0
-"""Seconds in which each server starts, and ends."""
+PATIENCE = 180.0
+"""Seconds in which each server starts, and ends, and in which a program in an environment of its own is done."""
 
 
 class DidNotStart(RuntimeError):
@@ -157,6 +157,6 @@ def _started(name: str, models: Mapping[str, Path], delay: float, attempts: int)
 
 def _ok(url: str) -> bool:
     try:
-        return httpx.get(url, trust_env=False).is_success
+        return httpx.get(url, trust_env=False, timeout=PATIENCE).is_success
     except httpx.TransportError:
         return False

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -63,6 +64,7 @@ def test_with_few_files_there_are_fewer_connections(monkeypatch: pytest.MonkeyPa
 
 def test_running_out_of_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand failures to accept within ten seconds; other errors are logged as ever."""
+    monkeypatch.setattr(open_files, "time", SimpleNamespace(monotonic=lambda: 100.0))
     loop = asyncio.new_event_loop()
     others: list[object] = []
     monkeypatch.setattr(loop, "default_exception_handler", others.append)
@@ -77,6 +79,7 @@ def test_running_out_of_files_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_more_silent_connections_than_files(tmp_path: Path) -> None:
     """A server of at most 700 files and 600 silent connections on each port: probes are answered, the processor rests,
     and the log stays short.
@@ -108,12 +111,17 @@ def test_more_silent_connections_than_files(tmp_path: Path) -> None:
             host, port = address.rsplit(":", 1)
             with suppress(OSError):
                 stack.enter_context(socket.create_connection((host, int(port)), timeout=2.0))
-        before = _processor_seconds(server.pid)
-        time.sleep(2.0)
-        assert _processor_seconds(server.pid) - before < 1.0
+        eventually(lambda: _rests(server.pid), PATIENCE)  # once it has done with those that it refused
         for _ in range(3):
             assert httpx.get(f"http://{bound['http']}/healthz", timeout=PATIENCE).status_code == 200
     assert len(log.read_text().splitlines()) < 50
+
+
+def _rests(pid: int) -> bool:
+    """Whether a process uses less than half of a core for two seconds."""
+    before = _processor_seconds(pid)
+    time.sleep(2.0)
+    return _processor_seconds(pid) - before < 1.0
 
 
 def _processor_seconds(pid: int) -> float:

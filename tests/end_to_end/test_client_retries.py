@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from documents import ROOT
+from free_ports import free_ports
 from redis_server import eventually
 from sequela_client import Explanation, Retries, Sequela, SequelaError, TryAgain
 from sequela_client.files import read_sequence
 from serving import Serving, embedded
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEMO = ROOT / "service" / "sequela" / "demo"
 ALERT = read_sequence(DEMO / "alerts" / "takeover-286.json")
@@ -45,7 +46,7 @@ def test_a_full_queue_is_waited_for() -> None:
     with Serving(settings) as serving:
         with Sequela(serving.bound.grpc, retries=Retries(attempts=1)) as impatient:
             errors = refused(ask_at_once(impatient))
-        with Sequela(serving.bound.grpc, timeout=100, retries=Retries(attempts=30)) as patient:
+        with Sequela(serving.bound.grpc, timeout=250, retries=Retries(attempts=30)) as patient:
             assert refused(ask_at_once(patient)) == []
     assert errors
     assert {type(each) for each in errors} == {TryAgain}
@@ -62,7 +63,8 @@ def test_a_server_that_is_replaced_costs_no_call() -> None:
             answers.append(client.score(ALERT, model="account_takeover").values.size == 1)
 
     replaced = threading.Event()
-    first = Serving(embedded(model_repository=DEMO / "models"))
+    # Nobody else is given this port in between.
+    first = Serving(embedded(model_repository=DEMO / "models", port=free_ports(1)[0]))
     with first:
         port = int(first.bound.grpc.rsplit(":", 1)[1])
         patience = Retries(attempts=20, first_wait_seconds=0.05)

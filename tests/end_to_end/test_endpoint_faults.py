@@ -9,7 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
-from endpoint_faults import SOON, Code, asked, every, saying, unavailable
+from endpoint_faults import SOON, Code, asked, every, now_and_then, saying, unavailable
 from endpoint_folders import (
     eventually,
     explained,
@@ -59,8 +59,13 @@ def test_resets_in_mid_call(server: Serving, endpoint: InferenceServer, proxy: F
     explained(server, asked())  # the first one also tries rows alone
     wanted = explained(server, asked())
 
+    resets = 0
+
     def reset(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
-        proxy.reset()
+        nonlocal resets
+        resets += 1
+        if resets <= 2:  # no call is lost as often as it may be sent
+            proxy.reset()
         return answer()
 
     endpoint.models["gru"].delay = 0.01
@@ -100,7 +105,7 @@ def test_half_open(server: Serving, proxy: FaultProxy) -> None:
     """
     wanted = explained(server, asked())
     proxy.swallowing = True
-    unavailable(failure(server, asked(), 20.0))
+    unavailable(failure(server, asked()))
     proxy.swallowing = False
     recovered(server, "gru")
     assert numbers(explained(server, asked())) == numbers(wanted)
@@ -196,7 +201,7 @@ def test_unavailable_is_tried_again(server: Serving, endpoint: InferenceServer, 
     """Some calls are not taken: the numbers are the same, and what went in vain is in the cost and the metrics."""
     wanted = explained(server, asked())
     before = metric(server, "sequela_endpoint_rows_total", endpoint="gru/1")
-    endpoint.twists["ModelInfer"] = every(number, saying(Code.UNAVAILABLE))
+    endpoint.twists["ModelInfer"] = now_and_then(number, saying(Code.UNAVAILABLE))
     found = explained(server, asked(max_coalitions=2048 if number == 100 else 512))
     vain = metric(server, "sequela_endpoint_calls_total", endpoint="gru/1", outcome="ENDPOINT_UNAVAILABLE")
     assert vain > 0
@@ -265,12 +270,12 @@ def test_scores(server: Serving, endpoint: InferenceServer, proxy: FaultProxy) -
     """Fail as explanations do, and are retried as they are."""
     sequences = [asked(seed).sequence for seed in range(40)]
     score = pb.ScoreRequest(model=pb.ModelReference(name="models/gru"), sequences=sequences)
-    wanted = server.explanations.Score(score, timeout=10)
-    endpoint.twists["ModelInfer"] = every(3, saying(Code.UNAVAILABLE))
-    found = server.explanations.Score(score, timeout=10)
+    wanted = server.explanations.Score(score, timeout=60)
+    endpoint.twists["ModelInfer"] = now_and_then(3, saying(Code.UNAVAILABLE))
+    found = server.explanations.Score(score, timeout=60)
     assert found.scores == wanted.scores
     assert found.cost.endpoint_calls > wanted.cost.endpoint_calls
     proxy.refuse()
     with pytest.raises(grpc.RpcError) as caught:
-        server.explanations.Score(score, timeout=10)
+        server.explanations.Score(score, timeout=60)
     unavailable(Failure(caught.value))

@@ -111,7 +111,7 @@ def sequela(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
             Serving(embedded(model_repository=root, **HASTY), wait=False) as server,
             Sequela(server.bound.grpc) as client,
         ):
-            eventually(lambda: all(model.state != "LOADING" for model in client.models()))
+            eventually(lambda: all(model.state != "loading" for model in client.models()))
             yield client
 
 

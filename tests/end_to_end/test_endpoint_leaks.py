@@ -32,7 +32,7 @@ OPTIONS: dict[str, Any] = {
     "target_standard_error": 0.0,
     "pruning_tolerance": 0.0,
 }
-CALL_SECONDS = 0.2
+CALL_SECONDS = 0.3
 SOME_MB = 40.0
 """That a process may grow by in a thousand requests: caches fill, and the allocator keeps what it had."""
 
@@ -141,11 +141,15 @@ def test_faulty_requests_leave_nothing_behind(
         explained(server, request("gru", **OPTIONS))
 
         def ask(number: int, fault: Fault) -> None:
-            found = outcome(server, request("gru", seed=number, **OPTIONS), fault.deadline)
-            assert isinstance(found, Failure)
             # On a busy machine the caller's own clock may come first; it gives no reason.
             late = (Code.DEADLINE_EXCEEDED, "") if fault.code is Code.DEADLINE_EXCEEDED else None
-            assert (found.code, found.reason) in ((fault.code, fault.reason), late), found.message
+            for _ in range(3):  # a call may also take longer than its limit there
+                found = outcome(server, request("gru", seed=number, **OPTIONS), fault.deadline)
+                assert isinstance(found, Failure)
+                told = found.code, found.reason
+                if told in ((fault.code, fault.reason), late):
+                    break
+            assert told in ((fault.code, fault.reason), late), found.message
 
         def works() -> bool:
             return isinstance(outcome(server, request("gru", **OPTIONS), 5.0), pb.Explanation)
@@ -172,7 +176,7 @@ def test_faulty_requests_leave_nothing_behind(
         # A thread or a probe more or less; what leaks does so once for every request.
         eventually(lambda: threading.active_count() <= threads + 10)
         eventually(lambda: files() <= held + 10)
-        assert proxy.connections <= 2
+        eventually(lambda: proxy.connections <= 2)
         assert resident_mb() - memory < SOME_MB
     eventually(lambda: proxy.connections == 0)
     gc.collect()

@@ -30,7 +30,7 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from sequela.explain.row_independence import ROWS_TO_TRY
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import Failure
+from serving import PATIENCE, Failure
 
 CASE = BY_NAME["gru"]
 ONNX = CASE.path.read_bytes()
@@ -63,23 +63,34 @@ def together(server: Any, **options: Any) -> list[pb.Explanation]:
         return list(threads.map(lambda each: explained(server, each), asked))
 
 
+def most_beyond(came: list[tuple[float, int]], rate: float) -> float:
+    """Returns how many rows more came in a window of time than the rate allows, in seconds' worth."""
+    most = 0.0
+    for first, (start, _) in enumerate(came):
+        rows_since = 0
+        for end, rows in came[first:]:
+            rows_since += rows
+            most = max(most, rows_since / rate - (end - start))
+    return most
+
+
 def test_rows_a_second(tmp_path: Path, endpoint: InferenceServer, model: CountingModel) -> None:
     """In no window of time do more rows come than the rate allows, with a second's worth at once after a quiet time."""
     rate = 1500.0
     write_endpoint(tmp_path, "gru", endpoint.uri("gru"), max_rows_per_second=rate)
-    with serving(tmp_path) as server:
-        reachable(server, "gru")
-        answers = together(server)
-    assert not any(answer.cut_short for answer in answers)
-    total = sum(rows for _, rows in model.came)
-    assert total == sum(answer.cost.endpoint_rows for answer in answers)
-    assert total > 2 * rate
-    for first, (start, _) in enumerate(model.came):
-        came = 0
-        for end, rows in model.came[first:]:
-            came += rows
-            # A second's worth at once, and half as much again for a machine that stood still while rows were sent.
-            assert came <= rate * (end - start + 1.5)
+    # On a machine that stands still while rows are under way, they arrive together later, so there are three tries.
+    for _ in range(3):
+        model.came.clear()
+        with serving(tmp_path) as server:
+            reachable(server, "gru")
+            answers = together(server)
+        assert not any(answer.cut_short for answer in answers)
+        total = sum(rows for _, rows in model.came)
+        assert total == sum(answer.cost.endpoint_rows for answer in answers)
+        assert total > 2 * rate
+        if (most := most_beyond(model.came, rate)) <= 1.5:
+            break
+    assert most <= 1.5
 
 
 def test_rows_that_the_rate_leaves_no_time_for(tmp_path: Path, endpoint: InferenceServer) -> None:
@@ -141,15 +152,20 @@ def test_a_small_request_beside_a_large_one(
     with serving(tmp_path) as server:
         reachable(server, "gru")
         large = server.explanations.Explain.future(
-            request("gru", length=30, seed=1, **(OPTIONS | {"max_coalitions": 1 << 14})), timeout=60
+            request("gru", length=30, seed=1, **(OPTIONS | {"max_coalitions": 1 << 14})), timeout=100
         )
         eventually(lambda: len(model.batches) > 10)
-        before = len(model.batches)
-        small = explained(server, request("gru", seed=2, **(OPTIONS | {"max_coalitions": 256})))
-        between = len(model.batches) - before
-        assert not large.done()
-        # As many of the large one's calls as of its own, and those in the window.
-        assert between <= 3 * small.cost.endpoint_calls + 20
+        # While a busy machine does not let the small one run, the large one goes on, so there are three tries.
+        for seed in range(2, 5):
+            before = len(model.batches)
+            small = explained(server, request("gru", seed=seed, **(OPTIONS | {"max_coalitions": 256})))
+            between = len(model.batches) - before
+            assert not large.done()
+            # As many of the large one's calls as of its own, and those in the window.
+            most = 3 * small.cost.endpoint_calls + 20
+            if between <= most:
+                break
+        assert between <= most
         large.cancel()
 
 
@@ -158,14 +174,14 @@ def test_a_slow_endpoint_holds_up_nobody_else(
 ) -> None:
     """Local models are explained while more requests than there are seats wait for an endpoint that hangs."""
     write_local(tmp_path, "local", ONNX, schema_of(CASE))
-    write_endpoint(tmp_path, "gru", endpoint.uri("gru"))
+    write_endpoint(tmp_path, "gru", endpoint.uri("gru"), call_seconds=PATIENCE)
     write_endpoint(tmp_path, "other", endpoint.uri("other"))
     endpoint.models["other"] = other = ServedModel(ONNX)  # type: ignore[index]
     hangs = threading.Event()
 
     def hang(request: Any, context: Any, answer: Any) -> Any:
         if request.model_name == "gru":
-            hangs.wait(30)
+            hangs.wait(PATIENCE)
         return answer()
 
     with serving(tmp_path, workers=2) as server:

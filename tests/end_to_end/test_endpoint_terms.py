@@ -71,11 +71,13 @@ def test_a_cancelled_request_sends_no_more(server: Serving, endpoint: InferenceS
     call = server.explanations.Explain.future(asked(max_coalitions=1 << 14), timeout=60)
     eventually(lambda: len(model.batches) > 10)
     call.cancel()
-    eventually(lambda: model.at_once == 0)
+    running = server.wired.metrics.registry.get_sample_value
+    executors = ("explain", "remote", "uploads")
+    eventually(lambda: not any(running("sequela_inflight", {"executor": each}) for each in executors))
     sent = len(model.batches)
     time.sleep(0.5)  # ten calls' time
     assert len(model.batches) <= sent + 8
-    assert model.at_once == 0
+    eventually(lambda: model.at_once == 0)
 
 
 @pytest.mark.slow
@@ -123,8 +125,8 @@ def test_the_deadline_goes_along(server: Serving, endpoint: InferenceServer) -> 
         return answer()
 
     endpoint.twists["ModelInfer"] = look
-    explained(server, asked(), 1.0)
-    assert 0 < max(left) <= 1.02  # gRPC rounds deadlines up
+    outcome(server, asked(), SOON / 2)  # a busy machine may not answer in time
+    assert 0 < max(left) <= 1.02 * SOON / 2  # gRPC rounds deadlines up
     left.clear()
     explained(server, asked(), 60.0)
     assert SOON / 2 < max(left) <= 1.02 * SOON

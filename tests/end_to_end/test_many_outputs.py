@@ -228,14 +228,14 @@ def test_kserves_predictions_keep_the_models_order(served: Serving, sequela: Seq
     background = sequela.explain(X, model=path, background=BACKGROUND).background_digest
     x = X.astype(np.float32)
     where = f"http://{served.bound.http}/v1/models/kserved"
-    found = httpx.post(f"{where}:predict", json={"instances": [x.tolist()]}).json()
+    found = httpx.post(f"{where}:predict", json={"instances": [x.tolist()]}, timeout=60).json()
     np.testing.assert_allclose(found["predictions"], [truth(path)], atol=1e-6)
     body = {"instances": [x.tolist()], "parameters": {"background": background, "levels": ["event"]}}
     explained = httpx.post(f"{where}:explain", json=body, timeout=60).json()
     np.testing.assert_allclose(explained["predictions"], [truth(path)[:64]], atol=1e-6)
     assert [each["name"] for each in explained["explanations"][0]["targets"]] == NAMES[:64]
     assert explained["explanations"][0]["output_count"] == CLASSES
-    refused = httpx.post(f"{where}:predict", json={"instances": [x[:1].tolist()] * 700})
+    refused = httpx.post(f"{where}:predict", json={"instances": [x[:1].tolist()] * 700}, timeout=60)
     assert refused.status_code == 400
     assert "name targets, or send fewer sequences" in refused.text
 

@@ -13,7 +13,7 @@ from matrix import BY_NAME, copy_models
 from metric_text import sum_of_series
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela_client import NotFound, Sequela, TryAgain
-from serving import Serving, embedded
+from serving import PATIENCE, Serving, embedded
 
 __all__ = ["fragile_redis"]
 
@@ -27,12 +27,16 @@ def models(tmp_path: Path) -> Path:
 
 
 def serving(redis: RedisServer, models: Path, **changed: Any) -> Serving:
-    given = {"store": redis.url, "redis_retry_after": 0.2, **changed}
+    # On a busy machine, Redis may seem to be down otherwise.
+    patient = {"redis_connect_timeout": 2.0, "redis_timeout": 20.0}
+    given = {"store": redis.url, "redis_retry_after": 0.2, **patient, **changed}
     return Serving(embedded(model_repository=models, **given))
 
 
 def metric(running: Serving, name: str) -> float:
-    return sum_of_series(httpx.get(f"http://{running.bound.http}/metrics", verify=False).text, name)
+    return sum_of_series(
+        httpx.get(f"http://{running.bound.http}/metrics", verify=False, timeout=PATIENCE).text, name
+    )
 
 
 def test_backgrounds_models_and_explanations_survive_a_restart(
@@ -107,7 +111,7 @@ def test_redis_stopped_in_mid_run_fails_nothing(fragile_redis: RedisServer, mode
         with pytest.raises(TryAgain) as refused:
             sequela.create_background("models/gru/backgrounds/other", average, model="gru")
         assert refused.value.retry_after
-        assert httpx.get(f"http://{running.bound.http}/readyz").status_code == 200
+        assert httpx.get(f"http://{running.bound.http}/readyz", timeout=PATIENCE).status_code == 200
         fragile_redis.start()
         eventually(lambda: metric(running, "sequela_store_up") == 1)
         stop.set()

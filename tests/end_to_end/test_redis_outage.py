@@ -42,10 +42,10 @@ def models(folder: Path) -> Path:
     return repository if repository.exists() else copy_models(repository, ["gru"])
 
 
-def serving(folder: Path, store: str) -> Serving:
+def serving(folder: Path, store: str, **changed: float) -> Serving:
     """A server of this process, whose outbox is in the folder."""
     given = {"model_repository": models(folder), "outbox_folder": folder / "outbox", "redis_retry_after": 0.2}
-    return Serving(embedded(store=store, **given))
+    return Serving(embedded(store=store, **given, **changed))
 
 
 class Callers:
@@ -95,12 +95,10 @@ def test_an_outage_under_load_loses_nothing(fragile_redis: RedisServer, tmp_path
         fragile_redis.start()
         time.sleep(0.5)
         fragile_redis.pause()
-        time.sleep(1)
-        owed = metric(here, "sequela_store_owed{")
+        eventually(lambda: metric(here, "sequela_store_owed{") > 0, PATIENCE)
         fragile_redis.resume()
         eventually(lambda: metric(here, "sequela_store_owed{") == 0, PATIENCE)
     assert callers.failures == []
-    assert owed > 0
     with serving(tmp_path, fragile_redis.url) as there, Sequela(there.bound.grpc) as sequela:
         for name in callers.names:
             assert sequela.get_explanation(name).name == name
@@ -260,7 +258,8 @@ def _sentinel(folder: Path, number: int, port: int) -> str:
     path = folder / f"sentinel-{number}.conf"
     path.write_text(
         f"sentinel monitor mymaster 127.0.0.1 {port} 2\n"
-        "sentinel down-after-milliseconds mymaster 500\n"
+        # A busy machine takes a moment, and a master that only seems to be down must not be replaced.
+        "sentinel down-after-milliseconds mymaster 3000\n"
         "sentinel failover-timeout mymaster 3000\n"
     )
     return str(path)
@@ -275,7 +274,9 @@ def _knows_all(sentinel: RedisServer) -> bool:
 def test_two_servers_compute_an_answer_once(fragile_redis: RedisServer, tmp_path: Path) -> None:
     """Eight callers ask two servers the same at the same time: one computes it, and all get its answer."""
     with ExitStack() as stack:
-        servers = [stack.enter_context(serving(tmp_path, fragile_redis.url)) for _ in range(2)]
+        # On a busy machine, Redis may seem to be down otherwise, and both compute the answer.
+        patient = {"redis_connect_timeout": 10.0, "redis_timeout": 20.0}
+        servers = [stack.enter_context(serving(tmp_path, fragile_redis.url, **patient)) for _ in range(2)]
         clients = [stack.enter_context(Sequela(server.bound.grpc)) for server in servers]
         start = threading.Barrier(8)
 
@@ -285,7 +286,11 @@ def test_two_servers_compute_an_answer_once(fragile_redis: RedisServer, tmp_path
 
         with ThreadPoolExecutor(8) as callers:
             answers = list(callers.map(ask, range(8)))
-        computed = sum(metric(server, 'sequela_explanations_total{outcome="ok"}') for server in servers)
-        cached = sum(metric(server, 'sequela_explanations_total{outcome="cached"}') for server in servers)
-        assert (computed, cached) == (1, 7)
+
+        def count(outcome: str) -> float:
+            name = f'sequela_explanations_total{{outcome="{outcome}"}}'
+            return sum(metric(server, name) for server in servers)
+
+        eventually(lambda: count("ok") + count("cached") == 8)
+        assert (count("ok"), count("cached")) == (1, 7)
         assert len({answer.name for answer in answers}) == 1

@@ -13,6 +13,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineExit
 from sequela.engines.limits import EngineLimits
 from sequela.engines.pool import EnginePool
+from serving import PATIENCE
 
 MEMORY_BYTES = 400 << 20
 SANDBOXED = EngineLimits(sandboxed=True, lazy=True, memory_bytes=MEMORY_BYTES)
@@ -39,7 +40,7 @@ class Listener:
 
     def wait(self, condition: Callable[[], bool]) -> None:
         with self._changed:
-            assert self._changed.wait_for(condition, 30)
+            assert self._changed.wait_for(condition, PATIENCE)
 
 
 def nothing_to_say(question: bytes) -> bytes:
@@ -77,6 +78,11 @@ def running(
 
 def call(pool: EnginePool, task: str, seconds: float = 60.0, affinity: str = "") -> str:
     return pool.call(task.encode(), Deadline(seconds), upper, affinity).decode()
+
+
+def at_work(pool: EnginePool) -> int:
+    """How many engines have a task."""
+    return sum(engine._working for engine in pool._places.all())
 
 
 def open_files() -> int:

@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from engines.pools_of_engines import alive
+from redis_server import eventually
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
@@ -25,7 +25,4 @@ def test_no_process_outlives_the_front(number: signal.Signals) -> None:
         assert all(map(alive, pids))
         front.send_signal(number)
         front.wait()
-        end = time.monotonic() + 10
-        while any(map(alive, pids)) and time.monotonic() < end:
-            time.sleep(0.01)
-        assert not [pid for pid in pids if alive(pid)]
+        eventually(lambda: not any(map(alive, pids)))

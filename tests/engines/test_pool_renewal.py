@@ -7,7 +7,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from engines.pools_of_engines import Listener, alive, call, running
+from engines.pools_of_engines import Listener, alive, at_work, call, running
 from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineLost, ExitReason
@@ -49,8 +49,9 @@ def test_an_engine_that_ends_meanwhile_is_passed_over() -> None:
         listener.wait(lambda: listener.started == 1)
         own = int(call(pool, "pid "))
         busy = others.submit(pool.call, b"hang ", Deadline(), bytes.upper)
-        eventually(lambda: not pool._places._idle)
+        eventually(lambda: at_work(pool) == 1)
         renewal = others.submit(pool.renew, b"", b"echo done", Deadline(60))
+        eventually(lambda: len(pool._places._waiters) == 1)
         os.kill(own, signal.SIGKILL)
         assert renewal.result(60) == []
         with pytest.raises(EngineLost):
@@ -73,5 +74,5 @@ def test_an_engine_that_fails_on_it_is_replaced(task: bytes, reason: ExitReason)
             assert pool.renew(b"", task, Deadline(60)) == []
         listener.wait(lambda: listener.started == 2)
         assert [each.reason for each in listener.exits] == [reason]
-        assert not alive(before)
+        eventually(lambda: not alive(before))
         assert int(call(pool, "pid ")) != before

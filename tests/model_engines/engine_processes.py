@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sequela.engines.fork_client import TRUSTED, UNTRUSTED, ForkServer
@@ -17,6 +21,19 @@ def untrusted_engines() -> list[int]:
     return _children(UNTRUSTED)
 
 
+@contextmanager
+def stopped(engines: Collection[int]) -> Iterator[None]:
+    """Lets engines stand still, so that what they have been given stays under way, however long the test takes."""
+    for engine in engines:
+        os.kill(engine, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for engine in engines:
+            with suppress(ProcessLookupError):
+                os.kill(engine, signal.SIGCONT)
+
+
 def _children(forkserver: ForkServer) -> list[int]:
     process = forkserver._process
     if process is None:
@@ -27,8 +44,10 @@ def _children(forkserver: ForkServer) -> list[int]:
 
 
 def _parent(process: Path) -> int:
+    """Returns the number of a process's parent; 0 if the process has ended, though nobody has asked for its status."""
     try:
         # The name of the program stands in parentheses, and may contain spaces.
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except (OSError, IndexError):
+        state, parent, *_ = (process / "stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
         return 0
+    return 0 if state == "Z" else int(parent)

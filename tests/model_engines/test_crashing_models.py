@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from matrix import ROOT
 from model_engines.crashing_engine import DEADLY
 from redis_server import eventually
 from sequela import engine_pools
-from sequela.model_engines import crashes
+from sequela.model_engines import crashes, engine_service
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded, inputs
 
@@ -90,20 +91,24 @@ def test_a_model_that_crashes_on_many_sequences_rests(
 ) -> None:
     """MODEL_UNSTABLE, UNAVAILABLE with the time to wait, for this model only. The server stays ready meanwhile."""
     monkeypatch.setattr(engine_pools, "MODEL_ENTRY", "model_engines.crashing_engine:serve")
-    monkeypatch.setattr(crashes, "REST_SECONDS", 3.0)
+    rest = 2 * PATIENCE
+    monkeypatch.setattr(crashes, "REST_SECONDS", rest)
+    monkeypatch.setattr(crashes, "WINDOW_SECONDS", math.inf)
+    monkeypatch.setattr(engine_service, "DOWN_SECONDS", PATIENCE)
     with Serving(embedded(engines=1, model_repository=repository)) as server:
         model = pb.ModelReference(name="gru")
         page = f"http://{server.bound.http}/readyz"
         for seed in range(crashes.MAX_MODEL_CRASHES):
             score = pb.ScoreRequest(model=model, sequences=[deadly_sequence(seed)])
             assert reason_of(server.explanations.Score, score) == "ENGINE_CRASHED"
-            assert httpx.get(page).status_code == 200
+            assert httpx.get(page, timeout=PATIENCE).status_code == 200
         with pytest.raises(grpc.RpcError) as caught:
             server.explanations.Explain(asked(), timeout=PATIENCE)
         failed = Failure(caught.value)
         assert (failed.code, failed.reason) == (grpc.StatusCode.UNAVAILABLE, "MODEL_UNSTABLE")
-        assert 0 < failed.retry <= 3
+        assert 0 < failed.retry <= rest
         assert server.explanations.Explain(asked("transformer"), timeout=PATIENCE).explanation.explained
+        monkeypatch.setattr(crashes, "REST_SECONDS", 0.0)  # as if it were over
         eventually(lambda: answered(server))
 
 

@@ -41,8 +41,11 @@ def test_other_files_are_not_taken_for_it(tmp_path: Path, monkeypatch: pytest.Mo
     assert models.get(DIGEST) is None
 
 
-def test_a_model_that_cannot_be_loaded_is_left_alone_for_a_moment(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_loaded_is_left_alone_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that not every request reads its files."""
+    monkeypatch.setattr(model_set, "RETRY_SECONDS", 3600.0)
     models = ModelSet(Loader())
     models.hold([version(tmp_path, 1)])
     put(tmp_path, "m", "1", small(2))

@@ -19,7 +19,7 @@ import pytest
 from api.rpc_calls import background, explain_request, sequence
 from endpoint_folders import metric
 from matrix import ROOT
-from model_engines.engine_processes import trusted_engines
+from model_engines.engine_processes import stopped, trusted_engines
 from redis_server import eventually
 from sequela import engine_pools
 from sequela.adapters.repository import local_models
@@ -29,7 +29,9 @@ from serving import PATIENCE, Failure, Serving, embedded
 INTERVAL_SECONDS = 0.1
 NEWEST = pb.GetModelRequest(name="models/gru/versions/2")
 seeds = count(1_000)
-ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
+BATCH_SECONDS = 200.0
+"""The deadline of a batch that takes ten seconds."""
+LONG = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 12, target_standard_error=0)
 
 
 @pytest.fixture
@@ -105,14 +107,23 @@ def test_requests_in_flight_end_with_the_model_they_began_with(root: Path, serve
     """Its folder is removed under them; nobody else finds it any more, and its engines let it go in the end."""
     put(root, 2, 0.5)
     eventually(lambda: version(server) == full(2))
-    long = explain_request(model=pb.ModelReference(name="gru/2"), sequence=sequence(1, 300), options=ENDLESS)
+    long = [
+        explain_request(model=pb.ModelReference(name="gru/2"), sequence=sequence(seed, 300), options=LONG)
+        for seed in range(3)
+    ]
+    explain = server.explanations.Explain
+    sample, executor = server.wired.metrics.registry.get_sample_value, {"executor": "explain"}
+    eventually(lambda: sample("sequela_engines_up", {"class": "trusted"}) == 2)
     with ThreadPoolExecutor(3) as callers:
-        # Two are at work, and the third one waits for an engine.
-        calls = [callers.submit(server.explanations.Explain, long, timeout=seconds) for seconds in (4, 4, 8)]
-        sample = server.wired.metrics.registry.get_sample_value
-        eventually(lambda: sample("sequela_inflight", {"executor": "explain"}) == 2)
-        shutil.rmtree(root / "gru" / "2")
-        eventually(lambda: version_listed(server) == [full(1)])
+        calls = [callers.submit(explain, each, timeout=PATIENCE) for each in long[:2]]
+        eventually(lambda: sample("sequela_inflight", executor) == 2)
+        with stopped(trusted_engines()):
+            # Two are at work, and the third one waits for an engine.
+            calls.append(callers.submit(explain, long[2], timeout=PATIENCE))
+            eventually(lambda: sample("sequela_queue_depth", executor) == 1)
+            shutil.rmtree(root / "gru" / "2")
+            eventually(lambda: version_listed(server) == [full(1)])
+            assert not any(call.done() for call in calls)
         assert {call.result(PATIENCE).explanation.model for call in calls} == {full(2)}
     assert version(server, "gru/2") == "MODEL_NOT_FOUND"
     assert version(server, "gru", 5) == full(1)
@@ -125,9 +136,10 @@ def version_listed(server: Serving) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("engines", [0, 2])
 def test_a_batch_is_answered_by_one_version(root: Path, engines: int) -> None:
-    """One that is added between its rows changes nothing, nor does the removal of its own. The rows share 20 s."""
+    """One that is added between its rows changes nothing, nor does the removal of its own."""
     settings = embedded(engines=engines, model_repository=root, repository_interval=INTERVAL_SECONDS)
     with Serving(settings) as server, ThreadPoolExecutor(1) as caller:
         store_background(server)
@@ -140,7 +152,7 @@ def test_a_batch_is_answered_by_one_version(root: Path, engines: int) -> None:
         eventually(lambda: version_listed(server) == [full(2)])
         eventually(lambda: server.models.GetModel(NEWEST).model.state == pb.MODEL_STATE_READY)
         assert not call.done()
-        answer = call.result(PATIENCE)
+        answer = call.result(BATCH_SECONDS)
     assert answer.status_code == 200, answer.text
     assert {each["model"] for each in answer.json()["explanations"]} == {full(1)}
 
@@ -154,10 +166,12 @@ def store_background(server: Serving) -> None:
 
 def explain_rows(server: Serving) -> httpx.Response:
     rows = np.random.default_rng(3).normal(size=(8, 40, 5)).tolist()
-    endless = {"target_standard_error": 0, "pruning_tolerance": 0, "max_coalitions": 1 << 20}
-    body = {"instances": rows, "parameters": {"background": "usual", **endless}}
-    url, headers = f"http://{server.bound.http}/v1/models/gru:explain", {"x-request-timeout-ms": "20000"}
-    return httpx.post(url, json=body, headers=headers, timeout=PATIENCE)
+    # So much that the repository changes several times meanwhile, on machines of any speed.
+    much = {"target_standard_error": 0, "pruning_tolerance": 0, "max_coalitions": 1 << 14}
+    body = {"instances": rows, "parameters": {"background": "usual", **much}}
+    url = f"http://{server.bound.http}/v1/models/gru:explain"
+    headers = {"x-request-timeout-ms": f"{1000 * BATCH_SECONDS:.0f}"}
+    return httpx.post(url, json=body, headers=headers, timeout=BATCH_SECONDS)
 
 
 @pytest.mark.slow
@@ -198,6 +212,7 @@ def test_an_engine_that_starts_while_the_volume_is_away_gets_its_models_later(
     Metrics say so too, for the operator.
     """
     assert metric(server, "sequela_model_absent", model="gru/1") == 0
+    eventually(lambda: metric(server, "sequela_engines_up", **{"class": "trusted"}) == 2)
     (killed, _) = trusted_engines()
     (root / "gru").rename(root.with_name("away"))
     os.kill(killed, signal.SIGKILL)

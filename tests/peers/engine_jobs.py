@@ -142,8 +142,8 @@ def check_rows(folder: Path, name: str, said: dict[str, Any], count: int) -> Non
 
 
 def wait_for_no_server(folder: Path) -> None:
-    """Waits half a minute at the most until no server of the folder runs."""
-    give_up = time.monotonic() + 30
+    """Waits two minutes at the most until no server of the folder runs."""
+    give_up = time.monotonic() + 120
     while servers(folder):
         assert time.monotonic() < give_up
         time.sleep(0.1)

@@ -88,7 +88,7 @@ def test_a_predictor_is_explained(tmp_path: Path, protocol: str) -> None:
     with running("kserve", {NAME: DEMO}) as predictor:
         host = predictor.grpc if protocol == "grpc-v2" else predictor.http.removeprefix("http://")
         with explainer(tmp_path, host, "--predictor_protocol", protocol) as url:
-            eventually(lambda: httpx.get(f"{url}/v1/models/{NAME}").is_success, PATIENCE)
+            eventually(lambda: httpx.get(f"{url}/v1/models/{NAME}", timeout=PATIENCE).is_success, PATIENCE)
             explained = httpx.post(f"{url}/v1/models/{NAME}:explain", json=body, timeout=PATIENCE)
             predicted = httpx.post(f"{url}/v1/models/{NAME}:predict", json=body, timeout=PATIENCE)
     found = explained.raise_for_status().json()["explanations"]
@@ -114,7 +114,7 @@ def assert_alike(found: Any, score: Any, wanted: Explanation) -> None:
 def test_a_predictor_that_is_down_does_not_stop_the_explainer(tmp_path: Path) -> None:
     """It is ready, the model is not: 503, until the predictor is there."""
     with explainer(tmp_path, "127.0.0.1:1") as url:
-        assert httpx.get(f"{url}/readyz").is_success
+        assert httpx.get(f"{url}/readyz", timeout=PATIENCE).is_success
         found = httpx.post(f"{url}/v1/models/{NAME}:explain", json={"instances": ALERTS}, timeout=PATIENCE)
         assert found.status_code == 503
         assert int(found.headers["retry-after"]) > 0

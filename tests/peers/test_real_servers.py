@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
-from real_servers import MODELS, ROOT, SERVERS, RealServer, ask_tritonclient, running
+from real_servers import MODELS, PATIENCE, ROOT, SERVERS, RealServer, ask_tritonclient, running
 from redis_server import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(600)]
@@ -62,7 +62,7 @@ def test_metadata_is_the_models(real_server: RealServer, model: str) -> None:
     assert metadata["name"] == model
     assert shown(metadata["inputs"]) == described(real_server, session.get_inputs())
     assert shown(metadata["outputs"]) == described(real_server, session.get_outputs())
-    assert httpx.get(f"{real_server.http}/v2/models/{model}").json()["inputs"] == [
+    assert httpx.get(f"{real_server.http}/v2/models/{model}", timeout=PATIENCE).json()["inputs"] == [
         {"name": name, "datatype": datatype, "shape": shape}
         for name, datatype, shape in shown(metadata["inputs"])
     ]
@@ -74,7 +74,8 @@ def test_v1_predictions(kserve: RealServer, model: str) -> None:
     arrays = drawn(model)
     rows = [{name: values[row].tolist() for name, values in arrays.items()} for row in range(ROWS)]
     instances = rows if len(arrays) > 1 else [next(iter(row.values())) for row in rows]
-    answer = httpx.post(f"{kserve.http}/v1/models/{model}:predict", json={"instances": instances})
+    url = f"{kserve.http}/v1/models/{model}:predict"
+    answer = httpx.post(url, json={"instances": instances}, timeout=PATIENCE)
     predictions = answer.raise_for_status().json()["predictions"]
     np.testing.assert_allclose(predictions, scores(model, arrays), rtol=0, atol=TOLERANCE)
 
@@ -104,7 +105,7 @@ def test_a_killed_server_comes_back_where_it_was() -> None:
         with pytest.raises(httpx.TransportError):
             httpx.get(server.http)
         server.start()
-        assert httpx.get(server.http).is_success
+        assert httpx.get(server.http, timeout=PATIENCE).is_success
 
 
 STARTER = """
@@ -127,9 +128,9 @@ def test_a_server_ends_with_its_parent(name: str) -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as parent:
             assert parent.stdout is not None
             http = parent.stdout.readline().strip()
-            assert httpx.get(f"{http}/v2/health/ready").is_success
+            assert httpx.get(f"{http}/v2/health/ready", timeout=PATIENCE).is_success
             parent.send_signal(signal.SIGKILL)
-        eventually(lambda: not listens(http), 60)
+        eventually(lambda: not listens(http), PATIENCE)
 
 
 def drawn(model: str, rows: int = ROWS, seed: int = 0) -> dict[str, NDArray[Any]]:
@@ -173,7 +174,7 @@ def infer(server: RealServer, model: str, arrays: Arrays) -> httpx.Response:
         }
         for name, values in arrays.items()
     ]
-    return httpx.post(f"{server.http}/v2/models/{model}/infer", json={"inputs": inputs}, timeout=30)
+    return httpx.post(f"{server.http}/v2/models/{model}/infer", json={"inputs": inputs}, timeout=PATIENCE)
 
 
 def shown(tensors: list[dict[str, Any]]) -> list[tuple[str, str, list[int]]]:

@@ -24,7 +24,7 @@ SAME_CHARACTERS = 8
 """Two cases are wrong in the same way if what is said about them begins with the same characters."""
 WARM_SHARE = 0.3
 """The share of cases after which the server is warm, so that its memory should grow no further."""
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 30.0
 """How long a footprint waits for connections to close, at most; calls leave some open for longer."""
 
 
@@ -130,7 +130,7 @@ def run(
         _send(door, cases[first:], seed, workers, outcomes, problems)
     _raise(problems)
     server.check()
-    outcomes.after = settled(server, outcomes.before.files, settle_seconds)
+    outcomes.after = settled(server, outcomes.before.files + MAX_MORE_FILES, settle_seconds)
     outcomes.bugs, outcomes.seconds = server.bugs(), time.monotonic() - start
     return outcomes
 
