@@ -20,6 +20,7 @@ from console.browser.visits import LOOKS, Look, Visit, accessibility_findings, f
 from console.cohorts.event_tables import ReadTable, read_table
 from playwright.sync_api import Browser, Page, Route
 from sequela_console.server import ConsoleServer
+from transports import eventually
 
 PROGRESS = f"/cohorts/{COHORT}/progress"
 GRID = f"/cohorts/{COHORT}/grid"
@@ -211,14 +212,17 @@ def test_a_context_that_is_lost_is_replaced(visit: Visit) -> None:
     assert picture(page)[..., 3].mean() > 1
 
 
-def focused(page: Page, *keys: str) -> str:
-    """Presses keys on the first figure, and returns what is read out."""
+def focus(page: Page, *keys: str) -> None:
+    """Presses keys on the first figure."""
     page.get_by_role("application").first.focus()
     for key in keys:
         page.keyboard.press(key)
-    readout = page.locator(".readout").first
-    page.wait_for_timeout(300)  # the worker looks for the edges of a node
-    return readout.inner_text()
+
+
+def edges_read_out(page: Page) -> list[int]:
+    """How many sequences an edge or a node has, for each of two classes, as the first figure reads it out."""
+    text = page.locator(".readout").first.inner_text()
+    return [int(number) for number in re.findall(r"(\d+) of \d+ with", text)]
 
 
 def drawer_total(page: Page) -> str:
@@ -233,11 +237,12 @@ def test_an_edge_opens_as_many_sequences_as_it_counts(visit: Visit) -> None:
     page = visit.go(progress())
     drawn(page)
     for keys in (("ArrowRight", "ArrowDown", "ArrowRight"), ("PageDown",)):
-        text = focused(page, *keys)
-        numbers = [int(n) for n in re.findall(r"(\d+) of \d+ with", text)]
-        assert len(numbers) == 2, text
+        focus(page, *keys)
+        # A worker looks for the edges of a node, so it is read out a moment later.
+        eventually(lambda: len(edges_read_out(page)) == 2)
         page.keyboard.press("Enter")
-        assert re.search(rf"\b{sum(numbers)} sequence", drawer_total(page)), (text, drawer_total(page))
+        told = drawer_total(page)
+        eventually(lambda told=told: f"{sum(edges_read_out(page))} sequence" in told)  # type: ignore[misc]
         page.keyboard.press("Escape")
         page.get_by_role("dialog").wait_for(state="detached")
 

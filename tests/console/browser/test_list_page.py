@@ -14,6 +14,7 @@ from console.browser.visits import Look, Visit, fits
 from playwright.sync_api import Page, Route, expect
 from sequela_client.client import Sequela
 from sequela_console.server import ConsoleServer
+from transports import PATIENCE
 
 ALL = 64
 PAGE = 50
@@ -35,7 +36,7 @@ def names_by_score(console: ConsoleServer) -> list[tuple[str, float]]:
 
 def labels(console: ConsoleServer, id: str) -> list[dict[str, Any]]:
     """The decisions and notes of an alert, asked for beside the browser."""
-    with httpx.Client(base_url=console.url) as person:
+    with httpx.Client(base_url=console.url, timeout=PATIENCE) as person:
         person.post("/api/session", json={"name": "Checker"}).raise_for_status()
         found: list[dict[str, Any]] = person.get(f"/api/alerts/{id}/labels").json()
         return found
@@ -144,7 +145,7 @@ def test_a_decision_made_meanwhile_is_told(visit: Visit, console: ConsoleServer)
     visit.expected.append("409")
     page = visit.go("/alerts?q=simulated-00008")
     id = id_of(page, "simulated-00008")
-    with httpx.Client(base_url=console.url) as person:
+    with httpx.Client(base_url=console.url, timeout=PATIENCE) as person:
         person.post("/api/session", json={"name": "Berta"}).raise_for_status()
         made = person.post(f"/api/alerts/{id}/labels", json={"verdict": "fraud", "previous": None})
         made.raise_for_status()

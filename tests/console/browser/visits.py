@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from console.browser.conftest import PATIENCE_MILLISECONDS
 from playwright.sync_api import Browser, Page, Request
 
 from scripts import console_web
@@ -91,6 +92,7 @@ def visiting(browser: Browser, url: str, look: Look = LAPTOP, name: str = NAME) 
         timezone_id="Europe/Berlin",
         locale="en-GB",
     )
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
     visit = Visit(context.new_page(), url)
     complaints, page = visit.complaints, visit.page
     page.expose_function("reportViolation", lambda text: complaints.append(f"policy: {text}"))
