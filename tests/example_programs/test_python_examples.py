@@ -37,7 +37,7 @@ def run_program(name: str, *arguments: object) -> subprocess.CompletedProcess[st
     """Runs an example as its docstring says."""
     command = [sys.executable, str(ROOT / "examples" / name), *map(str, arguments)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=100)
 
 
 def send(script: Script, payments: list[fraud_scoring.Payment]) -> list[str]:
