@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from free_ports import free_ports
+
 T = TypeVar("T")
 
 PATIENCE = 60.0
@@ -20,6 +22,9 @@ NO_LINGER = struct.pack("ii", 1, 0)
 """The option with which closing a socket sends a reset at once."""
 HURRY = 0.05
 """In seconds: how often a proxy that holds everything back checks whether it may pass it on."""
+
+LAST_TURNS = 10
+"""Of the loop, at the end: more than a connection with TLS takes to close."""
 
 Piece = tuple[float, bytes]
 """The time at which a piece is due, and its bytes, which are empty at the end."""
@@ -94,8 +99,18 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         if self._listener is None:
-            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._tls)
+            self._listener = await (self._bind(self.port) if self.port else self._bind_any())
             self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def _bind_any(self) -> asyncio.Server:
+        """Binds a port that nobody else is given while the proxy refuses connections."""
+        for port in free_ports(20):
+            with contextlib.suppress(OSError):
+                return await self._bind(port)
+        raise OSError("no port is free")
+
+    async def _bind(self, port: int) -> asyncio.Server:
+        return await asyncio.start_server(self._serve, "127.0.0.1", port, ssl=self._tls)
 
     async def _refuse(self) -> None:
         if self._listener is not None:
@@ -112,10 +127,13 @@ class FaultProxy:
             writer.transport.abort()
 
     async def _ended(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        # A connection may just have been taken, and aborted ones close their sockets some turns of the loop later.
+        for _ in range(LAST_TURNS):
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.taken += 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import random
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
 
 PORTS = range(10_000, 20_000)
 """Neither these nor those larger by 10 000, which clusters of Redis use, are given to whoever asks for any port."""
@@ -14,6 +17,19 @@ def free_ports(count: int) -> list[int]:
     """Returns ports that are free now, all different."""
     found = _free()
     return [next(found) for _ in range(count)]
+
+
+def bind_any(bind: Callable[[int], T]) -> T:
+    """Binds a free port, and returns what `bind` returns. It may raise OSError or RuntimeError if the port is taken.
+
+    The port can be bound again after it was closed: nobody who asks for any port is given it meanwhile.
+    """
+    for port in _free():
+        try:
+            return bind(port)
+        except (OSError, RuntimeError):
+            continue
+    raise OSError("no port is free")
 
 
 def _free() -> Iterator[int]:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
+from free_ports import bind_any
 from inference_server import NUMPY, Certificates, ServedModel, Tensor, WrongCall
 from numpy.typing import NDArray
 
@@ -133,7 +134,7 @@ class RestServer:
 
     def start(self) -> None:
         """Starts the server, or starts it again on the same port."""
-        self._server = _Http(("127.0.0.1", self.port), Handler)
+        self._server = self._bind(self.port) if self.port else bind_any(self._bind)
         self._server.owner = self
         self.port = self._server.server_address[1]
         if self.certificates:
@@ -142,6 +143,10 @@ class RestServer:
             target=self._server.serve_forever, args=(0.01,), name="inference http"
         )
         self._thread.start()
+
+    @staticmethod
+    def _bind(port: int) -> _Http:
+        return _Http(("127.0.0.1", port), Handler)
 
     def stop(self) -> None:
         """Stops accepting connections."""

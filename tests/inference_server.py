@@ -24,6 +24,7 @@ import grpc
 import numpy as np
 import onnxruntime
 import trustme
+from free_ports import bind_any
 from numpy.typing import NDArray
 from sequela_proto.inference import open_inference_pb2 as pb
 from sequela_proto.inference import open_inference_pb2_grpc as rpc
@@ -194,13 +195,17 @@ class InferenceServer:
         self._pool = ThreadPoolExecutor(16, "inference")
         self._server = grpc.server(self._pool, options=limits)
         rpc.add_GRPCInferenceServiceServicer_to_server(_Servicer(self), self._server)
-        address = f"{self.host}:{self.port}"
-        if self.certificates:
-            shown = self.certificates.of_server(self.client_certificates)
-            self.port = self._server.add_secure_port(address, shown)
-        else:
-            self.port = self._server.add_insecure_port(address)
+        self.port = self._bind(self._server, self.port) if self.port else self._bind_any(self._server)
         self._server.start()
+
+    def _bind_any(self, server: grpc.Server) -> int:
+        return bind_any(lambda port: self._bind(server, port))
+
+    def _bind(self, server: grpc.Server, port: int) -> int:
+        address = f"{self.host}:{port}"
+        if self.certificates:
+            return server.add_secure_port(address, self.certificates.of_server(self.client_certificates))
+        return server.add_insecure_port(address)
 
     def stop(self) -> None:
         """Stops the server at once, and cuts off running calls."""

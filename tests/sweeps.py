@@ -31,6 +31,9 @@ ONE_OF_A_FORM = ONE_OF_A_KIND - {
 }
 """One of each form of inputs and outputs, whatever the model does with them."""
 
+ONE_OF_EACH_STATE = frozenset({"gru", "stacked_lstm", "per_event", "fixed_left", "multi_input"})
+"""Of models that run from states: with one state and with several, an output for each event, padding, static inputs."""
+
 
 def examples(count: int) -> int:
     """Returns how many random examples a test tries: `count` in `make test-all`, and a tenth of it in `make test`."""
@@ -48,6 +51,13 @@ def one_of_a_form(cases: Iterable[Case]) -> list[Any]:
     """Returns the cases as parameters, for what does not depend on how a model computes; most are slow tests."""
     return [
         pytest.param(case, marks=() if case.name in ONE_OF_A_FORM else pytest.mark.slow) for case in cases
+    ]
+
+
+def one_of_each_state(cases: Iterable[Case]) -> list[Any]:
+    """Returns the cases as parameters, for what depends only on how states are kept; most are slow tests."""
+    return [
+        pytest.param(case, marks=() if case.name in ONE_OF_EACH_STATE else pytest.mark.slow) for case in cases
     ]
 
 

@@ -69,10 +69,15 @@ def test_the_same_seed_makes_the_same_requests(rpc: RpcDoor, http: HttpDoor) -> 
         assert first != [door.case(number, 2) for number in range(100)]
 
 
+def settle_seconds(cases: int) -> float:
+    """After a few cases, what the process holds is still growing, and not compared."""
+    return 0.0 if cases == FEW else campaign.SETTLE_SECONDS
+
+
 @pytest.mark.parametrize("cases", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_random_calls(server: FuzzedServer, rpc: RpcDoor, cases: int) -> None:
     """Some are right, more are refused, and none is the server's fault."""
-    outcomes = campaign.run(server, rpc, range(cases), seed=20_261_127)
+    outcomes = campaign.run(server, rpc, range(cases), seed=20_261_127, settle_seconds=settle_seconds(cases))
     assert not outcomes.findings, "\n".join(outcomes.report())
     assert not outcomes.bugs
     assert sum(outcomes.counts.values()) == cases
@@ -83,7 +88,7 @@ def test_random_calls(server: FuzzedServer, rpc: RpcDoor, cases: int) -> None:
 @pytest.mark.parametrize("cases", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 def test_random_requests(server: FuzzedServer, http: HttpDoor, cases: int) -> None:
     """The same over HTTP."""
-    outcomes = campaign.run(server, http, range(cases), seed=20_261_127)
+    outcomes = campaign.run(server, http, range(cases), seed=20_261_127, settle_seconds=settle_seconds(cases))
     assert not outcomes.findings, "\n".join(outcomes.report())
     assert not outcomes.bugs
     assert sum(outcomes.counts.values()) == cases

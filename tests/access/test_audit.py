@@ -16,7 +16,7 @@ from api.rpc_calls import explain_request
 from credential_files import bearer, code_of, token_line, tokens_by_role
 from sequela.access.audit import AuditEntry, AuditFile
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import Serving, embedded
+from serving import PATIENCE, Serving, embedded
 from structlog.testing import capture_logs
 
 ENTRY = AuditEntry("client", "s/Method", "models/m", "OK", "", "id-1")
@@ -24,6 +24,10 @@ ENTRY = AuditEntry("client", "s/Method", "models/m", "OK", "", "id-1")
 
 def lines(path: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def get(url: str, headers: dict[str, str] | None = None) -> httpx.Response:
+    return httpx.get(url, headers=headers, timeout=PATIENCE)
 
 
 def test_a_file_that_is_moved_is_made_anew(tmp_path: Path) -> None:
@@ -104,12 +108,12 @@ def test_the_lines_of_a_server(tmp_path: Path) -> None:
         code_of(lambda: server.explanations.Score(reference, metadata=read))
         code_of(lambda: server.explanations.Score(reference))
         url = f"http://{server.bound.http}"
-        httpx.get(f"{url}/v2/models/m/ready", headers={**dict(read), "x-request-id": "two"})
-        httpx.get(f"{url}/v2/models/m/ready")
-        httpx.get(f"{url}/metrics")
-        httpx.get(f"{url}/metrics", headers=dict(read))
-        httpx.get(f"{url}/healthz")
-        httpx.get(f"{url}/v2/health/live")
+        get(f"{url}/v2/models/m/ready", headers={**dict(read), "x-request-id": "two"})
+        get(f"{url}/v2/models/m/ready")
+        get(f"{url}/metrics")
+        get(f"{url}/metrics", headers=dict(read))
+        get(f"{url}/healthz")
+        get(f"{url}/v2/health/live")
     found = [tuple(each.values())[1:6] for each in lines(path)]
     assert found == [
         ("client-read", "sequela.v1.ModelService/ListModels", "", "OK", ""),
@@ -146,7 +150,7 @@ def test_callers_that_are_known_but_refused(tmp_path: Path) -> None:
             list_models = partial(server.models.ListModels, pb.ListModelsRequest(), metadata=metadata)
             assert code_of(list_models) == grpc.StatusCode.UNAUTHENTICATED
             url = f"http://{server.bound.http}/v2/models/m/ready"
-            assert httpx.get(url, headers=dict(metadata)).status_code == 401
+            assert get(url, headers=dict(metadata)).status_code == 401
     assert [(each["caller"], each["reason"]) for each in lines(path)] == [
         *[("late", "TOKEN_EXPIRED")] * 2,
         *[("gone", "CALLER_REVOKED")] * 2,
@@ -196,7 +200,7 @@ def test_a_callers_text_in_a_name_is_not_kept(tmp_path: Path) -> None:
         ]
         server.explanations.ListExplanations(pb.ListExplanationsRequest(model=text))
         server.explanations.DeleteExplanation(pb.DeleteExplanationRequest(name=f"explanations/{text}"))
-        httpx.get(f"http://{server.bound.http}/v2/models/{text}/ready")
+        get(f"http://{server.bound.http}/v2/models/{text}/ready")
     assert len(lines(path)) == 14
     assert text.lower() not in path.read_text().lower()
     assert {each["resource"] for each in lines(path)} == {"models/*", "explanations/*", ""}

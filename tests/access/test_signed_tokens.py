@@ -179,10 +179,12 @@ class Provider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                # Once it is counted, a test may change the answer: this one stays as it was.
+                answer = provider.answer
                 provider.asked += 1
-                self.send_response(200 if provider.answer else 503)
+                self.send_response(200 if answer else 503)
                 self.end_headers()
-                self.wfile.write((provider.answer or "").encode())
+                self.wfile.write((answer or "").encode())
 
             def log_message(self, *_: object) -> None:
                 """Writes nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -38,19 +39,22 @@ def failover_installation(folder: Path) -> Iterator[Installation]:
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in sentinels)
         store = shared_store(f"redis+sentinel://{hosts}/mymaster", folder / "outbox")
         replica = stack.enter_context(Replica(2, *store))
+        kills: list[float] = []
         yield Installation(
             [replica],
             store,
-            {"redis-failover": lambda _: _fail_over(nodes, sentinels)},
+            {"redis-failover": lambda _: _fail_over(nodes, sentinels, kills)},
+            losses=kills,
             unreplicated_seconds=UNREPLICATED_SECONDS,
         )
 
 
-def _fail_over(nodes: Sequence[RedisServer], sentinels: Sequence[RedisServer]) -> None:
-    """Kills the master, and starts it again as soon as there is another one."""
+def _fail_over(nodes: Sequence[RedisServer], sentinels: Sequence[RedisServer], kills: list[float]) -> None:
+    """Kills the master, notes when, and starts it again as soon as there is another one."""
     port = _master_port(sentinels[0])
     master, other = sorted(nodes, key=lambda node: node.port != port)
     wait_until(lambda: _follows(other))
+    kills.append(time.monotonic())
     master.kill()
     wait_until(lambda: all(_master_port(sentinel) == other.port for sentinel in sentinels))
     master.start()

@@ -28,7 +28,8 @@ class Installation:
         incidents: What can happen, by name.
         credentials: Those of callers.
         recovered: Returns whether all besides the servers has recovered from an incident.
-        unreplicated_seconds: For how long before an incident the store may lose what it has confirmed.
+        losses: When the store may have lost what it had confirmed. Times are those of the monotonic clock.
+        unreplicated_seconds: For how long before that it may have confirmed what it lost.
     """
 
     replicas: Sequence[Replica]
@@ -36,6 +37,7 @@ class Installation:
     incidents: Mapping[str, Incident]
     credentials: Credentials = field(default_factory=Credentials)
     recovered: Callable[[], bool] = _always
+    losses: Sequence[float] = ()
     unreplicated_seconds: float = 0.0
 
     def connect(self) -> AsyncSequela:

@@ -82,8 +82,15 @@ class Replica:
 
     def kill_engine(self, number: int) -> None:
         """Kills one of the engines."""
-        wait_until(lambda: len(self.engine_pids()) == self.engines)
-        os.kill(self.engine_pids()[number % self.engines], signal.SIGKILL)
+        pids: Sequence[int] = ()
+
+        def all_run() -> bool:
+            nonlocal pids
+            pids = self.engine_pids()
+            return len(pids) == self.engines
+
+        wait_until(all_run)
+        os.kill(pids[number % self.engines], signal.SIGKILL)
 
     def healthy(self) -> bool:
         """Returns whether it is ready, has all its engines and its store, and owes nothing."""

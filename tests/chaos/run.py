@@ -150,9 +150,7 @@ def _judged(installation: Installation, events: Sequence[Event], answers: Sequen
     with Replica(1, *installation.store) as server:
         kept = asyncio.run(fetch_all(server.address, (each.name for each in answered)))
     missing = [each for each in answered if kept.get(each.name) != each.fingerprint]
-    unreplicated = [
-        each for each in missing if _is_unreplicated(each, events, installation.unreplicated_seconds)
-    ]
+    unreplicated = [each for each in missing if _is_unreplicated(each, installation)]
     return ChaosFigures(
         events,
         len(answered),
@@ -165,6 +163,6 @@ def _judged(installation: Installation, events: Sequence[Event], answers: Sequen
     )
 
 
-def _is_unreplicated(answer: Answer, events: Sequence[Event], seconds: float) -> bool:
-    """Returns whether an answer came so close to an incident that Redis may have lost what it had confirmed."""
-    return seconds > 0 and any(abs(answer.done - event.began) <= seconds for event in events)
+def _is_unreplicated(answer: Answer, installation: Installation) -> bool:
+    """Returns whether an answer came so close to a kill of Redis that it may have lost what it had confirmed."""
+    return any(abs(answer.done - loss) <= installation.unreplicated_seconds for loss in installation.losses)

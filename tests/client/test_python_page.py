@@ -25,11 +25,13 @@ SNIPPETS = snippets(PAGE)
 MODELS = ROOT / "service" / "sequela" / "demo" / "models"
 SLOW = {"local", "html"}
 """Snippets that start another server or draw a page; test_local.py and test_pages.py do so in the fast tests."""
+ALONE = {"start", "reasons"}
+"""Snippets that the fast tests run by themselves: one that needs no other, and one that does."""
 
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(each, marks=pytest.mark.slow if each in SLOW else ()) for each in SNIPPETS],
+    [pytest.param(each, marks=() if each in ALONE else pytest.mark.slow) for each in SNIPPETS],
 )
 def test_the_code_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a server started as the page says; what each piece prints is what the page shows."""

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from pools import PATIENCE
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
 
@@ -77,7 +78,7 @@ def test_workers_stay_on_their_cores() -> None:
     barrier = threading.Barrier(HERE)
 
     def where() -> tuple[int, ...]:
-        barrier.wait(10)
+        barrier.wait(PATIENCE)
         return tuple(os.sched_getaffinity(0))
 
     if HERE > 1:

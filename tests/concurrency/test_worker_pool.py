@@ -250,7 +250,7 @@ def test_a_job_aside_runs_beside_the_context_and_has_ended_with_it() -> None:
     pool = WorkerPool(2)
     begun, done = threading.Event(), []
     with pool.aside(lambda: (begun.set(), done.append(threading.current_thread()))[0]):
-        assert begun.wait(10)
+        assert begun.wait(PATIENCE)
         assert pool.run([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
     assert done != [threading.current_thread()]
     pool.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,12 @@ def read_rows(folder: Path) -> list[Row]:
     for path in sorted(folder.glob("part-*.parquet")):
         found += pq.read_table(path).to_pylist()
     return found
+
+
+@cache
+def rows_once(folder: Path) -> list[Row]:
+    """The same, read once for all tests that neither change the cohort nor the rows."""
+    return read_rows(folder)
 
 
 def labels_of(row: Row) -> dict[str, str]:

@@ -154,6 +154,7 @@ def test_a_cohort_that_is_removed_or_damaged(console: ConsoleServer, tmp_path: P
 
 def test_a_service_that_comes_and_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sequela_console.sessions.service_door.PROBE_SECONDS", 0.0)
+    monkeypatch.setattr("sequela_client.retries.Retries.backoff_seconds", lambda *_: 0.0)
     # A port that nobody else is given while the service is away.
     (port,) = free_ports(1)
     with Serving(embedded(port=port)) as service:

@@ -14,6 +14,7 @@ from credential_files import Pki, replace, token_line, tokens_by_role
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
 from sequela_client.errors import CallerError
+from sequela_client.retries import Retries
 from sequela_console.server import ConsoleServer
 from sequela_console.sessions import service_door, session_store, token_visitors
 from serving import Serving, embedded
@@ -224,6 +225,7 @@ def test_who_was_known_goes_on_reading_while_the_service_is_down(
     """For ten minutes, and only what the console itself has."""
     monkeypatch.setattr(session_store, "CHECK_SECONDS", 0.0)
     monkeypatch.setattr(service_door, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(Retries, "backoff_seconds", lambda *_: 0.0)
     tokens = dict(tokens_by_role(tmp_path / "tokens"))
     cohorts = {"shop": write_cohort(tmp_path / "shop", 5)}
     with ExitStack() as stack:
@@ -252,6 +254,7 @@ def test_who_has_a_name_goes_on_reading_while_an_open_service_is_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_door, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(Retries, "backoff_seconds", lambda *_: 0.0)
     cohorts = {"shop": write_cohort(tmp_path / "shop", 5)}
     with ExitStack() as stack:
         serving = stack.enter_context(ExitStack())

@@ -13,7 +13,7 @@ from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Model
-from sweeps import one_of_a_kind
+from sweeps import one_of_each_state
 
 LENGTH = 24
 
@@ -49,7 +49,9 @@ def test_the_number_of_workers_changes_no_bit(case: Case) -> None:
             assert numbers(one) == numbers(many)
 
 
-@pytest.mark.parametrize("case", one_of_a_kind(case for case in CASES if case.name in STATE_COUNTS), ids=str)
+@pytest.mark.parametrize(
+    "case", one_of_each_state(case for case in CASES if case.name in STATE_COUNTS), ids=str
+)
 def test_from_states_is_as_good_as_whole(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same coalitions, the same attributions to float noise, for a fraction of the events run."""
     monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", 0)  # however small the model is

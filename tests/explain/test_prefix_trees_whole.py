@@ -15,11 +15,11 @@ from sequela.explain.explanation import Explanation
 from sequela.explain.options import FeatureScope
 from sequela.explain.ports import Model
 from sequela.timeshap.prefix_tree import CALL_COST
-from sweeps import one_of_a_kind
+from sweeps import one_of_each_state
 
 RECURRENT = [case for case in CASES if case.name in STATE_COUNTS]
 LENGTH = 24
-every_recurrent_case = pytest.mark.parametrize("case", one_of_a_kind(RECURRENT), ids=str)
+every_recurrent_case = pytest.mark.parametrize("case", one_of_each_state(RECURRENT), ids=str)
 
 
 @pytest.fixture(autouse=True)

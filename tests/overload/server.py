@@ -131,7 +131,7 @@ def probing(server: MeasuredServer) -> Iterator[Probes]:
 
         def ask() -> None:
             started = time.monotonic()
-            stub.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            stub.Check(health_pb2.HealthCheckRequest(), timeout=60)
             probes.seconds.append(time.monotonic() - started)
             if len(probes.seconds) % 10 == 1:
                 probes.memory_mb.append(server.memory_mb)

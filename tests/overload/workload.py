@@ -76,7 +76,7 @@ def exact_cells(address: str, token: str) -> dict[int, ExactCells]:
             message = request(alert)
             message.options.target_standard_error = 0.0
             message.options.max_coalitions = ALL_COALITIONS
-            answer = stub.Explain(message, timeout=60, metadata=(("authorization", f"Bearer {token}"),))
+            answer = stub.Explain(message, timeout=600, metadata=(("authorization", f"Bearer {token}"),))
             level = answer.explanation.cell_level
             if level.quality.stop_reason == pb.STOP_REASON_EXACT:
                 values = np.array([each.values[0] for each in level.attributions])

@@ -24,6 +24,8 @@ SAME_CHARACTERS = 8
 """Two cases are wrong in the same way if what is said about them begins with the same characters."""
 WARM_SHARE = 0.3
 """The share of cases after which the server is warm, so that its memory should grow no further."""
+SETTLE_SECONDS = 10.0
+"""How long a footprint waits for connections to close, at most; calls leave some open for longer."""
 
 
 class Door(Protocol):
@@ -98,8 +100,23 @@ class Outcomes:
         yield from (f"log: {line[:2_000]}" for line in self.bugs)
 
 
-def run(server: FuzzedServer, door: Door, cases: range, seed: int, workers: int = 4) -> Outcomes:
+def run(
+    server: FuzzedServer,
+    door: Door,
+    cases: range,
+    seed: int,
+    workers: int = 4,
+    settle_seconds: float = SETTLE_SECONDS,
+) -> Outcomes:
     """Sends cases, while an honest caller sends valid requests.
+
+    Args:
+        server: where they are sent.
+        door: makes the cases and sends them.
+        cases: their numbers.
+        seed: of the cases.
+        workers: how many send at a time.
+        settle_seconds: how long footprints wait for connections to close; 0 where nobody compares them.
 
     Raises:
         AssertionError: The server has ended, or the honest caller got another answer than at the start.
@@ -109,11 +126,11 @@ def run(server: FuzzedServer, door: Door, cases: range, seed: int, workers: int 
     outcomes = Outcomes(server.footprint(), server.footprint())
     with honest_caller(server) as problems:
         _send(door, cases[:first], seed, workers, outcomes, problems)
-        outcomes.before = settled(server, outcomes.before.files)
+        outcomes.before = settled(server, outcomes.before.files, settle_seconds)
         _send(door, cases[first:], seed, workers, outcomes, problems)
     _raise(problems)
     server.check()
-    outcomes.after = settled(server, outcomes.before.files)
+    outcomes.after = settled(server, outcomes.before.files, settle_seconds)
     outcomes.bugs, outcomes.seconds = server.bugs(), time.monotonic() - start
     return outcomes
 

@@ -127,7 +127,7 @@ def honest_caller(server: FuzzedServer, every_seconds: float = 1.0) -> Iterator[
         yield problems
 
 
-def settled(server: FuzzedServer, most_files: int, seconds: float = 10.0) -> Footprint:
+def settled(server: FuzzedServer, most_files: int, seconds: float) -> Footprint:
     """Returns what the process holds once closed connections are gone, but after these seconds at the latest."""
     until = time.monotonic() + seconds
     while (found := server.footprint()).files > most_files and time.monotonic() < until:

@@ -93,9 +93,9 @@ class Executor:
         # The context carries the request id to the log lines of the thread.
         future = self._pool.submit(contextvars.copy_context().run, work)
         started, ended = deadline.now(), asyncio.Event()
-        # The callbacks run in the worker's thread, but the counts may only change in the event loop.
-        for callback in (functools.partial(self._release, deadline, started), lambda _: ended.set()):
-            future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), callback))
+        # The callback runs in the worker's thread, but the counts may only change in the event loop.
+        release = functools.partial(self._release, deadline, started, ended)
+        future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), release))
         try:
             # An event and not an asyncio future: asyncio would report the error of work that outlives its caller.
             await ended.wait()
@@ -138,10 +138,13 @@ class Executor:
             self._count(waiting=-1)
         self._count(running=1)
 
-    def _release(self, deadline: Deadline, started: float, future: Future[T]) -> None:
-        self._deadlines.discard(deadline)
-        self._slots.leave(deadline, Deadline.now() - started, future.exception())
-        self._count(running=-1)
+    def _release(self, deadline: Deadline, started: float, ended: asyncio.Event, future: Future[T]) -> None:
+        try:
+            self._deadlines.discard(deadline)
+            self._slots.leave(deadline, Deadline.now() - started, future.exception())
+            self._count(running=-1)
+        finally:
+            ended.set()
 
     def _count(self, waiting: int = 0, running: int = 0) -> None:
         self._waiting += waiting

@@ -11,6 +11,7 @@ import struct
 from enum import IntEnum
 
 HEADER = struct.Struct("!IB")  # the length of the bytes, and the kind
+READ_BYTES = 1 << 16  # a header, and nearly always the frame behind it
 CHUNK_BYTES = 1 << 20  # memory grows with what has arrived, not with what was announced
 
 
@@ -46,6 +47,7 @@ class FrameConnection:
     def __init__(self, sock: socket.socket, max_bytes: int) -> None:
         self._socket = sock
         self._max_bytes = max_bytes
+        self._arrived = bytearray()  # what belongs to later reads
 
     def send(self, kind: Kind, *parts: bytes) -> None:
         """Sends one frame with all parts.
@@ -92,13 +94,15 @@ class FrameConnection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def _read(self, size: int) -> bytes:
-        whole = bytearray()
-        while len(whole) < size:
+        # Takes what is there, so that a small frame needs one call: each call gives up the interpreter's lock.
+        while len(self._arrived) < size:
             try:
-                piece = self._socket.recv(min(size - len(whole), CHUNK_BYTES))
+                piece = self._socket.recv(max(READ_BYTES, min(size - len(self._arrived), CHUNK_BYTES)))
             except OSError as error:
                 raise FrameConnectionLost(str(error)) from error
             if not piece:
                 raise FrameConnectionLost("the other side closed the connection")
-            whole += piece
-        return bytes(whole)
+            self._arrived += piece
+        whole = bytes(memoryview(self._arrived)[:size])
+        del self._arrived[:size]
+        return whole

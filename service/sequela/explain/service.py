@@ -153,6 +153,8 @@ class Explainer:
     def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
         """Adds the levels that the requested levels require. They become part of the answer."""
         levels = self._levels.select_names(request.options.levels, request.paths.option("levels"))
+        if levels == request.options.levels:
+            return request
         return replace(request, options=replace(request.options, levels=levels))
 
     def _try_out(self, task: Task, deadline: Deadline) -> EncodedExplanation:

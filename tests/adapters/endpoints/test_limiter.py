@@ -91,11 +91,11 @@ def is_open(limiter: Limiter) -> bool:
 
 def test_a_call_is_told_and_learned_from(limiter: Limiter, heard: Heard) -> None:
     """The end of its time is the request's, or that of one call."""
-    ends = []
+    ends, slept = [], 0.01
 
     def ask(until: float) -> Any:
         ends.append(until)
-        time.sleep(0.01)
+        time.sleep(slept)
         return np.ones(3)
 
     soon = Deadline.now() + 0.1
@@ -107,7 +107,8 @@ def test_a_call_is_told_and_learned_from(limiter: Limiter, heard: Heard) -> None
     told = heard.of(EndpointCalled)
     assert [(each.endpoint, each.rows, each.outcome) for each in told] == [("m/1", 3, "ok")] * 2
     took = [each.seconds for each in told]
-    assert 0.9 * min(took) <= limiter.call_seconds(3) <= max(took)
+    # What is told includes the time until it is told, during which others may run.
+    assert 0.99 * slept <= limiter.call_seconds(3) <= max(took)
 
 
 def test_the_breaker_opens_after_failures_in_a_row(limiter: Limiter, heard: Heard) -> None:
@@ -124,8 +125,9 @@ def test_the_breaker_opens_after_failures_in_a_row(limiter: Limiter, heard: Hear
     assert is_open(limiter)
     assert [each.closed for each in heard.of(CircuitState)] == [True, False]
     host.up = True
-    eventually(lambda: not is_open(limiter))
-    assert [each.closed for each in heard.of(CircuitState)] == [True, False, True]
+    # It is told after the breaker has closed.
+    eventually(lambda: [each.closed for each in heard.of(CircuitState)] == [True, False, True])
+    assert not is_open(limiter)
 
 
 def test_calls_that_fail_together_are_one_failure(limiter: Limiter, heard: Heard) -> None:
@@ -221,10 +223,18 @@ def test_the_switch(limiter: Limiter) -> None:
         pass
 
 
-def test_other_terms(limiter: Limiter, heard: Heard) -> None:
+def test_other_terms(limiter: Limiter, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold at once, but for more calls at a time than there are workers: then nothing changes."""
+    now = 1000.0
+    monkeypatch.setattr(Deadline, "now", staticmethod(lambda: now))
+
+    def ask(until: float) -> Any:
+        nonlocal now
+        now += 0.001
+        return np.zeros(1)
+
     while limiter.concurrency < 4:
-        limiter.call(1, math.inf, lambda _: (time.sleep(0.001), np.zeros(1))[1])
+        limiter.call(1, math.inf, ask)
     assert limiter.amend(replace(TERMS, max_calls=1))
     assert limiter.concurrency == 1
     assert heard.of(EndpointWindow)[-1].calls == 1
@@ -250,12 +260,16 @@ def test_no_more_jobs_at_a_time_than_the_window_allows(limiter: Limiter) -> None
 
 def test_who_waits_for_a_turn_notices_the_deadline(limiter: Limiter) -> None:
     """While other requests' calls hold all of them."""
-    gate = threading.Event()
-    holding = threading.Thread(
-        target=lambda: limiter.run([lambda: gate.wait(60)] * 8, Deadline(), math.inf), daemon=True
-    )
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def hold() -> None:
+        begun.release()
+        gate.wait(PATIENCE)
+
+    holding = threading.Thread(target=lambda: limiter.run([hold] * 8, Deadline(), math.inf), daemon=True)
     holding.start()
-    eventually(lambda: sum(each.name.startswith("endpoint-") for each in threading.enumerate()) >= 2)
+    for _ in range(limiter.concurrency):
+        assert begun.acquire(timeout=PATIENCE)
     with pytest.raises(DeadlinePassed):
         limiter.run([lambda: None] * 2, Deadline(0.1), math.inf)
     gate.set()

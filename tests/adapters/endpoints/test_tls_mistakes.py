@@ -63,7 +63,11 @@ def test_mistakes_are_named(places: Places, tmp_path: Path) -> None:
             records = server.wired.configured.records().items()
             return {name.model: record.detail for name, record in records if record.detail}
 
-        eventually(lambda: len(details()) == len(uris), PATIENCE)
-        found = details()
-    for (name, uri), said in zip(uris.items(), MISTAKES.values(), strict=True):
-        assert found[name].startswith(f"{uri} is not available: {said}")
+        # An attempt that a busy machine delays may fail for another reason; the next one is soon.
+        wanted = {
+            name: f"{uri} is not available: {said}"
+            for (name, uri), said in zip(uris.items(), MISTAKES.values(), strict=True)
+        }
+        eventually(
+            lambda: all(details().get(name, "").startswith(said) for name, said in wanted.items()), PATIENCE
+        )

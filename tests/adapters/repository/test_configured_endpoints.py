@@ -36,7 +36,7 @@ def registry() -> Iterator[EndpointRegistry]:
 @pytest.fixture
 def one(tmp_path: Path, endpoint: InferenceServer, registry: EndpointRegistry) -> ConfiguredEndpoint:
     """Written, not yet looked at."""
-    write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=1.0)
+    write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=30.0)
     (folder,) = find_folders(tmp_path)
     return ConfiguredEndpoint(folder, registry, Limits())
 
@@ -82,7 +82,7 @@ def test_mistakes_in_a_file(
     one: ConfiguredEndpoint, tmp_path: Path, endpoint: InferenceServer, change: dict[str, object], word: str
 ) -> None:
     """From the start: FAILED, and the record says why. Later: nothing changes. Mended: it works."""
-    good: dict[str, object] = {"uri": endpoint.uri("m"), "call_seconds": 1.0}
+    good: dict[str, object] = {"uri": endpoint.uri("m"), "call_seconds": 30.0}
 
     def write(**said: object) -> None:
         uri = str(said.pop("uri"))
@@ -112,7 +112,7 @@ def test_a_file_that_goes_away(one: ConfiguredEndpoint, tmp_path: Path, endpoint
     state, detail = look(one)
     assert state is ModelState.FAILED
     assert "No such file" in detail
-    write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=1.0)
+    write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=30.0)
     eventually(lambda: look(one)[0] is ModelState.READY)
 
 
@@ -124,7 +124,7 @@ def test_a_file_that_stays_away(one: ConfiguredEndpoint, tmp_path: Path, endpoin
     while time.monotonic() < end:
         assert look(one)[0] is ModelState.FAILED
         time.sleep(RULES.retry_seconds)
-    write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=1.0)
+    write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=30.0)
     assert look(one) == (ModelState.READY, "")
 
 

@@ -57,7 +57,7 @@ def three_nodes() -> Iterator[list[RedisServer]]:
     with ExitStack() as stack:
         start = contextmanager(running)
         nodes = [
-            stack.enter_context(start("--cluster-enabled", "yes", "--cluster-node-timeout", "2000"))
+            stack.enter_context(start("--cluster-enabled", "yes", "--cluster-node-timeout", "30000"))
             for _ in range(3)
         ]
         for number, node in enumerate(nodes):

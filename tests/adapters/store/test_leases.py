@@ -167,9 +167,11 @@ def test_a_lease_holds_while_its_holder_works(redis_server: RedisServer) -> None
     """However long that takes: nobody else gets it before the work is done, and everybody may have it afterwards."""
     store = redis_store(connected(redis_server))
     leases = CountedRenewals(store.leases)
-    flights = ReplicaFlights(leases, lease_seconds=3.0)
+    flights = ReplicaFlights(leases, lease_seconds=9.0)
     with flights.lead("key", Deadline(60)):
-        eventually(lambda: len(leases.renewed) >= 4)  # one a second: without them it would have expired
+        eventually(
+            lambda: len(leases.renewed) >= 4
+        )  # one every 3 seconds: without them it would have expired
         assert held(store, "key")
     assert not held(store, "key")
     assert all(leases.renewed)
@@ -183,7 +185,7 @@ def test_nobody_waits_longer_than_he_can(replicas: list[Replica]) -> None:
     """Half of his time, then he computes; not at all if he only asks whether it is free, or has cancelled."""
     first, second = replicas
     token = first.store.leases.take("key", 3600.0)
-    assert second.explain(Deadline(1.0)) == explanation(1)
+    assert second.explain(Deadline(4.0)) == explanation(1)
     assert second.computed == 1
     assert held(first.store, "key")  # it was not his to give back
     with pytest.raises(DeadlinePassed), second.flights.lead("key", Deadline(0.0)):

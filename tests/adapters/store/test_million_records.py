@@ -1,4 +1,4 @@
-"""Pages of a million records in Redis take milliseconds."""
+"""Pages of a million records in Redis take milliseconds, and far less than to read all records."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def fast_member(number: int, when: datetime, caller_id: str) -> bytes:
 @pytest.mark.timeout(1200)
 def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.CaptureFixture[str]) -> None:
     """Fifty of a million, spread over a day, for each kind of filter: the 99th percentile is printed. The bound is
-    loose: a scan of all would take seconds.
+    a tenth of what it takes here to read all, as a twenty-fourth of them shows.
     """
     place = Place(redis_server)
     now, total, alerts, at_once = datetime.now(UTC), 1_000_000, 10_000, 5_000
@@ -64,6 +64,9 @@ def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.C
         "one caller": Filter(caller_id="a7"),
         "score of a few": Filter(min_score=total * 0.99),
     }
+    begin = time.perf_counter()
+    assert place.client.zrange(f"{place.namespace}made:all:{hour_of(now - 11 * HOUR):x}", 0, -1)
+    reading_all_ms = 24_000 * (time.perf_counter() - begin)
     trips = place.count_round_trips()
     for name, each in wanted.items():
         seconds, position = [], ""
@@ -78,7 +81,7 @@ def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.C
         with capsys.disabled():
             text = f"\na page of 50 of {total} records, {name}: p50 {p50:.1f} ms, p99 {p99:.1f} ms\n"
             sys.stdout.write(text)
-        assert p50 < 250
+        assert p50 < reading_all_ms / 10
         if name in ("latest", "before noon"):
             assert len(trips) == len(seconds)  # one for each page
     place.client.flushall()

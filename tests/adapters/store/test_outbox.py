@@ -18,7 +18,7 @@ from adapters.store.outbox_contents import files, owed
 from adapters.store.record_samples import BODY, delete, listed, record, stored
 from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
-from redis_server import RedisServer, eventually, fragile_redis
+from redis_server import PATIENCE, RedisServer, eventually, fragile_redis
 from sequela.adapters.store.outbox.folder import OutboxFolder
 from sequela.adapters.store.ports import Addition, Store, StoreDown
 from sequela.adapters.store.redis.connection import RedisConnection
@@ -147,7 +147,7 @@ def test_a_deletion_reaches_what_is_owed(
     """While Redis is down it deletes what this server owes, and fails, since others may have more. Once Redis is back
     it covers what another replica still owes, and has not sent.
     """
-    here, there = open_replica(), open_replica(retry_seconds=3600.0)
+    here, there = open_replica(), open_replica(retry_seconds=3600.0, close_seconds=PATIENCE)
     fragile_redis.stop()
     for number, selector in enumerate(
         (CallerSelector("a"), LabelSelector("k", "v"), NameSelector("explanations/e2"))
@@ -192,7 +192,7 @@ def test_a_later_explanation_of_the_same_name_wins(
     fragile_redis: RedisServer, open_replica: Callable[..., Store]
 ) -> None:
     """Whether it is made while the earlier one waits, or after Redis is back."""
-    here = open_replica(retry_seconds=3600.0)
+    here = open_replica(retry_seconds=3600.0, close_seconds=PATIENCE)
     fragile_redis.stop()
     here.records.add(record(1, caller_id="first"), BODY, None)
     here.records.add(record(1, caller_id="second"), BODY, None)

@@ -189,8 +189,10 @@ def test_a_record_goes_when_it_expires(records: Records) -> None:
     records.add(soon, b"", "key")
     records.add(record(2, caller_id="a"), b"", None)
     eventually(lambda: records.get("explanations/e1") is None)
+    # Redis counts whole milliseconds, so readers may notice it one after the other.
+    eventually(lambda: listed(records) == ["e2"])
     assert records.answer("key") is None
-    assert listed(records) == listed(records, Filter(caller_id="a")) == ["e2"]
+    assert listed(records, Filter(caller_id="a")) == ["e2"]
 
 
 @pytest.mark.parametrize(

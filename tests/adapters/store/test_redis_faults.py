@@ -143,7 +143,9 @@ def test_refused_calls_do_not_touch_redis(fragile_redis: RedisServer) -> None:
 def test_many_threads_meet_one_failure(
     fragile_redis: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Eight threads at work while Redis goes and comes: no error but StoreDown; each change told and logged once."""
+    """Eight threads at work while Redis goes and comes: no error but StoreDown; each change told and logged once. A
+    call that began before Redis went may fail only after it has come back, which is a change more.
+    """
     heard = Heard()
     redis = shared(fragile_redis, Observers([heard, LogObserver()]))
     store = CachedStore(MemoryKeyValue(), redis.values, "test", heard)
@@ -162,17 +164,21 @@ def test_many_threads_meet_one_failure(
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
-    for expected in ([True, False, True], [True, False, True, False, True]):
+    for _ in range(2):
         eventually(lambda: states(heard)[-1:] == [True])
         fragile_redis.stop()
         eventually(lambda: states(heard)[-1:] == [False])
         fragile_redis.start()
-        eventually(lambda expected=expected: states(heard) == expected)
+        eventually(lambda: states(heard)[-1:] == [True])
     stop.set()
     for thread in threads:
         thread.join()
+    eventually(lambda: states(heard)[-1:] == [True])
     assert wrong == []
-    assert capsys.readouterr().out.count("store down") == 2
+    told = states(heard)
+    assert told == [True, False] * (len(told) // 2) + [True]
+    assert 2 <= told.count(False) <= 2 + len(threads)  # far fewer than calls failed
+    assert capsys.readouterr().out.count("store down") == told.count(False)
 
 
 def test_a_redis_absent_at_the_start_is_found_later(fragile_redis: RedisServer) -> None:

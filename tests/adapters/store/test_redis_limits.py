@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -18,8 +19,16 @@ from adapters.store.redis_stores import PATIENT, call_limit, redis_cluster
 from adapters.store.store_samples import Heard
 from documents import ROOT
 from fault_proxy import FaultProxy
-from redis_server import RedisServer, eventually, fragile_redis, redis_server, running, valkey_server
-from sequela.adapters.store.ports import StoreDown
+from redis_server import (
+    PATIENCE,
+    RedisServer,
+    eventually,
+    fragile_redis,
+    redis_server,
+    running,
+    valkey_server,
+)
+from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.adapters.store.redis import call_limit as limits
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.redis.connection import RedisConnection
@@ -172,6 +181,53 @@ def _connections(path: str) -> Iterator[socket.socket]:
             each.close()
             return
         yield each
+
+
+@pytest.mark.parametrize("wrong", [AttributeError("no attribute 'readline'"), ValueError("closed file")])
+def test_a_call_while_the_connection_is_closed_is_down(redis_server: RedisServer, wrong: Exception) -> None:
+    """Whatever redis-py raises when its sockets are closed by another thread. Otherwise it would be our mistake."""
+    redis, begun, closed = opened(redis_server.url), threading.Event(), threading.Event()
+
+    def interrupted(_: object) -> None:
+        begun.set()
+        assert closed.wait(PATIENCE)
+        raise wrong
+
+    with ThreadPoolExecutor(1) as thread:
+        call = thread.submit(redis.call, interrupted)
+        assert begun.wait(PATIENCE)
+        redis.close()
+        closed.set()
+        with pytest.raises(StoreDown):
+            call.result(PATIENCE)
+    again = opened(redis_server.url)
+    with pytest.raises(type(wrong)):
+        again.call(interrupted)
+    again.close()
+
+
+def test_calls_meet_no_other_error_while_the_connection_is_closed(redis_server: RedisServer) -> None:
+    """Of several threads that are calling when it happens, many times over."""
+    for _ in range(20):
+        redis, begun = opened(redis_server.url, probe_interval_seconds=3600), threading.Event()
+        values, ended = redis_store(redis).values, threading.Event()
+
+        def call(
+            values: KeyValue = values, begun: threading.Event = begun, ended: threading.Event = ended
+        ) -> None:
+            with contextlib.suppress(StoreDown):
+                while not ended.is_set():
+                    values.get("key")
+                    begun.set()
+
+        with ThreadPoolExecutor(3) as threads:
+            calls = [threads.submit(call) for _ in range(3)]
+            assert begun.wait(PATIENCE)
+            redis.close()
+            ended.set()
+            for each in calls:
+                each.result(PATIENCE)
+        redis.close()
 
 
 def rights() -> list[str]:

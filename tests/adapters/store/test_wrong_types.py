@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from adapters.repository.replicas import repository, small
-from adapters.store.redis_stores import connected
+from adapters.store.redis_stores import PATIENT, connected
 from adapters.store.store_samples import Heard, background, explanation, kept_sequence, stored
 from redis.exceptions import ResponseError
 from redis_server import RedisServer, eventually, redis_server, running
@@ -138,7 +138,9 @@ def test_a_cluster_drops_another_type_too() -> None:
     """Values and indexes, on whichever node they lie."""
     for server in running("--cluster-enabled", "yes"):
         server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        redis = RedisConnection(f"cluster://127.0.0.1:{server.port}", Heard(), probe_interval_seconds=0.05)
+        redis = RedisConnection(
+            f"cluster://127.0.0.1:{server.port}", Heard(), PATIENT, probe_interval_seconds=0.05
+        )
         store = redis_store(redis)
         eventually(redis.check)
         for key in ("sequela:v1:key", "sequela:v1:index"):

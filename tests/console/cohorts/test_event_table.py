@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from console.cohort_files import CHECKPOINTS, Row, as_json, read_rows
+from console.cohort_files import CHECKPOINTS, Row, as_json, rows_once
 from console.cohorts.event_tables import CLASS_BY_LABEL, class_of, events_of, level_of, read_table
 from httpx import Client
 
@@ -42,7 +42,7 @@ def _chosen(rows: list[Row], spec: dict[str, Any]) -> list[tuple[int, Row, int]]
 def test_every_event_is_as_in_the_rows(client: Client, folder: Path, spec: dict[str, Any]) -> None:
     """Sequence, step, weight, levels and class of every event are those of a count in plain Python."""
     table = _table(client, spec)
-    chosen = _chosen(read_rows(folder), spec)
+    chosen = _chosen(rows_once(folder), spec)
     steps = table.header["steps"]
     assert steps == min(max(row["length"] for _, row, _ in chosen), spec.get("steps", 64))
     assert table.classes.tolist() == [known for _, _, known in chosen]
@@ -79,7 +79,7 @@ def test_bins_and_levels_are_made_once_over_all_variants(
     amounts = np.array(
         [
             float(values[0].replace(",", ""))
-            for _, row, _ in _chosen(read_rows(folder), spec)
+            for _, row, _ in _chosen(rows_once(folder), spec)
             for t, _, values in events_of(row, "attribution")
             if values[0] and t + steps > 0
         ]
@@ -103,7 +103,7 @@ def test_cells_edges_and_variance_of_the_bytes_are_those_of_the_rows(client: Cli
     """Heat by cell, class and step, its temporal variance, and edges: numpy on the bytes against loops over rows."""
     spec = SPECS[0]
     table = _table(client, spec)
-    chosen = _chosen(read_rows(folder), spec)
+    chosen = _chosen(rows_once(folder), spec)
     steps, (low, high), pair = table.header["steps"], (0.2, 0.9), (3, 4)
     attributes = [table.header["attributes"][each] for each in pair]
     heat = np.zeros((2, steps, len(attributes[0]["levels"]), len(attributes[1]["levels"])))
@@ -156,7 +156,7 @@ def test_a_sequence_without_effects_has_weights_of_zero(client: Client) -> None:
 def test_what_is_left_out_is_counted_once(client: Client, pruned: Path) -> None:
     """Pruned events, older events, sequences without a class and unmatched ones, against a count by hand."""
     spec = {"class": CLASS_BY_LABEL, "variants": ["a", "b"], "steps": 6}
-    rows = read_rows(pruned)
+    rows = rows_once(pruned)
     answer = client.get("/api/cohorts/pruned/event-table", params={"spec": as_json(spec)})
     table = read_table(answer.content)
     chosen = _chosen(rows, spec)

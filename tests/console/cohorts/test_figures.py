@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from console.cohort_files import Row, labels_of, read_rows
+from console.cohort_files import Row, labels_of, rows_once
 from httpx import Client
 from sequela_client.cohort import Cohort
 
@@ -31,7 +31,7 @@ def _lines(table: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _explained(folder: Path) -> list[Row]:
-    return [row for row in read_rows(folder) if row["variant"] == VARIANT and row["status"] == "explained"]
+    return [row for row in rows_once(folder) if row["variant"] == VARIANT and row["status"] == "explained"]
 
 
 @pytest.mark.parametrize("of", ["events", "features"])
@@ -150,7 +150,7 @@ def test_two_variants_or_two_cohorts_are_compared(
     one = {row["id"]: row for row in _explained(folder)}
     two = {
         row["id"]: row
-        for row in read_rows(folder)
+        for row in rows_once(folder)
         if row["variant"] == "checkpoint=1" and row["status"] == "explained"
     }
     for line in _lines(found["tables"]["features"]):
@@ -190,7 +190,7 @@ def test_the_list_has_a_line_for_each_cohort_and_says_which_cannot_be_read(
 def test_a_description_counts_labels_lengths_and_statuses(client: Client, folder: Path) -> None:
     """Labels over sequences, lengths over explained rows, and the class that a grid begins with."""
     found = client.get("/api/cohorts/payments").json()
-    rows = read_rows(folder)
+    rows = rows_once(folder)
     one = [row for row in rows if row["variant"] == VARIANT]
     counted = Counter(labels_of(row).get("outcome") for row in one)
     assert {each["value"]: each["count"] for each in found["labels"]["outcome"]} == {

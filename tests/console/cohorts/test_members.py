@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from console.cohort_files import START, Row, as_json, labels_of, read_rows
+from console.cohort_files import START, Row, as_json, labels_of, rows_once
 from console.cohorts.event_tables import CLASS_BY_LABEL, class_of, events_of, level_of, read_table
 from httpx import Client
 
@@ -36,7 +36,7 @@ def _ids(client: Client, body: dict[str, Any]) -> set[str]:
 
 
 def _rows(folder: Path) -> list[Row]:
-    return [row for row in read_rows(folder) if row["variant"] == VARIANT]
+    return [row for row in rows_once(folder) if row["variant"] == VARIANT]
 
 
 def _explained(row: Row) -> bool:
@@ -176,8 +176,22 @@ def test_every_bin_of_the_density_has_as_many_members(client: Client, of: str) -
             assert len(_ids(client, {**kind, "low": low, "high": high})) == count
 
 
-@pytest.mark.parametrize("classes", ["positive", "negative", "both"])
-@pytest.mark.parametrize("variant", [None, VARIANT])
+@pytest.mark.parametrize(
+    ("variant", "classes"),
+    [
+        (None, "both"),
+        (VARIANT, "positive"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in (
+                (None, "positive"),
+                (None, "negative"),
+                (VARIANT, "negative"),
+                (VARIANT, "both"),
+            )
+        ),
+    ],
+)
 def test_a_cell_has_the_sequences_of_the_rows(
     client: Client, folder: Path, classes: str, variant: str | None
 ) -> None:
@@ -251,7 +265,7 @@ def _both(folder: Path) -> list[Row]:
     """Rows of both variants with a class; every sequence is in both."""
     return [
         row
-        for row in read_rows(folder)
+        for row in rows_once(folder)
         if row["variant"] in SPEC["variants"] and _explained(row) and class_of(row, SPEC) is not None
     ]
 

@@ -7,14 +7,15 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from adapters.store.record_samples import EVER, delete, listed, record
 from adapters.store.sqlite.files import database, execute, opened
-from redis_server import eventually
+from redis_server import PATIENCE, eventually
 from sequela.adapters.store.ports import StoreDown
-from sequela.adapters.store.sqlite import deletions, upkeep
+from sequela.adapters.store.sqlite import deletions, records, upkeep
 from sequela.adapters.store.sqlite.store import memory_store
 from sequela.explain.explanation_query import CallerSelector, Deleted, Filter, LabelSelector, NameSelector
 
@@ -142,13 +143,14 @@ def test_others_write_between_the_batches() -> None:
     store = memory_store()
     for number in range(300):
         store.records.add(record(number, caller_id="a"), b"", None)
-    started, added = threading.Event(), []
+    started, first, added = threading.Event(), threading.Event(), []
 
     def write() -> None:
-        started.wait(10)
+        started.wait(PATIENCE)
         for number in range(300, 320):
             store.records.add(record(number, caller_id="b"), b"", None)
             added.append(number)
+            first.set()
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -162,8 +164,11 @@ def test_others_write_between_the_batches() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deletions, "remove_batch", watched)
+        # The pause after a batch lasts until the writer has come to its turn, however late it runs.
+        pause = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: first.wait(PATIENCE))
+        patch.setattr(records, "time", pause)
         assert delete(store.records, CallerSelector("a")) == 300
-    writer.join(10)
+    writer.join(PATIENCE)
     assert listed(store.records, limit=7) == [f"e{number}" for number in range(319, 299, -1)]
     assert between[0] < between[-1]
 

@@ -92,6 +92,7 @@ class RedisConnection:
         self._opening = threading.Lock()
         self._client: Client | None = None
         self._last_refusal = ""
+        self._closed = False
         self._breaker = CircuitBreaker(self._probe, self._notify, probe_interval_seconds, "store-probe")
 
     @property
@@ -106,7 +107,8 @@ class RedisConnection:
         return self.is_up
 
     def close(self) -> None:
-        """Closes the connections and stops probing."""
+        """Closes the connections and stops probing. Calls that are running raise StoreDown."""
+        self._closed = True
         self._breaker.close()
         with self._lock:
             if self._client is not None:
@@ -129,6 +131,11 @@ class RedisConnection:
                 raise self._outage(client, error) from error
             self._breaker.succeed()
             raise self._refusal(error) from error
+        except Exception as error:
+            # `close` takes connections apart that others are using. redis-py then raises whatever it meets.
+            if not self._closed:
+                raise
+            raise StoreDown(_UNREACHABLE) from error
         self._breaker.succeed()
         return answer
 
