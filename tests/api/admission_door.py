@@ -1,13 +1,18 @@
-"""Slots for explanations, and requests that come and go. Nobody works here; slots are only held."""
+"""Slots for explanations, and requests that come and go. Nobody works here; slots are only held.
+
+In virtual time, because estimates of what waits depend on how long requests have been at work.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from random import Random
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import pytest
 from adapters.store.store_samples import Heard
+from api.virtual_time import play
 from sequela.api.admission.admission import AdmissionSlots
 from sequela.api.admission.brownout import Brownout
 from sequela.api.admission.cost import estimated_seconds
@@ -80,8 +85,7 @@ class Door:
         return [error.reason for error in self.errors]
 
 
-def run(scene: Callable[[], Awaitable[T]]) -> T:
-    async def play() -> T:
-        return await scene()
-
-    return asyncio.run(play())
+def run(scene: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Plays a scene in virtual time."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        return play(scene(), monkeypatch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
 import ssl
 import threading
@@ -44,7 +43,7 @@ class MutualDoor:
     def http(self, name: str, authority: trustme.CA | None = None) -> int | None:
         """Returns the status; None if there is no connection."""
         try:
-            with httpx.Client(verify=self.pki.client(name, authority).https()) as client:
+            with httpx.Client(verify=self.pki.client(name, authority).https(), timeout=PATIENCE) as client:
                 return client.get(f"https://{self.server.bound.http}/v1/models").status_code
         except httpx.TransportError:
             return None
@@ -79,14 +78,16 @@ def test_an_expired_certificate(mutual: MutualDoor) -> None:
     with grpc.secure_channel(mutual.server.bound.grpc, client.grpc()) as channel:
         stub = rpc.ModelServiceStub(channel)
         assert code_of(lambda: stub.ListModels(pb.ListModelsRequest(), timeout=PATIENCE)) is UNAVAILABLE
-    with httpx.Client(verify=client.https()) as http, pytest.raises(httpx.TransportError):
+    with httpx.Client(verify=client.https(), timeout=PATIENCE) as http, pytest.raises(httpx.TransportError):
         http.get(f"https://{mutual.server.bound.http}/v1/models")
 
 
 def test_probes_need_no_certificate(mutual: MutualDoor) -> None:
     """Over HTTPS, so that a kubelet can ask. Everything else needs one."""
     plain = ssl.create_default_context(cadata=mutual.pki.root.decode())
-    with httpx.Client(verify=plain, base_url=f"https://{mutual.server.bound.http}") as client:
+    with httpx.Client(
+        verify=plain, base_url=f"https://{mutual.server.bound.http}", timeout=PATIENCE
+    ) as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/v1/models").status_code == 401
         assert client.get("/metrics").status_code == 200  # on loopback
@@ -129,33 +130,33 @@ def test_certificates_alone_permit_everything(tmp_path: Path) -> None:
 def test_reload_under_load(tmp_path: Path) -> None:
     """The certificate changes again and again while callers connect anew for every call. No call fails."""
     pki = Pki(tmp_path)
-    stop, failed, done = threading.Event(), [], itertools.count()
+    stop, failed, done = threading.Event(), list[object](), list[object]()
     with Serving(embedded(**pki.settings())) as server:
         door = MutualDoor(server, pki, tmp_path)
 
         def ask(number: int) -> None:
             while not stop.is_set():
                 found = (door.grpc(f"c{number}.example"), door.http(f"c{number}.example"))
-                next(done)
+                done.append(found)
                 if found != (OK, 200):
                     failed.append(found)
+
+        def reloads() -> float:
+            labels = {"source": "tls", "outcome": "ok"}
+            registry = server.wired.metrics.registry
+            return registry.get_sample_value("sequela_credential_reloads_total", labels) or 0.0
 
         threads = [threading.Thread(target=ask, args=(each,)) for each in range(2)]
         for each in threads:
             each.start()
-        for _ in range(10):
+        for number in range(10):
             pki.issue_server()
-            time.sleep(0.05)
-        eventually(lambda: next(done) > 20)
+            eventually(lambda number=number: reloads() > number)  # type: ignore[misc]
+        eventually(lambda: len(done) > 20)
         stop.set()
         for each in threads:
             each.join(PATIENCE)
-        reloads = server.wired.metrics.registry.get_sample_value(
-            "sequela_credential_reloads_total", {"source": "tls", "outcome": "ok"}
-        )
     assert failed == []
-    assert reloads is not None
-    assert reloads >= 2
 
 
 def test_a_wrong_pair_changes_nothing(mutual: MutualDoor) -> None:
@@ -197,24 +198,30 @@ def test_a_client_that_does_not_finish_the_handshake(
 
 
 def test_connections_end(tmp_path: Path) -> None:
-    """A client whose authority is removed keeps its connection for the age of connections, and not longer."""
+    """A client whose authority is removed keeps its connection for the age of connections, and not longer.
+
+    The default would be longer than `eventually` waits.
+    """
     pki = Pki(tmp_path)
-    named = pki.settings(max_connection_age=1.0, connection_age_grace=1.0)
+    age = 2.0
+    named = pki.settings(max_connection_age=age, connection_age_grace=1.0)
     with Serving(embedded(**named)) as server:
         client = pki.client("scorer.bank.example")
         with (
             grpc.secure_channel(server.bound.grpc, client.grpc()) as channel,
-            httpx.Client(verify=client.https(), base_url=f"https://{server.bound.http}") as http,
+            httpx.Client(
+                verify=client.https(), base_url=f"https://{server.bound.http}", timeout=PATIENCE
+            ) as http,
         ):
             stub = rpc.ModelServiceStub(channel)
 
             def asked() -> grpc.StatusCode:
                 return code_of(lambda: stub.ListModels(pb.ListModelsRequest(), timeout=PATIENCE))
 
+            connected = time.monotonic()
             assert (asked(), http.get("/v1/models").status_code) == (OK, 200)
             replace(pki.ca, trustme.CA().cert_pem.bytes())
-            removed = time.monotonic()
-            assert asked() is OK
+            # gRPC ends a connection up to a tenth earlier.
+            assert asked() is OK or time.monotonic() - connected > 0.9 * age
             eventually(lambda: asked() is UNAVAILABLE)
             eventually(lambda: ends(http))
-            assert time.monotonic() - removed < 10

@@ -80,7 +80,7 @@ def test_an_explanation_at_work_concludes() -> None:
         sequence=sequence(events=60),
         options=options,
     )
-    with Serving(embedded(drain_grace=2.0), models=models) as server:
+    with Serving(embedded(drain_grace=6.0), models=models) as server:
         call = server.explanations.Explain.future(asked, timeout=1000 * PATIENCE)
         assert models.begun.acquire(timeout=PATIENCE)
         server.drain()

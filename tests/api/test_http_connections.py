@@ -18,8 +18,9 @@ from serving import PATIENCE, Serving, embedded
 __all__ = ["small"]  # a fixture
 
 
-def test_connections_are_limited() -> None:
+def test_connections_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """One more than the setting says is refused with 503, and served once another has left."""
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", PATIENCE)
     with Serving(embedded(max_http_connections=1)) as server:
         with connect(server) as idle:
             idle.sendall(b"G")
@@ -36,7 +37,8 @@ def test_connections_are_limited() -> None:
 def test_probes_are_answered_whatever_others_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bodies that never come, with an absurd time for them, and silent connections on the places of probes."""
     monkeypatch.setattr(http_protocol, "PROBE_CONNECTIONS", 3)
-    monkeypatch.setattr(http_protocol, "PROBE_HEADER_SECONDS", PATIENCE)
+    for name in ("PROBE_HEADER_SECONDS", "HEADER_SECONDS"):
+        monkeypatch.setattr(http_protocol, name, PATIENCE)
     absurd = head(1000).replace(b"Host: x", b"Host: x\r\nX-Request-Timeout-Ms: 1e300")
     with Serving(embedded(max_http_connections=4)) as server, ExitStack() as stack:
         for _ in range(4):
@@ -50,6 +52,7 @@ def test_probes_are_answered_whatever_others_hold(monkeypatch: pytest.MonkeyPatc
 def test_silent_connections_on_the_places_of_probes_end_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """They have a second for their headers, where others have ten."""
     monkeypatch.setattr(http_protocol, "PROBE_HEADER_SECONDS", 0.2)
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", PATIENCE)
     with (
         Serving(embedded(max_http_connections=1)) as server,
         connect(server) as first,
@@ -75,7 +78,7 @@ def test_a_body_does_not_wait_for_an_absurd_deadline(settings: dict[str, float])
 @pytest.mark.parametrize("path", ["/v1/models", "/v2/models/gru", "/metrics"])
 def test_names_of_others_are_refused_on_loopback(small: Serving, path: str, host: str) -> None:
     """A page whose name resolves to this machine must not read what models there are."""
-    found = httpx.get(f"http://{small.bound.http}{path}", headers={"Host": host})
+    found = httpx.get(f"http://{small.bound.http}{path}", headers={"Host": host}, timeout=PATIENCE)
     assert (found.status_code, found.json()["reason"]) == (403, "HOST_REFUSED")
 
 
@@ -83,7 +86,12 @@ def test_names_of_others_are_refused_on_loopback(small: Serving, path: str, host
     "host", ["localhost", "LOCALHOST:9464", "127.0.0.1:1", "[::1]:9464", "a.localhost", "127.9.9.9"]
 )
 def test_names_of_the_machine_are_accepted(small: Serving, host: str) -> None:
-    assert httpx.get(f"http://{small.bound.http}/v1/models", headers={"Host": host}).status_code == 200
+    assert (
+        httpx.get(
+            f"http://{small.bound.http}/v1/models", headers={"Host": host}, timeout=PATIENCE
+        ).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,9 +100,11 @@ def test_names_of_the_machine_are_accepted(small: Serving, host: str) -> None:
 def test_names_can_be_allowed(allowed: str, code: int) -> None:
     """Behind a proxy that keeps the name that its callers ask for."""
     with Serving(embedded(allowed_hosts=allowed)) as server:
-        found = httpx.get(f"http://{server.bound.http}/v1/models", headers={"Host": "proxy.example:443"})
+        found = httpx.get(
+            f"http://{server.bound.http}/v1/models", headers={"Host": "proxy.example:443"}, timeout=PATIENCE
+        )
         assert found.status_code == code
-        assert httpx.get(f"http://{server.bound.http}/v1/models").status_code == 200
+        assert httpx.get(f"http://{server.bound.http}/v1/models", timeout=PATIENCE).status_code == 200
 
 
 def test_an_address_on_the_network_is_asked_by_any_name() -> None:

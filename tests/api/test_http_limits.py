@@ -133,11 +133,12 @@ def test_web_pages_are_refused(small: Serving, origin: str) -> None:
     for found in (
         post(small, EXPLAIN, ASKED, Origin=origin),
         post(small, "/v2/models/gru/infer", ASKED, Origin=origin),
-        httpx.get(f"http://{small.bound.http}/v1/models", headers={"Origin": origin}),
+        httpx.get(f"http://{small.bound.http}/v1/models", headers={"Origin": origin}, timeout=PATIENCE),
     ):
         assert (found.status_code, found.json()["reason"]) == (403, "WEB_PAGE_REFUSED")
         assert "Origin" in found.json()["error"]
-    assert httpx.get(f"http://{small.bound.http}/metrics", headers={"Origin": origin}).status_code == 200
+    metrics = httpx.get(f"http://{small.bound.http}/metrics", headers={"Origin": origin}, timeout=PATIENCE)
+    assert metrics.status_code == 200
 
 
 def test_what_a_refused_body_held_is_let_go_at_once(small: Serving) -> None:
@@ -186,9 +187,12 @@ def test_slow_headers_end_the_connection(small: Serving, monkeypatch: pytest.Mon
     with connect(small) as client:
         client.sendall(b"POST / HTTP/1.1\r\nHost")
         assert received(client) == b""
+    # The first request must be whole, however long this thread has to wait before it can send it.
+    monkeypatch.setattr(http_protocol, "HEADER_SECONDS", PATIENCE)
     with connect(small) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert received(client, b"ok\n").startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr(http_protocol, "HEADER_SECONDS", 0.2)
         client.sendall(b"GET /hea")
         assert received(client) == b""
 
@@ -277,7 +281,7 @@ def test_requests_are_counted_and_timed(serving: Serving) -> None:
 
 def test_a_drain_lets_requests_conclude() -> None:
     """What is at work is answered; who comes later is told DRAINING, with a time to come back elsewhere."""
-    with gated(drain_grace=20.0) as (server, gate), ThreadPoolExecutor(2) as threads:
+    with gated(drain_grace=PATIENCE) as (server, gate), ThreadPoolExecutor(2) as threads:
         held = threads.submit(post, server, EXPLAIN, ASKED)
         gate.begun.acquire()
         ending = threading.Thread(target=server.drain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ import pytest
 from api.made import Gate
 from api.rpc_calls import explain_request, register
 from api.test_operations import sample
+from api.virtual_time import play
 from half_messages import FIRST_WINDOW, HalfCall
 from redis_server import eventually
 from sequela.api import message_budget
@@ -30,8 +32,8 @@ CHECK = "/grpc.health.v1.Health/Check"
 
 @pytest.fixture
 def server() -> Iterator[Serving]:
-    """A server with room for two messages of a mebibyte, which waits for them for ten seconds."""
-    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=2 * SIZE, upload_timeout=10.0)
+    """A server with room for two messages of a mebibyte, which waits for them for as long as tests do."""
+    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=2 * SIZE, upload_timeout=PATIENCE)
     with Serving(settings) as server:
         yield server
 
@@ -52,9 +54,13 @@ def test_no_more_than_the_budget_is_accepted_of_half_sent_messages(
     monkeypatch.setattr(message_budget, "PATIENCE_SECONDS", PATIENCE)
     with ExitStack() as stack:
         calls = [stack.enter_context(HalfCall(server, method, SIZE - 100)) for _ in range(5)]
-        sent = sorted(call.send(SIZE, seconds=0.3) for call in calls)
-        assert sent[3:] == [SIZE - 96] * 2
-        assert sent[2] <= FIRST_WINDOW
+
+        def sent() -> list[int]:
+            return sorted(call.send(SIZE, seconds=0.3) for call in calls)
+
+        # The server may be slow to widen the windows of the two.
+        eventually(lambda: sent()[3:] == [SIZE - 96] * 2)
+        assert sent()[2] <= FIRST_WINDOW
 
 
 def test_slow_messages_make_room_for_others(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +98,8 @@ def test_unfinished_messages_end_and_give_their_bytes_back(method: str, timeout:
         with HalfCall(server, method, SIZE - 100, timeout) as call:
             call.send(SIZE)
             call.wait_ended()
-        assert list_models(server) == grpc.StatusCode.OK
+        # A look-up has no more time than that either, and may miss it if the machine is busy.
+        eventually(lambda: list_models(server) == grpc.StatusCode.OK)
 
 
 def test_an_upload_must_be_whole_in_time() -> None:
@@ -102,9 +109,8 @@ def test_an_upload_must_be_whole_in_time() -> None:
         yield pb.RegisterModelRequest(header=pb.RegisterModelHeader(name="m"))
         while server.bound:
             yield pb.RegisterModelRequest(onnx_chunk=b"0")
-            leaving.wait(0.05)
+            time.sleep(0.05)
 
-    leaving = threading.Event()
     with Serving(embedded(upload_timeout=0.4)) as server:
         with pytest.raises(grpc.RpcError) as caught:
             server.models.RegisterModel(chunks(), timeout=PATIENCE)
@@ -115,11 +121,11 @@ def test_an_upload_must_be_whole_in_time() -> None:
 def test_messages_that_are_worked_on_count_too() -> None:
     """A held message leaves no room for another of the largest size, until its call has ended."""
     gate = Gate()
-    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=SIZE + 10, upload_timeout=1.5)
+    settings = embedded(max_message_bytes=SIZE, max_message_bytes_in_flight=SIZE + 10, upload_timeout=4.0)
     with Serving(settings, explainer=gate) as server, ThreadPoolExecutor(1) as threads:
         register(server, "gru")
         asked = explain_request(model=pb.ModelReference(name="gru"))
-        held = threads.submit(server.explanations.Explain, asked, timeout=PATIENCE)
+        held = threads.submit(server.explanations.Explain, asked, timeout=2 * PATIENCE)
         assert gate.begun.acquire(timeout=PATIENCE)
         with pytest.raises(grpc.RpcError) as caught:
             server.models.ListModels(pb.ListModelsRequest(), timeout=PATIENCE)
@@ -139,7 +145,12 @@ def test_open_streams_are_limited() -> None:
         yield from ()
 
     with Serving(embedded(max_streams=1)) as server:
-        first = server.explanations.ExplainStream(silent(), timeout=PATIENCE)
+        first = server.explanations.ExplainStream(silent(), timeout=2 * PATIENCE)
+        stream = {"grpc_service": "sequela.v1.ExplanationService", "grpc_method": "ExplainStream"}
+        # Otherwise the first one may be the one that is refused.
+        eventually(
+            lambda: sample(server, "grpc_server_started_total", grpc_type="bidi_stream", **stream) == 1
+        )
         eventually(lambda: refused(server))
         leaving.set()
         assert not list(first)
@@ -183,7 +194,7 @@ def test_places_are_given_in_order_and_given_back() -> None:
     assert 1 <= most <= 2
 
 
-def test_a_message_that_never_comes_ends_in_time() -> None:
+def test_a_message_that_never_comes_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """OutOfTime for the one that is read, Overloaded for the one that waits; both give back what they took."""
 
     async def never() -> bytes:
@@ -199,7 +210,7 @@ def test_a_message_that_never_comes_ends_in_time() -> None:
         found = await asyncio.gather(call(shared, 0.2), call(shared, 0.1), return_exceptions=True)
         return found, shared.used_bytes
 
-    found, left = asyncio.run(run())
+    found, left = play(run(), monkeypatch)
     assert [type(each) for each in found] == [OutOfTime, Overloaded]
     assert left == 0
 
@@ -227,7 +238,7 @@ def test_a_caller_that_leaves_passes_its_place_on() -> None:
             await asyncio.sleep(0)
         leaving.cancel()
         await holding
-        return await asyncio.wait_for(waiting, 5.0)
+        return await asyncio.wait_for(waiting, PATIENCE)
 
     assert asyncio.run(run()) == b"x"
 

@@ -235,12 +235,12 @@ def test_rows_share_the_deadline() -> None:
         "max_coalitions": 1 << 20,
     }
     # Time enough to send an answer from a machine that is busy with other tests.
-    with Serving(embedded(deadline_reserve=1.0)) as server:
+    with Serving(embedded(deadline_reserve=6.0)) as server:
         rpc_calls.register(server, "gru")
         inference_calls.create_background(server, GRU)
         rows = sample_rows(GRU, 8, 300)
         request = infer_request("gru", rows, ["score", "explanation"], background=BACKGROUND, **options)
-        found = tensors(stub(server).ModelInfer(request, timeout=4))
+        found = tensors(stub(server).ModelInfer(request, timeout=15))
     assert all(json.loads(text)["cut_short"] for text in found["explanation"])
 
 

@@ -13,10 +13,10 @@ from alone import Alone
 from api.inference_calls import infer_request, stub, tensors
 from endpoint_folders import write_local
 from sequela_proto.inference import open_inference_pb2 as oip
-from serving import Serving, embedded
+from serving import PATIENCE, Serving, embedded
 
 MODELS = Path(__file__).resolve().parents[1] / "fixtures" / "cases" / "models"
-CLIENT = httpx.Client(trust_env=False)
+CLIENT = httpx.Client(trust_env=False, timeout=PATIENCE)
 RNG = np.random.default_rng(3)
 HOLED = RNG.normal(size=(5, 3)).astype(np.float32)
 HOLED[1, 2] = np.nan

@@ -140,7 +140,7 @@ def test_ready_while_redis_is_down() -> None:
 def test_a_drain_finishes_what_is_in_flight() -> None:
     """NOT_SERVING first; the call at work is answered, new work is refused, watchers are let go."""
     gate = Gate()
-    with Serving(embedded(drain_delay=0.2, drain_grace=PATIENCE), explainer=gate) as server:
+    with Serving(embedded(drain_delay=1.0, drain_grace=PATIENCE), explainer=gate) as server:
         states = watch(server)
         assert next(states) == SERVING
         call = server.explanations.Explain.future(explain_request())

@@ -123,7 +123,9 @@ def test_methods_by_role(guarded: Guarded, role: str) -> None:
 def test_routes_by_role(guarded: Guarded, role: str) -> None:
     """The same over HTTP, with an empty body."""
     headers = dict(bearer(guarded.tokens[role]))
-    with httpx.Client(base_url=f"http://{guarded.server.bound.http}", headers=headers) as client:
+    with httpx.Client(
+        base_url=f"http://{guarded.server.bound.http}", headers=headers, timeout=PATIENCE
+    ) as client:
         for verb, route in routes(guarded.server):
             path = route.replace("{name}", "m").replace("{version}", "1")
             answer = client.request(verb, path)

@@ -100,7 +100,8 @@ def test_the_metrics_of_an_idle_server_are_zero(server: Serving) -> None:
                 registry.get_sample_value("sequela_backlog_core_seconds", {"queue": queue}) == 0
             )  # type: ignore[misc]
         )
-    assert registry.get_sample_value("sequela_brownout_level") == 0
+    # It falls step by step, if the machine was so busy that requests before this test had to wait.
+    eventually(lambda: registry.get_sample_value("sequela_brownout_level") == 0)
 
 
 def test_the_head_of_a_message_has_its_size() -> None:

@@ -13,6 +13,7 @@ from client.scripted import Script, serving
 from matrix import BY_NAME
 from sequela_client import Sequela
 from sequela_client.cli.main import main
+from serving import PATIENCE
 
 GRU = BY_NAME["gru"]
 
@@ -33,7 +34,7 @@ def address(script: Script) -> Iterator[str]:
 @pytest.fixture
 def client(address: str) -> Iterator[Sequela]:
     """A blocking client of the scripted server."""
-    with Sequela(address, timeout=10) as sequela:
+    with Sequela(address, timeout=PATIENCE) as sequela:
         yield sequela
 
 

@@ -13,6 +13,7 @@ import player_sets
 import pytest
 import trustme
 from brute_force import attributions
+from free_ports import free_ports
 from matrix import BY_NAME
 from sequela_client import (
     AsyncSequela,
@@ -238,9 +239,10 @@ def test_a_matrix_keeps_its_mean_event(sequela: Sequela) -> None:
 
 def test_a_forgetful_server_is_told_again() -> None:
     """A client that outlives its server goes on: model and background are sent anew."""
-    with Serving() as first, Sequela(first.bound.grpc) as client:
+    # A port that nobody else is given meanwhile.
+    (port,) = free_ports(1)
+    with Serving(embedded(port=port)) as first, Sequela(first.bound.grpc) as client:
         before = client.explain(**gru())
-        port = int(first.bound.grpc.rsplit(":", 1)[1])
         first.drain()
         with Serving(embedded(port=port)):
             assert client.explain(**gru()).events == before.events

@@ -224,7 +224,7 @@ def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     with embedded_server() as address, Sequela(address) as client:
         assert list(client.models()) == []
-    with Sequela(address, timeout=5) as client, pytest.raises(TryAgain):
+    with Sequela(address, timeout=60) as client, pytest.raises(TryAgain):
         list(client.models())
 
 

@@ -36,6 +36,7 @@ from sequela_client import (
     TokenRefused,
 )
 from sequela_client.cohort.run import RunOptions
+from serving import PATIENCE
 
 SECRET = "canary-7f1d9e3b5a"
 SEQUENCE = np.ones((3, 2))
@@ -259,7 +260,7 @@ class SlowScript(Script):
     def Explain(self, request: Any, context: Any) -> Any:  # noqa: N802 the method has gRPC's name
         if request.caller_id == "slow":
             self.entered.set()
-            self.released.wait(20)
+            self.released.wait(PATIENCE)
         self.peers.append(context.auth_context()["x509_pem_cert"][0].decode())
         return super().Explain(request, context)
 
@@ -277,12 +278,12 @@ def test_new_certificates_are_used_and_calls_under_way_go_on(authority: Authorit
             target=lambda: answers.append(sequela.explain(SEQUENCE, model="m", caller_id="slow"))
         )
         slow.start()
-        assert script.entered.wait(20)
+        assert script.entered.wait(PATIENCE)
         authority.reissue(authority.own)
         after = authority.client.certificate.read_text().strip()
         sequela.explain(SEQUENCE, model="m", caller_id="fast")
         script.released.set()
-        slow.join(20)
+        slow.join(PATIENCE)
     assert [peer.strip() for peer in script.peers] == [after, before]
     assert [answer.caller_id for answer in answers] == ["slow"]
 
@@ -294,7 +295,7 @@ def test_the_same_for_asyncio(authority: Authority) -> None:
     async def ask(where: str) -> list[str]:
         async with AsyncSequela(where, credentials=authority.given) as sequela:
             slow = asyncio.create_task(sequela.explain(SEQUENCE, model="m", caller_id="slow"))
-            await asyncio.to_thread(script.entered.wait, 20)
+            await asyncio.to_thread(script.entered.wait, PATIENCE)
             authority.reissue(authority.own)
             fast = await sequela.explain(SEQUENCE, model="m", caller_id="fast")
             script.released.set()

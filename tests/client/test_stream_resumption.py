@@ -19,11 +19,13 @@ from sequela_client import AsyncSequela, CallerError, Sequela, Sequence, TokenEx
 from sequela_client.resumptions import Resumptions
 from sequela_client.statuses import from_rpc
 from serving import Serving, embedded
+from transports import eventually
 
 SEQUENCE = np.ones((3, 2))
 WRONG = np.ones((3, 2), dtype=complex)
-OLD_AGE = (("grpc.max_connection_age_ms", 500), ("grpc.max_connection_age_grace_ms", 100))
+OLD_AGE = (("grpc.max_connection_age_ms", 500), ("grpc.max_connection_age_grace_ms", 1000))
 GRU = BY_NAME["gru"]
+LEAST_ANSWERS = 1_000
 
 
 class BreakingScript(Script):
@@ -152,8 +154,10 @@ def test_old_connections_are_replaced() -> None:
     script, guard = Script(), Guard({"mine": None})
 
     def given() -> Iterator[Sequence]:
-        for each in numbered(12):
-            time.sleep(0.15)
+        for number, each in enumerate(numbered(12)):
+            if number in (3, 6):
+                # The next one comes when there is another connection.
+                eventually(lambda number=number: len(guard.seen) > number / 3)  # type: ignore[misc]
             yield each
 
     with guarded(script, guard, options=OLD_AGE) as where, Sequela(where, token="mine") as sequela:
@@ -230,16 +234,22 @@ def test_a_real_server_with_an_age_of_two_seconds(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_answers_are_never_those_of_other_sequences() -> None:
     """Many streams on connections that live a tenth of a second. With gRPC's own retries, about one answer in 8,000 was
     that of the next sequence, since gRPC had lost a message when it sent them again.
     """
     wrong: list[str] = []
     counts: list[int] = []
-    give_up = time.monotonic() + 20
+    enough, give_up = time.monotonic() + 20, time.monotonic() + 200
+
+    def goes_on() -> bool:
+        # A busy machine takes longer than 20 seconds for as many answers as it takes to tell anything.
+        now = time.monotonic()
+        return now < enough or (sum(counts) <= LEAST_ANSWERS and now < give_up)
 
     def work(sequela: Sequela, worker: int) -> None:
-        while time.monotonic() < give_up:
+        while goes_on():
             given = [Sequence(SEQUENCE, id=f"{worker}-{number}") for number in range(16)]
             try:
                 found = [each.unwrap().caller_id for each in sequela.explain_many(given, model="m")]
@@ -257,7 +267,7 @@ def test_answers_are_never_those_of_other_sequences() -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    assert sum(counts) > 1_000
+    assert sum(counts) > LEAST_ANSWERS
     assert wrong == []
 
 

@@ -12,7 +12,7 @@ from console.running_console import running_console
 from sequela_client.errors import CallerError
 from sequela_console.server import ConsoleServer
 from sequela_console.sessions import embed_keys
-from transports import eventually
+from transports import PATIENCE, eventually
 
 ORIGIN = "https://cases.example"
 
@@ -28,16 +28,16 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]
 
 
 def alerts(console: ConsoleServer) -> list[str]:
-    return [each["id"] for each in httpx.get(f"{console.url}/api/alerts").json()["alerts"]]
+    return [each["id"] for each in httpx.get(f"{console.url}/api/alerts", timeout=PATIENCE).json()["alerts"]]
 
 
 def opened(console: ConsoleServer, alert: str, key: str) -> httpx.Response:
     headers = {"Authorization": f"Embed {key}"}
-    return httpx.get(f"{console.url}/api/embed/{alert}", headers=headers)
+    return httpx.get(f"{console.url}/api/embed/{alert}", headers=headers, timeout=PATIENCE)
 
 
 def key_of(console: ConsoleServer, alert: str) -> str:
-    link = httpx.post(f"{console.url}/api/alerts/{alert}/embed-link").json()["url"]
+    link = httpx.post(f"{console.url}/api/alerts/{alert}/embed-link", timeout=PATIENCE).json()["url"]
     address, _, key = link.partition("#")
     assert address == f"{console.url}/embed/alerts/{alert}"
     return str(key)
@@ -56,7 +56,10 @@ def test_a_key_opens_its_alert_and_no_other(console: ConsoleServer) -> None:
         found = opened(console, one, wrong)
         assert found.status_code == 401, wrong
         assert found.json()["error"]["reason"] == "EMBED_KEY_REFUSED"
-    assert httpx.get(f"{console.url}/api/embed/{one}").json()["error"]["reason"] == "EMBED_KEY_MISSING"
+    assert (
+        httpx.get(f"{console.url}/api/embed/{one}", timeout=PATIENCE).json()["error"]["reason"]
+        == "EMBED_KEY_MISSING"
+    )
 
 
 def test_a_key_expires(console: ConsoleServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,10 +71,10 @@ def test_a_key_expires(console: ConsoleServer, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_only_the_named_sites_may_show_it(console: ConsoleServer) -> None:
-    panel = httpx.get(f"{console.url}/embed/alerts/x").headers
+    panel = httpx.get(f"{console.url}/embed/alerts/x", timeout=PATIENCE).headers
     assert panel["content-security-policy"].endswith(f"frame-ancestors {ORIGIN}")
     assert "x-frame-options" not in panel
-    page = httpx.get(f"{console.url}/alerts").headers
+    page = httpx.get(f"{console.url}/alerts", timeout=PATIENCE).headers
     assert page["content-security-policy"].endswith("frame-ancestors 'none'")
     assert page["x-frame-options"] == "DENY"
 

@@ -18,7 +18,7 @@ from sequela_client.retries import Retries
 from sequela_console.server import ConsoleServer
 from sequela_console.sessions import service_door, session_store, token_visitors
 from serving import Serving, embedded
-from transports import eventually
+from transports import PATIENCE, eventually
 
 LINK = {"path": "/alerts", "state": ""}
 
@@ -36,7 +36,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConsoleSe
 
 
 def client(console: ConsoleServer) -> httpx.Client:
-    return httpx.Client(base_url=console.url)
+    return httpx.Client(base_url=console.url, timeout=PATIENCE)
 
 
 def reason(answer: httpx.Response) -> tuple[int, str]:

@@ -16,6 +16,9 @@ from matrix import BY_NAME
 from redis_server import eventually
 from serving import PATIENCE
 
+# Each test starts several processes, whose imports take long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 COMMAND = str(Path(sys.executable).with_name("sequela"))
 MODULES = ("onnx", "onnxruntime", "redis", "numpy", "click", "grpc", "pydantic", "json", "socket", "asyncio")
 GRU = BY_NAME["gru"]
@@ -61,7 +64,7 @@ def finishes(place: Place, *command: str) -> str:
         env=place.environment,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=5 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

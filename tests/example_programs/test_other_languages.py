@@ -20,7 +20,8 @@ from sequela.adapters.store.ports import StoreFull
 from sequela.errors import InvalidInput, Overloaded, Unavailable
 from serving import Serving, embedded
 
-pytestmark = pytest.mark.slow
+# Packages are installed and compiled, which takes minutes on a busy machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 Program = Callable[[str], subprocess.CompletedProcess[str]]
 """Explains the first takeover of the demo with the server at an address."""
@@ -70,7 +71,7 @@ def run(*command: str | Path, folder: Path = ROOT) -> subprocess.CompletedProces
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 

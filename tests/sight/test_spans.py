@@ -200,12 +200,14 @@ def test_metrics_lead_to_traces(server: Serving) -> None:
     trace_id, header = parent(8)
     explained(server, "gru", header, seed=8)
     text = httpx.get(
-        f"http://{server.bound.http}/metrics", headers={"accept": "application/openmetrics-text"}
+        f"http://{server.bound.http}/metrics",
+        headers={"accept": "application/openmetrics-text"},
+        timeout=PATIENCE,
     ).text
     for name in ("grpc_server_handling_seconds", "sequela_explain_duration_seconds"):
         lines = [each for each in text.splitlines() if each.startswith(f"{name}_bucket")]
         assert any(f'# {{trace_id="{trace_id}"}}' in each for each in lines), name
-    plain = httpx.get(f"http://{server.bound.http}/metrics").text
+    plain = httpx.get(f"http://{server.bound.http}/metrics", timeout=PATIENCE).text
     assert "trace_id" not in plain
 
 

@@ -13,7 +13,7 @@ from credential_files import tokens_by_role
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
 from sequela_client.local_server import server_package
-from serving import Serving, embedded
+from serving import PATIENCE, Serving, embedded
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_who_may_explain(closed: tuple[str, dict[str, str], str]) -> None:
 def test_nobody(closed: tuple[str, dict[str, str], str]) -> None:
     """Without a login, no route of alerts answers."""
     url, _, id = closed
-    with httpx.Client(base_url=url) as http:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as http:
         for path in ("", f"/{id}", f"/{id}/labels", f"/{id}/trail", f"/{id}/similar", f"/{id}/export.json"):
             assert http.get(f"/api/alerts{path}").status_code == 401
         for path in ("labels.csv", "labels.json", "models", "backgrounds", "index", "links/x"):

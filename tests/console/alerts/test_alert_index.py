@@ -13,6 +13,7 @@ import httpx
 import pytest
 from console.filled_service import MODEL, simulated_sequence
 from console.running_console import running_console
+from free_ports import free_ports
 from sequela_client.client import Sequela
 from sequela_client.local_server import embedded_server, server_package, start_server
 from sequela_console.alert_index import index, loss
@@ -28,7 +29,7 @@ from sequela_console.state.labels import NewLabel, add_label, all_labels
 from sequela_console.state.links import SavedView, save_view, saved_view
 from sequela_console.state.removal import forget_alerts
 from sequela_console.state.trail import record_once, trail_of
-from transports import eventually
+from transports import PATIENCE, eventually
 
 MODELS = str(server_package() / "demo" / "models")
 
@@ -56,7 +57,7 @@ def explained(service: Sequela, index: int, **arguments: str) -> str:
 
 
 def listed(console: ConsoleServer) -> set[str]:
-    answer = httpx.get(f"{console.url}/api/alerts", params={"limit": 500}).json()
+    answer = httpx.get(f"{console.url}/api/alerts", params={"limit": 500}, timeout=PATIENCE).json()
     return {each["id"] for each in answer["alerts"]}
 
 
@@ -76,7 +77,7 @@ def test_new_alerts_appear_by_themselves(own_service: Sequela, console: ConsoleS
     id = explained(own_service, 0)
     eventually(lambda: id in listed(console))
     eventually(lambda: console.console.index.state().pending == 0)
-    state = httpx.get(f"{console.url}/api/index").json()
+    state = httpx.get(f"{console.url}/api/index", timeout=PATIENCE).json()
     assert state["complete"]
     assert state["updated"]
 
@@ -87,7 +88,7 @@ def test_deleted_alerts_leave_everything(own_service: Sequela, console: ConsoleS
     explanation = own_service.get_explanation(f"explanations/{id}")
     kept = explained(own_service, 2)
     console.console.index.refresh()
-    with httpx.Client(base_url=console.url) as http:
+    with httpx.Client(base_url=console.url, timeout=PATIENCE) as http:
         http.post(
             f"/api/alerts/{id}/labels", json={"verdict": "fraud", "note": "a secret note", "previous": None}
         )
@@ -128,9 +129,11 @@ def test_a_label_of_an_alert_that_has_just_gone(
     id = explained(own_service, 9)
     console.console.index.refresh()
     monkeypatch.setattr(marks, "known", lambda console, *_: forget_alerts(console.state, [id]))
-    answer = httpx.post(f"{console.url}/api/alerts/{id}/labels", json={"verdict": "note", "note": "late"})
+    answer = httpx.post(
+        f"{console.url}/api/alerts/{id}/labels", json={"verdict": "note", "note": "late"}, timeout=PATIENCE
+    )
     assert (answer.status_code, answer.json()["error"]["reason"]) == (404, "ALERT_NOT_FOUND")
-    assert httpx.get(f"{console.url}/api/alerts/{id}/labels").json() == []
+    assert httpx.get(f"{console.url}/api/alerts/{id}/labels", timeout=PATIENCE).json() == []
 
 
 def test_an_empty_service_takes_nothing_at_once(
@@ -146,16 +149,20 @@ def test_an_empty_service_takes_nothing_at_once(
     add_label(state, "gone0", NewLabel("fraud", "text", None, "me", False, 0.5), None)
     index.refresh()
     assert {"gone0", real} <= known_ids(state)
-    session = httpx.get(f"{console.url}/api/session").json()
+    session = httpx.get(f"{console.url}/api/session", timeout=PATIENCE).json()
     assert f"no longer lists {2 * known + 20} of {3 * known + 20} alerts" in session["index"]["warning"]
-    assert httpx.get(f"{console.url}/api/alerts/gone0").status_code == 404
+    assert httpx.get(f"{console.url}/api/alerts/gone0", timeout=PATIENCE).status_code == 404
     assert "gone0" in known_ids(state)
     monkeypatch.setattr(loss, "CONFIRMATION_SECONDS", 0.0)
     index.refresh()
     assert "gone0" not in known_ids(state)
     assert real in known_ids(state)
-    assert httpx.get(f"{console.url}/api/session").json()["index"]["warning"] == ""
-    labels = [each for each in httpx.get(f"{console.url}/api/labels.json").json() if each["alert"] == "gone0"]
+    assert httpx.get(f"{console.url}/api/session", timeout=PATIENCE).json()["index"]["warning"] == ""
+    labels = [
+        each
+        for each in httpx.get(f"{console.url}/api/labels.json", timeout=PATIENCE).json()
+        if each["alert"] == "gone0"
+    ]
     assert [(each["verdict"], each["note"]) for each in labels] == [("fraud", "")]
     add_alerts(state, [row_named("gone0")])
     assert state.read.execute("SELECT decision FROM alert WHERE id = 'gone0'").fetchone()[0] == "fraud"
@@ -271,7 +278,7 @@ def test_an_alert_that_was_deleted_leaves_when_it_is_opened(
     id = explained(own_service, 3)
     console.console.index.refresh()
     own_service.delete_explanations(name=f"explanations/{id}")
-    answer = httpx.get(f"{console.url}/api/alerts/{id}")
+    answer = httpx.get(f"{console.url}/api/alerts/{id}", timeout=PATIENCE)
     assert (answer.status_code, answer.json()["error"]["reason"]) == (404, "ALERT_NOT_FOUND")
     assert id not in listed(console)
 
@@ -320,8 +327,9 @@ def test_only_unknown_alerts_are_read(
 def test_the_list_goes_on_while_the_service_is_down(tmp_path: Path) -> None:
     """The list answers from the index, the page of an alert says what is wrong, and all of it comes back."""
     store = ["--model-repository", MODELS, "--store", str(tmp_path / "store.db")]
+    # A port that nobody else is given while the service is away.
+    store += ["--port", str(free_ports(1)[0])]
     server = start_server(store)
-    port = server.address.rpartition(":")[2]
     try:
         with Sequela(server.address) as service:
             id = explained(service, 7)
@@ -332,8 +340,13 @@ def test_the_list_goes_on_while_the_service_is_down(tmp_path: Path) -> None:
             answer = httpx.get(f"{console.url}/api/alerts/{id}", timeout=60)
             assert answer.status_code == 503
             assert answer.json()["error"]["message"]
-            eventually(lambda: httpx.get(f"{console.url}/api/session").json()["service"]["state"] == "down")
-            server = start_server([*store, "--port", port])
+            eventually(
+                lambda: (
+                    httpx.get(f"{console.url}/api/session", timeout=PATIENCE).json()["service"]["state"]
+                    == "down"
+                )
+            )
+            server = start_server(store)
             address = f"{console.url}/api/alerts/{id}"
             eventually(lambda: httpx.get(address, timeout=60).status_code == httpx.codes.OK)
             with Sequela(server.address) as service:

@@ -19,7 +19,7 @@ ALERTS = 60
 """Simulated alerts, besides the four bundled ones: more than a page of the list."""
 COHORT = "shop"
 THRESHOLD = 0.8465
-PATIENCE_MILLISECONDS = 20_000
+PATIENCE_MILLISECONDS = 60_000
 """How long a page may take on a busy machine."""
 
 CHROMIUM = os.environ.get("SEQUELA_CHROMIUM") or next(

@@ -17,6 +17,7 @@ from sequela_client.attributions import Attribution
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
 from sequela_console.server import ConsoleServer
+from transports import PATIENCE
 
 NAME = "takeover-47"
 OLDER = "44 older events together"
@@ -252,7 +253,7 @@ def test_somebody_else_was_faster(visit: Visit, console: ConsoleServer) -> None:
     id = id_of(console, "false-alert")
     page = opened(visit, console, "false-alert")
     expect(page.get_by_text("Not decided", exact=True)).to_be_visible()
-    with httpx.Client(base_url=console.url) as other:
+    with httpx.Client(base_url=console.url, timeout=PATIENCE) as other:
         other.post("/api/session", json={"name": "Other Person"}).raise_for_status()
         label = {"verdict": "fraud", "previous": None}
         other.post(f"/api/alerts/{id}/labels", json=label).raise_for_status()

@@ -16,10 +16,19 @@ import httpx
 import numpy as np
 import pytest
 from console.browser.conftest import CHROMIUM, COHORT
-from console.browser.visits import LOOKS, Look, Visit, accessibility_findings, fits, visiting
+from console.browser.visits import (
+    LOOKS,
+    Look,
+    Visit,
+    accessibility_findings,
+    fits,
+    visiting,
+    wait_for_address,
+)
 from console.cohorts.event_tables import ReadTable, read_table
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page, Route, expect
 from sequela_console.server import ConsoleServer
+from transports import eventually
 
 PROGRESS = f"/cohorts/{COHORT}/progress"
 GRID = f"/cohorts/{COHORT}/grid"
@@ -104,9 +113,11 @@ def test_the_numbers_beside_each_checkpoint(visit: Visit, table: ReadTable) -> N
     """Are those of a count in plain Python; the rows are high and low weights, the columns the checkpoints."""
     page = visit.go(progress())
     drawn(page)
-    rows = page.get_by_role("region", name="How much each graph is made of").locator("tbody tr").all()
+    rows = page.get_by_role("region", name="How much each graph is made of").locator("tbody tr")
+    expect(rows).to_have_count(2 * len(VARIANTS))
     shown = [
-        re.sub(r"(?<=\d),(?=\d)", "", " ".join(row.locator("th, td").all_text_contents())) for row in rows
+        re.sub(r"(?<=\d),(?=\d)", "", " ".join(row.locator("th, td").all_text_contents()))
+        for row in rows.all()
     ]
     expected = []
     for name, low, high in (("high", 0.6, 1), ("low", 0, 0.2)):
@@ -129,11 +140,11 @@ def test_weights_pair_and_checkpoints_follow_at_once(visit: Visit, table: ReadTa
     page.get_by_label("checkpoint 200").uncheck()
     page.get_by_role("application", name="Graphs of 2 checkpoints").wait_for()
     page.get_by_role("button", name="Swap").click()
-    assert page.get_by_label("First attribute").input_value() == PAIR[1]
-    page.wait_for_timeout(500)  # the address follows a moment later
+    expect(page.get_by_label("First attribute")).to_have_value(PAIR[1])
+    wait_for_address(page, f'"primary":"{PAIR[1]}"')
     page.reload()
     page.get_by_role("application", name="Graphs of 2 checkpoints").wait_for()
-    assert page.get_by_label("First attribute").input_value() == PAIR[1]
+    expect(page.get_by_label("First attribute")).to_have_value(PAIR[1])
     numbers.get_by_text(edges, exact=True).first.wait_for()
 
 
@@ -208,17 +219,20 @@ def test_a_context_that_is_lost_is_replaced(visit: Visit) -> None:
     workers[0].evaluate("() => { WebGL2RenderingContext.prototype.isContextLost = () => true }")
     page.get_by_text("Overlay", exact=True).click()
     page.locator("[data-renderer]", has_text="Canvas 2D").wait_for(state="attached")
-    assert picture(page)[..., 3].mean() > 1
+    eventually(lambda: picture(page)[..., 3].mean() > 1)
 
 
-def focused(page: Page, *keys: str) -> str:
-    """Presses keys on the first figure, and returns what is read out."""
+def focus(page: Page, *keys: str) -> None:
+    """Presses keys on the first figure."""
     page.get_by_role("application").first.focus()
     for key in keys:
         page.keyboard.press(key)
-    readout = page.locator(".readout").first
-    page.wait_for_timeout(300)  # the worker looks for the edges of a node
-    return readout.inner_text()
+
+
+def edges_read_out(page: Page) -> list[int]:
+    """How many sequences an edge or a node has, for each of two classes, as the first figure reads it out."""
+    text = page.locator(".readout").first.inner_text()
+    return [int(number) for number in re.findall(r"(\d+) of \d+ with", text)]
 
 
 def drawer_total(page: Page) -> str:
@@ -233,11 +247,12 @@ def test_an_edge_opens_as_many_sequences_as_it_counts(visit: Visit) -> None:
     page = visit.go(progress())
     drawn(page)
     for keys in (("ArrowRight", "ArrowDown", "ArrowRight"), ("PageDown",)):
-        text = focused(page, *keys)
-        numbers = [int(n) for n in re.findall(r"(\d+) of \d+ with", text)]
-        assert len(numbers) == 2, text
+        focus(page, *keys)
+        # A worker looks for the edges of a node, so it is read out a moment later.
+        eventually(lambda: len(edges_read_out(page)) == 2)
         page.keyboard.press("Enter")
-        assert re.search(rf"\b{sum(numbers)} sequence", drawer_total(page)), (text, drawer_total(page))
+        told = drawer_total(page)
+        eventually(lambda told=told: f"{sum(edges_read_out(page))} sequence" in told)  # type: ignore[misc]
         page.keyboard.press("Escape")
         page.get_by_role("dialog").wait_for(state="detached")
 
@@ -248,6 +263,7 @@ def test_the_strongest_edges_are_a_table(visit: Visit) -> None:
     drawn(page)
     page.get_by_role("button", name="Show the strongest lines as a table").click()
     rows = page.get_by_role("region", name=re.compile("strongest line")).locator("tbody tr")
+    rows.nth(10).wait_for()
     cells = [row.locator("th, td").all_text_contents() for row in rows.all()]
     numbers = [(float(cell[4]), float(cell[6])) for cell in cells]
     assert 10 < len(cells) <= 200
@@ -267,7 +283,7 @@ def test_a_region_is_marked_named_and_kept_in_the_link(visit: Visit) -> None:
     panel.get_by_label("Name").fill("late and abroad")
     panel.get_by_label("Name").press("Enter")
     panel.get_by_role("list", name="Marked regions").get_by_text("late and abroad").wait_for()
-    page.wait_for_timeout(500)  # the address follows a moment later
+    wait_for_address(page, "late and abroad")
     page.reload()
     panel.get_by_role("list", name="Marked regions").get_by_text("late and abroad").wait_for()
     assert panel.locator("svg text", has_text="late and abroad").count() == 1

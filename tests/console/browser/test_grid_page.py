@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from console.browser.conftest import COHORT
-from console.browser.visits import LOOKS, Look, Visit, accessibility_findings, fits
+from console.browser.visits import LOOKS, Look, Visit, accessibility_findings, fits, wait_for_address
 from console.cohorts.event_tables import ReadTable, read_table
 from playwright.sync_api import Locator, Page, expect
 from sequela_console.server import ConsoleServer
+from transports import eventually
 
 GRID = f"/cohorts/{COHORT}/grid"
 CLASS = {"kind": "label", "key": "outcome", "positive": "fraud"}
@@ -201,16 +202,16 @@ def test_weights_time_and_classes_follow_at_once(visit: Visit, table: ReadTable)
     levels = levels_of(table, "amount")[0], levels_of(table, "country")[0]
     steps = (table.header["steps"] * 3 // 4, table.header["steps"] - 1)
     cell = counted(table, ("amount", "country"), levels, (0.6, 1), steps)
-    assert events_in(words_of(first, 0)) == cell.events
+    eventually(lambda: events_in(words_of(first, 0)) == cell.events)
     low = page.get_by_role("slider", name="Weight of an event: from")
     low.focus()
     low.press("ArrowLeft")
     cell = counted(table, ("amount", "country"), levels, (0.595, 1), steps)
-    assert events_in(words_of(first, 0)) == cell.events
+    eventually(lambda: events_in(words_of(first, 0)) == cell.events)
     page.get_by_label("Classes", exact=True).and_(page.locator("select")).select_option("both")
     expect(first.locator("td").first).to_have_attribute("aria-label", re.compile("fraud and .* together"))
     shown = words_of(first, 0)
-    page.wait_for_timeout(500)  # the address follows a moment later
+    wait_for_address(page, '"both"')
     page.reload()
     expect(enlarged(page).first.locator("td").first).to_have_attribute("aria-label", shown)
 
@@ -287,7 +288,7 @@ def test_an_attribute_is_dragged_to_another_place(visit: Visit, table: ReadTable
     expect(names).to_have_text(moved)
     expect(page.get_by_role("status").filter(has_text=f"{labels[-1]} is now number 1")).to_have_count(1)
     expect(page).to_have_url(re.compile(r"\?v="))
-    page.wait_for_timeout(500)  # the address follows a moment later
+    wait_for_address(page, f'["{table.header["attributes"][-1]["name"]}"')
     page.reload()
     expect(names).to_have_text(moved)
 

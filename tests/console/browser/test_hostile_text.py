@@ -18,7 +18,7 @@ from sequela_client.inputs import EventInfo, Sequence
 from sequela_client.local_server import server_package
 from sequela_console.server import ConsoleServer
 from serving import Serving, embedded
-from transports import eventually
+from transports import PATIENCE, eventually
 
 SCRIPT = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
 TEXTS = (
@@ -45,13 +45,15 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ConsoleS
             sequela.explain(sequence(number, text), model=MODEL, target_standard_error=0.05)
         with running_console(service.bound.grpc, folder, cohorts={COHORT: cohort}) as running:
             eventually(lambda: running.console.index.state().complete)
-            found = httpx.get(f"{running.url}/api/alerts").json()["alerts"]
+            found = httpx.get(f"{running.url}/api/alerts", timeout=PATIENCE).json()["alerts"]
             id = next(each["id"] for each in found if each["callerId"] == SCRIPT)
             for label in (
                 {"verdict": "fraud", "note": SCRIPT, "previous": None},
                 {"verdict": "note", "note": SCRIPT},
             ):
-                httpx.post(f"{running.url}/api/alerts/{id}/labels", json=label).raise_for_status()
+                httpx.post(
+                    f"{running.url}/api/alerts/{id}/labels", json=label, timeout=PATIENCE
+                ).raise_for_status()
             yield running, id
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
+from console.browser.conftest import PATIENCE_MILLISECONDS
 from playwright.sync_api import Browser, Page, Request
+from transports import eventually
 
 from scripts import console_web
 
@@ -91,6 +94,7 @@ def visiting(browser: Browser, url: str, look: Look = LAPTOP, name: str = NAME) 
         timezone_id="Europe/Berlin",
         locale="en-GB",
     )
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
     visit = Visit(context.new_page(), url)
     complaints, page = visit.complaints, visit.page
     page.expose_function("reportViolation", lambda text: complaints.append(f"policy: {text}"))
@@ -124,6 +128,17 @@ def axe_source() -> str:
     if not file.exists():
         console_web.install()
     return file.read_text(encoding="utf-8")
+
+
+def wait_for_address(page: Page, words: str) -> None:
+    """Waits until the state of the view in the address, as JSON, has these words. It follows a moment later."""
+    # `page.url` changes only while the browser is talked to.
+    eventually(lambda: words in _state_of(page.evaluate("location.href")))
+
+
+def _state_of(url: str) -> str:
+    (text,) = parse_qs(urlsplit(url).query).get("v", [""])
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
 
 
 def fits(page: Page) -> bool:
