@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import GROWTH, allocation, stages
 from sequela.timeshap.control_variate.correction import variate_solutions
-from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
+from sequela.timeshap.control_variate.further_pairs import KnownValues, extended, has_enough
+from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, rank_kernel
 from sequela.timeshap.designs import Designs
 from sequela.timeshap.regression import Solution, solve_design, surer
 from sequela.timeshap.sample_design import JobRunner, in_turn
 
 MAX_COALITIONS = 2048
-"""The processes use the part of a sample that has at most this many coalitions, because memory grows with the square of
-the pairs, and the time to build a process with their cube.
+"""The processes know the part of a sample that has at most this many coalitions, because memory grows with the square
+of the pairs, and the time to build a process with their cube. Further pairs show what they lack (further_pairs.py).
 """
 MAX_PLAYERS = 512
 """Games with more players are solved by the base estimator."""
@@ -64,10 +65,49 @@ def solve_ranked(
         return RankedSolution(base, base)
     known = np.concatenate([rows[:count] for rows, count in zip(odd, used, strict=True)])
     processes = [designs.process(used, each) for each in EFFECTIVE_PLAYERS]
-    base, *rivals = variate_solutions(designs.sample(used, run_jobs), processes, known, gain, run_jobs)
-    if used != counts:
-        base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
+    part, *rivals = variate_solutions(designs.sample(used, run_jobs), processes, known, gain, run_jobs)
+    if used == counts:
+        return RankedSolution(reduce(surer, rivals, part), part)
+    base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
+    if has_enough(designs.players, used, counts):
+        rivals = _extended(designs, used, odd, gain, part, rivals, run_jobs)
     return RankedSolution(reduce(surer, rivals, base), base)
+
+
+def _extended(
+    designs: Designs,
+    used: Sequence[int],
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    part: Solution,
+    rivals: Sequence[Solution],
+    run_jobs: JobRunner,
+) -> list[Solution]:
+    """Returns the solutions of the processes with the further pairs, for those that are the surest for any target.
+
+    Args:
+        designs: The designs of the game.
+        used: How many pairs of each stratum the processes know.
+        odd: The odd parts of all pairs, by stratum.
+        gain: Δ, (targets,).
+        part: The solution of the base estimator from the pairs that the processes know.
+        rivals: The solutions of the processes from these.
+        run_jobs: As in `regression.solve`.
+    """
+    spreads = np.array([np.square(each.errors).sum(axis=0) for each in (part, *rivals)])
+    surest = set(spreads.argmin(axis=0).tolist()) - {0}
+    if not surest:
+        return []
+    design = designs.further(used, [len(rows) for rows in odd], run_jobs)
+    known = np.concatenate([gain[None] / 2, *(rows[:a] for rows, a in zip(odd, used, strict=True))])
+    further = np.concatenate([rows[a:] for rows, a in zip(odd, used, strict=True)])
+    found = []
+    for number in sorted(surest):
+        effective = EFFECTIVE_PLAYERS[number - 1]
+        process = designs.process(used, effective)
+        values = KnownValues(rank_kernel(designs.players, effective), process, known)
+        found.append(extended(design, values, rivals[number - 1], further, run_jobs))
+    return found
 
 
 def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple[int, ...]:

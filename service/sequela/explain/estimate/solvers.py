@@ -39,6 +39,10 @@ RANKED_MARGIN = 1.1
 """The same for rank kernels. Their next stage should be the last one, so it is rather too large."""
 BUILDING_SPEED = 1e10
 """Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
+PREDICTED_PER_SECOND = 6e7
+"""Covariances per second between pairs that a process knows and further ones. Most games need one of the two processes,
+so this leaves a margin of two.
+"""
 MAX_GROWTH = 4.0
 MAX_VARIATE_GROWTH = 1.5
 """How many times larger than the current sample a prediction of the required sample may be, because small samples
@@ -163,7 +167,9 @@ def _ranked_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
     once = 2 * _regression_seconds(m, pairs) + pairs**2 / WORK_PER_SECOND + OVERHEAD_SECONDS
     built = (2 * pairs**3 + 4 * m * pairs**2) / BUILDING_SPEED
     missing = sum(not designs.holds_process(used, each) for each in EFFECTIVE_PLAYERS)
-    return base + len(EFFECTIVE_PLAYERS) * once + missing * built
+    further = sum(counts) - pairs
+    predicted = (further and further + pairs) * (m * pairs / WORK_PER_SECOND + pairs / PREDICTED_PER_SECOND)
+    return base + len(EFFECTIVE_PLAYERS) * (once + predicted) + missing * built
 
 
 def _prepare_ranked(designs: GameDesigns, counts: Sequence[int]) -> None:
@@ -181,15 +187,16 @@ def _searched_growth(estimate: Estimate, target: NDArray[np.float64], _: int) ->
 
 
 def _ranked_growth(estimate: Estimate, target: NDArray[np.float64], size: int) -> float:
-    """Returns the growth by which either estimator should reach the target.
+    """Returns the growth by which the target should be reached.
 
-    The errors of the processes fall about in proportion to the sample, up to the part of it that they use.
+    The errors of the processes fall about in proportion to the sample, up to the part of it that they know. Beyond it
+    errors fall with the square root of the sample size.
     """
-    by_base = _base_growth(estimate, target, size)
+    ratio = _ratio(estimate.solution, target)
     if size >= MAX_COALITIONS:
-        return by_base
-    # Beyond this size only the base estimator gains, so the stage of this size is solved before any larger one.
-    return min(by_base, RANKED_MARGIN * _ratio(estimate.solution, target), MAX_COALITIONS / size)
+        return min(MARGIN * ratio**2, MAX_GROWTH)
+    # Errors fall more slowly beyond this size, so the stage of this size is solved before any larger one.
+    return min(_base_growth(estimate, target, size), RANKED_MARGIN * ratio, MAX_COALITIONS / size)
 
 
 def _ratio(solution: Solution, target: NDArray[np.float64]) -> float:
