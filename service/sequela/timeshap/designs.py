@@ -32,10 +32,8 @@ class Designs(Protocol):
         """Returns the design of the process with this rank kernel (rank_kernels.py)."""
         ...
 
-    def further(
-        self, known: Sequence[int], counts: Sequence[int], run_jobs: JobRunner = in_turn
-    ) -> FurtherDesign:
-        """Returns the design of the pairs beyond those that a process knows (further_pairs.py)."""
+    def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
+        """Returns all pairs of a sample, and which of them a process knows (further_pairs.py)."""
         ...
 
 
@@ -59,8 +57,6 @@ class NewDesigns:
         kernel, signs = rank_kernel(self.players, effective_players), known_signs(self.sampler, counts)
         return process_design(kernel, signs, unknown_shares(self.players, counts), np.float32)
 
-    def further(
-        self, known: Sequence[int], counts: Sequence[int], run_jobs: JobRunner = in_turn
-    ) -> FurtherDesign:
+    def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
         """As in `Designs`."""
-        return further_design(self.sampler, known, counts, run_jobs)
+        return further_design(self.sampler, known, counts)

@@ -170,15 +170,11 @@ class GameDesigns:
             lambda: self._new.process(counts, effective_players),
         )
 
-    def further(
-        self, known: Sequence[int], counts: Sequence[int], run_jobs: JobRunner = in_turn
-    ) -> FurtherDesign:
+    def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
         """As in `Designs`."""
         first, taken = tuple(known), tuple(counts)
-        if not holds_blocks(self.players, sum(taken)):
-            return self._new.further(first, taken, run_jobs)
         key = ("further", *self._game, first, taken)
-        return self.cache.get(key, lambda: self._new.further(first, taken, run_jobs))
+        return self.cache.get(key, lambda: self._new.further(first, taken))
 
     def prepare_aside(self, counts: Sequence[int], effective_players: Iterable[float]) -> None:
         """Builds processes in another thread, for later games of this kind."""

@@ -1,14 +1,21 @@
-"""The pairs of a sample that a process does not know, and the solution that they give together with the process.
+"""The solution of a sample that is larger than a process: its further pairs show what the process lacks.
 
 A process knows the first a_s pairs of each stratum, and a larger sample has k_s. The mean of the process is a game h
-with known Shapley values, and it equals the game at the known pairs. So the rest e = g - h is estimated from the
-further pairs alone, which are a random sample of the N_s - a_s pairs that the process does not know:
+with known Shapley values. What it lacks, e = g - h, is 0 at the known pairs, it is seen at the further pairs, and it must
+be estimated for the N_s - k_s pairs that the sample lacks. There the left-out errors of the known pairs are evidence as
+well: each is the error that the process would have made there. So the mean of e over all k_s pairs stands for the rest:
 
-    φ = φ(h) + base estimator of (1 - a_s/N_s) e
+    e_p = g_p - h_p at further pairs, the left-out error at known ones
+    d = base estimator, on all pairs, of e at further pairs and (1 - k_s/N_s) e at known ones
+    φ = φ(h) + d
 
-This has no bias, because h does not depend on the further pairs, and its error bars are those of the base estimator.
-Given the process, it is independent of the solution from the known pairs (correction.py). The answer is the mean of
-both, weighted by the inverse of their variances.
+One regression over all pairs serves games with rare effects better than one over the further pairs only: a few further
+pairs may show none of the effect, and their error bars are then nearly 0. The standard error is the larger of
+
+    the base estimator's standard error for e over all pairs, as if e were the game
+    √(a/k) of the standard error from the known pairs alone (correction.py), with a = Σ a_s and k = Σ k_s.
+
+The second one keeps a sample whose further pairs happen to look smooth from claiming more than its size can give.
 
 Source: control variates, as in Owen, Monte Carlo theory, methods and examples (2013), §8.9; docs/estimator.md,
 "Samples that are larger than a process".
@@ -16,99 +23,65 @@ Source: control variates, as in Owen, Monte Carlo theory, methods and examples (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Stratum, strata
+from sequela.timeshap.coalitions import strata, unknown_shares
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
-from sequela.timeshap.control_variate.process_design import ProcessDesign, known_signs
+from sequela.timeshap.control_variate.process_design import ProcessDesign
 from sequela.timeshap.pair_order import Pairs
 from sequela.timeshap.regression import Solution, slopes, standard_errors
-from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn, sample_design
+from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
 
 BLOCK_PAIRS = 1024
 """Pairs whose values are predicted at once. It limits memory use."""
-PAIRS_PER_PLAYER = 2
-"""Further pairs that are needed for each player. With fewer, the base estimator's error bars are too uncertain."""
-
-
-@dataclass(frozen=True, slots=True)
-class FurtherPairs:
-    """The pairs that follow the first `known` ones of each stratum. Implements `Pairs`."""
-
-    every: Pairs
-    known: tuple[int, ...]
-
-    @property
-    def players(self) -> int:
-        """The number of players m."""
-        return self.every.players
-
-    def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
-        """As in `Pairs`."""
-        first = self.known[stratum]
-        return self.every.pairs(stratum, first + start, first + stop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FurtherDesign:
-    """The further pairs of a sample, without their values.
+    """All pairs of a sample, without their values, and which of them a process knows.
 
     Attributes:
-        sample: Their design, as a sample of the pairs that the process does not know.
-        unknown: The share of its stratum that the process does not know, for each pair, 1 - a_s/N_s, (f, 1).
-        signs: The pairs as signs z = ±1, (f, m).
-        known: The full coalition and the known pairs as signs, (a + 1, m).
-        moments: For each known pair its share of X̃ᵀWy of the whole game, T_s x̃/N_s, (a, m).
+        members: The named sides of the pairs, by stratum, (k, m).
+        known: Whether the process knows the pair, (k,).
+        unknown: The unknown share of the pair's stratum, 1 - k_s/N_s, (k,).
+        weights: The share of the pair in X̃ᵀWy of the whole game, T_s/N_s, (k,).
     """
 
-    sample: SampleDesign
+    members: NDArray[np.bool_]
+    known: NDArray[np.bool_]
     unknown: NDArray[np.float64]
-    signs: NDArray[np.float64]
-    known: NDArray[np.float64]
-    moments: NDArray[np.float64]
+    weights: NDArray[np.float64]
 
     @property
     def nbytes(self) -> int:
-        """About how many bytes it holds if its sample holds its blocks."""
-        held = self.unknown.nbytes + self.signs.nbytes + self.known.nbytes + self.moments.nbytes
-        return self.sample.nbytes + held
+        """How many bytes the arrays hold."""
+        return self.members.nbytes + self.known.nbytes + self.unknown.nbytes + self.weights.nbytes
+
+    def signs(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Returns some pairs as signs z = ±1."""
+        return np.where(self.members[chosen], 1.0, -1.0)
 
 
-def has_enough(players: int, known: Sequence[int], counts: Sequence[int]) -> bool:
-    """Returns whether a sample of `counts` pairs in each stratum has enough further pairs."""
-    return sum(counts) - sum(known) >= PAIRS_PER_PLAYER * players
-
-
-def further_design(
-    sampler: Pairs, known: Sequence[int], counts: Sequence[int], run_jobs: JobRunner = in_turn
-) -> FurtherDesign:
-    """Returns the design of the pairs that a sample has beyond the known ones.
+def further_design(sampler: Pairs, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
+    """Returns the design of a sample of which a process knows a part.
 
     Args:
         sampler: The pairs of every stratum.
         known: How many pairs of each stratum the process knows, a_s.
         counts: How many the sample has, k_s.
-        run_jobs: As in `sample_design`.
     """
-    layers = strata(sampler.players)
-    rest = [Stratum(each.size, each.total - a) for each, a in zip(layers, known, strict=True)]
-    taken = [k - a for k, a in zip(counts, known, strict=True)]
-    pairs = FurtherPairs(sampler, tuple(known))
-    shares = [left.total / each.total for left, each in zip(rest, layers, strict=True)]
-    signs = known_signs(sampler, known)
-    weights = np.repeat([pair_weight(sampler.players, each.size) / each.total for each in layers], known)
-    members = (signs[1:] + 1) / 2
+    m, layers = sampler.players, strata(sampler.players)
+    taken = [sampler.pairs(stratum, 0, count) for stratum, count in enumerate(counts)]
     return FurtherDesign(
-        sample=sample_design(pairs, rest, taken, run_jobs),
-        unknown=np.repeat(shares, taken)[:, None],
-        signs=known_signs(pairs, taken)[1:],
-        known=signs,
-        moments=weights[:, None] * (members - members.mean(axis=1, keepdims=True)),
+        members=np.concatenate(taken),
+        known=np.concatenate([np.arange(k) < a for a, k in zip(known, counts, strict=True)]),
+        unknown=unknown_shares(m, counts),
+        weights=np.repeat([pair_weight(m, each.size) / each.total for each in layers], counts),
     )
 
 
@@ -125,82 +98,107 @@ class KnownValues:
         kernel: Its covariance.
         process: Its design.
         values: The odd parts of the full coalition and of the known pairs, (a + 1, targets).
+        solution: The solution from these (correction.py).
     """
 
     kernel: OddKernel
     process: ProcessDesign
     values: NDArray[np.float64]
+    solution: Solution
 
 
 def extended(
+    sample: SampleDesign,
     design: FurtherDesign,
     known: KnownValues,
-    inner: Solution,
     odd: NDArray[np.float64],
     run_jobs: JobRunner = in_turn,
 ) -> Solution:
-    """Returns the solution from all pairs of a sample.
+    """Returns the solution from a process and all pairs of a sample.
 
     Args:
-        design: The further pairs.
-        known: The process, and the values that it knows.
-        inner: The solution from the known pairs.
-        odd: The odd parts g of the further pairs, (f, targets).
+        sample: All pairs.
+        design: The same pairs, and which of them the process knows.
+        known: The process, and what it knows.
+        odd: The odd parts g of all pairs, (k, targets).
         run_jobs: As in `regression.solve`. The result does not depend on it.
     """
-    outer = _outer(design, known, odd, run_jobs)
-    share = _share(inner, outer)
-    return Solution(
-        inner.values + share * (outer.values - inner.values),
-        np.hypot((1 - share) * inner.errors, share * outer.errors),
-    )
-
-
-def _outer(
-    design: FurtherDesign, known: KnownValues, odd: NDArray[np.float64], run_jobs: JobRunner
-) -> Solution:
-    """Returns the solution from the process and the further pairs."""
-    alpha = known.process.alpha(known.values)
-    mean = partial(_mean, known.kernel, design.known, alpha)
-    rounding = known.values - _in_blocks(mean, design.known, run_jobs)
-    # K⁻¹ is kept in single precision, so h is a little off. Nearly all of that is an additive game.
-    own = np.linalg.lstsq(design.known, rounding, rcond=None)[0]
-    rounding -= design.known @ own
-    errors = odd - _in_blocks(mean, design.signs, run_jobs) - design.signs @ own
-    errors *= design.unknown
-    nothing = np.zeros(odd.shape[1])
-    slope = slopes(design.sample, errors, nothing, run_jobs)
-    noise = standard_errors(design.sample, errors, nothing, slope, run_jobs)
-    # What rounding leaves at the known pairs is known as well.
-    slope += design.sample.inverse @ (design.moments.T @ rounding[1:])
-    slope -= slope.mean(axis=0)
-    explained = known.kernel.attributions(design.known).T @ alpha + 2 * own
+    process = _mean(design, known, run_jobs)
+    errors = np.empty_like(odd)
+    errors[design.known] = process.left_out
+    errors[~design.known] = odd[~design.known] - process.at(design.signs(~design.known), run_jobs)
+    missing = np.where((design.known)[:, None], errors * design.unknown[:, None], errors)
+    nothing = np.zeros(2 * odd.shape[1])
+    slope, lacked = np.hsplit(slopes(sample, np.hstack([errors, missing]), nothing, run_jobs), 2)
+    noise = standard_errors(sample, errors, nothing[: odd.shape[1]], slope, run_jobs)
+    floor = np.sqrt(np.count_nonzero(design.known) / len(odd)) * known.solution.errors
+    values = process.attributions + lacked
     # What is left of Δ, up to rounding, goes to all alike, so that the attributions add up exactly.
-    rest = 2 * known.values[0] - explained.sum(axis=0)
-    return Solution(explained + slope + rest / design.sample.players, noise)
+    values += (2 * known.values[0] - values.sum(axis=0)) / len(values)
+    return Solution(values, np.maximum(noise, floor))
 
 
-def _mean(
+@dataclass(frozen=True, slots=True, eq=False)
+class _Mean:
+    """The mean h of a process, as a game.
+
+    Attributes:
+        kernel: The covariance.
+        signs: The full coalition and the known pairs as signs, (a + 1, m).
+        alpha: α = K⁻¹g, (a + 1, targets).
+        own: Half of what is added to h for each player, (m, targets).
+        left_out: The left-out errors of the known pairs, (a, targets).
+        attributions: The Shapley values of h, and of what g - h is at the known pairs by rounding, (m, targets).
+    """
+
+    kernel: OddKernel
+    signs: NDArray[np.float64]
+    alpha: NDArray[np.float64]
+    own: NDArray[np.float64]
+    left_out: NDArray[np.float64]
+    attributions: NDArray[np.float64]
+
+    def at(self, signs: NDArray[np.float64], run_jobs: JobRunner) -> NDArray[np.float64]:
+        """Returns h at many coalitions, (f, targets)."""
+        return _predicted(self.kernel, self.signs, self.alpha, signs, run_jobs) + signs @ self.own
+
+
+def _mean(design: FurtherDesign, known: KnownValues, run_jobs: JobRunner) -> _Mean:
+    alpha = known.process.alpha(known.values)
+    pairs = design.signs(design.known)
+    signs = np.concatenate([np.ones((1, pairs.shape[1])), pairs])
+    rounding = known.values - _predicted(known.kernel, signs, alpha, signs, run_jobs)
+    # K⁻¹ is kept in single precision, so h is a little off. Nearly all of that is an additive game.
+    own = np.linalg.lstsq(signs, rounding, rcond=None)[0]
+    rounding -= signs @ own
+    attributions = known.kernel.attributions(signs).T @ alpha + 2 * own
+    attributions += _of_known(design, rounding[1:])
+    left_out = alpha[1:] / known.process.precision[1:]
+    return _Mean(known.kernel, signs, alpha, own, left_out, attributions)
+
+
+def _of_known(design: FurtherDesign, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the Shapley values of a game that has these values at the known pairs and is 0 elsewhere, (m, targets)."""
+    players = design.members.shape[1]
+    x = design.members[design.known].astype(np.float64)
+    x -= x.mean(axis=1, keepdims=True)
+    # X̃ᵀWX̃ of the whole game is this multiple of I - 11ᵀ/m.
+    normal = sum(1.0 if 2 * each.size == players else 2.0 for each in strata(players))
+    normal /= players * (players - 1)
+    return np.asarray(x.T @ (values * design.weights[design.known][:, None]) / normal)
+
+
+def _predicted(
     kernel: OddKernel,
     known: NDArray[np.float64],
     alpha: NDArray[np.float64],
     signs: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Returns the mean of the process at some coalitions, (f, targets)."""
-    return kernel.between(signs, known) @ alpha
-
-
-def _in_blocks(
-    mean: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    signs: NDArray[np.float64],
     run_jobs: JobRunner,
 ) -> NDArray[np.float64]:
-    """Returns the mean at many coalitions, (f, targets)."""
+    """Returns the mean of the process at many coalitions, in blocks, (f, targets)."""
+
+    def block(start: int) -> NDArray[np.float64]:
+        return kernel.between(signs[start : start + BLOCK_PAIRS], known) @ alpha
+
     starts = range(0, len(signs), BLOCK_PAIRS)
-    return np.concatenate(list(run_jobs(partial(mean, signs[i : i + BLOCK_PAIRS]) for i in starts)))
-
-
-def _share(inner: Solution, outer: Solution) -> NDArray[np.float64]:
-    """Returns the weight of the outer solution, by the inverse of the variances summed over players, (targets,)."""
-    within, beyond = (np.square(each.errors).sum(axis=0) for each in (inner, outer))
-    return np.asarray(within / np.maximum(within + beyond, np.finfo(np.float64).tiny))
+    return np.concatenate(list(run_jobs(partial(block, start) for start in starts)))
