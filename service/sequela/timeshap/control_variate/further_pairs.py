@@ -62,9 +62,9 @@ class FurtherDesign:
         """How many bytes the arrays hold."""
         return self.members.nbytes + self.known.nbytes + self.unknown.nbytes + self.weights.nbytes
 
-    def signs(self, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def signs(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """Returns some pairs as signs z = ±1."""
-        return np.where(self.members[chosen], 1.0, -1.0)
+        return np.where(self.members[rows], 1.0, -1.0)
 
 
 def further_design(sampler: Pairs, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
@@ -123,16 +123,21 @@ def extended(
         odd: The odd parts g of all pairs, (k, targets).
         run_jobs: As in `regression.solve`. The result does not depend on it.
     """
-    process = _mean(design, known, run_jobs)
-    errors = np.empty_like(odd)
-    errors[design.known] = process.left_out
-    errors[~design.known] = odd[~design.known] - process.at(design.signs(~design.known), run_jobs)
-    missing = np.where((design.known)[:, None], errors * design.unknown[:, None], errors)
+    first, further = np.flatnonzero(design.known), np.flatnonzero(~design.known)
+    mean = _Mean(known.kernel, design.signs(first), known.process.alpha(known.values))
+    rounding = known.values - np.concatenate([mean.full, mean.at(design, first, run_jobs)])
+    # K⁻¹ is kept in single precision, so h is a little off at the known pairs. Nearly all of that is an additive game.
+    own = np.linalg.lstsq(mean.signs, rounding, rcond=None)[0]
+    rounding -= mean.signs @ own
+    errors = np.empty(odd.shape)
+    errors[first] = mean.alpha[1:] / known.process.precision[1:]
+    errors[further] = odd[further] - mean.at(design, further, run_jobs) - design.signs(further) @ own
+    missing = np.where(design.known[:, None], errors * design.unknown[:, None], errors)
     nothing = np.zeros(2 * odd.shape[1])
     slope, lacked = np.hsplit(slopes(sample, np.hstack([errors, missing]), nothing, run_jobs), 2)
     noise = standard_errors(sample, errors, nothing[: odd.shape[1]], slope, run_jobs)
     floor = np.sqrt(np.count_nonzero(design.known) / len(odd)) * known.solution.errors
-    values = process.attributions + lacked
+    values = mean.attributions + 2 * own + _of_known(design, rounding[1:]) + lacked
     # What is left of Δ, up to rounding, goes to all alike, so that the attributions add up exactly.
     values += (2 * known.values[0] - values.sum(axis=0)) / len(values)
     return Solution(values, np.maximum(noise, floor))
@@ -144,37 +149,39 @@ class _Mean:
 
     Attributes:
         kernel: The covariance.
-        signs: The full coalition and the known pairs as signs, (a + 1, m).
+        pairs: The known pairs as signs, (a, m).
         alpha: α = K⁻¹g, (a + 1, targets).
-        own: Half of what is added to h for each player, (m, targets).
-        left_out: The left-out errors of the known pairs, (a, targets).
-        attributions: The Shapley values of h, and of what g - h is at the known pairs by rounding, (m, targets).
     """
 
     kernel: OddKernel
-    signs: NDArray[np.float64]
+    pairs: NDArray[np.float64]
     alpha: NDArray[np.float64]
-    own: NDArray[np.float64]
-    left_out: NDArray[np.float64]
-    attributions: NDArray[np.float64]
 
-    def at(self, signs: NDArray[np.float64], run_jobs: JobRunner) -> NDArray[np.float64]:
-        """Returns h at many coalitions, (f, targets)."""
-        return _predicted(self.kernel, self.signs, self.alpha, signs, run_jobs) + signs @ self.own
+    @property
+    def signs(self) -> NDArray[np.float64]:
+        """The full coalition and the known pairs as signs, (a + 1, m)."""
+        return np.concatenate([np.ones((1, self.pairs.shape[1])), self.pairs])
 
+    @property
+    def full(self) -> NDArray[np.float64]:
+        """h at the full coalition, (1, targets)."""
+        return self.kernel.between(self.signs[:1], self.signs) @ self.alpha
 
-def _mean(design: FurtherDesign, known: KnownValues, run_jobs: JobRunner) -> _Mean:
-    alpha = known.process.alpha(known.values)
-    pairs = design.signs(design.known)
-    signs = np.concatenate([np.ones((1, pairs.shape[1])), pairs])
-    rounding = known.values - _predicted(known.kernel, signs, alpha, signs, run_jobs)
-    # K⁻¹ is kept in single precision, so h is a little off. Nearly all of that is an additive game.
-    own = np.linalg.lstsq(signs, rounding, rcond=None)[0]
-    rounding -= signs @ own
-    attributions = known.kernel.attributions(signs).T @ alpha + 2 * own
-    attributions += _of_known(design, rounding[1:])
-    left_out = alpha[1:] / known.process.precision[1:]
-    return _Mean(known.kernel, signs, alpha, own, left_out, attributions)
+    @property
+    def attributions(self) -> NDArray[np.float64]:
+        """The Shapley values of h, (m, targets)."""
+        return self.kernel.attributions(self.signs).T @ self.alpha
+
+    def at(
+        self, design: FurtherDesign, rows: NDArray[np.intp], run_jobs: JobRunner
+    ) -> NDArray[np.float64]:
+        """Returns h at some pairs, (len(rows), targets)."""
+        known = self.signs
+
+        def block(start: int) -> NDArray[np.float64]:
+            return self.kernel.between(design.signs(rows[start : start + BLOCK_PAIRS]), known) @ self.alpha
+
+        return np.concatenate(list(run_jobs(partial(block, i) for i in range(0, len(rows), BLOCK_PAIRS))))
 
 
 def _of_known(design: FurtherDesign, values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,19 +193,3 @@ def _of_known(design: FurtherDesign, values: NDArray[np.float64]) -> NDArray[np.
     normal = sum(1.0 if 2 * each.size == players else 2.0 for each in strata(players))
     normal /= players * (players - 1)
     return np.asarray(x.T @ (values * design.weights[design.known][:, None]) / normal)
-
-
-def _predicted(
-    kernel: OddKernel,
-    known: NDArray[np.float64],
-    alpha: NDArray[np.float64],
-    signs: NDArray[np.float64],
-    run_jobs: JobRunner,
-) -> NDArray[np.float64]:
-    """Returns the mean of the process at many coalitions, in blocks, (f, targets)."""
-
-    def block(start: int) -> NDArray[np.float64]:
-        return kernel.between(signs[start : start + BLOCK_PAIRS], known) @ alpha
-
-    starts = range(0, len(signs), BLOCK_PAIRS)
-    return np.concatenate(list(run_jobs(partial(block, start) for start in starts)))
