@@ -55,7 +55,9 @@ class Parts:
 
     @property
     def values(self) -> NDArray[np.float64]:
-        return np.concatenate([gain(self.game, PLAYERS)[None] / 2, odd_parts(self.game, self.pairs(self.known))])
+        return np.concatenate(
+            [gain(self.game, PLAYERS)[None] / 2, odd_parts(self.game, self.pairs(self.known))]
+        )
 
     def extended(self, inner_errors: NDArray[np.float64]) -> Solution:
         inner = Solution(np.full((PLAYERS, 1), np.nan), inner_errors)
@@ -70,8 +72,9 @@ class Parts:
 
 @pytest.mark.parametrize("precision", [np.float32, np.float64])
 def test_values_and_bars_are_those_of_one_regression_over_all_pairs(precision: type) -> None:
-    """φ(h), and what the process lacks by the base estimator: e at further pairs, and the left-out errors, found here by
-    leaving each known pair out, at the others. The bars are the base estimator's for e over all pairs.
+    """φ(h), and what the process lacks by the base estimator: e at further pairs, and left-out errors at the others.
+
+    Here these are found by leaving each known pair out. The bars are the base estimator's for e over all pairs.
     """
     parts = Parts(sparse_game(PLAYERS, 3), precision)
     kernel, signs = rank_kernel(PLAYERS, 5.0), known_signs(parts.sampler, parts.known)
@@ -89,7 +92,8 @@ def test_values_and_bars_are_those_of_one_regression_over_all_pairs(precision: t
     missing = np.where(known[:, None], errors * unknown_shares(PLAYERS, parts.counts)[:, None], errors)
     edges = np.cumsum(parts.counts)[:-1]
     lacked, bars = (
-        solve(parts.sampler, strata(PLAYERS), np.split(each, edges), np.zeros(1)) for each in (missing, errors)
+        solve(parts.sampler, strata(PLAYERS), np.split(each, edges), np.zeros(1))
+        for each in (missing, errors)
     )
 
     found = parts.extended(np.zeros((PLAYERS, 1)))
@@ -188,7 +192,8 @@ def test_every_player_is_covered(number: int, budget: int) -> None:
 @pytest.mark.parametrize("budget", [2896, 4096, 16_384])
 @pytest.mark.parametrize(("inside", "outside"), [(8, 0), (10, 0), (4, 4), (5, 5), (3, 7)])
 def test_rare_effects_are_covered_as_by_the_base_estimator(inside: int, outside: int, budget: int) -> None:
-    """A value that 1 in 256 to 1,024 coalitions have: no game is answered less honestly, or worse, than without process.
+    """1 in 128 to 1,024 coalitions show it: no game is answered less honestly, or worse, than without a process.
+
     With 2,896 coalitions, the base estimator itself misses some player in three of ten samples.
     """
     game = rare_effect(30, inside, outside, seed=1)

@@ -1,9 +1,9 @@
 """The solution of a sample that is larger than a process: its further pairs show what the process lacks.
 
 A process knows the first a_s pairs of each stratum, and a larger sample has k_s. The mean of the process is a game h
-with known Shapley values. What it lacks, e = g - h, is 0 at the known pairs, it is seen at the further pairs, and it must
-be estimated for the N_s - k_s pairs that the sample lacks. There the left-out errors of the known pairs are evidence as
-well: each is the error that the process would have made there. So the mean of e over all k_s pairs stands for the rest:
+with known Shapley values. What it lacks, e = g - h, is 0 at the known pairs and is seen at the further pairs. For the
+N_s - k_s pairs that the sample does not have, it must be estimated. The left-out errors of the known pairs are evidence
+as well: each is the error that the process would have made. So the mean of e over all k_s pairs stands for the rest:
 
     e_p = g_p - h_p at further pairs, the left-out error at known ones
     d = base estimator, on all pairs, of e at further pairs and (1 - k_s/N_s) e at known ones
@@ -164,7 +164,7 @@ class _Mean:
 
     @property
     def full(self) -> NDArray[np.float64]:
-        """h at the full coalition, (1, targets)."""
+        """The value of h at the full coalition, (1, targets)."""
         return self.kernel.between(self.signs[:1], self.signs) @ self.alpha
 
     @property
@@ -172,9 +172,7 @@ class _Mean:
         """The Shapley values of h, (m, targets)."""
         return self.kernel.attributions(self.signs).T @ self.alpha
 
-    def at(
-        self, design: FurtherDesign, rows: NDArray[np.intp], run_jobs: JobRunner
-    ) -> NDArray[np.float64]:
+    def at(self, design: FurtherDesign, rows: NDArray[np.intp], run_jobs: JobRunner) -> NDArray[np.float64]:
         """Returns h at some pairs, (len(rows), targets)."""
         known = self.signs
 
@@ -185,7 +183,7 @@ class _Mean:
 
 
 def _of_known(design: FurtherDesign, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the Shapley values of a game that has these values at the known pairs and is 0 elsewhere, (m, targets)."""
+    """Returns the Shapley values (m, targets) of a game with these values at the known pairs that is 0 elsewhere."""
     players = design.members.shape[1]
     x = design.members[design.known].astype(np.float64)
     x -= x.mean(axis=1, keepdims=True)
