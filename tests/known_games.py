@@ -64,6 +64,24 @@ def rules(players: int, seed: int, count: int = 3) -> KnownGame:
     return KnownGame("rules", worth_of, shares[:, None])
 
 
+def rare_effect(players: int, inside: int, outside: int, seed: int) -> KnownGame:
+    """Returns an additive game to which 1 is added if some players are in and some others are not. Of all coalitions,
+    1 in 2^(inside + outside) show it.
+    """
+    rng = np.random.default_rng(seed)
+    weights, order = rng.normal(size=players) * 0.05, rng.permutation(players)
+    present, absent = order[:inside], order[inside : inside + outside]
+    shares = weights.copy()
+    shares[present] += factorial(inside - 1) * factorial(outside) / factorial(inside + outside)
+    if outside:
+        shares[absent] -= factorial(inside) * factorial(outside - 1) / factorial(inside + outside)
+
+    def worth_of(z: Coalitions) -> Array:
+        return (z @ weights + (z[:, present].all(axis=1) & ~z[:, absent].any(axis=1)))[:, None]
+
+    return KnownGame("rare effect", worth_of, shares[:, None])
+
+
 def votes(players: int, seed: int) -> KnownGame:
     """Returns the game whose value is 1 if the members have more than three fifths of all votes. The closed form
     counts, for each player, the coalitions for which it is decisive, by size and number of votes.

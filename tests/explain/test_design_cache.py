@@ -126,6 +126,19 @@ def test_what_is_kept_is_about_what_is_counted(players: int, budget: int) -> Non
     assert 0.7 < held / cache.nbytes < 1.3
 
 
+def test_the_pairs_of_samples_that_are_larger_than_a_process_are_counted() -> None:
+    """What is held while such samples are solved stays within the limit, and is about what is counted."""
+    cache = DesignCache(1 << 20)
+    known = allocation(30, 2048)
+    tracemalloc.start()
+    for seed in range(20):
+        GameDesigns(cache, 30, (128, 1 << 14), seed).further(known, allocation(30, 4096))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.5 * (1 << 20) < cache.nbytes <= 1 << 20
+    assert 0.7 < held / cache.nbytes < 1.3
+
+
 class StoppedRuns(GameRuns):
     """The time is up in the second part of a game."""
 

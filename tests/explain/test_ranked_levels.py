@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import accumulate
 from typing import Any
 
@@ -10,9 +11,13 @@ import pytest
 from core_sampling import exact
 from games import additive_game, network_game
 from played_games import GameRuns, played
+from recurrent_games import event_game
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.estimate.design_cache import DesignCache, GameDesigns
 from sequela.explain.estimate.solvers import LOCAL_SOLVERS
 from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator
+from sequela.timeshap.coalitions import allocation
 from sequela.timeshap.rank_solver import MAX_COALITIONS
 
 RANKED: dict[str, Any] = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS}
@@ -39,7 +44,7 @@ def test_players_that_interact_keep_their_names_too(seed: int) -> None:
 
 
 def test_the_largest_stage_of_the_processes_comes_before_larger_ones() -> None:
-    """Beyond it only the base estimator gains, so it is solved first: the target may be reached there."""
+    """Beyond it errors fall more slowly, so it is solved first: the target may be reached there."""
     game, sizes = network_game(30, seed=1), set()
     for target in (3e-3, 1e-3, 3e-4, 1e-4):
         runs = GameRuns(game)
@@ -50,3 +55,52 @@ def test_the_largest_stage_of_the_processes_comes_before_larger_ones() -> None:
         assert found.coalitions <= MAX_COALITIONS or MAX_COALITIONS in reached
         sizes.add(found.coalitions)
     assert max(sizes) > MAX_COALITIONS
+
+
+def _with_seconds(corrected: float, known: float) -> dict[str, Any]:
+    """Returns rank kernels that are said to take so long, with and without further pairs."""
+    solver = LOCAL_SOLVERS[Estimator.CONTROL_VARIATE]
+    assert solver.quicker is not None
+    quicker = replace(solver.quicker, seconds=lambda *_: known)
+    slow = replace(solver, seconds=lambda *_: corrected, quicker=quicker)
+    return {**RANKED, "solvers": {**LOCAL_SOLVERS, Estimator.CONTROL_VARIATE: slow}}
+
+
+def test_without_time_for_further_pairs_the_known_ones_are_used() -> None:
+    """4,096 coalitions, and time for the process alone: its solution is the answer, which says so."""
+    game = event_game(30, seed=1)
+    quick = played(game, 30, 0.0, deadline=Deadline(60.0), max_coalitions=4096, **_with_seconds(600.0, 0.0))
+    assert quick.solution is not None
+    assert quick.estimator is Estimator.CONTROL_VARIATE
+    assert quick.out_of_time
+    assert "2,048" in quick.detail
+    known = played(game, 30, 0.0, max_coalitions=2048, **RANKED)
+    assert known.solution is not None
+    assert not known.detail
+    np.testing.assert_allclose(quick.solution.values, known.solution.values, rtol=1e-9)
+    full = played(game, 30, 0.0, max_coalitions=4096, **RANKED)
+    assert full.solution is not None
+    assert not full.detail
+    assert not full.out_of_time
+    assert (full.solution.largest_error < quick.solution.largest_error).all()
+
+
+def test_without_time_for_a_process_the_base_estimator_is_used() -> None:
+    game = event_game(30, seed=1)
+    found = played(game, 30, 0.0, deadline=Deadline(60.0), max_coalitions=4096, **_with_seconds(600.0, 600.0))
+    assert found.estimator is Estimator.REGRESSION
+    assert found.out_of_time
+    assert "the regression was used" in found.detail
+
+
+def test_time_for_further_pairs_counts_only_where_there_are_some() -> None:
+    """Once processes are kept, a larger sample takes longer with further pairs, and a small one does not."""
+    solver, cache = LOCAL_SOLVERS[Estimator.CONTROL_VARIATE], DesignCache()
+    assert solver.quicker is not None
+    designs = GameDesigns(cache, 30, (128, 1 << 14), 0)
+    small, large = allocation(30, 1024), allocation(30, 1 << 14)
+    assert solver.seconds(designs, small) == solver.quicker.seconds(designs, small)
+    assert solver.seconds(designs, large) > solver.quicker.seconds(designs, large)
+    between = (solver.seconds(designs, large) + solver.quicker.seconds(designs, large)) / 2
+    assert solver.within(between, designs, large) is solver.quicker
+    assert solver.within(1e-9, designs, large) is None

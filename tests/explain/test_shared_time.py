@@ -222,7 +222,7 @@ def test_an_answer_that_time_left_to_another_estimator_is_never_reused(
     )
     house = explainer(loaded(GRU))
     with monkeypatch.context() as hurried:
-        slow = replace(LOCAL_SOLVERS[Estimator.CONTROL_VARIATE], usual_share=1e9)
+        slow = replace(LOCAL_SOLVERS[Estimator.CONTROL_VARIATE], usual_share=1e9, quicker=None)
         hurried.setitem(LOCAL_SOLVERS, Estimator.CONTROL_VARIATE, slow)  # type: ignore[arg-type]
         first = house.explain(asked, Deadline(60))
     assert levels(first)[0].quality.estimator is Estimator.REGRESSION

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from core_sampling import Game, exact, gain, sampled
+from core_sampling import exact, gain, ranked, sampled
 from games import additive_game, network_game, random_game, sparse_game, sparse_games
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,29 +20,13 @@ from sequela.timeshap.control_variate.rank_kernels import (
     rank_kernel,
     ranking,
 )
-from sequela.timeshap.designs import NewDesigns
-from sequela.timeshap.pair_order import PairSampler
 from sequela.timeshap.rank_solver import (
     MAX_COALITIONS,
     MAX_PLAYERS,
     process_counts,
     ranked_stages,
-    solve_ranked,
 )
-from sequela.timeshap.regression import Solution
 from sweeps import examples
-
-
-def ranked(game: Game, players: int, budget: int, seed: int = 0) -> Solution:
-    """As `sampled`, with players in the order of their rough attributions."""
-    alone, gained = np.eye(players, dtype=bool), gain(game, players)
-    order = ranking((game(alone) - game(~alone)) / 2, gained)
-    place, sampler, odd = np.argsort(order), PairSampler(players, seed), []
-    for stratum, count in enumerate(allocation(players, budget)):
-        pairs = sampler.pairs(stratum, 0, count)[:, place]
-        odd.append((game(pairs) - game(~pairs)) / 2)
-    found = solve_ranked(NewDesigns(sampler), odd, gained).solution
-    return Solution(found.values[place], found.errors[place])
 
 
 def rms(errors: NDArray[np.float64]) -> float:

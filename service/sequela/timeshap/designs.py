@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from sequela.timeshap.coalitions import strata, unknown_shares
+from sequela.timeshap.control_variate.further_pairs import FurtherDesign, further_design
 from sequela.timeshap.control_variate.process_design import ProcessDesign, known_signs, process_design
 from sequela.timeshap.control_variate.rank_kernels import rank_kernel
 from sequela.timeshap.pair_order import Pairs
@@ -31,6 +32,10 @@ class Designs(Protocol):
         """Returns the design of the process with this rank kernel (rank_kernels.py)."""
         ...
 
+    def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
+        """Returns all pairs of a sample, and which of them a process knows (further_pairs.py)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewDesigns:
@@ -51,3 +56,7 @@ class NewDesigns:
         """As in `Designs`."""
         kernel, signs = rank_kernel(self.players, effective_players), known_signs(self.sampler, counts)
         return process_design(kernel, signs, unknown_shares(self.players, counts), np.float32)
+
+    def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
+        """As in `Designs`."""
+        return further_design(self.sampler, known, counts)

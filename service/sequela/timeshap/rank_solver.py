@@ -6,23 +6,25 @@ bars. All that does not depend on values comes from designs, which can be kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import GROWTH, allocation, stages
 from sequela.timeshap.control_variate.correction import variate_solutions
-from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
+from sequela.timeshap.control_variate.further_pairs import KnownValues, extended
+from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, rank_kernel
 from sequela.timeshap.designs import Designs
 from sequela.timeshap.regression import Solution, solve_design, surer
 from sequela.timeshap.sample_design import JobRunner, in_turn
 
 MAX_COALITIONS = 2048
-"""The processes use the part of a sample that has at most this many coalitions, because memory grows with the square of
-the pairs, and the time to build a process with their cube.
+"""The processes know the part of a sample that has at most this many coalitions, because memory grows with the square
+of the pairs, and the time to build a process with their cube. Further pairs show what they lack (further_pairs.py).
 """
 MAX_PLAYERS = 512
 """Games with more players are solved by the base estimator."""
@@ -55,6 +57,50 @@ def solve_ranked(
         gain: Δ, (targets,).
         run_jobs: As in `regression.solve`.
     """
+    return _solved(designs, odd, gain, run_jobs, _extended)
+
+
+def solve_known(
+    designs: Designs,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner = in_turn,
+) -> RankedSolution:
+    """Solves a game as `solve_ranked`, but further pairs do not correct the processes, which takes less time.
+
+    Of the base estimator, on all pairs, and the processes, each target is given the surest.
+    """
+    return _solved(designs, odd, gain, run_jobs, _unchanged)
+
+
+_Further: TypeAlias = Callable[
+    [Designs, "_Known", Sequence[NDArray[np.float64]], NDArray[np.float64], JobRunner], Sequence[Solution]
+]
+"""Returns the solutions of processes for a sample that is larger than they are."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """The part of a sample that the processes know.
+
+    Attributes:
+        counts: The number of pairs of each stratum, a_s.
+        base: The solution of the base estimator from them.
+        processes: Those of the processes.
+    """
+
+    counts: tuple[int, ...]
+    base: Solution
+    processes: Sequence[Solution]
+
+
+def _solved(
+    designs: Designs,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner,
+    further: _Further,
+) -> RankedSolution:
     counts = tuple(len(rows) for rows in odd)
     sample = designs.sample(counts, run_jobs)
     used = process_counts(designs.players, counts)
@@ -62,12 +108,42 @@ def solve_ranked(
     if not used or not sample.groups:
         base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
         return RankedSolution(base, base)
-    known = np.concatenate([rows[:count] for rows, count in zip(odd, used, strict=True)])
+    values = np.concatenate([rows[:count] for rows, count in zip(odd, used, strict=True)])
     processes = [designs.process(used, each) for each in EFFECTIVE_PLAYERS]
-    base, *rivals = variate_solutions(designs.sample(used, run_jobs), processes, known, gain, run_jobs)
+    base, *rivals = variate_solutions(designs.sample(used, run_jobs), processes, values, gain, run_jobs)
     if used != counts:
+        rivals = [*further(designs, _Known(used, base, rivals), odd, gain, run_jobs)]
         base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
     return RankedSolution(reduce(surer, rivals, base), base)
+
+
+def _unchanged(_: Designs, known: _Known, *__: object) -> Sequence[Solution]:
+    """Returns the solutions from the known pairs."""
+    return known.processes
+
+
+def _extended(
+    designs: Designs,
+    known: _Known,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner,
+) -> Sequence[Solution]:
+    """Returns the solutions of the processes from all pairs, for those that are the surest for any target."""
+    spreads = [np.square(each.errors).sum(axis=0) for each in (known.base, *known.processes)]
+    surest = set(np.array(spreads).argmin(axis=0).tolist()) - {0}
+    if not surest:
+        return []
+    counts = [len(rows) for rows in odd]
+    sample, design = designs.sample(counts, run_jobs), designs.further(known.counts, counts)
+    values = np.concatenate([gain[None] / 2, *(rows[:a] for rows, a in zip(odd, known.counts, strict=True))])
+    every, found = np.concatenate(odd, dtype=np.float64), []
+    for number in sorted(surest):
+        effective = EFFECTIVE_PLAYERS[number - 1]
+        kernel, process = rank_kernel(designs.players, effective), designs.process(known.counts, effective)
+        learnt = KnownValues(kernel, process, values, known.processes[number - 1])
+        found.append(extended(sample, design, learnt, every, run_jobs))
+    return found
 
 
 def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple[int, ...]:

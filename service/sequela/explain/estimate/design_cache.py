@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sequela.explain.limits import Limits
 from sequela.timeshap.coalitions import Portion, all_coalitions
+from sequela.timeshap.control_variate.further_pairs import FurtherDesign
 from sequela.timeshap.control_variate.process_design import ProcessDesign
 from sequela.timeshap.designs import NewDesigns
 from sequela.timeshap.pair_order import Pairs, pairs_of
@@ -168,6 +169,12 @@ class GameDesigns:
             self._process_key(counts, effective_players),
             lambda: self._new.process(counts, effective_players),
         )
+
+    def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
+        """As in `Designs`."""
+        first, taken = tuple(known), tuple(counts)
+        key = ("further", *self._game, first, taken)
+        return self.cache.get(key, lambda: self._new.further(first, taken))
 
     def prepare_aside(self, counts: Sequence[int], effective_players: Iterable[float]) -> None:
         """Builds processes in another thread, for later games of this kind."""

@@ -23,11 +23,16 @@ from sequela.explain.tracer import GameTrace
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget
 from sequela.timeshap.null_players import reduce_game
 from sequela.timeshap.players import Players
+from sequela.timeshap.rank_solver import MAX_COALITIONS
 from sequela.timeshap.regression import solve_small
 
 LOCAL_DIRECT_SHARE = 0.25
 """In this process, a stage may be evaluated directly if it takes at most this share of the time left."""
 TOO_LATE_TO_SOLVE = "too little time was left for the control variate; the regression was used instead"
+TOO_LATE_TO_CORRECT = (
+    f"too little time was left to correct the control variate, which knows up to {MAX_COALITIONS:,} coalitions, "
+    "by the other ones"
+)
 """Why the standard errors of a game may be larger than its coalitions allow."""
 
 
@@ -181,16 +186,17 @@ class _Game:
         return self._outcome(sample, *sample.solve(), StopReason.DEADLINE)
 
     def _outcome(self, sample: Sample, estimate: Estimate, used: Solver, reason: StopReason) -> GameOutcome:
-        """Returns the outcome of the current stage, `out_of_time` if only the base estimator fitted into the time."""
+        """Returns the outcome of the current stage, `out_of_time` if only a quicker estimator fitted into the time."""
         exact = reason is StopReason.EXACT
         replaced = not exact and used is not sample.solver
+        too_late = TOO_LATE_TO_CORRECT if used is sample.solver.quicker else TOO_LATE_TO_SOLVE
         return GameOutcome(
             self.players,
             reason,
             estimate.solution,
             sample.size,
             clipped=sample.clipped,
-            detail=TOO_LATE_TO_SOLVE if replaced else "",
+            detail=too_late if replaced else "",
             out_of_time=replaced,
             estimator=None if exact else estimate.estimator,
         )

@@ -35,8 +35,8 @@ GAVE_WAY_MARGIN = 4.0
 construction of a design, and while others wait the machine is busy, so that it takes longer than usual.
 """
 MAX_SOLVING_SHARE = 0.5
-"""Largest share of the time left that is reserved for solving. If an estimator may need more, the base estimator is
-used.
+"""Largest share of the time left that is reserved for solving. For an estimator that may need more, the time of a
+quicker one is.
 """
 
 
@@ -152,17 +152,17 @@ class Sample:
             self._odd = [odd[:count] for odd, count in zip(self._odd, counts, strict=True)]
 
     def solve(self) -> tuple[Estimate, Solver]:
-        """Solves the current stage with the requested estimator, or with the base estimator if time is short.
+        """Solves the current stage with the requested estimator, or with a quicker one if time is short.
 
         Returns:
             The estimate, whose rows are players, and the estimator that was used.
         """
-        usual = self.solver.usual_share * self.solver.seconds(self._designs, self._counts)
         # Time was kept for the longest case; the decision is by the usual one, because most solutions are
         # faster.
         margin = GAVE_WAY_MARGIN if self._evaluator.deadline.gave_way else 1.0
-        in_time = margin * usual <= self._end - self._evaluator.deadline.now()
-        used = self.solver if in_time else self._base
+        left = self._end - self._evaluator.deadline.now()
+        in_time = self.solver.within(left / margin, self._designs, self._counts)
+        used = in_time or self._base
         # Otherwise callers with short deadlines would never get this estimator. But whoever gives way to others does
         # not take their time for it.
         if not in_time and not self._evaluator.deadline.gave_way:
@@ -190,8 +190,13 @@ class Sample:
     def _solving_seconds(self, counts: Sequence[int]) -> float:
         """Returns the time in seconds to reserve for solving a stage with these numbers of pairs."""
         left = self._end - self._evaluator.deadline.now()
-        requested, base = (each.seconds(self._designs, counts) for each in (self.solver, self._base))
-        return requested if requested <= MAX_SOLVING_SHARE * left else base
+        solver: Solver | None = self.solver
+        while solver:
+            seconds = solver.seconds(self._designs, counts)
+            if seconds <= MAX_SOLVING_SHARE * left:
+                return seconds
+            solver = solver.quicker
+        return self._base.seconds(self._designs, counts)
 
     def _evaluate(self, batch: PairBatch, until: float, parts: Sequence[list[NDArray[np.float64]]]) -> None:
         """Evaluates both sides of each pair and appends the odd parts to `parts`, by stratum."""

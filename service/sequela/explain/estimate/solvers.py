@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,14 @@ from sequela.timeshap.control_variate.solver import (
     solving_seconds,
     worth_trying,
 )
-from sequela.timeshap.rank_solver import MAX_COALITIONS, process_counts, ranked_stages, solve_ranked
+from sequela.timeshap.rank_solver import (
+    MAX_COALITIONS,
+    RankedSolution,
+    process_counts,
+    ranked_stages,
+    solve_known,
+    solve_ranked,
+)
 from sequela.timeshap.regression import Solution, solve_design
 from sequela.timeshap.sample_design import JobRunner
 
@@ -39,6 +46,10 @@ RANKED_MARGIN = 1.1
 """The same for rank kernels. Their next stage should be the last one, so it is rather too large."""
 BUILDING_SPEED = 1e10
 """Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
+PREDICTED_PER_SECOND = 6e7
+"""Covariances per second between pairs that a process knows and further ones. Most games need one of the two processes,
+so this leaves a margin of two.
+"""
 MAX_GROWTH = 4.0
 MAX_VARIATE_GROWTH = 1.5
 """How many times larger than the current sample a prediction of the required sample may be, because small samples
@@ -86,6 +97,7 @@ class Solver:
         stages: Returns the sizes of the stages, as `coalitions.stages` does.
         rank: Orders the players before pairs are drawn, given the odd part of each player alone (players, targets) and
             Δ (targets,); None if their order does not matter.
+        quicker: Solves the same samples in less time, with larger errors, if there is not enough time for `solve`.
     """
 
     estimator: Estimator
@@ -96,6 +108,13 @@ class Solver:
     prepare: Callable[[GameDesigns, Sequence[int]], None] = lambda *_: None
     stages: Callable[[int, int, int, int], tuple[int, ...]] = stages
     rank: Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.intp]] | None = None
+    quicker: Solver | None = None
+
+    def within(self, seconds: float, designs: GameDesigns, counts: Sequence[int]) -> Solver | None:
+        """Returns this solver if it usually takes at most `seconds`, else a quicker one; None if none does."""
+        if self.usual_share * self.seconds(designs, counts) <= seconds:
+            return self
+        return self.quicker and self.quicker.within(seconds, designs, counts)
 
 
 def _solve_base(
@@ -125,7 +144,19 @@ def _solve_ranked(
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
 ) -> Estimate:
-    found = solve_ranked(designs, odd, gain, run_jobs)
+    return _ranked_estimate(solve_ranked(designs, odd, gain, run_jobs))
+
+
+def _solve_known(
+    designs: GameDesigns,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner,
+) -> Estimate:
+    return _ranked_estimate(solve_known(designs, odd, gain, run_jobs))
+
+
+def _ranked_estimate(found: RankedSolution) -> Estimate:
     used = Estimator.REGRESSION if found.solution is found.base else Estimator.CONTROL_VARIATE
     return Estimate(found.solution, found.base, used)
 
@@ -154,6 +185,17 @@ def _variate_seconds(players: int, pairs: int) -> float:
 
 
 def _ranked_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
+    """Returns the time without further pairs, and that of what they add to each process."""
+    m, pairs = designs.players, sum(counts)
+    known = sum(process_counts(m, counts))
+    without = _known_seconds(designs, counts)
+    if known in (0, pairs) or 2 * pairs + 2 >= all_coalitions(m):
+        return without
+    predicted = pairs * (m * known / WORK_PER_SECOND + known / PREDICTED_PER_SECOND)
+    return without + len(EFFECTIVE_PLAYERS) * (predicted + 2 * _regression_seconds(m, pairs))
+
+
+def _known_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
     """Returns the time of the base estimator and of each process, and of building the processes that are not kept."""
     m, base = designs.players, _regression_seconds(designs.players, sum(counts))
     used = process_counts(m, counts)
@@ -181,15 +223,16 @@ def _searched_growth(estimate: Estimate, target: NDArray[np.float64], _: int) ->
 
 
 def _ranked_growth(estimate: Estimate, target: NDArray[np.float64], size: int) -> float:
-    """Returns the growth by which either estimator should reach the target.
+    """Returns the growth by which the target should be reached.
 
-    The errors of the processes fall about in proportion to the sample, up to the part of it that they use.
+    The errors of the processes fall about in proportion to the sample, up to the part of it that they know. Beyond it
+    errors fall with the square root of the sample size.
     """
-    by_base = _base_growth(estimate, target, size)
+    ratio = _ratio(estimate.solution, target)
     if size >= MAX_COALITIONS:
-        return by_base
-    # Beyond this size only the base estimator gains, so the stage of this size is solved before any larger one.
-    return min(by_base, RANKED_MARGIN * _ratio(estimate.solution, target), MAX_COALITIONS / size)
+        return min(MARGIN * ratio**2, MAX_GROWTH)
+    # Errors fall more slowly beyond this size, so the stage of this size is solved before any larger one.
+    return min(_base_growth(estimate, target, size), RANKED_MARGIN * ratio, MAX_COALITIONS / size)
 
 
 def _ratio(solution: Solution, target: NDArray[np.float64]) -> float:
@@ -205,19 +248,21 @@ SOLVERS: Mapping[Estimator, Solver] = {
     ),
 }
 """For models behind endpoints, whose rows are dear: the control variate's kernel is fitted to the sample."""
+KNOWN = Solver(
+    Estimator.CONTROL_VARIATE,
+    _solve_known,
+    _known_seconds,
+    _ranked_growth,
+    # Nothing interrupts the construction of a design, so its whole time must be there.
+    usual_share=1.0,
+    prepare=_prepare_ranked,
+    stages=ranked_stages,
+    rank=ranking,
+)
+"""Rank kernels that know a part of the sample, and are not corrected by the rest."""
 LOCAL_SOLVERS: Mapping[Estimator, Solver] = {
     Estimator.REGRESSION: REGRESSION,
-    Estimator.CONTROL_VARIATE: Solver(
-        Estimator.CONTROL_VARIATE,
-        _solve_ranked,
-        _ranked_seconds,
-        _ranked_growth,
-        # Nothing interrupts the construction of a design, so its whole time must be there.
-        usual_share=1.0,
-        prepare=_prepare_ranked,
-        stages=ranked_stages,
-        rank=ranking,
-    ),
+    Estimator.CONTROL_VARIATE: replace(KNOWN, solve=_solve_ranked, seconds=_ranked_seconds, quicker=KNOWN),
 }
 """For models in this process, whose rows are cheap: the kernels are known before any value is."""
 

@@ -108,7 +108,5 @@ class _Conditioned:
 
 def _conditioned(process: ProcessDesign, odd: NDArray[np.float64], gain: NDArray[np.float64]) -> _Conditioned:
     known = np.concatenate([gain[None] / 2, odd], dtype=np.float64)
-    # In single precision, values of any size must neither vanish nor overflow.
-    scale = np.maximum(np.abs(known).max(axis=0), np.finfo(np.float64).tiny)
-    alpha = (process.inverse @ (known / scale).astype(process.inverse.dtype)).astype(np.float64) * scale
+    alpha = process.alpha(known)
     return _Conditioned(process, gain, alpha, alpha / process.precision, process.weights.T @ known)

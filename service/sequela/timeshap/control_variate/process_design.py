@@ -50,6 +50,15 @@ class ProcessDesign:
         """How many bytes the arrays hold."""
         return self.inverse.nbytes + 2 * (self.weights.nbytes + self.precision.nbytes)
 
+    def alpha(self, known: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Returns α = K⁻¹g for the known values g, both (p + 1, targets)."""
+        # In single precision, values of any size must neither vanish nor overflow.
+        scale = np.maximum(np.abs(known).max(axis=0), np.finfo(np.float64).tiny)
+        product: NDArray[np.float64] = (self.inverse @ (known / scale).astype(self.inverse.dtype)).astype(
+            np.float64
+        )
+        return np.asarray(product * scale)
+
 
 def process_design(
     kernel: OddKernel,
