@@ -27,6 +27,8 @@ KEPT_ANSWERS = 500
 """How many of the latest answers are known, to ask their questions again."""
 EARLY = 1_000
 """Among so many questions are some with a model."""
+LOOKUPS = 64
+"""More than a server has threads for them, and fewer than may wait."""
 SHORT_SECONDS, HANG_UP_SECONDS = 0.03, 0.02
 """The longest of deadlines that are too short, and how long a caller waits at most before hanging up."""
 MISTAKES = {
@@ -89,6 +91,14 @@ class MixedCalls:
             parts = [pb.CreateBackgroundRequest(header=header), pb.CreateBackgroundRequest(values=given)]
             backgrounds.CreateBackground(iter(parts), timeout=PATIENCE)
         self._start_upload_engines()
+        self._start_lookup_threads()
+
+    def _start_lookup_threads(self) -> None:
+        """Sends many look-ups at once, so that all their threads start, which otherwise start one by one."""
+        models = rpc.ModelServiceStub(self._channel)
+        lists = [models.ListModels.future(pb.ListModelsRequest(), timeout=PATIENCE) for _ in range(LOOKUPS)]
+        for each in lists:
+            each.result()
 
     def fill_store(self, records: int) -> None:
         """Has large records kept, so that what the server caches of its store is full."""
