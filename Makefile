@@ -25,7 +25,7 @@ CONSOLE_ARGS ?= --demo
 # For make fuzz: nodes, mutants, uploads, repository, rpc or http, --cases, --seed.
 FUZZ_ARGS ?= nodes --cases 100000 --seed 1
 
-# For make soak: steady, flood, burst, outage, chaos, --seconds, --seed; `make soak SOAK_ARGS=--help` lists all.
+# For make soak: steady, flood, burst, outage, endurance, chaos, --seconds, --seed; `make soak SOAK_ARGS=--help` lists all.
 SOAK_ARGS ?=
 
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.

@@ -9,24 +9,28 @@ Run it on a machine that does nothing else:
     make soak SOAK_ARGS=chaos                                    # all incidents, 10 minutes each
     make soak SOAK_ARGS="redis-killed rolling-restart --seconds 60"
     make soak SOAK_ARGS="outage --seconds 600"                   # Redis is down for 10 minutes
+    make soak SOAK_ARGS="endurance --explanations 100000"        # whether memory, descriptors or threads grow
+    make soak SOAK_ARGS="endurance --store redis --seconds 600"  # the same, but for 10 minutes at most
 
 The server has two engines; the calls are made on the same cores. Incidents are redis-killed, redis-frozen, redis-slow,
 redis-full, redis-failover, engine-killed, replica-killed, rolling-restart and certificates-rotated. They happen under
 half of what the server can answer, or what --rate says. If an incident or the outage has lost an explanation, made an
-answer wrong or let a call fail, the exit code is 1.
+answer wrong or let a call fail, the exit code is 1. It is also 1 if, after the first tenth of an endurance run, memory
+grew by 5 % or more, descriptors or threads became more, or an answer was wrong or missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import math
 import sys
 from collections.abc import Callable
 from typing import Protocol
 
 from chaos import run as chaos
 
-from overload import burst, flood, outage, steady
+from overload import burst, endurance, flood, outage, steady
 
 SATURATION_SECONDS = 30.0
 CHAOS_SECONDS = 600.0
@@ -51,7 +55,7 @@ def main() -> int:
         if kind not in kinds:
             parser.error(f"{kind} is not one of chaos, {', '.join(kinds)}")
         found = kinds[kind]()
-        if isinstance(found, chaos.ChaosFigures | outage.OutageFigures):
+        if isinstance(found, chaos.ChaosFigures | outage.OutageFigures | endurance.EnduranceFigures):
             faults += found.faults
         for what, bound, figure in found.rows():
             sys.stdout.write(f"{what:<48} {bound:<16} {figure}\n")
@@ -67,16 +71,18 @@ def _parser() -> argparse.ArgumentParser:
         "kinds",
         nargs="*",
         default=["steady", "flood", "burst"],
-        metavar="steady|flood|burst|outage|chaos|INCIDENT",
+        metavar="steady|flood|burst|outage|endurance|chaos|INCIDENT",
     )
     parser.add_argument(
         "--seconds",
         type=float,
         default=None,
-        help="of steady (300), flood (60), outage and each incident (600)",
+        help="of steady (300), flood (60), outage and each incident (600); endurance ends after these at the latest",
     )
     parser.add_argument("--rate", type=float, default=None, help="calls a second while incidents happen")
     parser.add_argument("--bursts", type=int, default=20)
+    parser.add_argument("--explanations", type=int, default=100_000, help="of endurance")
+    parser.add_argument("--store", choices=endurance.STORES, default=endurance.STORES[0], help="of endurance")
     parser.add_argument("--seed", type=int, default=1)
     return parser
 
@@ -94,6 +100,9 @@ def _kinds(given: argparse.Namespace) -> dict[str, Callable[[], Figures]]:
         "flood": lambda: flood.measure(saturation(), given.seconds or 60.0, given.seed),
         "burst": lambda: burst.measure(given.bursts, given.seed),
         "outage": lambda: outage.measure(given.seconds or 600.0),
+        "endurance": lambda: endurance.measure(
+            given.explanations, given.seconds or math.inf, given.seed, given.store
+        ),
         **{name: functools.partial(incident, name) for name in chaos.INSTALLATIONS},
     }
 
