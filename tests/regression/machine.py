@@ -1,7 +1,10 @@
-"""Names what the last bits of a result depend on besides our code: the processor, and the libraries that compute."""
+"""Names what the last bits of a result depend on besides our code: the processor, the libraries that compute, and the
+variables of the environment by which these choose how.
+"""
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from importlib.metadata import version
@@ -10,6 +13,8 @@ from pathlib import Path
 LIBRARIES = ("numpy", "onnx", "onnxruntime")
 EXTENSIONS = ("avx", "amx", "fma", "f16c", "asimd", "sve", "bf16", "i8mm")
 """Prefixes of the instruction sets that libraries choose their kernels by."""
+VARIABLES = ("OPENBLAS_CORETYPE", "MKL_CBWR", "NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES")
+"""They override which instruction sets are used."""
 
 
 def key() -> str:
@@ -17,7 +22,8 @@ def key() -> str:
     python = f"Python {sys.version_info.major}.{sys.version_info.minor}"  # 3.12 changed how sum() adds floats
     libraries = [f"{name} {version(name)}" for name in LIBRARIES]
     system = " ".join([platform.system(), platform.machine(), *platform.libc_ver()])
-    return "; ".join([system, _processor(), python, *libraries])
+    variables = [f"{name}={os.environ[name]}" for name in VARIABLES if name in os.environ]
+    return "; ".join([system, _processor(), python, *libraries, *variables])
 
 
 def _processor() -> str:
