@@ -5,9 +5,13 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TypeVar
 
 T = TypeVar("T")
+
+TRIES = 20
+"""How many ports are tried. If none can be bound, it is not the ports."""
 
 PORTS = range(10_000, 20_000)
 """Neither these nor those larger by 10 000, which clusters of Redis use, are given to whoever asks for any port."""
@@ -24,12 +28,12 @@ def bind_any(bind: Callable[[int], T]) -> T:
 
     The port can be bound again after it was closed: nobody who asks for any port is given it meanwhile.
     """
-    for port in _free():
+    for port in islice(_free(), TRIES):
         try:
             return bind(port)
         except (OSError, RuntimeError):
             continue
-    raise OSError("no port is free")
+    raise OSError(f"{TRIES} ports could not be bound")
 
 
 def _free() -> Iterator[int]:

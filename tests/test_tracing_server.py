@@ -68,9 +68,10 @@ def test_an_answer_that_was_cut_short(tmp_path: Path) -> None:
                     case.sample(200), model=model, background=case.average(), timeout=seconds, **endless
                 )
                 break
+        else:
+            pytest.fail("the server answered before no deadline")
     assert answer.cut_short
     (trace,) = (each for each in traces(tmp_path) if each.facts.get("answered_as") == answer.name)
-    assert trace.facts["answered_as"] == answer.name
     assert trace.facts["cut_short"]
     assert Trace(tmp_path / trace.facts["explanation"].rpartition("/")[2]) == trace
 

@@ -26,7 +26,7 @@ MODELS = ROOT / "service" / "sequela" / "demo" / "models"
 SLOW = {"local", "html"}
 """Snippets that start another server or draw a page; test_local.py and test_pages.py do so in the fast tests."""
 ALONE = {"start", "reasons"}
-"""Snippets that the fast tests run by themselves: one that needs no other, and one that does."""
+"""The snippets that the fast tests run: one that needs no other, and one that does."""
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from client.scripted import Script, serving
+from redis_server import eventually
 from sequela_client import Sequela
 
 SEQUENCE = np.ones((3, 2))
@@ -19,8 +20,7 @@ def test_calls_go_to_all_replicas() -> None:
     one, other = Script(), Script()
     with serving(one) as first, serving(other) as second, Sequela(both(first, second)) as client:
         # The first calls may find only one of the connections open.
-        while not (one.names and other.names):
-            client.explain(SEQUENCE, model="m")
+        eventually(lambda: client.explain(SEQUENCE, model="m") and one.names and other.names)
         for script in (one, other):
             script.calls.clear()
         for _ in range(20):

@@ -59,7 +59,7 @@ def test_it_ends_soon_and_closes_its_file(
         # Somebody who keeps a connection open, and somebody in the middle of a request.
         address = httpx.URL(url)
         with (
-            socket.create_connection((address.host, address.port or 0)) as idle,
+            socket.create_connection((address.host, address.port or 0), PATIENCE) as idle,
             httpx.Client(timeout=PATIENCE) as kept,
         ):
             kept.get(f"{url}/healthz")

@@ -143,11 +143,12 @@ def test_faulty_requests_leave_nothing_behind(
         def ask(number: int, fault: Fault) -> None:
             # On a busy machine the caller's own clock may come first; it gives no reason.
             late = (Code.DEADLINE_EXCEEDED, "") if fault.code is Code.DEADLINE_EXCEEDED else None
-            for _ in range(3):  # a call may also take longer than its limit there
+            for _ in range(3):
                 found = outcome(server, request("gru", seed=number, **OPTIONS), fault.deadline)
                 assert isinstance(found, Failure)
                 told = found.code, found.reason
-                if told in ((fault.code, fault.reason), late):
+                # A call may also take longer than its limit there, which no other fault looks like.
+                if found.reason != "ENDPOINT_UNAVAILABLE" or fault.reason == "ENDPOINT_UNAVAILABLE":
                     break
             assert told in ((fault.code, fault.reason), late), found.message
 

@@ -24,6 +24,8 @@ def test_random_models_harm_nobody(case: campaign.Case, count: int) -> None:
     """All are counted, those that end their engine too."""
     outcomes = campaign.run(case, count, seed=1, allowed_seconds=ALLOWED_SECONDS)
     assert sum(outcomes.counts.values()) == count
+    # A busy machine may start an engine too late for a case, but not for many.
+    assert outcomes.late < count / 10
     assert outcomes.harmless, "\n".join(outcomes.report())
     assert len(outcomes.ends) == sum(outcomes.counts[reason] for reason in campaign.NAMED)
 

@@ -32,8 +32,9 @@ def test_an_engine_in_use_stays() -> None:
     limits = replace(IDLE, idle_seconds=1.0, grace_seconds=60.0)
     with running(limits=limits) as pool:
         last = call(pool, "pid", affinity="a")
-        began = asked = time.monotonic()
+        began = time.monotonic()
         assert call(pool, "obey", 1.5, "a").startswith("DeadlinePassed")
+        asked = time.monotonic()
         while time.monotonic() < began + 3.0:
             found, before = call(pool, "pid", affinity="a"), asked
             asked = time.monotonic()

@@ -203,8 +203,9 @@ def test_others_go_on_while_engines_die() -> None:
         for attack in ["abort", "crash", "send_garbage", "allocate", "exit"] * 2:
             with pytest.raises(EngineLost):
                 pool.call(attack.encode(), Deadline(60), upper, "attacker")
-        eventually(lambda: len(answers) > 10)
+            so_far = len(answers)
+            eventually(lambda so_far=so_far: len(answers) > so_far)  # type: ignore[misc]
         over.set()
         honest.join()
     assert answers == [str(number) for number in range(len(answers))]
-    assert len(answers) > 10
+    assert len(answers) >= 10

@@ -58,6 +58,11 @@ class Outcomes:
     allowed_seconds: float = ALLOWED_SECONDS
 
     @property
+    def late(self) -> int:
+        """How many cases were not run, because no engine had started in time."""
+        return sum(count for ending, count in self.counts.items() if ending.startswith("DEADLINE"))
+
+    @property
     def harmless(self) -> bool:
         """Whether all callers had their answers in time, and the front has not grown."""
         flat = self.memory_growth < MAX_GROWTH and self.file_growth <= FILES_OF_AN_ENGINE

@@ -181,7 +181,7 @@ def fuzzed_server(outcomes: ServerOutcomes) -> Iterator[FuzzedServer]:
         given = {"timeout": None, "retries": Retries(attempts=1)}
         sequela = stack.enter_context(Sequela(server.address, **given))
         # The others are refused when the limit is over; this one can wait, also on a busy machine.
-        honest = stack.enter_context(Sequela(server.address, timeout=HONEST_SECONDS))
+        honest = stack.enter_context(Sequela(server.address, **given | {"timeout": HONEST_SECONDS}))
         stack.enter_context(_honest_caller(honest, outcomes))
         scores = stack.enter_context(closing(RightScores()))
         yield FuzzedServer(sequela, server.process.pid, repository, scores, outcomes)

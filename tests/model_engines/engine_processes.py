@@ -24,9 +24,10 @@ def untrusted_engines() -> list[int]:
 @contextmanager
 def stopped(engines: Collection[int]) -> Iterator[None]:
     """Lets engines stand still, so that what they have been given stays under way, however long the test takes."""
-    for engine in engines:
-        os.kill(engine, signal.SIGSTOP)
     try:
+        for engine in engines:
+            with suppress(ProcessLookupError):
+                os.kill(engine, signal.SIGSTOP)
         yield
     finally:
         for engine in engines:

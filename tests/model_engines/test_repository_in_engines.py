@@ -31,7 +31,7 @@ NEWEST = pb.GetModelRequest(name="models/gru/versions/2")
 seeds = count(1_000)
 BATCH_SECONDS = 200.0
 """The deadline of a batch that takes ten seconds."""
-LONG = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 12, target_standard_error=0)
+LONG = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 14, target_standard_error=0)
 
 
 @pytest.fixture

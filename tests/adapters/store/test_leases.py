@@ -169,9 +169,8 @@ def test_a_lease_holds_while_its_holder_works(redis_server: RedisServer) -> None
     leases = CountedRenewals(store.leases)
     flights = ReplicaFlights(leases, lease_seconds=9.0)
     with flights.lead("key", Deadline(60)):
-        eventually(
-            lambda: len(leases.renewed) >= 4
-        )  # one every 3 seconds: without them it would have expired
+        # One every 3 seconds: without them it would have expired.
+        eventually(lambda: len(leases.renewed) >= 4)
         assert held(store, "key")
     assert not held(store, "key")
     assert all(leases.renewed)

@@ -1,4 +1,4 @@
-"""Pages of a million records in Redis take milliseconds, and far less than to read all records."""
+"""Pages of a million records in Redis take far less time than reading them all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from statistics import median
 
 import pytest
 from adapters.store.record_samples import record
@@ -64,9 +65,12 @@ def test_a_page_of_a_million_records(redis_server: RedisServer, capsys: pytest.C
         "one caller": Filter(caller_id="a7"),
         "score of a few": Filter(min_score=total * 0.99),
     }
-    begin = time.perf_counter()
-    assert place.client.zrange(f"{place.namespace}made:all:{hour_of(now - 11 * HOUR):x}", 0, -1)
-    reading_all_ms = 24_000 * (time.perf_counter() - begin)
+    readings = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        assert place.client.zrange(f"{place.namespace}made:all:{hour_of(now - 11 * HOUR):x}", 0, -1)
+        readings.append(time.perf_counter() - begin)
+    reading_all_ms = 24_000 * median(readings)
     trips = place.count_round_trips()
     for name, each in wanted.items():
         seconds, position = [], ""

@@ -144,7 +144,7 @@ def test_many_threads_meet_one_failure(
     fragile_redis: RedisServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Eight threads at work while Redis goes and comes: no error but StoreDown; each change told and logged once. A
-    call that began before Redis went may fail only after it has come back, which is a change more.
+    call that began before Redis went may fail only after it has come back, which is one more change.
     """
     heard = Heard()
     redis = shared(fragile_redis, Observers([heard, LogObserver()]))
