@@ -108,18 +108,3 @@ def test_a_full_queue_refuses_whoever_has_the_most(limits: QueueLimits) -> None:
         assert len(door.errors) == 4
 
     run(scene)
-
-
-def test_nobody_is_refused_for_less_urgent_requests_of_the_same_client() -> None:
-    """They go behind it, so it begins as soon as a slot is free."""
-
-    async def scene() -> None:
-        door = Door()
-        for _ in range(30):
-            await door.come(ticket(), timeout=600.0)
-        await door.come(ticket(), timeout=5 * COST)
-        assert door.reasons == []
-        await door.leave()
-        assert door.inside[-1][1].remaining <= 5 * COST
-
-    run(scene)
