@@ -15,19 +15,12 @@ from sequela.api.admission.waiting_queues import WaitingQueues
 from sequela.api.admission.waiting_request import WaitingRequest
 from sequela.concurrency.deadline import Deadline
 
-NO_END = Deadline()
 
-
-def waiting(
-    client: str,
-    cost: float = 1.0,
-    priority: Priority = Priority.INTERACTIVE,
-    deadline: Deadline = NO_END,
-) -> WaitingRequest:
+def waiting(client: str, cost: float = 1.0, priority: Priority = Priority.INTERACTIVE) -> WaitingRequest:
     turn: Any = asyncio.Future(loop=asyncio.new_event_loop())
     turn.get_loop().close()
     ticket = Ticket(client, priority, "digest", ScoreShape(1))
-    return WaitingRequest(ticket, deadline, cost, cost, 0.0, turn)
+    return WaitingRequest(ticket, Deadline(), cost, cost, 0.0, turn)
 
 
 def filled(**counts: int) -> ClientQueue:
@@ -60,7 +53,7 @@ def test_turns_are_measured_in_time() -> None:
 
 
 def test_the_order_of_one_client_is_kept() -> None:
-    """First in, first out, as long as their deadlines are alike."""
+    """First in, first out."""
     queue = ClientQueue()
     requests = [waiting("one", cost) for cost in (3.0, 1.0, 2.0)]
     for request in requests:
@@ -68,30 +61,6 @@ def test_the_order_of_one_client_is_kept() -> None:
     assert [queue.pop() for _ in requests] == requests
     with pytest.raises(IndexError):
         queue.pop()
-
-
-def test_of_one_client_the_earliest_deadline_goes_first() -> None:
-    """In whatever order its requests came; equal deadlines keep their order, and other clients keep their turns."""
-    queue = ClientQueue()
-    late, early, next_early = Deadline(60.0), Deadline(1.0), Deadline(2.0)
-    requests = [waiting("one", deadline=each) for each in (late, next_early, early, early, late)]
-    for request in requests:
-        queue.add(request)
-    for _ in range(3):
-        queue.add(waiting("two", deadline=late))
-    order = [queue.pop() for _ in range(8)]
-    assert [each for each in order if each.ticket.client == "one"] == [requests[at] for at in (2, 3, 1, 0, 4)]
-    assert Counter(each.ticket.client for each in order[:6]) == {"one": 3, "two": 3}
-
-
-def test_less_urgent_requests_of_the_same_client_are_not_waited_for() -> None:
-    """Others are, in turns, since clients do not compete by their deadlines."""
-    queue, end = ClientQueue(), Deadline(1.0).end
-    queue.add(waiting("one", 5.0, deadline=Deadline(60.0)))
-    queue.add(waiting("one", 2.0, deadline=Deadline(0.5)))
-    queue.add(waiting("two", 10.0, deadline=Deadline(60.0)))
-    assert queue.seconds_before("one", 1.0, end=end) == 2.0 + 3.0
-    assert queue.seconds_before("one", 1.0) == 7.0 + 8.0
 
 
 def test_work_before_a_request_is_bounded_by_its_own() -> None:

@@ -211,14 +211,14 @@ class AdmissionSlots:
     def _wait_seconds(self, request: WaitingRequest, gone: WaitingRequest | None = None) -> float:
         """Returns how long a new request waits for its turn, if one that waits is gone by then."""
         now = Deadline.now()
-        before = self._waiting.seconds_before(request, gone)
+        before = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost, gone)
         return (before + sum(each.rest(now) for each in self._running.values())) / self._cores
 
     def _least_wait_seconds(self, request: WaitingRequest, gone: WaitingRequest | None) -> float:
         """Returns how long the request waits if those that have as little time get the roughest answers."""
         end = request.deadline.end
-        # What a client has beyond a new request of another one does not go before that, nor what is less urgent.
-        most = self._waiting.seconds_before(request, gone)
+        # What a client has beyond a new request of another one does not go before that.
+        most = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost, gone)
         waiting = (each for each in self._waiting if each is not gone)
         least = sum(each.least if each.deadline.end <= end else each.cost for each in waiting)
         now = Deadline.now()

@@ -1,11 +1,7 @@
-"""A queue in which clients take turns: deficit round robin, in seconds of a core.
-
-Of the requests of one client, the one whose deadline ends first goes first.
-"""
+"""A queue in which clients take turns: deficit round robin, in seconds of a core."""
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,22 +11,11 @@ from sequela.api.admission.waiting_request import WaitingRequest
 
 @dataclass(slots=True)
 class _Line:
-    """The requests of one client, and how much of a core's time it may use before the next client's turn.
-
-    They stand in the order in which they came.
-    """
+    """The requests of one client, and how much of a core's time it may use before the next client's turn."""
 
     requests: deque[WaitingRequest] = field(default_factory=deque)
     seconds: float = 0.0
     credit: float = 0.0
-
-    def most_urgent(self) -> WaitingRequest:
-        """Returns the one whose deadline ends first; of several, the one that came first."""
-        return min(self.requests, key=_end)
-
-    def seconds_until(self, end: float) -> float:
-        """Returns the work of those whose deadlines end by then."""
-        return sum(each.cost for each in self.requests if _end(each) <= end)
 
 
 class ClientQueue:
@@ -61,28 +46,23 @@ class ClientQueue:
         """When the request came that has waited for the longest time; None if there is none."""
         return min((line.requests[0].since for line in self._lines.values()), default=None)
 
-    def seconds_before(
-        self, client: str, cost: float, gone: WaitingRequest | None = None, end: float = math.inf
-    ) -> float:
+    def seconds_before(self, client: str, cost: float, gone: WaitingRequest | None = None) -> float:
         """Returns about how much work is done before a new request of a client that costs this much.
 
         Args:
             client: The client.
             cost: What the new request costs, in seconds of one core.
             gone: A waiting request of another client that does not count, since it would be refused.
-            end: When the deadline of the new request ends. What the client has with later deadlines goes behind it.
         """
+        own = self._lines.get(client)
+        turn = (own.seconds if own else 0.0) + cost
         lines = {name: line.seconds for name, line in self._lines.items()}
-        turn = cost
-        if own := self._lines.get(client):
-            lines[client] = own.seconds_until(end)
-            turn += lines[client]
         if gone is not None:
             lines[gone.ticket.client] -= gone.cost
         return sum(min(seconds, turn) for seconds in lines.values())
 
     def add(self, request: WaitingRequest) -> None:
-        """Adds a request."""
+        """Adds a request behind those of the same client."""
         line = self._lines.setdefault(request.ticket.client, _Line())
         line.requests.append(request)
         line.seconds += request.cost
@@ -94,12 +74,11 @@ class ClientQueue:
         if not self._lines:
             raise IndexError("the queue is empty")
         # With this much a turn, one round is enough to find a client whose credit suffices.
-        next_ones = {client: line.most_urgent() for client, line in self._lines.items()}
-        quantum = max(each.cost for each in next_ones.values())
+        quantum = max(line.requests[0].cost for line in self._lines.values())
         while True:
             client, line = next(iter(self._lines.items()))
-            request = next_ones[client]
-            if line.credit >= request.cost:
+            if line.credit >= line.requests[0].cost:
+                request = line.requests[0]
                 line.credit -= request.cost
                 self._drop(client, line, request)
                 return request
@@ -138,7 +117,3 @@ class ClientQueue:
         # A client that has nothing to do saves no credit for later.
         if not line.requests:
             del self._lines[client]
-
-
-def _end(request: WaitingRequest) -> float:
-    return request.deadline.end

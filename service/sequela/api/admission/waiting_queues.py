@@ -72,14 +72,15 @@ class WaitingQueues:
             self._bulk_credit = min(self._bulk_credit, 0.0)
         return request
 
-    def seconds_before(self, request: WaitingRequest, gone: WaitingRequest | None = None) -> float:
-        """Returns about how much work is done before a new request, in seconds of one core.
+    def seconds_before(
+        self, client: str, priority: Priority, cost: float, gone: WaitingRequest | None = None
+    ) -> float:
+        """Returns about how much work is done before a new request that costs this much, in seconds of one core.
 
         A waiting request of the same priority that is `gone` does not count, since it would be refused.
         """
-        ticket, priority = request.ticket, request.ticket.priority
         interactive = self.of(Priority.INTERACTIVE)
-        before = self.of(priority).seconds_before(ticket.client, request.cost, gone, request.deadline.end)
+        before = self.of(priority).seconds_before(client, cost, gone)
         if priority is Priority.INTERACTIVE:
             return before + min(self.of(Priority.BULK).seconds, BULK_SHARE * before)
         # More interactive requests come while those that wait are worked on.
