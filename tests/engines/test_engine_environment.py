@@ -18,5 +18,7 @@ def test_what_chooses_how_numbers_are_computed_is_passed_on() -> None:
 
 def test_engines_compute_with_one_thread() -> None:
     """Whatever the server is told: its pool decides how many engines there are."""
-    passed = engine_environment({"OPENBLAS_NUM_THREADS": "8", "MKL_NUM_THREADS": "8", "OMP_NUM_THREADS": "8"})
+    given = {"OPENBLAS_NUM_THREADS": "8", "MKL_NUM_THREADS": "8", "OMP_NUM_THREADS": "8"}
+    passed = engine_environment(given | {"MKL_DOMAIN_NUM_THREADS": "MKL_BLAS=8"})
+    assert "MKL_DOMAIN_NUM_THREADS" not in passed
     assert {passed[f"{name}_NUM_THREADS"] for name in ("OPENBLAS", "MKL", "OMP")} == {"1"}

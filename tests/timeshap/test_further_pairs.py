@@ -13,6 +13,7 @@ from intervals import at_least, coverage
 from known_games import airport, known_games, rare_effect
 from numpy.typing import NDArray
 from recurrent_games import event_game
+from sequela.timeshap import rank_solver
 from sequela.timeshap.coalitions import allocation, strata, unknown_shares
 from sequela.timeshap.control_variate.further_pairs import (
     KnownValues,
@@ -23,7 +24,7 @@ from sequela.timeshap.control_variate.gaussian_process import NUGGET
 from sequela.timeshap.control_variate.process_design import ProcessDesign, known_signs, process_design
 from sequela.timeshap.control_variate.rank_kernels import rank_kernel
 from sequela.timeshap.pair_order import PairSampler
-from sequela.timeshap.rank_solver import MAX_COALITIONS, process_counts
+from sequela.timeshap.rank_solver import MAX_COALITIONS, further_bytes, process_counts
 from sequela.timeshap.regression import Solution, solve
 from sequela.timeshap.sample_design import sample_design
 
@@ -129,8 +130,8 @@ def test_attributions_add_up(budget: int) -> None:
     np.testing.assert_allclose(found.values.sum(axis=0), gain(game, 24), atol=1e-10)
 
 
-def test_a_stratum_that_becomes_whole_is_taken_as_it_is() -> None:
-    """18 players, 20,000 of 262,144 coalitions: the strata of two and three players are known whole, and bars hold."""
+def test_a_stratum_that_becomes_whole_counts_with_its_full_weight() -> None:
+    """18 players, 20,000 of 262,144 coalitions: the strata of two and three players are whole, and bars hold."""
     game = event_game(18, seed=4)
     every = ranked(game, 18, 1 << 18).values
     assert any(
@@ -142,6 +143,19 @@ def test_a_stratum_that_becomes_whole_is_taken_as_it_is() -> None:
     found = coverage([ranked(game, 18, 20_000, seed) for seed in range(10)], every)
     assert found.pooled >= 0.9
     assert found.worst >= at_least(10, 0.92)
+
+
+def test_a_correction_that_takes_too_much_memory_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the surest of the processes and the base estimator is the answer, and all of it adds up."""
+    game, most = sparse_game(20, 3), further_bytes(20, (4000 - 2) // 2, 1)
+    corrected = ranked(game, 20, 4000, 1)
+    monkeypatch.setattr(rank_solver, "MAX_FURTHER_BYTES", most + 1000)
+    np.testing.assert_array_equal(ranked(game, 20, 4000, 1).values, corrected.values)
+    monkeypatch.setattr(rank_solver, "MAX_FURTHER_BYTES", most // 2)
+    without = ranked(game, 20, 4000, 1)
+    assert not np.array_equal(without.values, corrected.values)
+    assert without.errors.sum() > corrected.errors.sum()
+    np.testing.assert_allclose(without.values.sum(axis=0), gain(game, 20), atol=1e-10)
 
 
 def test_all_coalitions_are_exact() -> None:

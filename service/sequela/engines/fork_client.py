@@ -221,7 +221,7 @@ def engine_environment(environ: Mapping[str, str]) -> dict[str, str]:
     passed = {
         name: value
         for name, value in environ.items()
-        if name in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
+        if name in PASSED_ON or (name.startswith(PASSED_ON_PREFIXES) and not name.endswith("_THREADS"))
     }
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return passed | ONE_THREAD | {"ORT_DISABLE_TELEMETRY": "1", "PYTHONPATH": path}

@@ -20,7 +20,7 @@ from sequela.timeshap.control_variate.further_pairs import KnownValues, extended
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, rank_kernel
 from sequela.timeshap.designs import Designs
 from sequela.timeshap.regression import Solution, solve_design, surer
-from sequela.timeshap.sample_design import JobRunner, in_turn
+from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
 
 MAX_COALITIONS = 2048
 """The processes know the part of a sample that has at most this many coalitions, because memory grows with the square
@@ -28,6 +28,8 @@ of the pairs, and the time to build a process with their cube. Further pairs sho
 """
 MAX_PLAYERS = 512
 """Games with more players are solved by the base estimator."""
+MAX_FURTHER_BYTES = 1 << 28
+"""Further pairs correct the processes only if that takes no more memory than this (`further_bytes`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,11 +86,13 @@ class _Known:
     """The part of a sample that the processes know.
 
     Attributes:
+        sample: The design of the base estimator for the whole sample.
         counts: The number of pairs of each stratum, a_s.
         base: The solution of the base estimator from them.
         processes: Those of the processes.
     """
 
+    sample: SampleDesign
     counts: tuple[int, ...]
     base: Solution
     processes: Sequence[Solution]
@@ -112,7 +116,7 @@ def _solved(
     processes = [designs.process(used, each) for each in EFFECTIVE_PLAYERS]
     base, *rivals = variate_solutions(designs.sample(used, run_jobs), processes, values, gain, run_jobs)
     if used != counts:
-        rivals = [*further(designs, _Known(used, base, rivals), odd, gain, run_jobs)]
+        rivals = [*further(designs, _Known(sample, used, base, rivals), odd, gain, run_jobs)]
         base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
     return RankedSolution(reduce(surer, rivals, base), base)
 
@@ -135,15 +139,22 @@ def _extended(
     if not surest:
         return []
     counts = [len(rows) for rows in odd]
-    sample, design = designs.sample(counts, run_jobs), designs.further(known.counts, counts)
+    if further_bytes(designs.players, sum(counts), len(gain)) > MAX_FURTHER_BYTES:
+        return known.processes
+    design = designs.further(known.counts, counts)
     values = np.concatenate([gain[None] / 2, *(rows[:a] for rows, a in zip(odd, known.counts, strict=True))])
     every, found = np.concatenate(odd, dtype=np.float64), []
     for number in sorted(surest):
         effective = EFFECTIVE_PLAYERS[number - 1]
         kernel, process = rank_kernel(designs.players, effective), designs.process(known.counts, effective)
         learnt = KnownValues(kernel, process, values, known.processes[number - 1])
-        found.append(extended(sample, design, learnt, every, run_jobs))
+        found.append(extended(known.sample, design, learnt, every, run_jobs))
     return found
+
+
+def further_bytes(players: int, pairs: int, targets: int) -> int:
+    """Returns about how many bytes it takes to correct the processes: the pairs, twice, and six games side by side."""
+    return pairs * (2 * players + 6 * targets * 8)
 
 
 def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from sequela.errors import InvalidInput
-from sequela.timeshap.rank_solver import MAX_COALITIONS, MAX_PLAYERS
+from sequela.timeshap.rank_solver import MAX_COALITIONS, MAX_FURTHER_BYTES, MAX_PLAYERS, further_bytes
 from sequela.timeshap.sample_design import MAX_HELD_BYTES, block_bytes
 
 FLOAT_BYTES = 8
@@ -34,13 +34,16 @@ def question_bytes(players: int, coalitions: int, targets: int) -> int:
 
 
 def _process_bytes(players: int, pairs: int, targets: int) -> int:
-    """Returns about how many bytes the processes take: their games side by side, and matrices that are built."""
+    """Returns about how many bytes the processes take: their games side by side, matrices that are built, and
+    what further pairs add, if the sample is larger than they are.
+    """
     if players > MAX_PLAYERS:
         return 0
     used = min(pairs, MAX_COALITIONS // 2)
     games = 7 * used * targets * FLOAT_BYTES
     influences = 6 * (players // 2) * players * targets * FLOAT_BYTES
-    return games + influences + 4 * used**2 * FLOAT_BYTES
+    further = min(further_bytes(players, pairs, targets), MAX_FURTHER_BYTES) if pairs > used else 0
+    return games + influences + 4 * used**2 * FLOAT_BYTES + further
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """The solution of a sample that is larger than a process: its further pairs show what the process lacks.
 
 A process knows the first a_s pairs of each stratum, and a larger sample has k_s. The mean of the process is a game h
-with known Shapley values. What it lacks, e = g - h, is 0 at the known pairs and is seen at the further pairs. For the
-N_s - k_s pairs that the sample does not have, it must be estimated. The left-out errors of the known pairs are evidence
-as well: each is the error that the process would have made. So the mean of e over all k_s pairs stands for the rest:
+with known Shapley values. What it lacks, e = g - h, is nearly 0 at the known pairs and is seen at the further pairs.
+For the N_s - k_s pairs that the sample does not have, it must be estimated. The left-out errors of the known pairs are
+evidence as well: each is the error that the process would have made. So the mean of e over all k_s pairs stands for the
+rest:
 
     e_p = g_p - h_p at further pairs, the left-out error at known ones
     d = base estimator, on all pairs, of e at further pairs and (1 - k_s/N_s) e at known ones
@@ -125,19 +126,21 @@ def extended(
     """
     first, further = np.flatnonzero(design.known), np.flatnonzero(~design.known)
     mean = _Mean(known.kernel, design.signs(first), known.process.alpha(known.values))
-    rounding = known.values - np.concatenate([mean.full, mean.at(design, first, run_jobs)])
-    # K⁻¹ is kept in single precision, so h is a little off at the known pairs. Nearly all of that is an additive game.
-    own = np.linalg.lstsq(mean.signs, rounding, rcond=None)[0]
-    rounding -= mean.signs @ own
+    nobody = np.zeros((design.members.shape[1], odd.shape[1]))
+    left = known.values - np.concatenate([mean.full, mean.at(design, first, nobody, run_jobs)])
+    # K has a small nugget, and K⁻¹ is kept in single precision, so h is a little off at the known pairs. Nearly all of
+    # that is an additive game.
+    own = np.linalg.lstsq(mean.signs, left, rcond=None)[0]
+    left -= mean.signs @ own
     errors = np.empty(odd.shape)
     errors[first] = mean.alpha[1:] / known.process.precision[1:]
-    errors[further] = odd[further] - mean.at(design, further, run_jobs) - design.signs(further) @ own
+    errors[further] = odd[further] - mean.at(design, further, own, run_jobs)
     missing = np.where(design.known[:, None], errors * design.unknown[:, None], errors)
     nothing = np.zeros(2 * odd.shape[1])
     slope, lacked = np.hsplit(slopes(sample, np.hstack([errors, missing]), nothing, run_jobs), 2)
     noise = standard_errors(sample, errors, nothing[: odd.shape[1]], slope, run_jobs)
     floor = np.sqrt(np.count_nonzero(design.known) / len(odd)) * known.solution.errors
-    values = mean.attributions + 2 * own + _of_known(design, rounding[1:]) + lacked
+    values = mean.attributions + 2 * own + _of_known(design, left[1:]) + lacked
     # What is left of Δ, up to rounding, goes to all alike, so that the attributions add up exactly.
     values += (2 * known.values[0] - values.sum(axis=0)) / len(values)
     return Solution(values, np.maximum(noise, floor))
@@ -172,12 +175,19 @@ class _Mean:
         """The Shapley values of h, (m, targets)."""
         return self.kernel.attributions(self.signs).T @ self.alpha
 
-    def at(self, design: FurtherDesign, rows: NDArray[np.intp], run_jobs: JobRunner) -> NDArray[np.float64]:
-        """Returns h at some pairs, (len(rows), targets)."""
+    def at(
+        self,
+        design: FurtherDesign,
+        rows: NDArray[np.intp],
+        own: NDArray[np.float64],
+        run_jobs: JobRunner,
+    ) -> NDArray[np.float64]:
+        """Returns h and an additive game, each player's own part of which is (m, targets), at some pairs."""
         known = self.signs
 
         def block(start: int) -> NDArray[np.float64]:
-            return self.kernel.between(design.signs(rows[start : start + BLOCK_PAIRS]), known) @ self.alpha
+            signs = design.signs(rows[start : start + BLOCK_PAIRS])
+            return self.kernel.between(signs, known) @ self.alpha + signs @ own
 
         return np.concatenate(list(run_jobs(partial(block, i) for i in range(0, len(rows), BLOCK_PAIRS))))
 
