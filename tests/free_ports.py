@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from collections.abc import Callable, Iterator
@@ -13,8 +14,14 @@ T = TypeVar("T")
 TRIES = 20
 """How many ports are tried. If none can be bound, it is not the ports."""
 
-PORTS = range(10_000, 20_000)
-"""Neither these nor those larger by 10 000, which clusters of Redis use, are given to whoever asks for any port."""
+WORKERS = 8
+"""Each worker of pytest-xdist has ports of its own, up to this number of workers."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+
+PORTS = range(20_000 + WORKER % WORKERS, 22_700, WORKERS)
+"""Neither these nor those larger by 10,000, which clusters of Redis use, are given to whoever asks for any port. Ray
+gives its workers those from 10,002 to 19,999.
+"""
 
 
 def free_ports(count: int) -> list[int]:

@@ -24,6 +24,8 @@ from scripts.peer_env import ROOT, ensure
 
 PAGE = ROOT / "docs" / "bulk.md"
 SEEDS = (0, 1)
+RUN_SECONDS = 600.0
+"""A program that takes longer hangs: it takes about one minute. What it printed stands in the error then."""
 FOLDERS = ("service", "clients/python", "proto/python", "tests")
 
 
@@ -87,6 +89,7 @@ def run(peer: str, program: Path, folder: Path) -> str:
         check=False,
         capture_output=True,
         text=True,
+        timeout=RUN_SECONDS,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[:6000] + done.stderr[-3000:]
     return done.stdout

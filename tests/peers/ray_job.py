@@ -40,9 +40,11 @@ def files() -> None:
     finished = threading.Event()
     watching = threading.Thread(target=watch)
     watching.start()
-    done = explain_files(FOLDER / "rows.parquet", FOLDER / "ray", QUESTION, part_rows=10, **TWO)
-    finished.set()
-    watching.join()
+    try:
+        done = explain_files(FOLDER / "rows.parquet", FOLDER / "ray", QUESTION, part_rows=10, **TWO)
+    finally:
+        finished.set()
+        watching.join()
     SAID["servers"], SAID["added"], SAID["cohort"] = most, done.added, len(Cohort.open(FOLDER / "ray"))
 
 
