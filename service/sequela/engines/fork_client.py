@@ -24,8 +24,9 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "P
 """Variables of the environment that engines get. All others stay away: some hold passwords."""
 
 PASSED_ON_PREFIXES = ("OPENBLAS_", "MKL_", "NPY_")
-"""The same, by the beginnings of their names. They choose how numbers are computed, and so the last bits of an answer,
-which must be those of a server without engines."""
+"""Prefixes of further variables that engines get. These choose how numbers are computed, and so the last bits of an
+answer, which must be those of a server without engines.
+"""
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 

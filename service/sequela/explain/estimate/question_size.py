@@ -22,8 +22,8 @@ def question_bytes(players: int, coalitions: int, targets: int) -> int:
 
     The larger parts are the pairs as bits, twice, the blocks of the design, the odd parts, twice, and the sums of
     influences (strata, players, targets), of which there are about m/2 strata, three times. Measured: 64 targets of 600
-    players 0.9 times as much, 16 targets of 1,500 players as much, 64 targets of 30 players and 2^18 coalitions 1.9
-    times as much.
+    players 0.9 times as much, 16 targets of 1,500 players as much. Where further pairs count, less is taken: 64 targets
+    of 30 players and 2^16 coalitions take 0.7 times as much.
     """
     pairs = coalitions // 2
     held = min(block_bytes(players, pairs), MAX_HELD_BYTES)
@@ -35,7 +35,7 @@ def question_bytes(players: int, coalitions: int, targets: int) -> int:
 
 def _process_bytes(players: int, pairs: int, targets: int) -> int:
     """Returns about how many bytes the processes take: their games side by side, matrices that are built, and
-    what further pairs add, if the sample is larger than they are.
+    what further pairs add if the sample is larger than the processes.
     """
     if players > MAX_PLAYERS:
         return 0

@@ -35,8 +35,8 @@ GAVE_WAY_MARGIN = 4.0
 construction of a design, and while others wait the machine is busy, so that it takes longer than usual.
 """
 MAX_SOLVING_SHARE = 0.5
-"""Largest share of the time left that is reserved for solving. For an estimator that may need more, the time of a
-quicker one is.
+"""Largest share of the time left that is reserved for solving. If an estimator may need more, the time of a quicker
+one is reserved.
 """
 
 
