@@ -19,8 +19,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from repeated_calls import repeating
 from sequela_client.local_server import start_server
 
-from benchmarks.processes import children, tree_cpu_seconds, tree_mb
+from benchmarks.processes import children, tree_cpu_seconds
 from overload.calls import CallOutcome, PlannedCall, outcomes_from_json, to_json
+from overload.footprint import footprint
 from overload.generator import READY
 from overload.workload import ALERTS
 
@@ -95,8 +96,8 @@ class MeasuredServer:
 
     @property
     def memory_mb(self) -> float:
-        """The memory of the server and its engines."""
-        return tree_mb(self.pid)
+        """The memory of the server and its engines that is no part of a file: the store's file fills the page cache."""
+        return footprint(self.pid).own_mb
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class SteadyFigures:
         refused_p99: The time until a refusal that came before the deadline.
         interactive_p99, unloaded_p99: The time until an interactive answer, under overload and without load.
         health_p99, health_longest: The time until an answer to a health check.
-        memory_mb: The memory of the server and its engines, at the start and at the end.
+        memory_mb: The memory of the server and its engines that is no part of a file, at the start and at the end.
         coverage: How many 95 % intervals of rough answers hold the exact value; NaN if there were none.
         rough: The share of answers whose target was raised.
         bulk: Answers a second to bulk calls.
@@ -71,7 +71,7 @@ class SteadyFigures:
             ("  unloaded, p99", "", _ms(self.unloaded_p99)),
             ("health, p99", "", _ms(self.health_p99)),
             ("health, longest", "", _ms(self.health_longest)),
-            ("memory at the start and at the end", "flat", f"{first:.0f} MB, {last:.0f} MB"),
+            ("memory of its own, at the start and at the end", "flat", f"{first:.0f} MB, {last:.0f} MB"),
             ("95 % intervals of rough answers hold", ">= 93 %", f"{self.coverage:.1%}"),
             ("  of all answers are rough", "", f"{self.rough:.1%}"),
             ("  bulk answers", "", f"{self.bulk:.1f} a second"),
