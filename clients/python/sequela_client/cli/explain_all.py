@@ -98,14 +98,15 @@ If it is ended, the same command goes on where it was. Exit codes:
     "labels",
     multiple=True,
     metavar="COLUMN",
-    help="A column that becomes a label of each sequence; of events, the latest event's value. Repeatable.",
+    help="A column that becomes a label of each sequence; if rows are events, by the value at the latest event. "
+    "Repeatable.",
 )
 @option(
     INPUT,
     "--first-positive",
     type=float,
     metavar="SCORE",
-    help="Explain each sequence at its first prediction above this score, and leave out those without one.",
+    help="Explain each sequence at its first prediction above this score, and leave out sequences without one.",
 )
 @option(FORMAT, "--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers. [default: .]")
 @option(
@@ -121,7 +122,7 @@ If it is ended, the same command goes on where it was. Exit codes:
     VARIANTS,
     "--checkpoint-column",
     metavar="COLUMN",
-    help="The column with each sequence's own checkpoint, instead of --checkpoint.",
+    help="The column that names the checkpoint of each sequence, instead of --checkpoint.",
 )
 @option(VARIANTS, "--seeds", type=click.IntRange(1), metavar="N", help="Use the seeds 0 to N - 1.")
 @option(
@@ -139,7 +140,7 @@ If it is ended, the same command goes on where it was. Exit codes:
     "--out",
     required=True,
     metavar="FOLDER",
-    help="The folder for the results. If it has some of the same question, those that are missing are added.",
+    help="The folder for the results. If it has results of the same run already, only the missing ones are added.",
 )
 @option(
     OUTPUT,
@@ -158,7 +159,7 @@ If it is ended, the same command goes on where it was. Exit codes:
     metavar="N",
     default=100,
     show_default=True,
-    help="End with an error if the first N rows all fail for the same reason; 0: never.",
+    help="End with an error if the first N rows all fail for the same reason; 0 turns this off.",
 )
 @servers_options("Without it, servers are started on this machine.")
 @option(
@@ -183,9 +184,14 @@ If it is ended, the same command goes on where it was. Exit codes:
     metavar="SIZE",
     default="512MB",
     show_default=True,
-    help="Memory for sorting events; more of them are sorted on disk.",
+    help="Memory for sorting events; what does not fit is sorted on disk.",
 )
-@option(RUN, "--temp-dir", metavar="FOLDER", help="Where they are sorted. [default: the system's folder]")
+@option(
+    RUN,
+    "--temp-dir",
+    metavar="FOLDER",
+    help="The folder for sorting on disk. [default: the system's temporary folder]",
+)
 @option(
     HEADING,
     "--target",

@@ -43,7 +43,7 @@ Examples:
     multiple=True,
     callback=parse_labels,
     metavar="KEY=VALUE",
-    help="Only those with this label; repeatable, and then with all of them.",
+    help="Only those with this label. Repeatable: only those with all of the labels.",
 )
 @option(
     WHICH,
