@@ -30,7 +30,7 @@ REACH = 0.6
 LEAST_SHARE = 1e-3
 """Lower bound for δ^r, because a player without attribution may still interact."""
 STEPS_PER_OCTAVE = 8
-"""Rough attributions are compared in steps of a ninth. Within a step, players keep their order."""
+"""Rough attributions are compared in steps of about 9 % (2^(1/8)). Within a step, players keep their order."""
 SPARE_PLAYERS = 0.01
 """The effective number of players stays below the number of players by this much at least."""
 BISECTIONS = 60
