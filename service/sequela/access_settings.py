@@ -44,17 +44,17 @@ class AccessSettings(BaseModel):
     open_uploads: bool = Field(
         False,
         description="Let the role `explain` upload models and backgrounds, and send models and name endpoints in "
-        "requests. Otherwise authentication reserves this for `admin`.",
+        "requests. Otherwise, with authentication, only `admin` may do this.",
     )
     open_metrics: bool | None = Field(
         None,
-        description="Serve /metrics to everybody. Unset: only if --http-host is loopback; otherwise authentication "
-        "reserves it for the roles `read` and `admin`.",
+        description="Serve /metrics to everybody. Unset: only if --http-host is loopback; otherwise, with "
+        "authentication, only to the roles `read` and `admin`.",
     )
     audit_log: Path | None = Field(
         None,
-        description="File for the audit log, which is reopened when it is moved away. Unset: with authentication, the "
-        "audit log is a part of the log.",
+        description="File for the audit log. If the file is moved away, a new one is opened. Unset: with "
+        "authentication, the audit log is part of the log.",
     )
 
     @property

@@ -46,14 +46,16 @@ class ConnectionSettings(BaseModel):
     max_message_bytes_in_flight: int = Field(
         1 << 30,
         ge=1024,
-        description="Memory for the gRPC messages of all calls together. A message that is still arriving counts with "
-        "--max-message-bytes. Calls that do not fit wait, and are refused when their time is over.",
+        description="Memory for the gRPC messages of all calls together. A message that is still arriving counts "
+        "with --max-message-bytes. Calls that do not fit wait, and are refused if there is no room in "
+        "time.",
     )
     max_streams: int = Field(
         64,
         ge=1,
-        description="Largest number of open ExplainStream calls. What has arrived of their next message does not count "
-        "in --max-message-bytes-in-flight, because they may wait for it as long as they last.",
+        description="Largest number of open ExplainStream calls. The part of their next message that has arrived "
+        "does not count in --max-message-bytes-in-flight, because a stream may wait for its next "
+        "message as long as it is open.",
     )
     upload_timeout: float = Field(
         120.0,

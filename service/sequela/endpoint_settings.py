@@ -50,7 +50,8 @@ class EndpointSettings(BaseModel):
         TERMS.max_calls,
         ge=1,
         le=256,
-        description="Largest number of running calls to one endpoint. It is lowered while the endpoint queues them.",
+        description="Largest number of running calls to one endpoint. Fewer are made while the endpoint only "
+        "queues them.",
     )
     endpoint_call_seconds: float = Field(
         TERMS.call_seconds, gt=0, description="Seconds that one call to an endpoint may take."
@@ -59,7 +60,8 @@ class EndpointSettings(BaseModel):
         TERMS.attempts,
         ge=1,
         le=10,
-        description="Largest number of attempts to send a call that the endpoint does not accept.",
+        description="Largest number of times that a call is sent, if it is lost or the endpoint answers "
+        "UNAVAILABLE.",
     )
     endpoint_max_coalitions: int = Field(
         TERMS.max_coalitions,
@@ -90,7 +92,7 @@ class EndpointSettings(BaseModel):
     endpoint_connections: int = Field(
         RULES.max_connections,
         ge=1,
-        description="Number of endpoint models named in requests to which connections stay open.",
+        description="How many endpoint models that requests name keep their connections open.",
     )
 
     @field_validator("endpoint_allow")

@@ -20,10 +20,11 @@ class EngineSettings(BaseModel):
     upload_engines: int | None = Field(
         None,
         ge=0,
-        description="Number of processes that run uploaded and inline models, each one model at a time. 0 runs them in "
-        "the server's own process without a sandbox: whoever reaches the server, and that is every user of the machine "
-        "unless authentication is on, can end it or read what it holds. It needs addresses on loopback, and the log "
-        "warns of it. Unset: one for each core that the process may use, but at least 2.",
+        description="Number of processes that run uploaded and inline models, each one model at a time. 0 runs "
+        "them in the server's own process without a sandbox: a model of anybody who can reach the "
+        "server (without authentication, that is every user of the machine) can then end the server "
+        "or read its memory. 0 needs addresses on loopback, and the log warns of it. Unset: one for "
+        "each core that the process may use, but at least 2.",
     )
     unsafe_uploads: bool = Field(
         False,
@@ -38,7 +39,7 @@ class EngineSettings(BaseModel):
     upload_engine_idle_seconds: float = Field(
         300.0,
         gt=0,
-        description="How long, in seconds, such a process stays with nothing to do before it ends.",
+        description="How long, in seconds, such a process may be idle before it ends.",
     )
     model_load_seconds: float = Field(
         60.0, gt=0, description="Seconds that loading an uploaded or inline model may take."
@@ -51,12 +52,12 @@ class EngineSettings(BaseModel):
     quarantine_seconds: float = Field(
         600.0,
         ge=0,
-        description="How long, in seconds, an uploaded or inline model that ended its process is not run again, nor a "
-        "request that ended several.",
+        description="How long, in seconds, an uploaded or inline model that ended its process is refused, and a "
+        "request that ended several processes.",
     )
     max_design_bytes: int = Field(
         Limits().max_design_bytes,
         ge=0,
-        description="Memory that each process that runs models may use to keep what it worked out about samples of "
+        description="Memory in which each process that runs models keeps precomputed matrices for samples of "
         "coalitions, which makes later explanations faster. 0 keeps nothing.",
     )

@@ -75,8 +75,8 @@ class Settings(
     port: int = Field(50051, ge=0, le=65_535, description="Port for gRPC; 0 picks a free one.")
     tls_certificate: Path | None = Field(
         None,
-        description="PEM file with the certificate chain of both servers. Needs --tls-key. The files of TLS are read "
-        "again when they change.",
+        description="PEM file with the certificate chain of the gRPC and the HTTP server. Needs --tls-key. All "
+        "TLS files are read again when they change.",
     )
     tls_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
     tls_client_ca: Path | None = Field(
@@ -138,7 +138,8 @@ class Settings(
     max_concurrent: int | None = Field(
         None,
         ge=1,
-        description="How many explanations share the workers at a time. Unset: as many as workers, but at least 2.",
+        description="How many explanations of the operator's models run at a time. Unset: as many as engines, or "
+        "as workers without engines, but at least 2.",
     )
     queue_size: int = Field(
         64,
@@ -148,12 +149,14 @@ class Settings(
     interactive_queue_seconds: float = Field(
         10.0,
         gt=0,
-        description="Work of interactive explanations that may wait, in seconds for each core; more is refused.",
+        description="How much work of interactive explanations may wait, in seconds for each core; further ones "
+        "are refused.",
     )
     bulk_queue_seconds: float = Field(
         600.0,
         gt=0,
-        description="Work of bulk explanations that may wait, in seconds for each core; more is refused.",
+        description="How much work of bulk explanations may wait, in seconds for each core; further ones are "
+        "refused.",
     )
     brownout: bool = Field(
         True,
@@ -163,7 +166,11 @@ class Settings(
     lookup_threads: int = Field(
         8, ge=1, description="How many look-ups, listings and background averages run at a time."
     )
-    lookup_queue: int = Field(256, ge=0, description="How many of these may wait; further ones are refused.")
+    lookup_queue: int = Field(
+        256,
+        ge=0,
+        description="How many look-ups, listings and background averages may wait; further ones are refused.",
+    )
     stream_window: int = Field(
         8, ge=1, description="How many requests of one stream are read ahead of its answers."
     )
@@ -174,13 +181,13 @@ class Settings(
         0.02,
         ge=0,
         description="Seconds before a deadline that are reserved for sending the answer, but at most 40 % of the "
-        "deadline. Another 1.5 % of it is always reserved, of which 0.5 % are at most 0.1 s.",
+        "deadline. Another 1 % of the deadline is always reserved, and 0.5 % of it but at most 0.1 s.",
     )
     drain_delay: float = Field(
         2.0,
         ge=0,
-        description="Seconds that the server still accepts calls after it reports NOT_SERVING on shutdown. Unless it "
-        "is set, there is no such time where both addresses are loopback, since nobody balances load there.",
+        description="Seconds that the server still accepts calls after it reports NOT_SERVING on shutdown. Unless "
+        "it is set, the delay is 0 if both addresses are loopback, since no load balancer uses these.",
     )
     drain_grace: float = Field(
         25.0, ge=0, description="Seconds that running calls then have to finish before they are ended."
@@ -258,14 +265,15 @@ class Settings(
     )
     require_all_models: bool = Field(
         True,
-        description="Become ready only after every model of the repository was loaded, so that a rollout with a broken "
-        "model, or without any model, stops. Off, all must have been tried, and one must be usable if there is any. In "
-        "both cases, a server that was ready stays ready if a model is added that is broken.",
+        description="Become ready only after every model of the repository was loaded, so that a rollout with a "
+        "broken model, or without any model, stops. When this is off, the server is ready once it has "
+        "tried to load every model, and at least one can be used or there is none. In both cases, a "
+        "server that was ready stays ready if a broken model is added.",
     )
     uploads: bool = Field(True, description="Accept models from callers, uploaded or inline.")
     execution_provider: ExecutionProvider = Field(
         ExecutionProvider.CPU,
-        description="What models run on: cpu, or cuda with the CPU for operators that CUDA does not have.",
+        description="What models run on: cpu, or cuda, with the CPU for operators that CUDA does not support.",
     )
     model_threads: int = Field(1, ge=1, description="Number of threads that one call of a model may use.")
     model_cache_models: int = Field(

@@ -22,7 +22,7 @@ class StoreSettings(BaseModel):
         "folder for state (`$XDG_STATE_HOME`, or `~/.local/state`).",
     )
     redis_url: str | None = Field(
-        None, description="The earlier name of --store, for URLs of Redis. It is read if --store is unset."
+        None, description="The earlier name of --store, for URLs of Redis. It is used if --store is unset."
     )
     store_bytes: int | None = Field(
         None,
@@ -51,13 +51,14 @@ class StoreSettings(BaseModel):
     # While Redis is down
     outbox_folder: Path | None = Field(
         None,
-        description="With Redis: the folder for explanations that are owed to it while it is down. All servers of a "
+        description="With Redis: the folder for explanations that wait for it while it is down. All servers of a "
         "host may use the same one. Unset: `sequela/outbox` in the user's folder for state.",
     )
     owed_bytes: int = Field(
         1 << 30,
         ge=1 << 20,
-        description="Largest size of the explanations that are owed to Redis. Beyond it, the oldest are dropped.",
+        description="Largest total size of the explanations that wait for Redis. Beyond it, the oldest are "
+        "dropped.",
     )
 
     @field_validator("store")
