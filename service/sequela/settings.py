@@ -166,11 +166,7 @@ class Settings(
     lookup_threads: int = Field(
         8, ge=1, description="How many look-ups, listings and background averages run at a time."
     )
-    lookup_queue: int = Field(
-        256,
-        ge=0,
-        description="How many look-ups, listings and background averages may wait; further ones are refused.",
-    )
+    lookup_queue: int = Field(256, ge=0, description="How many look-ups may wait; further ones are refused.")
     stream_window: int = Field(
         8, ge=1, description="How many requests of one stream are read ahead of its answers."
     )
