@@ -103,7 +103,7 @@ def strata(players: int) -> tuple[Stratum, ...]:
 def allocation(players: int, budget: int) -> tuple[int, ...]:
     """Returns the number of pairs k_s of each stratum in a sample of n coalitions.
 
-    k_s = min(N_s, c·a_s) with a_s = 1 (½ at s = m/2), such that Σ k_s = ⌊(n - 2)/2⌋, rounded by largest remainders
+    k_s = min(N_s, c), or min(N_s, c/2) at s = m/2, such that Σ k_s = ⌊(n - 2)/2⌋, rounded by largest remainders
     (docs/estimator.md, "Which coalitions"). The empty and the full coalition are always known, which leaves n - 2.
     Stratum 1 is filled first, so that every player is alone in one pair and the regression has full rank.
     """
