@@ -18,7 +18,7 @@ class Filter:
     Attributes:
         caller_id: The caller's own id.
         model: A model in any form of name, with or without a version.
-        labels: Labels that all have to be there.
+        labels: Labels that the explanation must have, all of them.
         start: The earliest time at which the explanation was made.
         end: The time before which it was made.
         min_score: The smallest raw score of the first target.
@@ -96,11 +96,11 @@ Selector: TypeAlias = NameSelector | CallerSelector | LabelSelector
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """What a deletion did.
+    """The result of a deletion.
 
     Attributes:
         count: How many explanations it deleted so far.
-        complete: Whether their bytes are gone as well. If not, nobody finds them any more, and a thread goes on
+        complete: Whether their bytes are gone as well. If not, they can no longer be found, and a thread is still
             removing the bytes.
     """
 

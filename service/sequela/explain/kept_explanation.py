@@ -28,11 +28,11 @@ class KeptSequence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EncodedExplanation:
-    """An answer, with its content in the bytes in which it is sent, if it was encoded already.
+    """An answer and, if it was encoded already, the bytes in which its content is sent.
 
     Attributes:
         explanation: The answer.
-        content: All but what belongs to the request, in the form of the contract; empty if it was not encoded.
+        content: The encoded answer without the fields that belong to the request; empty if it was not encoded.
     """
 
     explanation: Explanation

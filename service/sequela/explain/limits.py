@@ -15,9 +15,9 @@ class Limits:
         max_coalitions: Coalitions of a level.
         max_targets: Outputs that are explained.
         max_players: Players of a level.
-        max_question_bytes: Memory of one level's players, coalitions and targets together, in bytes.
-        max_design_bytes: Memory of what is kept between explanations about samples, in bytes.
-        max_text: Characters in a text.
+        max_question_bytes: Memory for computing one level, given its players, coalitions and targets, in bytes.
+        max_design_bytes: Memory of the designs of samples that are kept between explanations, in bytes.
+        max_text: Characters in a string such as a name, an id or a label.
         max_labels: Labels in a request.
         max_score_sequences: Sequences in a request for scores.
         max_explained_rows: Rows in a batch that is explained.

@@ -1,4 +1,6 @@
-"""Keeps what was worked out from an object that never changes, such as the schema of a model, as long as the object."""
+"""Caches what was computed from an object that never changes, such as the schema of a model, for as long as the object
+exists.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,8 @@ Result = TypeVar("Result")
 def kept_for_object(function: Callable[[Subject], Result]) -> Callable[[Subject], Result]:
     """Makes a function keep its result for each object that it is called with. Thread-safe.
 
-    Objects are told apart by identity, since schemas contain mappings and cannot be hashed. What is kept goes with the
-    object, so it takes no memory of models that were unloaded. The result must not refer to the object.
+    Objects are told apart by identity, since schemas contain mappings and cannot be hashed. A result is dropped
+    together with its object, so unloaded models take no memory. The result must not refer to the object.
     """
     kept: dict[int, tuple[weakref.ref[Subject], Result]] = {}
 
@@ -23,7 +25,7 @@ def kept_for_object(function: Callable[[Subject], Result]) -> Callable[[Subject]
     def found(subject: Subject) -> Result:
         place = id(subject)
         entry = kept.get(place)
-        # Another object may have had this place before, and its entry may be about to go.
+        # An earlier object may have had the same id, and its entry may not have been removed yet.
         if entry is not None and entry[0]() is subject:
             return entry[1]
         result = function(subject)

@@ -39,7 +39,7 @@ class Pipeline:
         limits: The service's limits.
         observer: Receives the duration of each step.
         background_states: States of backgrounds that all requests share.
-        designs: What the estimators work out without values, shared by all requests.
+        designs: The cache of designs, shared by all requests.
         levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
     """
@@ -81,7 +81,7 @@ class Pipeline:
             scored = score_task(task, self._evaluator(task, caller, trace))
             weights = event_weights(task, caller) if scored.scores.has_base else ()
         trace.scored(scored)
-        # Whoever has to share gets the scores in any case, and of the rest what there is time for.
+        # A request that must share the server always gets its scores, and of the rest as much as time allows.
         caller.deadline.give_way(started + task.request.share_seconds)
         # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:

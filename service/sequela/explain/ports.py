@@ -304,7 +304,7 @@ class Models(ModelResolver, Protocol):
     def register(
         self, name: str, onnx: bytes, schema_json: bytes, deadline: Deadline | None = None
     ) -> ModelRecord:
-        """Stores an uploaded model, so that every replica can load it. Raises DeadlinePassed, too.
+        """Stores an uploaded model, so that every replica can load it. Also raises DeadlinePassed.
 
         `name` is `m`, `m/v` or empty, in which case the model is named by its digest.
         """
@@ -378,7 +378,9 @@ class Explanations(Protocol):
         """Lists the matching explanations, newest first. Raises Unavailable."""
 
     def delete(self, wanted: Selector, until: float) -> Deleted:
-        """Deletes explanations, so that nobody finds them any more. The work after `until` is left to a thread."""
+        """Deletes explanations, so that they can no longer be found. Work that is not done by `until` is left to a
+        thread.
+        """
 
 
 class Observer(Protocol):

@@ -139,7 +139,7 @@ class Scanner:
         for splits in scan_windows(self.extent.length):
             start = len(curve)
             try:
-                # To build the players takes time too, which others may be waiting for.
+                # Building the players takes time as well, so the deadline is checked before it.
                 self.evaluator.deadline.check(self.until)
                 players = split_players(self.extent, splits)
                 values = self.evaluator.values(players, split_coalitions(players, splits), self.until)

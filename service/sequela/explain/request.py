@@ -192,11 +192,11 @@ class ExplainRequest:
         labels: The caller's labels.
         paths: The paths of the background and the options in the request.
         dry_run: Whether the answer is computed whatever is stored, and is not stored.
-        requested_by: The name of the authenticated caller. It is not the caller who says so.
+        requested_by: The name of the authenticated caller. It comes from authentication, never from the request itself.
         error_factor: By how much the default target of the standard errors is multiplied, because the server is
             overloaded. A target in the options is used as it is.
-        share_seconds: How long the work may take after f(X) and f(B) are known, counted from its start, so that others
-            who wait get an answer too.
+        share_seconds: How long the work may take in all, so that waiting requests get an answer too. f(X) and f(B) are
+            computed in any case.
     """
 
     model: ModelChoice

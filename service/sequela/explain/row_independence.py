@@ -91,11 +91,10 @@ def _spread(repeats: Sequence[Outputs]) -> float:
 def _coupled_error(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
     place = int(np.abs(alone - beside).argmax())
     text = (
-        f"{uri} gives the same sequence {beside[place]:.6g} in a batch with others and {alone[place]:.6g} "
-        "alone, so the "
-        "rows of a batch influence each other. Set max_batch_rows = 1 in its endpoint.toml, or serve a model "
-        "whose rows "
-        "are independent (batch_first, no normalisation over the batch, no dynamic quantisation)"
+        f"{uri} gives the same sequence the score {beside[place]:.6g} in a batch with others and "
+        f"{alone[place]:.6g} alone, so the rows of a batch influence each other. Set max_batch_rows = 1 in its "
+        "endpoint.toml, or serve a model whose rows are independent "
+        "(batch_first, no normalisation over the batch, no dynamic quantisation)"
     )
     return DoesNotFit("MODEL_ROWS_COUPLED", text)
 
@@ -105,8 +104,7 @@ def _not_deterministic_error(uri: str, repeats: Sequence[Outputs]) -> DoesNotFit
     place = int(np.ptp(found, axis=0).argmax())
     low, high = found[:, place].min(), found[:, place].max()
     text = (
-        f"{uri} gives the same sequence different scores, {low:.6g} and {high:.6g}. Serve a model that is "
-        "deterministic "
-        "(model.eval(), no sampling, no noise)"
+        f"{uri} gives the same sequence different scores, {low:.6g} and {high:.6g}. Serve a model that "
+        "is deterministic (model.eval(), no sampling, no noise)"
     )
     return DoesNotFit("MODEL_NOT_DETERMINISTIC", text)

@@ -66,7 +66,8 @@ class Explainer:
         workers: Run the models.
         levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
-        flights: Who works on which answer. Explainers that share a store share this too.
+        flights: The answers that are being computed, so that equal requests wait for the same one. Explainers that
+            share a store also share these.
     """
 
     def __init__(

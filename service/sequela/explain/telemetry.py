@@ -208,7 +208,7 @@ class CredentialsReloaded:
     Attributes:
         source: `tls`, `tokens`, `identities`, `revoked` or `jwt_keys`.
         ok: Whether their new content is in use. If not, the last good content is.
-        detail: Why not; or what the operator may not expect of content that is in use.
+        detail: Why not; or, for content that is in use, what may surprise the operator.
     """
 
     source: str
@@ -266,7 +266,7 @@ class EngineEnded:
     Attributes:
         trust: `trusted`, `untrusted`, or `loading` for those that try out the operator's models at the start.
         reason: Why, as a label of metrics, such as `crashed`.
-        detail: The same as the end of a sentence, such as "was ended by SIGSEGV".
+        detail: Why, as the end of a sentence, such as "was ended by SIGSEGV".
         expected: Whether it was meant to end.
         digest: The model that it had loaded; empty for several.
         output: The last characters that it wrote to its standard error, if they were kept.

@@ -1,4 +1,6 @@
-"""Where a game's designs come from: what depends on its players, its seed and its sizes, but on no value."""
+"""Supplies the designs of a game: the matrices that depend on its players, its seed and its sizes, but not on
+values.
+"""
 
 from __future__ import annotations
 

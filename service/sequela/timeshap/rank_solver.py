@@ -1,7 +1,7 @@
 """The estimator of models in this process: the base estimator, and two Gaussian processes with rank kernels.
 
 Players must be in the order of their ranks (rank_kernels.py). Each target is given the solution with the smallest error
-bars. All that does not depend on values comes from designs, which can be kept.
+bars. Everything that does not depend on values comes from designs, which can be reused.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from sequela.timeshap.regression import Solution, solve_design, surer
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
 
 MAX_COALITIONS = 2048
-"""The processes know the part of a sample that has at most this many coalitions, because memory grows with the square
-of the pairs, and the time to build a process with their cube. Further pairs show what they lack (further_pairs.py).
+"""The processes use at most this many coalitions of a sample, because memory grows with the square of the number of
+pairs, and the time to build a process with its cube. Further pairs correct them (further_pairs.py).
 """
 MAX_PLAYERS = 512
 """Games with more players are solved by the base estimator."""
 MAX_FURTHER_BYTES = 1 << 28
-"""Further pairs correct the processes only if that takes no more memory than this (`further_bytes`)."""
+"""Further pairs correct the processes only if that takes at most this many bytes of memory (`further_bytes`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +70,8 @@ def solve_known(
 ) -> RankedSolution:
     """Solves a game as `solve_ranked`, but further pairs do not correct the processes, which takes less time.
 
-    Of the base estimator, on all pairs, and the processes, each target is given the surest.
+    Each target is given the solution with the smallest error bars: that of the base estimator on all pairs, or of a
+    process.
     """
     return _solved(designs, odd, gain, run_jobs, _unchanged)
 
@@ -133,7 +134,9 @@ def _extended(
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
 ) -> Sequence[Solution]:
-    """Returns the solutions of the processes from all pairs, for those that are the surest for any target."""
+    """Returns the solutions, from all pairs, of the processes that have the smallest error bars for at least one
+    target.
+    """
     spreads = [np.square(each.errors).sum(axis=0) for each in (known.base, *known.processes)]
     surest = set(np.array(spreads).argmin(axis=0).tolist()) - {0}
     if not surest:
@@ -173,7 +176,9 @@ def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple
 
 
 def process_counts(players: int, counts: Sequence[int]) -> tuple[int, ...]:
-    """Returns how many of the known pairs of each stratum the processes use; empty if they do not serve the game."""
+    """Returns how many of the known pairs of each stratum the processes use; empty if the game cannot have
+    processes.
+    """
     most = allocation(players, MAX_COALITIONS)
     used = tuple(min(count, limit) for count, limit in zip(counts, most, strict=True))
     return used if players < sum(used) and players <= MAX_PLAYERS else ()

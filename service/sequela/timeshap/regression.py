@@ -60,7 +60,8 @@ class Solution:
 
 
 def surer(first: Solution, second: Solution) -> Solution:
-    """Returns the solution with the smaller error bars for each target; `first` itself if none of the others is surer.
+    """Returns the solution with the smaller error bars for each target; `first` itself if `second` is better for no
+    target.
 
     Error bars are compared by their sum of squares over players.
     """
@@ -172,7 +173,7 @@ def standard_errors(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Influences:
-    """The influence ψ of each pair on the attributions, without the factor M of `sum_over`'s first result.
+    """The influence ψ of each pair on the attributions. The first result of `sum_over` still lacks the factor M.
 
     Attributes:
         design: The pairs.

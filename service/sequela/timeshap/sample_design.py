@@ -1,4 +1,4 @@
-"""What the base estimator works out from the pairs of a sample, before any value is known.
+"""The parts of the base estimator that follow from the pairs of a sample, before any value is known.
 
 It depends on the number of players, the seed and the sizes only, so one design serves many games. The formulas and
 their names are those of regression.py.
@@ -23,7 +23,7 @@ MIN_VARIANCE_PAIRS = 4
 BLOCK_CELLS = 1 << 16
 """Approximate number of pairs × players that are summed at once. It limits memory use and fits in the cache."""
 MAX_HELD_BYTES = 32 << 20
-"""A design whose blocks need more memory than this builds each block anew whenever it is needed."""
+"""A design whose blocks need more bytes than this builds each block anew whenever it is needed."""
 MAX_PARALLEL_PLAYERS = 256
 """Games with more players are summed one block after another, because their (m, m) matrices need a lot of memory."""
 MAX_LEVERAGE = 1 - 1e-9
@@ -50,7 +50,7 @@ class PairBlock:
         x: √w x̃, (k, m).
         roots: √w, (k, 1).
         shifts: s - m/2, (k, 1).
-        rows: The places of the pairs among all known pairs, (k,).
+        rows: The positions of the pairs among all known pairs, (k,).
     """
 
     x: NDArray[np.float64]
@@ -73,7 +73,7 @@ class PairBlock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InfluenceBlock:
-    """Some pairs with what turns their residuals into influences on the attributions.
+    """Some pairs, with the factors that turn their residuals into influences on the attributions.
 
     Attributes:
         pairs: The pairs.
@@ -91,7 +91,7 @@ class InfluenceBlock:
 
 
 PairSource: TypeAlias = Callable[[], PairBlock]
-"""Returns a block that it holds, or builds it."""
+"""Returns a block, which it either holds in memory or builds anew for each call."""
 InfluenceSource: TypeAlias = Callable[[], InfluenceBlock]
 
 
@@ -141,7 +141,9 @@ class SampleDesign:
         return self.inverse.nbytes + block_bytes(self.players, self.pairs)
 
     def runner(self, run_jobs: JobRunner) -> JobRunner:
-        """Returns what sums over the blocks: `run_jobs`, if there is something to run in parallel."""
+        """Returns the runner for sums over the blocks: `run_jobs`, or `in_turn` if running in parallel does not pay
+        off.
+        """
         few = len(self.influences) <= 1
         return in_turn if few or self.players > MAX_PARALLEL_PLAYERS else run_jobs
 

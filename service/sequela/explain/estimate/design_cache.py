@@ -28,8 +28,9 @@ MAX_KEPT_SHARE = 0.25
 """A single entry may take this share of the cache at most. Larger ones are built whenever they are needed."""
 
 ASIDE_REST = 4.0
-"""After something was built aside, nothing else is for this many times its processor time. Answers that the deadline
-cuts short have samples of many sizes, and to build a design for each would take more time than the answers.
+"""After a design was built in another thread, no other design is built there for this many times the processor time
+that it took. Answers that the deadline cuts short have samples of many sizes, and building a design for each of them
+would take more time than the answers.
 """
 
 
@@ -46,7 +47,7 @@ S = TypeVar("S", bound=Sized)
 
 
 class DesignCache:
-    """What was worked out without values, shared by all requests. The least recently used is dropped. Thread-safe.
+    """Designs, shared by all requests. The least recently used ones are dropped first. Thread-safe.
 
     Args:
         max_bytes: The memory that it may use, including `ENTRY_BYTES` for each entry.
@@ -72,7 +73,7 @@ class DesignCache:
         return self._bytes
 
     def get(self, key: Hashable, build: Callable[[], S]) -> S:
-        """Returns what is kept under a key, and builds it if nothing is. The key must say all that it depends on."""
+        """Returns the entry with this key, or builds it. The key must contain everything that the entry depends on."""
         with self._lock:
             known: S | None = self._entries.get(key)
             if known is not None:
@@ -94,7 +95,7 @@ class DesignCache:
             self._bytes -= _entry_bytes(self._entries.popitem(last=False)[1])
 
     def build_aside(self, build: Callable[[], object]) -> None:
-        """Runs `build` in another thread, for later requests, unless something is built aside or was just now."""
+        """Runs `build` in another thread, for later requests, unless that thread is busy or resting (`ASIDE_REST`)."""
         if self._clock() >= self._rests_until and self._building.acquire(blocking=False):
             threading.Thread(target=self._build_aside, args=(build,), name="designs", daemon=True).start()
 
@@ -107,7 +108,7 @@ class DesignCache:
             self._building.release()
 
     def holds(self, key: Hashable) -> bool:
-        """Returns whether something is kept under a key."""
+        """Returns whether there is an entry with this key."""
         with self._lock:
             return key in self._entries
 
@@ -134,7 +135,7 @@ class GameDesigns:
 
     @cached_property
     def sampler(self) -> Pairs:
-        """The pairs of every stratum. With kept designs, no pair has to be drawn."""
+        """The pairs of every stratum. If all designs are in the cache, it draws no pair."""
         return pairs_of(self.players, self.sizes, self.seed)
 
     @property

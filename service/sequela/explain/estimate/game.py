@@ -72,7 +72,9 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
 
 
 def _too_late(players: Players) -> GameOutcome:
-    """Returns the outcome of a game for which there is no time, so that it takes none from others who wait."""
+    """Returns the outcome of a game for which no time is left. It is not played, so that waiting requests are not
+    delayed.
+    """
     detail = f"not enough time was left to evaluate {minimum_budget(len(players))} coalitions"
     return GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail, out_of_time=True)
 
@@ -95,12 +97,13 @@ class _Game:
             return GameOutcome(self.players, StopReason.EXACT, solution, coalitions=all_coalitions(m))
         if m > rules.max_players:
             return self._unsolved_outcome(
-                f"{m} players exceed the limit of {rules.max_players}; a larger pruning_tolerance prunes more events"
+                f"{m} players exceed the limit of {rules.max_players} (--max-players); "
+                "a larger pruning_tolerance prunes more events"
             )
         sizes = self._stage_sizes()
         if not sizes:
             return self._unsolved_outcome(
-                f"{rules.max_coalitions} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
+                f"max_coalitions is {rules.max_coalitions}, but {m} players need at least {minimum_budget(m)}"
             )
         rules.budget.check(m, sizes[-1], len(self.gain))
         return self._grow(self._sample(sizes), self._plan(sizes))

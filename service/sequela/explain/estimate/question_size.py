@@ -1,4 +1,5 @@
-"""Estimates how much memory a question takes from its players, coalitions and targets, and refuses what takes too much.
+"""Estimates the memory of a level from its numbers of players, coalitions and targets, and refuses levels that are too
+large.
 
 A request of 65 kB may ask for 64 targets of 3,000 players, whose standard errors alone would take 8 GB.
 """
@@ -22,8 +23,8 @@ def question_bytes(players: int, coalitions: int, targets: int) -> int:
 
     The larger parts are the pairs as bits, twice, the blocks of the design, the odd parts, twice, and the sums of
     influences (strata, players, targets), of which there are about m/2 strata, three times. Measured: 64 targets of 600
-    players 0.9 times as much, 16 targets of 1,500 players as much. Where further pairs count, less is taken: 64 targets
-    of 30 players and 2^16 coalitions take 0.7 times as much.
+    players 0.9 times as much, 16 targets of 1,500 players as much. Samples with further pairs take less: 64 targets of
+    30 players and 2^16 coalitions take 0.7 times as much.
     """
     pairs = coalitions // 2
     held = min(block_bytes(players, pairs), MAX_HELD_BYTES)
@@ -52,7 +53,7 @@ class QuestionBudget:
 
     Attributes:
         max_bytes: The limit.
-        path: The field of the request that errors name.
+        path: The field of the request that the error is reported for.
     """
 
     max_bytes: float = math.inf
@@ -65,8 +66,8 @@ class QuestionBudget:
             return
         text = (
             f"{targets} targets of {players} players with up to {coalitions} coalitions take about {needed} bytes, but "
-            f"the limit is {self.max_bytes} (--max-question-bytes): ask for fewer targets or coalitions, or for fewer "
-            "players by a larger pruning_tolerance or a shorter sequence"
+            f"the limit is {self.max_bytes} (--max-question-bytes); request fewer targets or coalitions, or reduce the "
+            "number of players with a larger pruning_tolerance or a shorter sequence"
         )
         raise InvalidInput.at(self.path, "QUESTION_TOO_LARGE", text)
 

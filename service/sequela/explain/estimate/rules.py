@@ -29,7 +29,7 @@ class GameRules:
         until: When the game must have ended, in seconds on the monotonic clock.
         estimator: How attributions are estimated from the values.
         solvers: The estimators, by name.
-        designs: Keeps what was worked out without values.
+        designs: The cache of designs.
         max_enumerated: Games with at most this many coalitions are evaluated completely, without a first sample.
         direct_share: A stage may be evaluated directly, skipping the stages before it, if it takes at most this share
             of the time left (see `StagePlan`); 0 for a model in this process, which has a share of its own.

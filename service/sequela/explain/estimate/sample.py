@@ -29,10 +29,12 @@ MAX_MEMBERSHIP_BYTES = 1 << 25
 MIN_DRAWN_BESIDE = 1 << 17
 """Smallest number of memberships worth drawing in another thread while the model runs. Fewer are kept between games."""
 LATE_SECONDS = 0.25
-"""How long solving may take if the deadline was brought forward while the model ran, and no time was kept for it."""
+"""How long solving may take, in seconds, if the deadline was brought forward while the model ran and no time was kept
+for it.
+"""
 GAVE_WAY_MARGIN = 4.0
-"""Who gives way to others uses the requested estimator only if this many times its time is left. Nothing interrupts the
-construction of a design, and while others wait the machine is busy, so that it takes longer than usual.
+"""A request that gives way to waiting requests uses its estimator only if at least this many times the usual solving
+time is left. The construction of a design cannot be interrupted, and takes longer than usual while the machine is busy.
 """
 MAX_SOLVING_SHARE = 0.5
 """Largest share of the time left that is reserved for solving. If an estimator may need more, the time of a quicker
@@ -51,8 +53,8 @@ class PairBatch:
 class Sample:
     """The pairs evaluated so far, as the odd parts (k_s, targets) of the first k_s pairs of each stratum s.
 
-    Pairs are drawn for places, which the players take in an order that the estimator may choose once it knows the
-    values of single players. Otherwise players take their own places.
+    Pairs are drawn for positions 0 … m - 1 (places). The estimator may assign the players to the places once it knows
+    the values of single players. Otherwise player i has place i.
 
     Args:
         evaluator: Returns the values of coalitions.
@@ -89,7 +91,7 @@ class Sample:
         self._drawn_ahead: PairBatch | None = None
         # For each complete stage its size, and how many coalitions were clipped up to it.
         self._stages: list[tuple[int, int]] = []
-        # The place of each player; None as long as players take their own places.
+        # The place of each player; None as long as player i has place i.
         self._place: NDArray[np.intp] | None = None
 
     def rank(self) -> None:
@@ -163,8 +165,8 @@ class Sample:
         left = self._end - self._evaluator.deadline.now()
         in_time = self.solver.within(left / margin, self._designs, self._counts)
         used = in_time or self._base
-        # Otherwise callers with short deadlines would never get this estimator. But whoever gives way to others does
-        # not take their time for it.
+        # Otherwise callers with short deadlines would never get this estimator. But a request that gives way to others
+        # does not use their processor time to prepare it.
         if not in_time and not self._evaluator.deadline.gave_way:
             self.solver.prepare(self._designs, self._counts)
         found = used.solve(self._designs, self._odd, self._gain, self._evaluator.caller.run_jobs)

@@ -43,7 +43,7 @@ MARGIN = 0.7
 margin allows for an error bar that is too wide.
 """
 RANKED_MARGIN = 1.1
-"""The same for rank kernels. Their next stage should be the last one, so it is rather too large."""
+"""The same for rank kernels. Their next stage should be the last one, so it had better be too large than too small."""
 BUILDING_SPEED = 1e10
 """Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
 PREDICTED_PER_SECOND = 6e7
@@ -247,7 +247,7 @@ SOLVERS: Mapping[Estimator, Solver] = {
         Estimator.CONTROL_VARIATE, _solve_searched, _searched_seconds, _searched_growth
     ),
 }
-"""For models behind endpoints, whose rows are dear: the control variate's kernel is fitted to the sample."""
+"""For models behind endpoints, whose rows are expensive: the control variate's kernel is fitted to the sample."""
 KNOWN = Solver(
     Estimator.CONTROL_VARIATE,
     _solve_known,
@@ -259,7 +259,7 @@ KNOWN = Solver(
     stages=ranked_stages,
     rank=ranking,
 )
-"""Rank kernels that know a part of the sample, and are not corrected by the rest."""
+"""The control variate with rank kernels, which uses a part of the sample and is not corrected by the other pairs."""
 LOCAL_SOLVERS: Mapping[Estimator, Solver] = {
     Estimator.REGRESSION: REGRESSION,
     Estimator.CONTROL_VARIATE: replace(KNOWN, solve=_solve_ranked, seconds=_ranked_seconds, quicker=KNOWN),
@@ -270,7 +270,8 @@ LOCAL_SOLVERS: Mapping[Estimator, Solver] = {
 def requested_estimator(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
     """Returns the estimator that the request or the operator names, or None if it is chosen by how long rows take.
 
-    Models in this process default to the control variate, which falls back to the base estimator where that is surer.
+    Models in this process default to the control variate. For targets where the error bars of the base estimator are
+    smaller, its solution is used.
     """
     # Choosing by time would give the same request different answers, so only endpoints do it.
     return options.estimator or (endpoint.info.estimator if endpoint else Estimator.CONTROL_VARIATE)

@@ -24,9 +24,9 @@ from sequela.explain.schema import FeatureKind, FeatureSchema, InputSchema, Mode
 MAX_LISTED = 10
 """The largest number of names that a message lists."""
 MAX_KEPT = 32
-"""For how many lists of columns a schema keeps how they match. A model is asked by a few clients."""
+"""The number of column lists whose matches are cached for a schema. Most models have only a few clients."""
 MAX_KEPT_CHARACTERS = 1 << 16
-"""The longest list that is kept, in characters."""
+"""The length in characters of the longest list that is cached."""
 
 Result = TypeVar("Result")
 
@@ -64,7 +64,7 @@ def with_caller_names(schema: ModelSchema, inputs: Sequence[NamedArray]) -> Mode
     sent = tuple((item, given.columns) for item, given in _with_names(schema, inputs))
     if not sent:
         return schema
-    # The same schema for the same names, so that what is kept for a schema is found again.
+    # Equal names get the same schema object, so that results cached for that object are found again.
     renamed = _recall(schema, sent, lambda: _renamed(schema, sent))
     return schema if renamed is None else renamed
 
@@ -130,7 +130,7 @@ def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _C
 
 
 def _recall(schema: ModelSchema, sent: Hashable, find: Callable[[], Result]) -> Result:
-    """Returns what was found for these columns before, or finds it. Callers send the same columns again and again."""
+    """Returns the cached result for these columns, or computes it. Callers usually send the same columns every time."""
     kept = _found_before(schema)
     if sent in kept:
         found: Result = kept[sent]

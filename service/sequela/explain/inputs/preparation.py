@@ -66,7 +66,9 @@ def prepare_sequence(
     steps = _one_length(shapes.events, events, paths)
     if steps > limits.max_events:
         raise InvalidInput.at(
-            paths.inputs, "TOO_MANY_EVENTS", f"{steps} events exceed the limit of {limits.max_events}"
+            paths.inputs,
+            "TOO_MANY_EVENTS",
+            f"{steps} events exceed the limit of {limits.max_events} (--max-events); send fewer",
         )
     rows = EventRows(shapes.events, events)
     real = _marked_events(schema, sent, steps)
@@ -121,7 +123,7 @@ def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limi
         raise InvalidInput.at(
             paths.inputs,
             "BACKGROUND_TOO_LONG",
-            f"{count} rows exceed the limit of {limits.max_background_rows}",
+            f"{count} rows exceed the limit of {limits.max_background_rows} (--max-background-rows); send fewer",
         )
     mean: Mapping[str, NDArray[Any]]
     if mean_sent:

@@ -38,7 +38,7 @@ class LevelPlayer:
         budget: How much memory each level may take.
         timer: Measures each level.
         trace: Records every game.
-        designs: Keeps what was worked out without values.
+        designs: The cache of designs.
     """
 
     context: LevelContext

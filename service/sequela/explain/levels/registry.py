@@ -47,7 +47,7 @@ class LevelRegistry:
 
         Args:
             names: The names.
-            path: Where they stand in the request.
+            path: Their path in the request, for errors.
 
         Raises:
             InvalidInput: One of the names is not the name of a level.
@@ -64,7 +64,7 @@ class LevelRegistry:
         return tuple(each for each in self.definitions if each.name in wanted)
 
     def select_names(self, names: Iterable[str], path: str = "options.levels") -> tuple[str, ...]:
-        """Returns the names of the levels that `needed` returns. Arguments and errors are the same."""
+        """Returns the names of the levels that `select` returns. Arguments and errors are the same."""
         return tuple(each.name for each in self.select(names, path))
 
 

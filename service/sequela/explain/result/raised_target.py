@@ -43,5 +43,5 @@ def _is_rougher(game: GameOutcome, usual: Sequence[float]) -> bool:
 
 
 def is_target_raised(answer: Explanation) -> bool:
-    """Returns whether the answer is rougher than usual, so that it must not be reused."""
+    """Returns whether the standard errors are larger than usual, so that the answer must not be reused."""
     return any(warning.reason == "ERROR_TARGET_RAISED" for warning in answer.warnings)

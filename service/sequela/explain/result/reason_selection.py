@@ -1,4 +1,4 @@
-"""Selects which attributions are the reasons for a score, and in which order they are told.
+"""Selects which attributions are the reasons for a score, and their order.
 
 Reg B of the US Equal Credit Opportunity Act says that more than four reasons are not likely to be helpful.
 """
@@ -20,7 +20,7 @@ MAX_REASONS = 4
 INTERVAL = 1.96
 """A 95 % interval is an attribution ± this many standard errors."""
 MIN_SHARE = 0.01
-"""The share of |f(X) - f(B)| that a reason contributes at least. Less is no reason for a score, however exact it is."""
+"""The smallest share of |f(X) - f(B)| that makes an attribution a reason, however exactly it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,10 @@ class Selected:
 
 
 def candidates(explanation: Explanation) -> tuple[Attribution, ...]:
-    """Returns what may be a reason: single cells; if there are none features; if there is no feature level events.
+    """Returns the attributions that may be reasons: cells; features if there are no cells; events if there is no
+    feature level.
 
-    Static features have no cells, so they stand beside the cells. Groups such as the pruned events are no candidates.
+    Static features have no cells, so they are added to the cells. Groups such as the pruned events are not candidates.
     """
     features = _of(explanation, Level.FEATURE, PlayerKind.FEATURE)
     cells = _of(explanation, Level.CELL, PlayerKind.CELL)
@@ -54,12 +55,12 @@ def candidates(explanation: Explanation) -> tuple[Attribution, ...]:
 
 
 def select(attributions: Sequence[Attribution], target: TargetScore, index: int) -> tuple[Selected, ...]:
-    """Selects at most four reasons for a target: first what moved the score its way, then what moved it back.
+    """Selects at most four reasons for a target: first those in the direction of f(X) - f(B), then those against it.
 
     Args:
         attributions: The candidates.
         target: The scores of the target.
-        index: The place of the target in the attributions.
+        index: The position of the target in the attributions.
     """
     base = target.score if target.base_value is None else target.base_value
     gain = target.score - base
@@ -76,7 +77,9 @@ def _of(explanation: Explanation, level: Level, kind: PlayerKind) -> tuple[Attri
 
 
 def _counts(item: Selected, least: float) -> bool:
-    """Returns whether the interval excludes 0 and the attribution is large enough. NaN and infinite errors are not."""
+    """Returns whether the interval excludes 0 and the attribution is large enough. NaN and infinite errors never
+    count.
+    """
     return abs(item.value) > INTERVAL * item.standard_error and abs(item.value) > least
 
 

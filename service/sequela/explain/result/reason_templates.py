@@ -31,7 +31,7 @@ def placeholders(text: str) -> frozenset[str]:
     """Returns the names of a template's placeholders.
 
     Raises:
-        ValueError: A brace has no partner. A brace that is meant as text is written twice.
+        ValueError: A brace is not paired. A literal brace must be doubled.
     """
     return frozenset(name for _, name in _parts(text) if name is not None)
 
@@ -39,7 +39,7 @@ def placeholders(text: str) -> frozenset[str]:
 def template_problems(text: str) -> Iterator[str]:
     """Yields what is wrong with the text of a template."""
     if not text.strip() or len(text) > MAX_TEMPLATE_CHARACTERS:
-        yield f"text: has {len(text)} characters, must have from 1 to {MAX_TEMPLATE_CHARACTERS} and not only spaces"
+        yield f"text: must have from 1 to {MAX_TEMPLATE_CHARACTERS} characters, not only spaces; it has {len(text)}"
         return
     if not text.isprintable():
         yield f"text: {text[:60]!r} has a line break or another control character; write one line"
@@ -97,9 +97,9 @@ def find_template(
 
     Args:
         templates: The schema's templates.
-        features: The values of `ReasonTemplate.feature` to look for, the best first.
-        direction: What the reason did. A template for this direction goes before one for both.
-        known: The placeholders that can be filled. Templates with others are passed over.
+        features: The values of `ReasonTemplate.feature` to look for, the most specific first.
+        direction: What the reason did. A template for this direction is preferred to one for both.
+        known: The placeholders that can be filled. Templates with other placeholders are skipped.
     """
     by_key = _templates_by_key(templates)
     keys = ((feature, way) for feature in features for way in (direction, None))
@@ -114,11 +114,12 @@ def _templates_by_key(templates: ReasonTemplates) -> dict[tuple[str, Direction |
 
 
 def template_features(feature: str | None, named: bool) -> tuple[str, ...]:
-    """Returns the values of `ReasonTemplate.feature` that fit, the best first.
+    """Returns the values of `ReasonTemplate.feature` that fit, the most specific first.
 
     Args:
         feature: The feature of the reason; None for a whole event.
-        named: Whether somebody gave the feature a name. `f0` is not told by a template for any feature.
+        named: Whether the feature was given a name. A template for any feature is not used for default names such as
+            `f0`.
     """
     if feature is None:
         return ("",)

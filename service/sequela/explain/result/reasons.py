@@ -1,4 +1,4 @@
-"""Tells the main reasons for a score as sentences, from the templates of the model's schema or built-in ones."""
+"""Writes the main reasons for a score as sentences, with the templates of the model's schema or built-in ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DEFAULT_TEMPLATE = "default"
 DEFAULT_VERSION = "1"
 """The version of the built-in texts. It changes when they do."""
 INFERRED_NAME = re.compile(r"(.+\.)?f?\d+")
-"""Names that features get if nobody names them."""
+"""Default names of features that were given none."""
 VERBS = {Direction.RAISES: "raised", Direction.LOWERS: "lowered"}
 
 
 def reasons(explanation: Explanation, templates: ReasonTemplates | None) -> tuple[Reason, ...]:
     """Returns the main reasons for each target, at most four, in the order of the targets.
 
-    Features without names have no reasons, unless a template is for them.
+    Features without names are not reasons, unless a template is written for them.
 
     Args:
         explanation: The explanation, complete but for its reasons.
@@ -109,7 +109,7 @@ class Story:
         )
 
     def _named(self, feature: str | None) -> bool:
-        """Returns whether somebody named the feature; for a whole event, whether any feature is named."""
+        """Returns whether the feature was given a name; for a whole event, whether any feature was."""
         if feature is None:
             return self._any_named
         known = self._features.get(feature)
@@ -147,7 +147,7 @@ class Story:
         return values.pop() if len(values) == 1 else ""
 
     def _value(self, event: int, feature: str) -> str:
-        """Returns a feature's value at an event, as the caller displays it if so; empty if it is not known."""
+        """Returns a feature's value at an event, in the caller's own words if it sent any; empty if it is not known."""
         shown = self._events.get(event)
         if shown is None:
             return ""

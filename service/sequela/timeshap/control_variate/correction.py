@@ -1,6 +1,6 @@
 """The solution with a Gaussian process as control variate, and its error bars.
 
-The formulas, and why they are what they are, stand in solver.py.
+solver.py has the formulas and the reasons for them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def variate_solutions(
     gains = np.concatenate([gain, *(each.gains for each in conditioned)])
     slope = slopes(sample, games, gains, run_jobs)
     count = len(gain)
-    # Errors are needed of the game itself, and of the left-out errors of each process, which come last of its three.
+    # Standard errors are needed for the game itself and for the left-out errors e of each process, which are the last
+    # of the three groups of columns that a process adds to `games`.
     starts = [0, *(count * (3 * number + 3) for number in range(len(processes)))]
     noisy = np.concatenate([np.arange(start, start + count) for start in starts])
     noise = standard_errors(sample, games[:, noisy], gains[noisy], slope[:, noisy], run_jobs)
@@ -54,7 +55,7 @@ def variate_solutions(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Conditioned:
-    """A process that knows the values.
+    """A process that is conditioned on the known values.
 
     Attributes:
         process: The process.

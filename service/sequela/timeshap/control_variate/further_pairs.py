@@ -1,7 +1,7 @@
-"""The solution of a sample that is larger than a process: its further pairs show what the process lacks.
+"""The solution of a sample with more pairs than a process uses: the further pairs show the error of the process.
 
 A process knows the first a_s pairs of each stratum, and a larger sample has k_s. The mean of the process is a game h
-with known Shapley values. What it lacks, e = g - h, is nearly 0 at the known pairs and is seen at the further pairs.
+with known Shapley values. Its error, e = g - h, is nearly 0 at the known pairs and is measured at the further pairs.
 For the N_s - k_s pairs that the sample does not have, it must be estimated. The left-out errors of the known pairs are
 evidence as well: each is the error that the process would have made. So the mean of e over all k_s pairs stands for the
 rest:
@@ -141,7 +141,7 @@ def extended(
     noise = standard_errors(sample, errors, nothing[: odd.shape[1]], slope, run_jobs)
     floor = np.sqrt(np.count_nonzero(design.known) / len(odd)) * known.solution.errors
     values = mean.attributions + 2 * own + _of_known(design, left[1:]) + lacked
-    # What is left of Δ, up to rounding, goes to all alike, so that the attributions add up exactly.
+    # The rest of Δ is divided equally among the players, so that the attributions add up exactly.
     values += (2 * known.values[0] - values.sum(axis=0)) / len(values)
     return Solution(values, np.maximum(noise, floor))
 
@@ -182,7 +182,9 @@ class _Mean:
         own: NDArray[np.float64],
         run_jobs: JobRunner,
     ) -> NDArray[np.float64]:
-        """Returns h and an additive game, each player's own part of which is (m, targets), at some pairs."""
+        """Returns h plus an additive game at some pairs, (rows, targets). `own` is each player's part of the game, (m,
+        targets).
+        """
         known = self.signs
 
         def block(start: int) -> NDArray[np.float64]:

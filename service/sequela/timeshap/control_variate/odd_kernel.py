@@ -5,8 +5,9 @@ Coalitions are written as signs: z_i = 1 if player i is present, else -1. Games 
 
     K(z, z') = sinh(Σ λ_i z_i z'_i)/sinh b + 10 z·z'/m.
 
-The first term is the odd part of e^κ Π(1 + ρ_i z_i z'_i), κ = Σ ln cosh λ_i - ln sinh b. It holds interactions of one,
-three, five … players, each weaker by the ρ of its players. The second term leaves the players' own effects nearly free.
+The first term is the odd part of e^κ Π(1 + ρ_i z_i z'_i), κ = Σ ln cosh λ_i - ln sinh b. It contains the interactions
+of one, three, five … players, each weaker by the ρ of its players. The second term leaves the players' own effects
+nearly free.
 
 The Shapley value of a product follows from Owen's multilinear extension (Management Science 18, 1972), in which players
 join independently, with mean sign s. Even parts add nothing, so in the first term

@@ -1,4 +1,4 @@
-"""What the Gaussian process works out from its kernel and the pairs of a sample, before any value is known.
+"""The parts of the Gaussian process that follow from its kernel and the pairs of a sample, before any value is known.
 
 Let K be the covariance of the known coalitions, with a nugget, and Φ the Shapley values of the kernel's sections
 (odd_kernel.py). Then the process is a linear map of the known values g, and a solution is two matrix-vector products:
@@ -33,8 +33,8 @@ class ProcessDesign:
         precision: Its diagonal, (p + 1, 1).
         weights: The weight C of each value in the attributions, (p + 1, m).
         jackknife: C² times the unknown share of the pair's stratum, 1 - k_s/N_s, (p, m).
-        variances: What the variance of each attribution was before any value is known, less what the values explain,
-            in units of the process, (m,).
+        variances: The variance of each attribution before any value is known, less the part that the values explain, in
+            units of the process's variance, (m,).
         unknown: The unknown share of each pair's stratum, and 0 for the full coalition, (p + 1, 1).
     """
 

@@ -1,8 +1,9 @@
 """Kernels that are chosen before any value is known: only the rank of a player decides how strongly it interacts.
 
 The players' rough attributions order them: what a player adds to the empty coalition and to all others, on average.
-They come from stratum 1, which every sample contains whole, so the order takes no row of its own. The player of rank r
-then has ρ_r = 0.6 √(δ^r), and δ is such that (Σ δ^r)²/Σ δ^2r, the effective number of players, is a fixed number.
+They come from stratum 1, which every sample contains completely, so the order needs no additional rows. The player of
+rank r then has ρ_r = 0.6 √(δ^r), and δ is such that (Σ δ^r)²/Σ δ^2r, the effective number of players, is a fixed
+number.
 
 So a kernel depends on the number of players only, and everything about the process can be kept (process_design.py). The
 order depends on values, but not on those of the pairs that are drawn, and by symmetry any order of the players leaves

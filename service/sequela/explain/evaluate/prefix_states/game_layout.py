@@ -1,4 +1,4 @@
-"""What running the coalitions of one game needs, as far as it depends on the game's players alone."""
+"""The data for running the coalitions of one game that depend on the game's players only."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class GameLayout:
         return np.array(self.static_enters, dtype=np.bool_)
 
     def mask(self, start: int, stop: int) -> Mask:
-        """Returns what builds the events start … stop - 1 of perturbations."""
+        """Returns the mask that builds the events start … stop - 1 of perturbations."""
         found = self._masks.get((start, stop))
         if found is None:
             found = self._masks[start, stop] = self.masker.over(self.players, start, stop)

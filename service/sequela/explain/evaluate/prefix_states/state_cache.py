@@ -17,12 +17,12 @@ from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Masker
 
 GRID_EVENTS = 16
-"""States of backgrounds are computed at intervals of this many events, and others from the one before. So an answer
-does not depend, even in its last bit, on what is in the cache.
+"""States of backgrounds are computed at intervals of this many events (the grid), and other states from the last one
+before them. So an answer does not depend, even in its last bit, on what is in the cache.
 """
 MAX_CACHE_BYTES = 64 << 20
 OVERHEAD_BYTES = 512
-"""Approximate memory of an array besides its values, and of a cache entry besides its arrays."""
+"""Approximate memory in bytes of an array besides its values, and of a cache entry besides its arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class BackgroundStateCache:
     """States of backgrounds, shared by all requests. The least recently used are dropped first. Thread-safe.
 
     A key (made by `_background_key` in `choose_execution.py`) names the model and the background. For a background
-    matrix, whose rows are counted from the last event, it also contains the length of the sequence. For a single
-    state between the grid, a number of events follows.
+    matrix, whose rows are counted from the last event, it also contains the length of the sequence. The key of a single
+    state between two points of the grid also contains its number of events.
 
     Args:
         max_bytes: The memory that the states may use, including `OVERHEAD_BYTES` for each array and entry.
@@ -50,7 +50,7 @@ class BackgroundStateCache:
         self._grids: OrderedDict[str, tuple[States, ...]] = OrderedDict()
 
     def get(self, key: str) -> tuple[States, ...]:
-        """Returns the states that are kept under a key: of a grid those after 0, 16, 32 … events, without gaps."""
+        """Returns the states with this key. For a grid, these are the states after 0, 16, 32 … events, without gaps."""
         with self._lock:
             if key in self._grids:
                 self._grids.move_to_end(key)
