@@ -97,7 +97,7 @@ def test_every_target_counts_in_its_own_tolerance() -> None:
 def test_blocks_that_still_hide_something_are_counted() -> None:
     """A block whose curve only rises hides nothing, however much it is worth; a single event cannot."""
     curve = of(0.2, 0.5, 0.8, 0.3, 0.8, 0.8)
-    assert curve.hiding((6,)) == 1
-    assert curve.hiding((3, 3)) == 1
-    assert curve.hiding((3, 1, 2)) == 0
-    assert curve.hiding(()) == 0
+    assert curve.offsetting_blocks((6,)) == 1
+    assert curve.offsetting_blocks((3, 3)) == 1
+    assert curve.offsetting_blocks((3, 1, 2)) == 0
+    assert curve.offsetting_blocks(()) == 0

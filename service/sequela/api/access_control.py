@@ -23,7 +23,9 @@ class AccessControl:
     audit: Audit = no_audit
 
     def check_early(self, method: str, credentials: CallerCredentials) -> None:
-        """Raises as `admit` does, if that is certain before the certificate of the connection is known."""
+        """Raises as `admit` does, but only errors that the certificate of the connection, not yet known, cannot
+        change.
+        """
         by_token = self.authenticator.accepts_tokens and credentials.token
         if by_token or not self.authenticator.accepts_certificates:
             self.admit(method, credentials, AccessRecord(self.permissions))
@@ -63,4 +65,4 @@ def _is_good(outcome: str) -> bool:
 
 
 NO_CONTROL = AccessControl(NoAuthentication(), Permissions(GRANTS))
-"""Serves everybody."""
+"""Lets everybody call every method."""

@@ -53,7 +53,7 @@ def current_caller() -> Caller:
 
 
 def current_client() -> str:
-    """Returns whose turn the current request takes while requests wait: the caller's name, or else its address."""
+    """Returns the client to which the queues count the current request: the caller's name, or else its address."""
     record = _current.get()
     return (record.caller.name or record.host) if record else ""
 
@@ -78,6 +78,6 @@ def note_resource(name: str) -> None:
 
 
 def withdraw_resource() -> None:
-    """Leaves only the kind of the name that was noted, because the server has not served it. For items of a stream."""
+    """Replaces the noted name by its kind, because the request was not served. For items of a stream."""
     if record := _current.get():
         record.resource = kind_of(record.resource)

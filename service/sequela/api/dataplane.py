@@ -67,7 +67,7 @@ class Lane:
     digest: str = ""
 
     def ticket(self, shape: RequestShape, priority: Priority) -> Ticket:
-        """Returns what the executor goes by for a request of the current caller."""
+        """Returns the ticket for a request of the current caller."""
         return Ticket(current_client(), priority, self.digest, shape)
 
 

@@ -20,8 +20,8 @@ ROUNDED_UP_SHARE = 0.01
 
 LATE_SHARE = 0.005
 MAX_LATE_SECONDS = 0.1
-"""What is reserved besides, for steps that take longer than expected while the machine is busy. In a minute of three
-times the load, one deadline of 30 s was missed by 21 ms.
+"""Further seconds that are reserved for steps that take longer than expected while the machine is busy. In a minute of
+three times the load, one deadline of 30 s was missed by 21 ms.
 """
 
 

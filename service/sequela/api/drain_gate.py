@@ -28,7 +28,7 @@ class DrainGate:
         """Ends everything that is still inside after `seconds`. Anything that enters later ends at once."""
         self._end = asyncio.get_running_loop().time() + seconds
         for each in self._inside:
-            # asyncio does not allow to reschedule a timeout that has expired.
+            # asyncio does not allow a timeout that has expired to be rescheduled.
             if not each.expired():
                 each.reschedule(self._end)
 

@@ -1,4 +1,4 @@
-"""What the operations need of engines: processes that answer requests with the operator's models."""
+"""The port to the engines: processes that answer requests with the operator's models."""
 
 from __future__ import annotations
 

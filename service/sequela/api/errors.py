@@ -42,7 +42,7 @@ CODES: Mapping[type[SequelaError], Codes] = {
 INTERNAL = Codes(grpc.StatusCode.INTERNAL, 500)
 
 ABOUT_THE_REQUEST = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION)
-"""The codes of errors whose message may quote values of the request, which do not belong into the log."""
+"""The codes of errors whose message may quote values of the request, which must not be logged."""
 
 FIELD_UNKNOWN = "FIELD_UNKNOWN"
 """The reason for fields that do not exist, so their names are the caller's own."""

@@ -1,8 +1,8 @@
 """Executors: threads for synchronous work, so that it never blocks the event loop.
 
-An executor has a fixed number of threads, and slots that decide who may work in them (`api/admission/`). If there is no
-room, work is rejected at once, because an answer that is too late is of no use. A thread counts as busy until its work
-has actually ended, even if the caller is gone.
+An executor has a fixed number of threads, and slots that decide which tasks run in them (`api/admission/`). If there is
+no room, work is rejected at once, because an answer that is too late is of no use. A thread counts as busy until its
+work has actually ended, even if the caller is gone.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Executor:
         conclusion_seconds: The processor time that a task needs to conclude once its time is over, in seconds. If
             many tasks have the same deadline, each of them ends earlier by this much for every task that started
             before it, so that they conclude one after another.
-        slots: Decides who may work. None: whoever comes first, with at most `queue_size` that wait.
+        slots: Decides which task may begin. None: in the order of arrival, with at most `queue_size` that wait.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class Executor:
         Args:
             work: The work.
             deadline: Its deadline.
-            ticket: What the slots go by, if they weigh requests.
+            ticket: What is known of the request; required if `slots` admits requests by their cost.
 
         Raises:
             Overloaded: QUEUE_FULL.

@@ -138,7 +138,7 @@ class HttpServer(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens as the base class does, but lets no client take as long as it likes for the handshake of TLS."""
+        """Listens as the base class does, but limits the time of each TLS handshake."""
         await super().startup(sockets=[])
         loop = asyncio.get_running_loop()
         for each in sockets or ():

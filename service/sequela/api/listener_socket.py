@@ -1,4 +1,4 @@
-"""A listening socket that bounds connections whose TLS handshake is not over yet, of which asyncio tells nobody."""
+"""A listening socket that bounds the connections whose TLS handshake is not over yet. asyncio reports them nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request is known by: its log lines, its span, and the explanations that it got."""
+"""What is recorded of a request: its log lines, its span, and the explanations that it got."""
 
 from __future__ import annotations
 

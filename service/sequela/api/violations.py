@@ -36,10 +36,11 @@ class Violations:
             text = "; ".join(f"{each.field}: {each.description}" for each in self._violations)
             raise InvalidInput(self._reason, text, violations=self._violations)
 
-    def text(self, field: str, value: str, limit: int) -> str:
-        """Returns the value, and adds a violation if it is too long."""
+    def text(self, field: str, value: str, limit: int, setting: str = "--max-text") -> str:
+        """Returns the value, and adds a violation if it is longer than the limit, which `setting` sets."""
         if len(value) > limit:
-            self.add(field, "TEXT_TOO_LONG", f"{len(value)} characters exceed the limit of {limit}")
+            source = f" ({setting})" if setting else ""
+            self.add(field, "TEXT_TOO_LONG", f"{len(value)} characters exceed the limit of {limit}{source}")
         return value
 
     def name(self, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:

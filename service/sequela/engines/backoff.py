@@ -1,4 +1,4 @@
-"""How soon an engine is replaced that keeps ending."""
+"""How soon an engine that keeps ending is replaced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ MAX_SECONDS = 10.0
 
 
 class Backoff:
-    """The delays of one place: none at first, then more and more until an engine has finished a task."""
+    """The delays of one slot of a pool: none at first, then longer and longer ones until an engine has finished a
+    task.
+    """
 
     def __init__(self) -> None:
         self._tries = 0
@@ -19,5 +21,5 @@ class Backoff:
         return 0.0 if self._tries <= 2 else min(MAX_SECONDS, FIRST_SECONDS * 2.0 ** min(self._tries - 3, 20))
 
     def reset(self) -> None:
-        """The engine works, so the next replacement is immediate."""
+        """Notes that the engine works, so that the next replacement is immediate."""
         self._tries = 1

@@ -54,14 +54,15 @@ class Channel:
     def seal(self) -> None:
         """Puts the process into its sandbox. Afterwards it opens no file and imports no module.
 
-        Call it as the only thread, before anything is loaded that is not trusted. `serve` calls it if nobody did.
+        Call it while there is only one thread, before anything untrusted is loaded. `serve` calls it if it was not
+        called before.
         """
         if self._seal:
             self._seal()
             self._seal = None
 
     def serve(self, ready: bytes, handle: Handle) -> None:
-        """Says that the engine is ready, and works on tasks. It never returns: the process ends with the connection.
+        """Reports that the engine is ready, and works on tasks. It never returns: the process ends with the connection.
 
         Args:
             ready: Is passed to the pool's `on_ready`.

@@ -20,7 +20,7 @@ class DeadlineState:
         task: The number of the task that it belongs to.
         start: When the deadline was made, in seconds of the monotonic clock.
         end: When the work must end.
-        hurried: Whether `Deadline.hurry` moved the end.
+        hurried: Whether `Deadline.hurry` brought the end forward.
         cancelled: Whether the request was cancelled.
     """
 

@@ -48,7 +48,7 @@ class Engine:
     """An engine process. One thread at a time uses it; any thread may kill it.
 
     Args:
-        slot: The number of its place in the pool.
+        slot: The number of its slot in the pool.
         affinity: What it is used for, or "".
         limits: The limits of the pool.
         on_end: Is called once when the process has ended, from another thread.
@@ -133,7 +133,7 @@ class Engine:
             self._in_use = True
 
     def end_use(self) -> None:
-        """Marks it as not in use; what belongs to an engine that has ended is then closed."""
+        """Marks it as not in use, and closes its files if the process has ended."""
         self.used_at = time.monotonic()
         with self._lock:
             self._in_use = False
@@ -151,7 +151,7 @@ class Engine:
             self._connection.shut_down()
 
     def wait(self) -> None:
-        """Waits until the process has ended, but not for ever."""
+        """Waits until the process has ended, but at most `END_SECONDS`."""
         self._ended.wait(END_SECONDS)
 
     def _fork(self, forkserver: ForkServer, order: ForkOrder, seconds: float) -> None:
@@ -182,7 +182,7 @@ class Engine:
             self._connection.send(Kind.TASK, watch.state().pack(), task)
         except FrameTooLong as error:
             self._working = False
-            raise InvalidInput("TASK_TOO_LARGE", f"what the model shall work on {error}") from None
+            raise InvalidInput("TASK_TOO_LARGE", f"the task for the model {error}") from None
 
     def _converse(self, watch: Watch, answer: Answer) -> bytes:
         questions = size = 0
@@ -209,7 +209,9 @@ class Engine:
         return kind, body[NUMBER_BYTES:]
 
     def _reply(self, watch: Watch, answer: Answer, question: bytes) -> Exception | None:
-        """Answers a question. Returns the error, if there is one; it is raised when the engine has ended the task."""
+        """Answers a question. Returns the error, if there is one, which is raised once the engine has ended the
+        task.
+        """
         try:
             self._connection.send(Kind.ANSWER, answer(question))
         except FrameConnectionLost:
@@ -280,7 +282,7 @@ class Engine:
         self._on_end(self, ending)
 
     def _close(self) -> None:
-        """Closes what stands for the process. The lock is held."""
+        """Closes the files of the process. The caller holds the lock."""
         if self._process:
             os.close(self._process.pidfd)
             self._connection.close()

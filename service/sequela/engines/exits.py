@@ -13,7 +13,7 @@ from sequela.errors import Unavailable
 
 MAX_LOG_CHARACTERS = 2000
 MEMORY_MESSAGES = ("std::bad_alloc", "MemoryError", "Cannot allocate memory")
-"""What the C++ and Python runtimes write when they get no memory."""
+"""What the C++ and Python runtimes write when they run out of memory."""
 
 
 class ExitReason(StrEnum):
@@ -32,9 +32,9 @@ class ExitReason(StrEnum):
 
 
 EXPECTED = frozenset({ExitReason.RETIRED, ExitReason.CLOSED})
-"""Ends that the pool wanted."""
+"""Reasons for which the pool itself ends an engine."""
 GUILTY = frozenset({ExitReason.CRASHED, ExitReason.OUT_OF_MEMORY, ExitReason.CPU_LIMIT, ExitReason.INVALID})
-"""Ends that the task at work is to blame for."""
+"""Reasons that the running task may have caused."""
 
 ERROR_REASONS = {
     ExitReason.CRASHED: "ENGINE_CRASHED",
@@ -82,18 +82,18 @@ class EngineTaskFailed(Exception):
 
 
 class EngineListener(Protocol):
-    """Is told what happens to the engines of a pool, from any thread. Must return soon."""
+    """Is notified when engines of a pool start and end, from any thread. Must return quickly."""
 
     def engine_started(self, pool: str) -> None:
-        """An engine is ready."""
+        """Is called when an engine is ready."""
 
     def engine_ended(self, pool: str, ending: EngineExit) -> None:
-        """An engine ended."""
+        """Is called when an engine has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessEnd:
-    """What the forkserver tells about an engine that ended. `status` is None if the forkserver ended itself."""
+    """What the forkserver reports about an engine that ended. `status` is None if the forkserver ended itself."""
 
     status: int | None
     log: str = ""

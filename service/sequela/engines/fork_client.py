@@ -18,14 +18,14 @@ from sequela.engines.orders import Ended, Forked, ForkOrder, Import
 
 MAX_FORK_SECONDS = 120.0
 LINGER_SECONDS = 30.0
-"""How long a forkserver outlives the last pool. A new pool then need not wait for its imports."""
+"""How long a forkserver outlives the last pool, so that a new pool need not wait for its imports."""
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
-"""Variables of the environment that engines get. All others stay away: some hold passwords."""
+"""The environment variables that engines get. They get no others, because some hold passwords."""
 
 PASSED_ON_PREFIXES = ("OPENBLAS_", "MKL_", "NPY_")
-"""Prefixes of further variables that engines get. These choose how numbers are computed, and so the last bits of an
-answer, which must be those of a server without engines.
+"""Prefixes of further variables that engines get. These determine how numbers are computed, and so the last bits of an
+answer, which must be the same as on a server without engines.
 """
 
 ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
@@ -37,7 +37,7 @@ class ForkFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ForkedEngine:
-    """A new process: its number, and a descriptor that stands for it even after it ended."""
+    """A new process: its id, and a file descriptor (pidfd) that refers to it even after it has ended."""
 
     pid: int
     pidfd: int
@@ -89,14 +89,14 @@ class ForkServer:
         self._running().send(Import(entry))
 
     def acquire(self) -> None:
-        """Counts a pool that uses this forkserver."""
+        """Notes that one more pool uses this forkserver."""
         with self._lock:
             self._users += 1
             if self._timer:
                 self._timer.cancel()
 
     def release(self) -> None:
-        """Uncounts a pool. Without pools, the process ends after a while."""
+        """Notes that a pool no longer uses this forkserver. Without pools, the process ends after `LINGER_SECONDS`."""
         with self._lock:
             self._users -= 1
             if self._users == 0:
@@ -193,7 +193,7 @@ class _ForkserverProcess:
         entry.done.set()
 
     def _end(self) -> None:
-        """Without its forkserver, no engine goes on: the kernel ends them."""
+        """Engines cannot outlive their forkserver: the kernel ends them."""
         with self._lock:
             self.ended = True
             waiting = list(self._waiting)

@@ -1,6 +1,6 @@
 """Frames between the front and an engine: a length, a kind, and bytes.
 
-Neither side trusts the other with more than that: lengths and kinds are checked, and nothing is ever unpickled here.
+Neither side trusts the other: lengths and kinds are checked, and nothing is ever unpickled here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHUNK_BYTES = 1 << 20  # memory grows with what has arrived, not with what was a
 
 
 class Kind(IntEnum):
-    """What a frame is."""
+    """The kinds of frames."""
 
     CONFIG = 1  # front to engine, once
     TASK = 2  # front to engine
@@ -38,7 +38,7 @@ class FrameInvalid(Exception):
 
 
 class FrameTooLong(Exception):
-    """What shall be sent is longer than a frame may be. Nothing was sent."""
+    """The content is longer than a frame may be. Nothing was sent."""
 
 
 class FrameConnection:
@@ -89,7 +89,7 @@ class FrameConnection:
         self._socket.close()
 
     def shut_down(self) -> None:
-        """Ends what any thread waits for on this connection."""
+        """Ends the waits of all threads on this connection."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 

@@ -1,4 +1,4 @@
-"""Landlock: the kernel denies this process every file and every TCP connection, but for those that are named.
+"""Landlock: the kernel denies this process every file and every TCP connection, except those that are named.
 
 It needs no privilege. What can be denied grows with the version of the kernel's interface (its ABI).
 """
@@ -46,7 +46,7 @@ def restrict(readable: Iterable[str], writable: Iterable[str]) -> int:
     attributes = ctypes.create_string_buffer(struct.pack(f"={len(fields)}Q", *fields))
     try:
         ruleset = syscall(CREATE_RULESET, attributes, 8 * len(fields), 0)
-    except OSError:  # a container may forbid what the kernel has
+    except OSError:  # a container may forbid what the kernel offers
         return 0
     try:
         for paths, allowed in ((readable, READ), (writable, WRITE)):

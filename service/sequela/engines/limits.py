@@ -1,4 +1,4 @@
-"""What an engine may use."""
+"""The limits of engines."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class EngineLimits:
         memory_bytes: How much memory an engine may allocate after it was sealed. 0 means no limit.
         cpu_seconds_per_task: Processor time of one task, of all threads together; between tasks it is a second. 0 means
             no limit.
-        grace_seconds: How long after its deadline, or after it was cancelled, a task may go on. Then the engine is
+        grace_seconds: How long a task may go on after its deadline, or after it was cancelled, before the engine is
             killed.
         start_seconds: How long an engine may take until it is ready.
         readable: Files and folders that a sandboxed engine may read.
         writable: Folders in which a sandboxed engine may also create and change files.
         unsafe: Whether sandboxed engines run even where the kernel offers neither Landlock nor seccomp.
         lazy: Whether engines start when the first task needs them, and not before.
-        idle_seconds: How long an engine of a lazy pool stays with nothing to do. Then it is ended.
+        idle_seconds: How long an engine of a lazy pool may have nothing to do before it is ended.
         max_frame_bytes: The largest task, question, answer or result.
         max_questions: How many questions an engine may ask during one task.
         max_question_bytes: The size of all questions of one task.

@@ -1,4 +1,4 @@
-"""What the front and the forkserver tell each other: JSON in one packet each. Both are trusted."""
+"""The messages between the front and the forkserver: JSON in one packet each. Both are trusted."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Forked:
-    """The engine's process. A file descriptor that stands for it comes along, unless `error` says what went wrong."""
+    """The engine's process. Its pidfd is sent along, unless `error` says what went wrong."""
 
     pid: int
     error: str = ""

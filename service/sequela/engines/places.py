@@ -1,4 +1,4 @@
-"""Which engine a task gets."""
+"""Decides which engine a task gets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from sequela.engines.engine import Engine
 from sequela.engines.exits import ExitReason
 
 PATIENCE_SECONDS = 1.0
-"""How long a task waits for an engine of its own affinity before it ends one that others wait for, or just used."""
+"""How long a task waits for an engine of its own affinity. Then it may end an idle one that other tasks wait for or
+have just used.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -20,7 +22,7 @@ class Waiter:
 
     Attributes:
         affinity: The affinity that it needs.
-        since: When it came.
+        since: When it began to wait, in seconds of the monotonic clock.
         granted: Is set when its turn has come.
         engine: The engine that it got, or None.
         slot: The slot in which it starts an engine otherwise.
@@ -55,7 +57,7 @@ class Places:
         self._lazy = lazy
         self._engines: set[Engine] = set()
         self._ready: set[Engine] = set()
-        self._idle: list[Engine] = []  # the one that was not used for the longest time comes first
+        self._idle: list[Engine] = []  # the least recently used one comes first
         self._waiters: list[Waiter] = []
         self._closed = False
 
@@ -70,7 +72,7 @@ class Places:
             return tuple(self._engines)
 
     def enter(self, affinity: str, wanted: Engine | None = None) -> Waiter:
-        """Lets a task wait, for one engine if it is named, and grants what can be granted."""
+        """Adds a task that waits, for the engine `wanted` if it is given, and gives free engines to waiting tasks."""
         waiter = Waiter(affinity, wanted=wanted)
         with self._lock:
             self._waiters.append(waiter)
@@ -78,7 +80,7 @@ class Places:
         return waiter
 
     def leave(self, waiter: Waiter) -> None:
-        """Ends the wait of a task that does not want an engine any more; what it was granted goes to others."""
+        """Removes a task that no longer wants an engine. What it was granted goes to others."""
         with self._lock:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
@@ -89,12 +91,14 @@ class Places:
             self._grant()
 
     def grant(self) -> None:
-        """Looks again, since patience ends with time."""
+        """Tries again to give engines to waiting tasks, since a task may end engines of others after
+        `PATIENCE_SECONDS`.
+        """
         with self._lock:
             self._grant()
 
     def add(self, engine: Engine) -> bool:
-        """Adds an engine that starts. Returns False if there may be no more engines."""
+        """Adds an engine that is about to start. Returns False if the pool was closed."""
         with self._lock:
             if not self._closed:
                 self._engines.add(engine)
@@ -127,11 +131,13 @@ class Places:
             self._grant()
 
     def remove(self, affinity: str) -> list[Engine]:
-        """Takes the idle engines of an affinity out."""
+        """Removes the idle engines of an affinity, and returns them."""
         return self._take_idle(lambda engine: engine.affinity == affinity)
 
     def remove_unused_since(self, moment: float) -> list[Engine]:
-        """Takes the idle engines out that were not used since `moment`, in seconds of the monotonic clock."""
+        """Removes the idle engines that were not used since `moment`, in seconds of the monotonic clock, and returns
+        them.
+        """
         return self._take_idle(lambda engine: engine.used_at < moment)
 
     def close(self) -> None:

@@ -29,31 +29,31 @@ from sequela.errors import OutOfTime, Unavailable
 log = logging.getLogger("sequela.engines")
 
 POLL_SECONDS = 0.05
-"""How often a call that waits for an engine looks at its deadline."""
+"""How often, in seconds, a call that waits for an engine checks its deadline."""
 IDLE_CHECKS = 4
-"""How often, within the time that an engine may be idle, the pool looks for engines that are."""
+"""How many times within `limits.idle_seconds` the pool looks for engines that have been idle for too long."""
 MIN_IDLE_CHECK_SECONDS, MAX_IDLE_CHECK_SECONDS = 0.05, 30.0
 RETRY_SECONDS = 1.0
-"""When a caller should try again whose time was over before an engine was free."""
+"""When a caller should retry, in seconds, if its deadline passed before an engine was free."""
 DOWN_SECONDS = 2.0
-"""How long a call waits while no engine at all is up."""
+"""How long a call waits, in seconds, while no engine at all is up."""
 
 
 class EnginePool:
     """Runs tasks in engines, one task at a time in each.
 
     A pool that is not lazy starts all engines at once, and replaces each that ends. A lazy pool starts an engine for
-    each affinity when a task comes. An engine then serves its affinity only. If all places are taken, the idle engine
-    that was not used for the longest time is ended. So is one that has had nothing to do for `limits.idle_seconds`.
+    each affinity when a task comes. An engine then serves its affinity only. If all slots are taken, the least recently
+    used idle engine is ended. So is one that has had nothing to do for `limits.idle_seconds`.
 
     Args:
-        name: What metrics and logs call the pool.
+        name: The name of the pool in metrics and logs.
         size: How many engines there are at most.
         entry: `package.module:function`, which an engine calls as `function(config, channel)`. It imports all that the
             engine needs, calls `channel.serve`, and never returns before.
         config: Is passed to the entry.
         limits: What each engine may use.
-        listener: Is told when engines start and end.
+        listener: Is notified when engines start and end.
         cores: The cores that the engines are bound to, in turn. Empty: none.
         on_ready: Is called with what each engine says when it is ready, before it gets a task.
     """
@@ -105,7 +105,7 @@ class EnginePool:
             self._start_soon(slot)
 
     def prepare(self) -> None:
-        """Lets the forkserver import what the engines need, so that the first one of a lazy pool is there soon."""
+        """Lets the forkserver import what the engines need, so that the first engine of a lazy pool starts quickly."""
         self._forkserver.prepare(self._entry)
 
     def call(self, task: bytes, deadline: Deadline, answer: Answer, affinity: str = "") -> bytes:
@@ -286,7 +286,7 @@ class EnginePool:
                 return
             engine = self._start(slot, "", Deadline(self._limits.start_seconds))
         except Exception:
-            return  # the listener was told, and `_note_end` has begun the next try
+            return  # the listener was notified, and `_note_end` has begun the next try
         finally:
             self._starters.discard(threading.current_thread())
         self._give_back(engine)
@@ -296,7 +296,7 @@ class EnginePool:
         try:
             self._listener.engine_ended(self._name, ending)
         except Exception:  # this thread serves all engines
-            log.exception("an engine's end could not be told")
+            log.exception("an engine's end could not be reported")
         if not self._limits.lazy and not self._closed.is_set():
             self._start_soon(engine.slot)
 

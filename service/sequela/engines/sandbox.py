@@ -85,7 +85,7 @@ def limit_resources(writes: bool) -> None:
 def seal(
     memory_bytes: int = 0, readable: tuple[str, ...] = (), writable: tuple[str, ...] = ()
 ) -> SandboxReport:
-    """Puts this process into the sandbox, for ever. It must have one thread.
+    """Puts this process into the sandbox, permanently. It must have only one thread.
 
     Args:
         memory_bytes: How much memory it may still allocate; 0 for no limit.

@@ -21,7 +21,7 @@ ALLOW = 0x7FFF0000
 KILL_PROCESS = 0x80000000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF instructions on 32-bit words
 AND = 0x54
-NUMBER, ARCHITECTURE = 0, 4  # where they lie in the data that a filter sees
+NUMBER, ARCHITECTURE = 0, 4  # their offsets in the data that a filter sees
 X32 = 0x40000000  # on x86-64, numbers from here on mean the same calls with other pointers
 CLONE_THREAD = 0x10000
 MAP_SHARED_ANONYMOUS = 0x21
@@ -38,7 +38,7 @@ def supported() -> bool:
 
 
 def refuse_calls(*, files: bool) -> bool:
-    """Refuses the calls for all threads of this process, for ever. `no_new_privs` must be set.
+    """Refuses the calls for all threads of this process, permanently. `no_new_privs` must be set.
 
     Args:
         files: Whether opening files is refused too.

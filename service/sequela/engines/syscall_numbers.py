@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-"""What a filter sees of the machine."""
+"""The numbers by which a filter recognizes the architecture."""
 
 # Name, number on x86-64, number on 64-bit Arm; -1 where there is no such call.
 _TABLE = """
@@ -182,7 +182,7 @@ _CONDITIONAL = (
 )
 
 REFUSED = tuple(name for name in _NUMBERS if name not in {*OPENING, *_CONDITIONAL})
-"""The calls that engines in the sandbox never need. What they may call in some ways only is in `seccomp`."""
+"""The calls that engines in the sandbox never need. Calls that are restricted but not refused are in `seccomp`."""
 
 
 def number_of(name: str) -> int:

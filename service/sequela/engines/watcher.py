@@ -50,11 +50,11 @@ class Watch:
         return self._sent
 
     def stop(self) -> None:
-        """Lets the task go on for no longer than the grace period, since nobody wants its result."""
+        """Gives the task only the grace period from now on, since its result is not wanted any more."""
         self._stopped_at = min(self._stopped_at, Deadline.now())
 
     def end(self) -> None:
-        """The task is over: the engine is not killed any more, or has been."""
+        """Notes that the task is over. The engine will not be killed any more, unless it has been already."""
         with self._lock:
             self._over = True
 
@@ -108,7 +108,7 @@ class Watcher:
             for watch in watches:
                 try:
                     watch.tick()
-                except Exception:  # the other tasks need their watcher
+                except Exception:  # the other tasks still need this thread
                     log.exception("a task could not be watched")
 
     def _wait(self) -> tuple[Watch, ...]:

@@ -83,7 +83,7 @@ def scored_targets(
     if count * sequences > most:
         text = (
             f"{sequences} sequences with {count} outputs are {count * sequences} scores, which exceeds the "
-            f"limit of {most}"
+            f"limit of {most} (--max-targets times --max-score-sequences)"
         )
         raise InvalidInput.at(path, "TOO_MANY_SCORES", f"{text}; name targets, or send fewer sequences")
     return _targets(schema, tuple(range(count)))

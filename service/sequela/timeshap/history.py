@@ -78,7 +78,7 @@ class History:
             older = self._halfway(start, start + size) - start
         return (*blocks[:index], older, size - older, *blocks[index + 1 :])
 
-    def hiding(self, blocks: Sequence[int]) -> int:
+    def offsetting_blocks(self, blocks: Sequence[int]) -> int:
         """Returns the number of blocks whose parts offset each other.
 
         In these blocks the curve both rises and falls by more than η for at least one target.

@@ -19,7 +19,7 @@ from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.further_pairs import KnownValues, extended
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, rank_kernel
 from sequela.timeshap.designs import Designs
-from sequela.timeshap.regression import Solution, solve_design, surer
+from sequela.timeshap.regression import Solution, more_precise, solve_design
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
 
 MAX_COALITIONS = 2048
@@ -119,7 +119,7 @@ def _solved(
     if used != counts:
         rivals = [*further(designs, _Known(sample, used, base, rivals), odd, gain, run_jobs)]
         base = solve_design(sample, np.concatenate(odd), gain, run_jobs)
-    return RankedSolution(reduce(surer, rivals, base), base)
+    return RankedSolution(reduce(more_precise, rivals, base), base)
 
 
 def _unchanged(_: Designs, known: _Known, *__: object) -> Sequence[Solution]:

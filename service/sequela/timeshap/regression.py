@@ -59,7 +59,7 @@ class Solution:
         return np.asarray(self.errors.max(axis=0, initial=0.0))
 
 
-def surer(first: Solution, second: Solution) -> Solution:
+def more_precise(first: Solution, second: Solution) -> Solution:
     """Returns the solution with the smaller error bars for each target; `first` itself if `second` is better for no
     target.
 

@@ -1,1 +1,1 @@
-"""Decides which explanations are let in, who goes first, and how long each may take."""
+"""Decides which explanations are admitted, in which order, and how long each may take."""

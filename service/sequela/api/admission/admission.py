@@ -1,4 +1,4 @@
-"""Admission by cost: a request is let in if it can be answered in time, and refused at once if not."""
+"""Admission by cost: a request is admitted if it can be answered in time, and refused at once if not."""
 
 from __future__ import annotations
 
@@ -22,19 +22,23 @@ from sequela.explain.ports import Observer
 from sequela.explain.telemetry import RequestBegun
 
 MAX_JITTER = 0.5
-"""Retries are spread over this share of the time that they are told to wait, so that they do not come all at once."""
+"""A random part of up to this share is added to the time after which a refused caller may retry, so that retries do not
+come all at once.
+"""
 MAX_RETRY_SECONDS = 20.0
-"""The longest wait that a refused caller is asked for, before it is spread: others may leave earlier than expected."""
+"""The longest time, in seconds, after which a refused caller may retry, without the random part. Waiting requests may
+leave earlier than expected.
+"""
 WAIT_SHARE = 0.05
-"""The share of its time that a request may wait, however overloaded the server is."""
+"""The share of its time left that a request may always wait, however overloaded the server is."""
 CERTAIN_SHARE = 0.5
-"""A request that has less than this share of the time for its roughest answer is not tried."""
+"""A request is refused if its time left is less than this share of what its roughest answer is expected to take."""
 WAITS_FOR = "other explanations"
 
 
 @dataclass(slots=True, eq=False)
 class RunningRequest:
-    """A request at work.
+    """A request that has begun.
 
     Attributes:
         request: The request.
@@ -55,10 +59,10 @@ class AdmissionSlots:
     """Implements `Slots` for explanations. Must be used from a single event loop.
 
     Args:
-        slots: How many requests work at a time.
+        slots: How many requests run at a time.
         cores: How many cores they share.
         limits: How much may wait.
-        observer: Hears how long requests waited.
+        observer: Receives how long requests waited.
         random: Spreads retries.
         brownout: Makes answers rougher under load; None to answer all requests in full.
         averages: What requests took so far.
@@ -84,12 +88,12 @@ class AdmissionSlots:
 
     @property
     def slots(self) -> int:
-        """How many requests work at a time."""
+        """How many requests run at a time."""
         return self._slots
 
     @property
     def brownout_level(self) -> int:
-        """How far answers are rougher at present (`Brownout.level`). Other threads may ask."""
+        """How much rougher answers are at present (`Brownout.level`). Other threads may read it."""
         if self._brownout is None:
             return 0
         if len(self._waiting):
@@ -97,7 +101,7 @@ class AdmissionSlots:
         return self._brownout.level_when_idle(Deadline.now(), self._averages.service_seconds)
 
     def backlog_seconds(self, priority: Priority) -> float:
-        """Returns how long one core needs for all that waits or runs. Other threads may ask."""
+        """Returns how long one core needs for all requests that wait or run. Other threads may call it."""
         now, running = Deadline.now(), tuple(self._running.values())
         rest = sum(each.rest(now) for each in running if _priority(each.request) is priority)
         return self._waiting.of(priority).seconds + rest
@@ -145,23 +149,23 @@ class AdmissionSlots:
         cost = self._averages.seconds(ticket, self._factor(ticket))
         least = self._averages.least_seconds(ticket)
         turn = asyncio.get_running_loop().create_future()
-        # One with little time takes no longer than that.
+        # A request cannot take longer than its deadline allows.
         cost = min(cost, max(deadline.remaining, least))
         return WaitingRequest(ticket, deadline, cost, min(cost, least), Deadline.now(), turn)
 
     def _check(self, request: WaitingRequest) -> None:
-        """Raises the error of a request that cannot be answered in time, or refuses another one that makes room."""
+        """Raises the error if the request cannot be answered in time, or refuses another one to make room."""
         left = request.deadline.remaining
-        # It is only an estimate, so what may just be possible is tried.
+        # The cost is only an estimate, so a request is refused only if it falls clearly short of it.
         if left < CERTAIN_SHARE * request.least:
             raise too_short(left, request.least)
         if len(self._running) < self._slots and not self._waiting:
             return
-        # A cost that is a guess is no reason to refuse anything, so the first requests may only be too many.
+        # Nothing is refused because of a cost that is only guessed, so the first requests are limited in number only.
         if not self._averages.is_measured(request.ticket):
             self._check_number(request)
             return
-        # Nobody is refused for the sake of a request that is then refused itself.
+        # Another request is refused only after it is certain that this one is not refused itself.
         why = self._lack_of_room(request)
         other = self._other(request, why) if why else None
         wait = self._wait_seconds(request, other)
@@ -176,7 +180,7 @@ class AdmissionSlots:
             self._refuse(other, self._full(why, other))
 
     def _check_number(self, request: WaitingRequest) -> None:
-        """Raises the error of a request that is one too many, or refuses another one that makes room."""
+        """Raises the error if too many requests wait, or refuses another one to make room."""
         count = len(self._waiting.of(_priority(request)))
         if count and count >= self._limits.requests:
             text = (
@@ -186,11 +190,13 @@ class AdmissionSlots:
             self._refuse(other, self._full(text, other))
 
     def _goes_last(self, priority: Priority) -> bool:
-        """Returns whether interactive requests take all the time but the share of bulk work, and go on doing so."""
+        """Returns whether bulk work only gets its share, because interactive requests are expected to take all other
+        time.
+        """
         return priority is Priority.BULK and self._brownout is not None and self._brownout.level > BULK_ALONE
 
     def _lack_of_room(self, request: WaitingRequest) -> str:
-        """Returns what is full; nothing if the queue has room for the request."""
+        """Returns what is full; an empty string if the queue has room for the request."""
         priority = _priority(request)
         queue, seconds = self._waiting.of(priority), self._limits.seconds(priority) * self._cores
         if not queue or (len(queue) < self._limits.requests and queue.seconds + request.cost <= seconds):
@@ -201,7 +207,8 @@ class AdmissionSlots:
     def _other(self, request: WaitingRequest, why: str) -> WaitingRequest:
         """Returns the newest request of the client that has the most work, if that is much more than this one has.
 
-        Otherwise raises the error for this one. So whoever floods the server is refused, and not the others.
+        Otherwise raises the error for this one. So a client that floods the server is refused, and other clients are
+        not.
         """
         other = self._waiting.of(_priority(request)).newest_of_largest(request.ticket.client, request.cost)
         if other is None:
@@ -209,15 +216,15 @@ class AdmissionSlots:
         return other
 
     def _wait_seconds(self, request: WaitingRequest, gone: WaitingRequest | None = None) -> float:
-        """Returns how long a new request waits for its turn, if one that waits is gone by then."""
+        """Returns how long a new request waits for its turn, not counting the waiting request `gone`."""
         now = Deadline.now()
         before = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost, gone)
         return (before + sum(each.rest(now) for each in self._running.values())) / self._cores
 
     def _least_wait_seconds(self, request: WaitingRequest, gone: WaitingRequest | None) -> float:
-        """Returns how long the request waits if those that have as little time get the roughest answers."""
+        """Returns how long the request waits if those that are due no later than it get the roughest answers."""
         end = request.deadline.end
-        # What a client has beyond a new request of another one does not go before that.
+        # The fair queue bounds the wait, too: of each other client, no more work goes first than this client has.
         most = self._waiting.seconds_before(request.ticket.client, _priority(request), request.cost, gone)
         waiting = (each for each in self._waiting if each is not gone)
         least = sum(each.least if each.deadline.end <= end else each.cost for each in waiting)
@@ -233,7 +240,7 @@ class AdmissionSlots:
         if self._brownout is None or _priority(request) is Priority.BULK:
             return math.inf
         usual = self._brownout.patience * threshold_seconds(self._averages.service_seconds)
-        # Whoever allows a minute for an answer can wait for a few seconds.
+        # A caller that allows a minute for the answer can wait for a few seconds.
         return max(usual, request.cost, WAIT_SHARE * request.deadline.remaining)
 
     def _factor(self, ticket: Ticket) -> float:
@@ -251,11 +258,11 @@ class AdmissionSlots:
         return max(len(queue) / max(self._limits.requests, 1), queue.seconds / seconds)
 
     def _begin_next(self) -> None:
-        """Gives free slots to those whose turn it is."""
+        """Gives free slots to the requests whose turn it is."""
         now = Deadline.now()
         self._advance(now)
         while self._waiting and len(self._running) < self._slots:
-            # As long as they wait, requests count among those that share the time.
+            # Computed before the request leaves the queue, so that it is one of those that share the time.
             shares = self._fair_shares(now)
             request = self._waiting.pop()
             if request.turn.done():
@@ -285,14 +292,16 @@ class AdmissionSlots:
         return {Priority.INTERACTIVE: first, Priority.BULK: second}
 
     def _share_time(self) -> None:
-        """Limits those that run, because one more waits."""
+        """Limits the time of running requests, because one more request waits."""
         if self._waiting:
             shares = self._fair_shares(Deadline.now())
             for running in self._running.values():
                 self._shorten(running, shares[_priority(running.request)])
 
     def _shorten(self, running: RunningRequest, share: TimeShare) -> None:
-        """Limits a request at work. It is not known how far it is, so it keeps time for its scores."""
+        """Limits the time of a running request. Its progress is not known, so it keeps the time for its roughest
+        answer.
+        """
         request = running.request
         seconds = self._share_seconds(request, share)
         if seconds < running.share_seconds:
@@ -306,9 +315,9 @@ class AdmissionSlots:
         return max(seconds - self._averages.overtime_seconds(request.ticket), 0.0)
 
     def _withdraw(self, request: WaitingRequest) -> None:
-        """Forgets a request whose caller is gone or whose time is over. It may have got its slot just now."""
+        """Removes a request whose caller has gone or whose time is over. It may have got its slot just now."""
         if request.turn.done() and not request.turn.cancelled():
-            request.turn.exception()  # nobody else asks for it, which asyncio would report
+            request.turn.exception()  # otherwise asyncio would report an exception that was never retrieved
         if self._waiting.remove(request):
             return
         if request.deadline in self._running:
@@ -324,7 +333,9 @@ class AdmissionSlots:
         return queue_full(detail, self._retry_seconds(request))
 
     def _retry_seconds(self, request: WaitingRequest) -> float:
-        """Returns when a refused request may come again: when its turn would have come, and a random part later."""
+        """Returns after how many seconds a refused caller may retry: when its turn would have come, plus a random
+        part.
+        """
         wait = min(max(self._wait_seconds(request), MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
         return wait * (1 + MAX_JITTER * self._random.random())
 

@@ -1,7 +1,7 @@
-"""Rougher answers before refusals: how far the server goes, by how long requests wait.
+"""Makes answers rougher before requests are refused, depending on how long requests wait.
 
 The signal is the least wait within an interval, as in CoDel, which manages queues of packets: a short burst makes
-requests wait too, but some of them do not. Only if all of them wait has the server more to do than it can.
+requests wait too, but some of them do not. Only if all of them wait does the server have more work than it can do.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BULK_FACTORS = (1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
 """By how much the default target of the standard errors is multiplied, at each level."""
 INTERACTIVE_FACTORS = (1.0, 1.0, 1.0, 2.0, 4.0, 4.0)
 BULK_ALONE = 2
-"""The highest level for which there is no interactive request to blame."""
+"""The highest level that bulk work alone can cause. Higher levels need interactive requests that wait."""
 BULK_FILL = 0.75
 """Bulk work is meant to wait, so it counts as overload only if its queue is this full."""
 
@@ -43,7 +43,7 @@ class Brownout:
 
     @property
     def level(self) -> int:
-        """From 0, in which nothing changes, to `REFUSING`."""
+        """From 0, at which answers are as usual, to `REFUSING`."""
         return self._level
 
     def factor(self, priority: Priority) -> float:
@@ -52,7 +52,7 @@ class Brownout:
         return factors[self._level]
 
     def level_when_idle(self, now: float, service_seconds: float) -> int:
-        """Returns the level at a later time, if no request has come since. Other threads may ask."""
+        """Returns the level at a later time, if no request has come since. Other threads may call it."""
         steps = math.ceil((now - self._end) / _interval_seconds(service_seconds))
         return max(0, self._level - max(0, steps))
 
@@ -80,9 +80,9 @@ class Brownout:
         if now < self._end:
             return
         interval = _interval_seconds(service_seconds)
-        # No request came during intervals that nobody noticed.
+        # Intervals that ended without a call of `advance` had no request.
         missed = int((now - self._end) / interval)
-        # If none has begun, the one that waits says how long it takes.
+        # If no request has begun, the wait of the oldest waiting one counts.
         waited = oldest_wait or 0.0 if math.isinf(self._least) else self._least
         self._change(waited, threshold_seconds(service_seconds))
         if not oldest_wait:

@@ -21,7 +21,8 @@ class _Line:
 class ClientQueue:
     """Requests of many clients, of which each gets the same share of time. Must be used from a single thread.
 
-    However many requests a client has, another one waits for no more than about as much work as it has itself.
+    However many requests one client has, another client waits for no more of its work than about as much as it has
+    itself.
     """
 
     def __init__(self) -> None:
@@ -73,7 +74,7 @@ class ClientQueue:
         """Removes the request whose turn it is. Raises IndexError if there is none."""
         if not self._lines:
             raise IndexError("the queue is empty")
-        # With this much a turn, one round is enough to find a client whose credit suffices.
+        # With this quantum for each turn, one round is enough to find a client whose credit suffices.
         quantum = max(line.requests[0].cost for line in self._lines.values())
         while True:
             client, line = next(iter(self._lines.items()))
@@ -97,8 +98,8 @@ class ClientQueue:
     def newest_of_largest(self, client: str, cost: float) -> WaitingRequest | None:
         """Returns the newest request of the client that has the most work here.
 
-        None if this client would have more than half as much with a new request that costs this much. Between clients
-        that are alike, whoever waits keeps the place.
+        None if `client`, with a new request that costs this much, would have more than half as much work as that one.
+        Between clients with similar amounts of work, requests that already wait keep their places.
         """
         if not self._lines:
             return None
@@ -112,8 +113,8 @@ class ClientQueue:
         line.requests.remove(request)
         line.seconds -= request.cost
         self._count -= 1
-        # Without what rounding leaves behind.
+        # An empty queue has exactly 0 seconds, without rounding errors.
         self._seconds = self._seconds - request.cost if self._count else 0.0
-        # A client that has nothing to do saves no credit for later.
+        # A client without requests does not save credit for later.
         if not line.requests:
             del self._lines[client]

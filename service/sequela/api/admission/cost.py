@@ -1,7 +1,7 @@
-"""Estimates how long a request takes one core, from its shape alone.
+"""Estimates how long one core needs for a request, from its shape alone.
 
-The estimates only have to grow as the real cost does: `CostAverages` multiplies them by what a model takes in fact.
-They know nothing of how explanations are computed, so that a faster method needs no change here.
+The estimates only have to be proportional to the real cost: `CostAverages` multiplies them by a measured factor for
+each model. They know nothing of how explanations are computed, so that a faster method needs no change here.
 """
 
 from __future__ import annotations
@@ -11,27 +11,27 @@ import math
 from sequela.api.admission.request_shape import ExplainShape, RequestShape, ScoreShape
 
 BASE_SECONDS = 0.003
-"""To decode, resolve, store and encode a request."""
+"""Time to decode, resolve, store and encode a request."""
 CELL_SECONDS = 1e-8
-"""For one value of one row. The average of a model corrects it."""
+"""Time for one value of one row. The moving average of a model corrects it."""
 MIN_ROW_SECONDS = 2e-6
 SOLVE_SECONDS = 1e-9
-"""To solve, for each pair of players and each coalition."""
+"""Time to solve, for each pair of players and each coalition."""
 FLOOR_ROWS = 2
 """f(X) and f(B), which every answer needs."""
 USUAL_PLAYERS = 24
-"""Events beyond that are usually pruned."""
+"""The usual number of unpruned events. Older ones are usually pruned."""
 MAX_ENUMERATED_PLAYERS = 12
 USUAL_COALITIONS = 2_048
-"""What a sampled level takes at the default target."""
+"""The coalitions that a sampled level usually evaluates at the default target."""
 MIN_COALITIONS = 1_024
-"""Sampling does not stop before."""
+"""Sampling does not stop before this many coalitions."""
 MAX_COALITIONS = 32_768
 USUAL_TARGET_ERROR = 0.005
 
 
 def estimated_seconds(shape: RequestShape, error_factor: float = 1.0) -> float:
-    """Returns about how long the request takes.
+    """Returns about how long the request takes, in seconds of one core.
 
     Args:
         shape: The shape of the request.

@@ -1,4 +1,4 @@
-"""What requests of each model take, compared with what was estimated."""
+"""Compares the time that requests of each model take with the estimate."""
 
 from __future__ import annotations
 
@@ -14,23 +14,27 @@ MAX_MODELS = 1_000
 NEWEST_WEIGHT = 0.1
 """Weight of the latest request in the moving averages."""
 FIRST_OVERTIME_SECONDS = 0.001
-"""What an answer takes beyond its time, before any has."""
+"""The assumed time by which answers exceed their time limit, until one has been measured."""
 FIRST_FLOOR_SECONDS = 0.002
-"""What it takes to decode and resolve a request, before any was cut short."""
+"""The assumed time to decode and resolve a request, until a request has been cut too short for an answer."""
 MAX_FLOOR_SECONDS = 0.05
 FLOOR_GROWTH, FLOOR_DECAY = 1.5, 0.98
 """The floor rises when a request was cut so short that there was no answer, and falls with every answer."""
 QUICKEST_GROWTH = 1.02
-"""By how much the time of the quickest answer grows with each later one, so that it is forgotten after some hundred."""
+"""The factor by which the recorded time of the quickest answer grows with each later answer, so that it is forgotten
+after about a hundred.
+"""
 FIRST_ANSWERS = 5
-"""Of the first answers of a model the quickest one counts: the others also load and work out what is then kept."""
+"""Of this many first answers of a model only the quickest counts, because the others also load and compute what is then
+cached.
+"""
 MAX_OVERTIME_SECONDS = 0.05
-"""One that took longer was held up by something else, such as another process."""
+"""The largest excess that counts. A longer one has other causes, such as another process."""
 
 
 @dataclass(slots=True)
 class _ModelCost:
-    """What is known of a model. `ratio` and `quickest_ratio` are parts of the estimate."""
+    """What is known of a model. `ratio` and `quickest_ratio` are measured times divided by the estimate."""
 
     ratio: float = 1.0
     floor_seconds: float = FIRST_FLOOR_SECONDS
@@ -51,8 +55,8 @@ class _ModelCost:
 class CostAverages:
     """Moving averages for each model. Must be used from a single thread.
 
-    As long as no request for a model was answered, there is only the estimate, which knows nothing of the model and of
-    the machine. It is good enough to share time and to let clients take turns, but not to refuse anybody.
+    Until a request for a model has been answered, there is only the estimate, which does not depend on the model or the
+    machine. It is good enough to share time and to let clients take turns, but not to refuse requests.
     """
 
     def __init__(self) -> None:
@@ -65,7 +69,7 @@ class CostAverages:
         return self._service_seconds
 
     def seconds(self, ticket: Ticket, error_factor: float) -> float:
-        """Returns how long the request is expected to take one core."""
+        """Returns how long one core is expected to need for the request."""
         return self._cost(ticket).ratio * estimated_seconds(ticket.shape, error_factor)
 
     def is_measured(self, ticket: Ticket) -> bool:
@@ -90,7 +94,7 @@ class CostAverages:
         Args:
             ticket: The request, with the factor that was used.
             seconds: How long it took.
-            over: How long it went on after its time; negative if it ended before.
+            over: By how much it exceeded its time limit; negative if it ended before.
         """
         cost = self._cost(ticket)
         cost.floor_seconds *= FLOOR_DECAY
@@ -102,7 +106,7 @@ class CostAverages:
         if over >= 0:
             late = min(over, MAX_OVERTIME_SECONDS)
             cost.overtime_seconds += NEWEST_WEIGHT * (late - cost.overtime_seconds)
-        # Of an answer that was cut short nobody knows how long the whole one would have taken, only that it is longer.
+        # How long an answer that was cut short would have taken in full is not known, except that it is longer.
         if over < 0 or not cost.count or ratio > cost.ratio:
             cost.note_ratio(ratio)
 
@@ -112,7 +116,7 @@ class CostAverages:
         cost.floor_seconds = min(FLOOR_GROWTH * cost.floor_seconds, MAX_FLOOR_SECONDS)
 
     def _cost(self, ticket: Ticket) -> _ModelCost:
-        # To score and to explain with a model are estimated apart.
+        # Scoring and explaining with a model have separate averages.
         key = (ticket.model, type(ticket.shape))
         found = self._models.get(key)
         if found is None:
@@ -121,5 +125,5 @@ class CostAverages:
 
 
 def _weight(count: int) -> float:
-    """Returns the weight of the latest of some values: that of a plain mean, until there are many."""
+    """Returns the weight of the latest of `count` values: that of a plain mean, but at least `NEWEST_WEIGHT`."""
     return max(NEWEST_WEIGHT, 1 / count)

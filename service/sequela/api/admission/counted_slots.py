@@ -1,6 +1,6 @@
 """Slots that are given out in the order in which requests come, whatever they cost.
 
-They are for work whose cost nobody can estimate: it waits for other servers, or its model runs for the first time.
+They are for work whose cost cannot be estimated: it waits for other servers, or its model runs for the first time.
 """
 
 from __future__ import annotations

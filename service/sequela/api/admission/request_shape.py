@@ -1,4 +1,4 @@
-"""What the cost of a request depends on, as far as it can be known before the request is decoded."""
+"""The sizes on which the cost of a request depends, as far as they are known before the request is decoded."""
 
 from __future__ import annotations
 

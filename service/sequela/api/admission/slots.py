@@ -1,4 +1,4 @@
-"""What an executor needs of whatever decides who may work."""
+"""The port through which an executor is told which requests may begin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sequela.concurrency.deadline import Deadline
 
 
 class Slots(Protocol):
-    """Lets requests in, one for each thread of an executor. Must be used from a single event loop."""
+    """Admits requests, one for each thread of an executor. Must be used from a single event loop."""
 
     async def enter(self, ticket: Ticket | None, deadline: Deadline) -> None:
         """Waits until the request may begin. It then has a slot, until `leave` is called with its deadline.
@@ -24,4 +24,4 @@ class Slots(Protocol):
         """Gives a slot back. The work took `seconds`, and ended with `error`, if it failed."""
 
     def close(self) -> None:
-        """Refuses all that wait, and all that come."""
+        """Refuses all waiting requests, and all later ones."""

@@ -1,4 +1,4 @@
-"""What the admission of a request goes by."""
+"""What the queues know of a request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Ticket:
     """One request, as the queues see it.
 
     Attributes:
-        client: Whose request it is. Clients take turns.
+        client: The client that sent the request. Clients take turns.
         priority: The queue that it waits in.
         model: The digest of its model.
         shape: Its size.

@@ -1,4 +1,4 @@
-"""How long each request may take, so that all that have to end soon get an answer."""
+"""How long each request may take, so that all requests that are due soon get an answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class TimeShare:
-    """How long a request may take if its deadline ends by `until`."""
+    """The time limit of requests whose deadline ends by `until`."""
 
     seconds: float = math.inf
     until: float = -math.inf
@@ -33,15 +33,15 @@ NO_LIMIT = TimeShare()
 def fair_share(waiting: Iterable[Demand], running: Sequence[Demand], cores: int, now: float) -> TimeShare:
     """Returns the longest time that each may take so that all end in time.
 
-    If all of them can end in time as they are, there is no limit. Otherwise those that are due by the tightest moment
-    share the time until then: those that need less than the share get what they need, and the others get the same.
-    Requests whose deadlines are later are not cut short for the sake of those.
+    If all of them can end in time as they are, there is no limit. Otherwise the requests that are due by the moment
+    with the largest overload share the time until then: those that need less than the share get what they need, and the
+    others get equal shares. Requests with later deadlines are not cut short for them.
 
     Args:
-        waiting: What waits.
-        running: What runs, and what it still needs.
+        waiting: What the waiting requests need.
+        running: What the running requests still need.
         cores: The number of cores.
-        now: The time.
+        now: The time on the monotonic clock.
     """
     due = sorted(waiting, key=lambda each: each.end)
     taken = sorted(running, key=lambda each: each.end)

@@ -1,4 +1,4 @@
-"""The two queues: what is interactive goes first, and bulk work gets the rest and a small share."""
+"""The two queues: interactive requests go first, and bulk work gets a small share and all time that is left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sequela.api.admission.priority import Priority
 from sequela.api.admission.waiting_request import WaitingRequest
 
 BULK_SHARE = 0.1
-"""The share of the time that bulk work gets while interactive requests wait, so that it comes to an end."""
+"""The share of the time that bulk work gets while interactive requests wait, so that it ends at some time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class WaitingQueues:
             self._bulk_credit = self._bulk_credit - request.cost if interactive else 0.0
             return request
         request = interactive.pop()
-        # Bulk work is owed its share of the time that goes to others while it waits. It cannot save for later.
+        # While bulk work waits, it earns its share of the time that interactive requests take. It saves none for later.
         self._bulk_credit += BULK_SHARE * request.cost / (1 - BULK_SHARE)
         if not bulk:
             self._bulk_credit = min(self._bulk_credit, 0.0)
@@ -83,5 +83,5 @@ class WaitingQueues:
         before = self.of(priority).seconds_before(client, cost, gone)
         if priority is Priority.INTERACTIVE:
             return before + min(self.of(Priority.BULK).seconds, BULK_SHARE * before)
-        # More interactive requests come while those that wait are worked on.
+        # Further interactive requests are expected to come in the meantime, so bulk work only gets its share.
         return before / BULK_SHARE if interactive else before

@@ -18,7 +18,7 @@ class WaitingRequest:
         deadline: Its deadline.
         cost: How long it is expected to take one core, in seconds.
         least: How long its roughest answer takes, in seconds.
-        since: When it came, in seconds of the monotonic clock.
+        since: When it arrived, in seconds of the monotonic clock.
         turn: Is done when the request may begin, or has the error with which it is refused.
     """
 

@@ -37,7 +37,8 @@ def grpc_status(failure: Failure) -> grpc.Status:
 def retry_pushback(failure: Failure) -> tuple[tuple[str, str], ...]:
     """Returns the trailing metadata that tells gRPC's own retries how long to wait, or not to try again.
 
-    It is empty where that goes without saying: they do not repeat other codes, and wait on their own after UNAVAILABLE.
+    It is empty where it is not needed: gRPC's retries do not repeat other codes, and wait by themselves after
+    UNAVAILABLE.
     """
     if failure.retry_after is None:
         final = failure.codes.grpc is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -1,4 +1,4 @@
-"""A gRPC server that survives calls whose path is not valid UTF-8.
+"""A gRPC server that is not ended by calls whose path is not valid UTF-8.
 
 When a call names a method that is not registered, the server loop of grpcio decodes its path. A path that is not UTF-8
 raised an error there, which ended the loop, and with it the server. So these calls do not reach that loop. They are

@@ -107,4 +107,8 @@ def check_row_count(count: int, most: int, path: str) -> None:
     if not count:
         raise InvalidInput.at(path, "NO_ROWS", "contains no rows; send at least one")
     if count > most:
-        raise InvalidInput.at(path, "TOO_MANY_ROWS", f"{count} rows exceed the limit of {most}")
+        text = (
+            f"{count} rows exceed the limit of {most} (--max-explained-rows, or --max-score-sequences if only "
+            "scores are requested); send fewer"
+        )
+        raise InvalidInput.at(path, "TOO_MANY_ROWS", text)

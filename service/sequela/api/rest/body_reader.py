@@ -89,11 +89,16 @@ class BodyReader:
             self._max_bytes // BYTES_PER_VALUE,
         )
         if values > most:
-            text = f"the body has about {values} values, which exceeds the limit of {most}"
+            text = (
+                f"the body has about {values} values, but the limit is {most} "
+                f"(--max-http-body-bytes / {BYTES_PER_VALUE})"
+            )
             raise InvalidInput("TOO_MANY_VALUES", text)
 
     def _too_large_error(self) -> InvalidInput:
-        return InvalidInput(BODY_TOO_LARGE, f"the body exceeds the limit of {self._max_bytes} bytes")
+        return InvalidInput(
+            BODY_TOO_LARGE, f"the body exceeds the limit of {self._max_bytes} bytes (--max-http-body-bytes)"
+        )
 
     def _overload_error(self) -> Overloaded:
         self._observer.notice(RequestRejected("bodies", "QUEUE_FULL"))

@@ -78,7 +78,7 @@ def history_offsets(
         return ()
     blocks = _blocks(results)
     if len(blocks) > 1:
-        return _still_offset(inside.hiding(blocks), len(blocks))
+        return _still_offset(inside.offsetting_blocks(blocks), len(blocks))
     # The text shows the target where the curve rises most.
     target = int(np.argmax(np.where(hidden, inside.peak, -1.0)))
     split = inside.farthest(target)
@@ -93,11 +93,11 @@ def history_offsets(
     return (ExplanationWarning("HISTORY_OFFSETS", text),)
 
 
-def _still_offset(hiding: int, parts: int) -> Warnings:
-    if not hiding:
+def _still_offset(count: int, parts: int) -> Warnings:
+    if not count:
         return ()
     text = (
-        f"The pruned events were split into {parts} parts. In {hiding} of them, events still offset each other by "
+        f"The pruned events were split into {parts} parts. In {count} of them, events still offset each other by "
         "more than the tolerance. Set a smaller pruning_tolerance to prune fewer events."
     )
     return (ExplanationWarning("HISTORY_OFFSETS", text),)

@@ -39,7 +39,7 @@ def placeholders(text: str) -> frozenset[str]:
 def template_problems(text: str) -> Iterator[str]:
     """Yields what is wrong with the text of a template."""
     if not text.strip() or len(text) > MAX_TEMPLATE_CHARACTERS:
-        yield f"text: must have from 1 to {MAX_TEMPLATE_CHARACTERS} characters, not only spaces; it has {len(text)}"
+        yield f"text: has {len(text)} characters, must have from 1 to {MAX_TEMPLATE_CHARACTERS} and not only spaces"
         return
     if not text.isprintable():
         yield f"text: {text[:60]!r} has a line break or another control character; write one line"

@@ -58,7 +58,7 @@ from sequela.timeshap.control_variate.kernel_choice import (
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.control_variate.process_design import known_signs, process_design
 from sequela.timeshap.pair_order import Pairs
-from sequela.timeshap.regression import Solution, solve, surer
+from sequela.timeshap.regression import Solution, more_precise, solve
 from sequela.timeshap.sample_design import JobRunner, in_turn, sample_design
 
 MAX_PAIRS = 2048
@@ -91,7 +91,7 @@ def solve_with_variate(
     known = [rows[:count, unsure] for rows, count in zip(odd, counts, strict=True)]
     sample = _VariateSample(sampler, layers, known, gain[unsure])
     variate = sample.solution(sample.kernel(base.values[:, unsure], run_jobs), run_jobs)
-    return surer(base, _for_all_targets(base, unsure, variate))
+    return more_precise(base, _for_all_targets(base, unsure, variate))
 
 
 def worth_trying(players: int, pairs: int) -> bool:

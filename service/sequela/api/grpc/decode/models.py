@@ -30,7 +30,7 @@ async def model_upload(messages: AsyncIterator[pb.RegisterModelRequest], limits:
                 )
         size += len(message.onnx_chunk)
         if size > limits.max_model_bytes:
-            text = f"the file exceeds the limit of {limits.max_model_bytes} bytes"
+            text = f"the file exceeds the limit of {limits.max_model_bytes} bytes (--max-model-bytes)"
             raise InvalidInput.at("onnx_chunk", "MODEL_TOO_LARGE", text)
         chunks.append(message.onnx_chunk)
     if not size:

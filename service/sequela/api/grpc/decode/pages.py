@@ -22,4 +22,4 @@ def page(message: PageMessage, violations: Violations) -> PageRequest:
     if message.page_size < 0:
         violations.add("page_size", "OPTION_OUT_OF_RANGE", f"must be at least 0, not {message.page_size}")
     size = min(message.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-    return PageRequest(size, violations.text("page_token", message.page_token, MAX_TOKEN_LENGTH))
+    return PageRequest(size, violations.text("page_token", message.page_token, MAX_TOKEN_LENGTH, setting=""))

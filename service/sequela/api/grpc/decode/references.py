@@ -97,7 +97,7 @@ def background_values(
 def schema_text(content: bytes, path: str, violations: Violations, limits: Limits) -> bytes:
     """Returns the content of schema.json. A text that is too long is a violation."""
     if len(content) > limits.max_schema_bytes:
-        text = f"{len(content)} bytes exceed the limit of {limits.max_schema_bytes}"
+        text = f"{len(content)} bytes exceed the limit of {limits.max_schema_bytes} (--max-schema-bytes)"
         violations.add(path, "SCHEMA_TOO_LARGE", text)
     return content
 
@@ -106,7 +106,7 @@ def _inline(message: pb.InlineModel, path: str, violations: Violations, limits: 
     if not message.onnx:
         violations.add(f"{path}.onnx", "MODEL_EMPTY", "contains no bytes")
     if len(message.onnx) > limits.max_model_bytes:
-        text = f"{len(message.onnx)} bytes exceed the limit of {limits.max_model_bytes}"
+        text = f"{len(message.onnx)} bytes exceed the limit of {limits.max_model_bytes} (--max-model-bytes)"
         violations.add(f"{path}.onnx", "MODEL_TOO_LARGE", text)
     return InlineModel(
         message.onnx, schema_text(message.schema_json, f"{path}.schema_json", violations, limits)

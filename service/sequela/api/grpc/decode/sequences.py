@@ -30,7 +30,7 @@ def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Li
         violations.add(
             f"{path}.events",
             "TOO_MANY_EVENTS",
-            f"{events} entries exceed the limit of {limits.max_events} events",
+            f"{events} entries exceed the limit of {limits.max_events} events (--max-events)",
         )
         # The entries are not decoded, because there may be any number of them.
         return GivenSequence(inputs, paths=InputPaths(path))
@@ -45,7 +45,9 @@ def texts(field: Mapping[str, str], path: str, violations: Violations, limits: L
     """Decodes a map of short strings, such as labels."""
     if len(field) > limits.max_labels:
         violations.add(
-            path, "TOO_MANY_TEXTS", f"{len(field)} entries exceed the limit of {limits.max_labels}"
+            path,
+            "TOO_MANY_TEXTS",
+            f"{len(field)} entries exceed the limit of {limits.max_labels} (--max-labels)",
         )
         return {}
     found = dict(field.items())
