@@ -1,4 +1,4 @@
-"""The settings of who may call, and what."""
+"""The settings of access control: who may call which methods."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AccessSettings(BaseModel):
         "--tls-client-ca.",
     )
     revoked: Path | None = Field(
-        None, description="File with clients and certificates that are not accepted any more."
+        None, description="File with the clients and certificates that are no longer accepted."
     )
     jwt_issuer: str = Field(
         "",

@@ -222,7 +222,7 @@ def version() -> str:
 
 
 def _spans(settings: Settings, closing: ExitStack) -> RequestSpans:
-    """Returns what begins the spans of requests. Raises Unsupported if spans cannot be exported."""
+    """Returns the object that begins the spans of requests. Raises Unsupported if spans cannot be exported."""
     if not settings.export_spans:
         return NO_SPANS
     try:
@@ -272,7 +272,9 @@ def _repository_rules(settings: Settings) -> RepositoryRules:
 
 
 def _flights(store: Store) -> Flights:
-    """Returns what lets one request at a time work on an answer: of this server, or of all that share the store."""
+    """Returns the port that lets one request at a time compute an answer: of this server, or of all that share the
+    store.
+    """
     return SingleFlight() if store.leases is None else ReplicaFlights(store.leases)
 
 
@@ -305,7 +307,7 @@ def _redis(url: str, settings: Settings, observer: Observer) -> Store:
 
 
 def _admission(settings: Settings, workers: int, observer: Observer) -> AdmissionSlots:
-    """Returns what decides which explanations with the operator's models may begin."""
+    """Returns the admission of explanations with the operator's models."""
     limits = QueueLimits(settings.queue_size, settings.interactive_queue_seconds, settings.bulk_queue_seconds)
     return AdmissionSlots(
         settings.max_concurrent or max(workers, MIN_EXPLAIN_THREADS),
@@ -340,7 +342,7 @@ def _executors(
 
 
 def _access(settings: Settings, observer: Observer, closing: ExitStack) -> AccessControl:
-    """Returns what decides who may call what. Raises as `authenticator` and `AuditFile` do."""
+    """Returns the access control. Raises as `authenticator` and `AuditFile` do."""
     signed = None
     if settings.jwt_issuer:
         signed = SignedTokenSettings(

@@ -33,8 +33,8 @@ class ConnectionSettings(BaseModel):
     max_http_timeout: float = Field(
         600.0,
         gt=0,
-        description="Longest deadline, in seconds, that a header of an HTTP request can set. A longer one counts as "
-        "this.",
+        description="Longest deadline, in seconds, that a header of an HTTP request can set. A longer one is reduced "
+        "to this.",
     )
     allowed_hosts: str = Field(
         "",
@@ -60,8 +60,8 @@ class ConnectionSettings(BaseModel):
     upload_timeout: float = Field(
         120.0,
         gt=0,
-        description="Seconds that a gRPC message, an HTTP body or a whole model may take to arrive. While others wait "
-        "for room, a message that takes longer than a second is ended.",
+        description="Seconds that a gRPC message, an HTTP body or a whole model may take to arrive. While other calls "
+        "wait for room, a message that takes longer than a second is refused.",
     )
 
     @field_validator("allowed_hosts")

@@ -14,15 +14,15 @@ class DiagnosticSettings(BaseModel):
 
     export_spans: bool = Field(
         False,
-        description="Send spans of requests to a collector of OpenTelemetry, over OTLP and HTTP. Needs the extra "
-        "`tracing`. The standard variables say where and how much: OTEL_EXPORTER_OTLP_ENDPOINT, "
-        "OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and others. By default requests are "
-        "sampled as their callers say.",
+        description="Send spans of requests to an OpenTelemetry collector (OTLP over HTTP). Needs the extra "
+        "`tracing`. Configured by the standard variables OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_HEADERS, "
+        "OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME and others. By default the sampling decision of the caller is "
+        "followed.",
     )
     log_caller_ids: bool = Field(
         False,
         description="Write the id that callers give an explanation (`caller_id`) into the log line of its request and "
-        "its span. A deletion of explanations does not reach the log.",
+        "its span. Deleting explanations does not remove it from the log.",
     )
     trace_dir: Path | None = Field(
         None,
@@ -37,7 +37,7 @@ class DiagnosticSettings(BaseModel):
     )
     execution: ExecutionKind | None = Field(
         None,
-        description="How to run models of this process: whole sequences, or from states that coalitions share. An "
-        "explanation fails if its model cannot be run so. Unset: from states where the model allows it. While it is "
-        "set, no answer is reused.",
+        description="How to run the models in this process: on whole sequences, or from states that coalitions share. "
+        "An explanation fails if its model cannot be run in this way. Unset: from states where the model allows it. "
+        "While it is set, no answer is reused.",
     )

@@ -71,7 +71,7 @@ class EndpointSettings(BaseModel):
     endpoint_message_bytes: int = Field(
         RULES.transport.message_bytes,
         ge=1 << 16,
-        description="Largest message to an endpoint, and from one.",
+        description="Largest size of a call to an endpoint, and of its answer.",
     )
     endpoint_connect_timeout: float = Field(
         RULES.transport.connect_seconds,

@@ -1,4 +1,4 @@
-"""Builds what runs models in other processes, from the settings."""
+"""Builds the engines, which run models in other processes, from the settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ from sequela.model_engines.tasks import ModelEngineConfig
 from sequela.settings import Settings
 
 MIN_UPLOAD_ENGINES = 2
-"""So that one slow model does not keep all others from callers waiting."""
+"""By default there are at least this many engines for models from callers, so that one slow model does not block all
+others.
+"""
 TRUSTED, UNTRUSTED, LOADING = "trusted", "untrusted", "loading"
 
 log = structlog.get_logger("sequela.engines")
@@ -49,10 +51,14 @@ MODEL_ENTRY = "sequela.model_engines.entry:serve"
 CPU_FACTOR = 2.0
 MAX_CPU_SECONDS = 1e9
 LATE_SECONDS = 0.9
-"""How long an engine with the operator's models may go on after a deadline. It notices it between two batches."""
+"""How long, in seconds, an engine with the operator's models may go on after a deadline. It checks the deadline between
+batches.
+"""
 
 LOADING_IDLE_SECONDS = 10.0
-"""How long a process that tried out a model of the operator stays. It has nothing to do until models are added."""
+"""How long, in seconds, a process that has tried out a model of the operator is kept. It has nothing to do until models
+are added.
+"""
 
 
 def count_engines(settings: Settings) -> int:

@@ -21,7 +21,7 @@ RESERVED_FILES = 256
 """Files besides connections of callers: models, the store, endpoints, engines."""
 MIN_CONNECTIONS = 16
 LOG_SECONDS = 10.0
-"""How often at most the log says that connections cannot be accepted, in seconds."""
+"""The shortest time between two log lines about connections that cannot be accepted, in seconds."""
 NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 log = structlog.get_logger("sequela.main")

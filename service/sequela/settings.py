@@ -195,7 +195,9 @@ class Settings(
         DEFAULT.max_columns, ge=1, description="Largest number of columns in all inputs of a model together."
     )
     max_coalitions: int = Field(
-        DEFAULT.max_coalitions, ge=128, description="Largest number of coalitions that a level may ask for."
+        DEFAULT.max_coalitions,
+        ge=128,
+        description="Largest number of coalitions that a request may ask for in each level.",
     )
     max_targets: int = Field(
         DEFAULT.max_targets, ge=1, description="Largest number of targets of one explanation."
@@ -204,8 +206,8 @@ class Settings(
     max_question_bytes: int = Field(
         DEFAULT.max_question_bytes,
         ge=1 << 20,
-        description="Memory that the players, coalitions and targets of one level may take together. A request that "
-        "would take more is refused.",
+        description="Largest memory for computing one level, which grows with its players, coalitions and targets. A "
+        "request that would take more is refused.",
     )
     max_text: int = Field(
         DEFAULT.max_text, ge=1, description="Largest number of characters in an id, a label or a caption."

@@ -23,7 +23,7 @@ Attributes = dict[str, Value]
 MAX_SPANS = 1000
 """The most spans of one request. A stream or a slow endpoint could have any number of them."""
 MAX_STATE_LENGTH = 512
-"""Of the header `tracestate`. W3C asks to pass on at least this many characters."""
+"""The longest header `tracestate` that is passed on, in characters. W3C asks for at least this many."""
 TRACE_PARENT, TRACE_STATE = "traceparent", "tracestate"
 _TRACE_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _TRACE_STATE = re.compile(r"[\x20-\x7e]*")

@@ -27,8 +27,8 @@ class StoreSettings(BaseModel):
     store_bytes: int | None = Field(
         None,
         ge=1 << 20,
-        description="Size of the store in a file or in memory. When it is exceeded, what expires first is removed. "
-        "Unset: 16 GiB for a file, 256 MiB in memory. Redis has its own limit (`maxmemory`).",
+        description="Size of the store in a file or in memory. When it is exceeded, the entries that expire first are "
+        "removed. Unset: 16 GiB for a file, 256 MiB in memory. Redis has its own limit (`maxmemory`).",
     )
     keep_sequences: bool = Field(
         True, description="Keep the sequence of each explanation with it, as the caller sent it."

@@ -61,7 +61,7 @@ def test_a_repository_without_models_is_named(tmp_path: Path) -> None:
     with Serving(settings, wait=False) as server:
         found = readyz(server)
         assert found.status_code == 503
-        assert found.text.startswith("the model repository has no model: look whether its volume is mounted")
+        assert found.text.startswith("the model repository has no model: check whether its volume is mounted")
         put(tmp_path, "gru", "1", GRU)
         eventually(lambda: readyz(server).status_code == 200, PATIENCE)
     (tmp_path / "empty").mkdir()

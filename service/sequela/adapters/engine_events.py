@@ -16,7 +16,7 @@ class EngineEvents:
 
     Attributes:
         observer: Receives the records.
-        blame: Is told of every end, with the digest of the model that was loaded.
+        blame: Is called with every end of an engine, and the digest of the model that was loaded.
     """
 
     observer: Observer

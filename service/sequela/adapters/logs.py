@@ -70,7 +70,7 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     # At lower levels, libraries log a lot, possibly with values of sequences.
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sequela").setLevel(level.upper())
-    # Of each request that is not HTTP, and of each upgrade to another protocol: callers could fill the log with them.
+    # It warns of each request that is not HTTP, and of each upgrade to another protocol: callers could fill the log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
@@ -85,7 +85,7 @@ def _without_texts(transform: Callable[[Any], list[dict[str, Any]]], error: Any)
 class LogObserver:
     """Logs when the shared store or an endpoint goes down, and when it comes back, and when credentials change.
 
-    Other records are ignored. A store that is up from the start is nothing to log.
+    Other records are ignored. A store that is up from the start is not logged.
 
     Args:
         caller_ids: Whether the line of a request may have the id that its caller gave the explanation.
@@ -125,7 +125,7 @@ class LogObserver:
             case CredentialsReloaded(source, True, detail):
                 log.warning("credentials emptied", source=source, detail=detail)
             case CredentialsReloaded(source, False, detail):
-                # What was valid before remains so, but the operator expects otherwise.
+                # What was valid before remains valid, but the operator expects the change to have an effect.
                 log.error("credentials not reloaded", source=source, detail=detail)
 
 

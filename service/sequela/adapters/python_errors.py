@@ -1,4 +1,4 @@
-"""Turns what Python itself writes to standard error into lines of the log: warnings, and errors that nobody catches."""
+"""Turns what Python itself writes to standard error into lines of the log: warnings, and errors that are not caught."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = structlog.get_logger("sequela.python")
 def log_python_errors() -> None:
     """Sets the hooks of this process. Call it once, when the log is configured."""
     logging.captureWarnings(True)
-    # A log that cannot be written, because nobody reads it any more, is nothing to write about.
+    # If the log cannot be written, for example because its reader has gone, the error cannot be reported anywhere.
     logging.raiseExceptions = False
     sys.excepthook = lambda _, error, trace: _log(error, trace)
     threading.excepthook = lambda given: _log(given.exc_value, given.exc_traceback, given.thread)

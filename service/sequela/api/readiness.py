@@ -28,7 +28,7 @@ FAILED = (
 )
 
 EMPTY = (
-    "the model repository has no model: look whether its volume is mounted, or add a model (then restart, if "
+    "the model repository has no model: check whether its volume is mounted, or add a model (then restart, if "
     "--repository-interval is 0), or set --no-require-all-models"
 )
 

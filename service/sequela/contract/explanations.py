@@ -29,7 +29,7 @@ from sequela.explain.options import RULES, Level, ResolvedOptions
 from sequela.explain.request import EventInfo
 
 MAX_FEATURE_LISTS = 16
-"""For how many models the features are kept in the form in which they are sent."""
+"""The number of models whose encoded features are cached."""
 LEVEL_FIELD = "{}_level"
 """The field of `Explanation` for each level, by the level's name."""
 LEVELS = tuple((each.value, LEVEL_FIELD.format(each.value)) for each in Level)

@@ -1,4 +1,4 @@
-"""Models that an engine should have and did not have lately."""
+"""Models that an engine should have but recently did not have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MODEL_CHANGED = "MODEL_CHANGED"
 """The reason of the error if an engine does not have the model of a request."""
 MAX_MODELS = 1_000
 NOTE_SECONDS = 60.0
-"""How long an engine's lack of a model is told. Requests that fail because of it note it again."""
+"""How long, in seconds, it is reported that an engine lacks a model. Requests that fail because of it note it again."""
 
 
 class AbsentModels:

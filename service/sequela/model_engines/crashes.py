@@ -1,4 +1,4 @@
-"""Requests and models that ended their engine again and again are refused for a while."""
+"""Refuses, for a while, requests and models that have ended their engine repeatedly."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_MODEL_CRASHES = 4
 """How often all requests of a model together may end an engine within `WINDOW_SECONDS`."""
 WINDOW_SECONDS = 30.0
 REST_SECONDS = 5.0
-"""How long a model rests after a crash, if it has crashed that often."""
+"""How long, in seconds, a model is not run after a crash, if it has crashed that often."""
 
 Keys = Callable[[], tuple[str, ...]]
 """Returns the sequences of a request, as `request_sequences.sequence_keys`."""
@@ -30,7 +30,7 @@ class CrashLog:
     """Counts the crashes of the sequences of each model, and of each model. Thread-safe.
 
     Args:
-        seconds: How long the crash of a sequence counts.
+        seconds: How long the crash of a sequence counts, in seconds.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -47,8 +47,8 @@ class CrashLog:
             keys: Returns the sequences. It is called only if the model has crashed, since it takes time.
 
         Raises:
-            DoesNotFit: REQUEST_QUARANTINED: a sequence of the request has.
-            Unavailable: MODEL_UNSTABLE: the model has, in a short time.
+            DoesNotFit: REQUEST_QUARANTINED: a sequence of the request has ended too many.
+            Unavailable: MODEL_UNSTABLE: the model has ended too many in a short time.
         """
         with self._lock:
             suspect = digest in self._suspects
@@ -64,7 +64,8 @@ class CrashLog:
         with self._lock:
             self._suspects[digest] = True
             self._models.setdefault(digest, deque(maxlen=MAX_MODEL_CRASHES)).append(time.monotonic())
-            # Of several sequences nobody knows which one it was, so only the same ones together are refused.
+            # With several sequences, it is not known which one was to blame, so only the same ones together are
+            # refused.
             key = (digest, found[-1])
             count, _ = self._crashes.get(key, (0, ""))
             self._crashes[key] = (count + 1, lost.exit.detail)

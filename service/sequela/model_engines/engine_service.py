@@ -46,14 +46,16 @@ from sequela.model_engines.tasks import ModelEngineConfig, ModelEngineTask, Mode
 from sequela.spans import SpanKind, current_context, span
 
 DOWN_SECONDS = 5.0
-"""How long no engine may be up until the server is not ready. Engines that ended are usually replaced before."""
+"""How long, in seconds, all engines may be down before the server is not ready. Engines that end are usually replaced
+sooner.
+"""
 RETRY_SECONDS = 0.1
-"""When to ask again for an answer that another request works on."""
+"""When a caller should retry, in seconds, if another request works on the same answer."""
 
 UPDATE_SECONDS = 300.0
-"""How long an engine may take to load models that were added while the server runs."""
+"""How long, in seconds, an engine may take to load models that were added while the server runs."""
 POLL_SECONDS = 0.05
-"""How often the server looks whether the first engine is up."""
+"""How often, in seconds, the server checks whether the first engine is up."""
 
 OpenPool = Callable[[ModelEngineConfig, Callable[[bytes], None]], EnginePool]
 
@@ -62,7 +64,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredParts:
-    """What the server keeps for all engines: stored explanations and backgrounds, and who works on which answer."""
+    """What the server keeps for all engines: stored explanations and backgrounds, and the answers that are being
+    computed.
+    """
 
     records: Records
     backgrounds: Backgrounds
@@ -224,7 +228,7 @@ class QuestionAnswers:
         self._led: set[str] = set()
 
     def wait_for(self, key: str, deadline: Deadline) -> None:
-        """Waits until nobody else works on an answer, and then leads. Raises OutOfTime and Cancelled."""
+        """Waits until no other request works on an answer, and then takes it over. Raises OutOfTime and Cancelled."""
         try:
             self._flights.enter_context(self._parts.flights.lead(key, deadline))
         except DeadlinePassed:
@@ -268,7 +272,7 @@ def _read(content: bytes) -> TaskOutcome:
         return TaskOutcome.unpack(content)
     except FormInvalid as error:
         _log.error("engine answer refused", detail=str(error))
-        text = "the process that runs the model gave an answer that cannot be right"
+        text = "the process that runs the model gave an invalid answer"
         raise Unavailable("ENGINE_ANSWER_INVALID", text) from None
 
 

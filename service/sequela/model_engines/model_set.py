@@ -17,7 +17,9 @@ _log = structlog.get_logger(__name__)
 
 
 RETRY_SECONDS = 2.0
-"""How long a model that could not be loaded is left alone. A request that needs it later loads it again."""
+"""How long, in seconds, a model that could not be loaded is not tried again. A request that needs it after that loads
+it again.
+"""
 
 
 class ModelSet:

@@ -1,4 +1,6 @@
-"""What an engine is started with, and what it is asked to do. Only the server sends these, so they may be pickled."""
+"""The configuration with which an engine is started, and the tasks that it is given. Only the server sends these, so
+they may be pickled.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ class ModelEngineTask:
 
 @dataclass(frozen=True, slots=True)
 class ModelEngineUpdate:
-    """The models that an engine shall hold from now on. It answers with the digests of those that it does."""
+    """The models that an engine should hold from now on. It answers with the digests of those that it holds."""
 
     models: tuple[VersionFolder, ...]
 

@@ -45,7 +45,7 @@ def test_templates_that_are_fine(version: Any) -> None:
     [
         (
             {"version": "", "templates": [ROW]},
-            "reasons.version: is '', must be a number, or a text of 1 to 64",
+            "reasons.version: is '', must be a number, or a string of 1 to 64",
         ),
         ({"version": "v" * 65, "templates": [ROW]}, "reasons.version: is 'vvv"),
         ({"version": "a\nb", "templates": [ROW]}, "reasons.version: is 'a\\nb'"),

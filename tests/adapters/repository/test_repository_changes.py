@@ -230,7 +230,7 @@ def test_a_volume_that_is_gone_removes_no_model(watched: Watched, tmp_path: Path
     watched.look()
     assert watched.width() == 1
     assert watched.configured.notes() == [
-        "model repository: it is empty, so its models stay in use as they are; restart the server if that is meant"
+        "model repository: it is empty, so its models stay in use as they are; restart the server if this is intended"
     ]
     tmp_path.rmdir()
     watched.look()

@@ -83,7 +83,7 @@ def test_without_a_home_folder_the_store_has_to_be_named(monkeypatch: pytest.Mon
     """Rather than a folder called `~` somewhere. The settings alone can be read all the same."""
     monkeypatch.setattr(location, "user_state_path", lambda *_, **__: Path("~/.local/state/sequela"))
     settings = read_settings([])
-    with pytest.raises(Unavailable, match="no home folder; name a file or Redis by --store"):
+    with pytest.raises(Unavailable, match="no home folder; name a file or Redis with --store"):
         _ = settings.store_location
     assert read_settings(["--store", "memory:"]).store_location == InMemory()
 

@@ -233,7 +233,9 @@ class Limiter:
 
 
 class _BreakerReport:
-    """Notifies observers when the breaker opens or closes. It has no reference to the limiter, to not keep it alive."""
+    """Notifies observers when the breaker opens or closes. It does not refer to the limiter, so as not to keep it
+    alive.
+    """
 
     def __init__(self, label: str, observer: Observer) -> None:
         self._label, self._observer = label, observer

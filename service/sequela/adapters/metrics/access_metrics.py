@@ -22,7 +22,7 @@ class AccessMetrics:
         )
         self._lost = Counter(
             "sequela_audit_lines_lost",
-            "Lines of the audit log that could not be written. Any increase: look after the disk and the rights of "
+            "Lines of the audit log that could not be written. Any increase: check the disk and the permissions of "
             "the file of --audit-log.",
             registry=registry,
         )

@@ -22,9 +22,9 @@ class EngineMetrics:
         )
         self._exits = Counter(
             "sequela_engine_exits",
-            "Engines that ended, by reason. retired and closed are usual. crashed, out_of_memory, cpu_limit, "
-            "overran, killed, invalid and start_failed cost a request its answer: the log line engine lost names "
-            "the model.",
+            "Engines that ended, by reason. retired and closed are normal. crashed, out_of_memory, cpu_limit, "
+            "overran, killed, invalid and start_failed cost a request its answer: the log line engine lost names the "
+            "model.",
             ("class", "reason"),
             registry=registry,
         )

@@ -105,7 +105,8 @@ class ModelMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(
             "sequela_model_calls",
-            "Calls of models, in this process and in engines. Per explanation they say what one costs.",
+            "Calls of models, in this process and in engines. Divided by the number of explanations, they show what "
+            "one costs.",
             registry=registry,
         )
         self._rows = Counter(
@@ -143,7 +144,7 @@ class ModelStateCollector(Collector):
 
     Args:
         states: Returns the state of each model by `m/v`.
-        absences: Returns of each model that engines run whether one of them did not have it in the last minute.
+        absences: Returns for each model that engines run whether one of them did not have it in the last minute.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class PrometheusObserver:
         PlatformCollector(registry=self.registry)
         Info(
             "sequela_build",
-            "Version of the server and of the method. Several versions at a time are usual during an upgrade only.",
+            "Version of the server and of the method. Several versions at a time are normal only during an upgrade.",
             registry=self.registry,
         ).info({"version": version, "method_version": METHOD_VERSION})
         self._engines_up = Gauge(
@@ -96,8 +96,9 @@ class PrometheusObserver:
         )
         brownout = Gauge(
             "sequela_brownout_level",
-            "How far answers are rougher because of overload: 0 not at all, 1 and 2 bulk, 3 and 4 interactive ones, "
-            "5 interactive ones are refused early too. If it stays above 0, add cores or replicas.",
+            "How much rougher answers are because of overload: 0 not at all, 1 and 2 bulk answers, 3 and 4 "
+            "interactive ones too, 5 interactive requests are also refused early. If it stays above 0, add cores or "
+            "replicas.",
             registry=self.registry,
         )
         for queue, seconds in backlog_seconds.items():

@@ -39,8 +39,8 @@ class StoreMetrics:
         self._lookups = functools.cache(
             Counter(
                 "sequela_cache_requests",
-                "Cache look-ups, by result: hit, miss or error. Errors say that the store does not answer. Many "
-                "hits of answer mean that callers ask the same again.",
+                "Cache look-ups, by result: hit, miss or error. Errors say that the store does not answer. Many hits "
+                "of answer mean that callers repeat their requests.",
                 ("cache", "result"),
                 registry=registry,
             ).labels
@@ -48,8 +48,8 @@ class StoreMetrics:
         self._seconds = functools.cache(
             Histogram(
                 "sequela_cache_operation_seconds",
-                "Seconds of a cache look-up. Above some milliseconds, look after Redis and the network, or the disk of "
-                "the file.",
+                "Seconds of a cache look-up. Above some milliseconds, check Redis and the network, or the disk of the "
+                "file.",
                 ("cache",),
                 buckets=STORE_SECONDS,
                 registry=registry,
@@ -57,23 +57,22 @@ class StoreMetrics:
         )
         self._up = Gauge(
             "sequela_store_up",
-            "1 while the store answers, 0 while it does not: look after the file or Redis; explanations go on "
-            "meanwhile. Without a series, nothing is known yet. The label says what --store is: memory, file or "
-            "redis.",
+            "1 while the store answers, 0 while it does not: check the file or Redis. Explanations continue "
+            "meanwhile. Without a series, nothing is known yet. The label says what --store is: memory, file or redis.",
             ("store",),
             registry=registry,
         )
         self._skipped = Counter(
             "sequela_store_skipped",
-            "Stored entries that readers skipped. foreign: another program writes to the same Redis, give Sequela "
-            "one of its own. damaged: look after the disk. version: a newer release wrote it.",
+            "Stored entries that readers skipped. foreign: another program writes to the same Redis, so give Sequela "
+            "one of its own. damaged: check the disk. version: a newer release wrote it.",
             ("reason",),
             registry=registry,
         )
         self._not_kept = Counter(
             "sequela_store_not_kept",
             "Explanations that were answered but not stored, because the store failed. They cannot be read again: "
-            "look after the store and the disk of the outbox.",
+            "check the store and the disk of the outbox.",
             registry=registry,
         )
         self._removed_early = Counter(
@@ -91,7 +90,7 @@ class StoreMetrics:
         )
         self._dropped = Counter(
             "sequela_store_owed_dropped",
-            "Explanations that were dropped from the outbox because it was full: they are lost. Mend Redis, or "
+            "Explanations that were dropped from the outbox because it was full: they are lost. Repair Redis, or "
             "raise --owed-bytes.",
             registry=registry,
         )
@@ -123,9 +122,8 @@ class EndpointMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter(
             "sequela_endpoint_calls",
-            "Calls to endpoints, by outcome: ok or the reason of an error. ENDPOINT_UNAVAILABLE: look after the "
-            "server of the model. ENDPOINT_OVERLOADED: give it more room. An endpoint that nobody called has no "
-            "series.",
+            "Calls to endpoints, by outcome: ok or the reason of an error. ENDPOINT_UNAVAILABLE: check the server of "
+            "the model. ENDPOINT_OVERLOADED: give it more capacity. An endpoint without calls has no series.",
             ("endpoint", "outcome"),
             registry=registry,
         )
@@ -144,8 +142,7 @@ class EndpointMetrics:
         )
         self._window = Gauge(
             "sequela_endpoint_window",
-            "Calls that may run at a time. It shrinks when calls fail or become slow: look after the server of the "
-            "model.",
+            "Calls that may run at a time. It shrinks when calls fail or become slow: check the server of the model.",
             ("endpoint",),
             registry=registry,
         )

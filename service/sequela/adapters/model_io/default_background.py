@@ -21,7 +21,7 @@ def default_background(schema: ModelSchema, limits: Limits, path: str) -> Backgr
     Args:
         schema: The complete schema.
         limits: The server's limits.
-        path: Where the schema stands in the request, for errors.
+        path: The path of the schema in the request, for errors.
 
     Raises:
         InvalidInput: SCHEMA_DOES_NOT_FIT.

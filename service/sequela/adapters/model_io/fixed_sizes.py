@@ -29,7 +29,7 @@ def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limi
         inputs: The inputs as the schema describes them.
         signature: The inputs as the model has them, in the server's order of axes.
         limits: The server's limits.
-        path: The field of the request that errors name.
+        path: The field of the request to which errors refer.
 
     Raises:
         InvalidInput: MODEL_INPUT_UNSUPPORTED if inputs disagree; MODEL_TOO_LARGE beyond the limits.

@@ -63,7 +63,7 @@ def infer_inputs(signature: Signature, uses: Mapping[str, InputUse], path: str) 
     Args:
         signature: The model's inputs and outputs, in its own order of axes.
         uses: How the graph uses its inputs, as far as that is known.
-        path: Where the model stands in the request, for errors.
+        path: The path of the model in the request, for errors.
 
     Raises:
         InvalidInput: SCHEMA_NEEDED if the signature leaves something open: a free number of columns, no events, two
@@ -130,7 +130,7 @@ def complete_inputs(
         written: The inputs as the schema has them.
         signature: The model's inputs and outputs, in its own order of axes.
         uses: How the graph uses its inputs, as far as that is known.
-        path: Where the schema stands in the request, for errors.
+        path: The path of the schema in the request, for errors.
 
     Raises:
         InvalidInput: SCHEMA_NEEDED for an ambiguous order of axes.

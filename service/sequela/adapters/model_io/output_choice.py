@@ -55,8 +55,8 @@ def choose_output(
     Args:
         wanted: The output that the schema names, or empty.
         outputs: The model's outputs.
-        schema_path: Where the schema stands in the request, for errors.
-        path: Where the model stands in the request, for errors.
+        schema_path: The path of the schema in the request, for errors.
+        path: The path of the model in the request, for errors.
         weights: The output that the schema names as `event_weights`, which is not the score; empty for none.
 
     Raises:

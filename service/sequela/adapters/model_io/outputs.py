@@ -62,7 +62,7 @@ def output_layout(
         per_event: What the schema says; None if it says nothing.
         targets: The number of targets in the schema; 0 if it names none.
         limits: The server's limit on columns.
-        path: The field of the request that errors name.
+        path: The field of the request to which errors refer.
 
     Raises:
         InvalidInput: MODEL_OUTPUT_UNSUPPORTED for other shapes; MODEL_TOO_LARGE beyond the limit of columns;

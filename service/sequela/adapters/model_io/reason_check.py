@@ -38,7 +38,7 @@ def _version_problems(reasons: ReasonTemplates) -> Iterator[str]:
     text = str(reasons.version)
     if not text.strip() or len(text) > MAX_VERSION_CHARACTERS or not text.isprintable():
         yield (
-            f"reasons.version: is {text[:60]!r}, must be a number, or a text of 1 to {MAX_VERSION_CHARACTERS} "
+            f"reasons.version: is {text[:60]!r}, must be a number, or a string of 1 to {MAX_VERSION_CHARACTERS} "
             "characters without line breaks"
         )
 

@@ -56,7 +56,7 @@ def check_inputs(
         inputs: The schema's inputs.
         server_signature: The model's signature in the server's order of axes.
         limits: The server's limit on columns.
-        path: Where the schema stands in the request, for errors.
+        path: The path of the schema in the request, for errors.
 
     Raises:
         InvalidInput: SCHEMA_DOES_NOT_FIT; MODEL_TOO_LARGE for more columns than the limit.

@@ -45,7 +45,7 @@ class Draft:
     Attributes:
         schema: The schema, with inputs and features completed.
         given: Whether somebody wrote a schema.
-        path: Where it stands in the request; without one, where the model stands.
+        path: Its path in the request; without a schema, the path of the model.
         written: Its inputs as they were written; empty if they are inferred.
         server_signature: The model's signature in the server's order of axes (states are left as they are).
         alternative: Another reading of the inputs' axes, if a trial has to show which of the two is right.
@@ -80,8 +80,8 @@ def draft_schema(
         signature: The model's inputs and outputs, in its own order of axes.
         schema_json: The text of a schema.json, or empty.
         limits: The server's limits.
-        model_path: Where the model stands in the request, for errors.
-        schema_path: Where the schema stands in the request, for errors.
+        model_path: The path of the model in the request, for errors.
+        schema_path: The path of the schema in the request, for errors.
         uses: How the graph uses its inputs, if that is known.
 
     Raises:

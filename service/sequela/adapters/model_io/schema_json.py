@@ -42,7 +42,7 @@ def read_schema(text: bytes, path: str) -> ModelSchema:
 
     Args:
         text: The JSON text.
-        path: Where the text stands in the request, for errors.
+        path: The path of the text in the request, for errors.
 
     Raises:
         InvalidInput: SCHEMA_INVALID for text that is not JSON, unknown or missing keys and wrong types. Each violation

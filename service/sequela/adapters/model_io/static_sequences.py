@@ -26,7 +26,7 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
 
     Args:
         items: Inputs of three or more axes, in the server's order.
-        path: The field of the request that errors name.
+        path: The field of the request to which errors refer.
 
     Raises:
         InvalidInput: SCHEMA_NEEDED if several numbers of steps are left and nothing shows which is the sequence.

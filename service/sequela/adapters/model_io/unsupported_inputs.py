@@ -29,7 +29,7 @@ def check_mask(item: InputSignature, inputs: Sequence[InputSignature], path: str
     Args:
         item: The input to check.
         inputs: All inputs of the model but its states.
-        path: The field of the request that errors name.
+        path: The field of the request to which errors refer.
 
     Raises:
         InvalidInput: MODEL_INPUT_UNSUPPORTED.

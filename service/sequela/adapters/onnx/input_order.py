@@ -42,7 +42,7 @@ def to_server_order(
         inputs: The inputs as the schema describes them.
         signature: The model's signature, with its own order of axes.
         uses: How the graph uses its inputs, from which sizes of states may follow.
-        path: Where the schema stands in the request, for errors.
+        path: The path of the schema in the request, for errors.
 
     Raises:
         InvalidInput: SCHEMA_DOES_NOT_FIT for a state whose size is unknown.

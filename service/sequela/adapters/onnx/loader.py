@@ -61,7 +61,7 @@ class ModelBytes:
     Attributes:
         onnx: The bytes of the ONNX file.
         schema_json: The bytes of its schema.json; empty if there is none.
-        onnx_path, schema_path: Where the two are in the request, for errors.
+        onnx_path, schema_path: The paths of the two in the request, for errors.
     """
 
     onnx: bytes = field(repr=False)
@@ -130,11 +130,11 @@ class Loader:
     provider: ExecutionProvider = ExecutionProvider.CPU
 
     def load(self, name: str, source: ModelBytes, deadline: Deadline | None = None) -> OnnxModel:  # noqa: ARG002
-        """Loads a model and tries it out. Nothing can end this in the middle, so a deadline is not looked at.
+        """Loads a model and tries it out. This cannot be interrupted, so the deadline is ignored.
 
         Raises:
             InvalidInput: The bytes or the schema are wrong. The functions that are called here list the reasons.
-                MODEL_NOT_UNDERSTOOD if reading the graph fails in a way that nobody foresaw; the log has the details.
+                MODEL_NOT_UNDERSTOOD if reading the graph fails in an unforeseen way; the log has the details.
             DoesNotFit: The model does not run.
         """
         try:
@@ -149,7 +149,7 @@ class Loader:
             raise InvalidInput.at(source.onnx_path, "MODEL_NOT_UNDERSTOOD", text) from None
 
     def _refuse_what_does_not_open(self, source: ModelBytes) -> None:
-        """Raises InvalidInput if onnxruntime refuses the file too: it says best what is wrong with a graph."""
+        """Raises InvalidInput if onnxruntime refuses the file too, since its message describes the mistake best."""
         try:
             content = read_onnx(source.onnx, self.limits, source.onnx_path).content
             open_session(content, "", None, self.threads, self.limits, source.onnx_path, self.provider)

@@ -19,7 +19,7 @@ class ModelCall:
 
     Attributes:
         end: When the call must end, on the monotonic clock.
-        options: What the call is given to onnxruntime with; setting `terminate` on them stops it.
+        options: The run options that are passed to onnxruntime; setting `terminate` on them stops the call.
         stopped: Whether it was stopped at its end.
     """
 

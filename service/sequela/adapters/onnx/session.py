@@ -33,7 +33,7 @@ MAX_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
 CRASHING_OPTIMIZERS = ("MatmulTransposeFusion",)
 """This optimizer crashes on a Transpose that moves the batch, followed by a Cast and a MatMul (seen in 1.31)."""
 
-# What belongs to no session, such as the discovery of devices, would go to standard error too.
+# Messages that belong to no session, such as those about devices, would go to standard error too.
 onnxruntime.set_default_logger_severity(LOG_FATAL_ONLY)
 
 

@@ -28,5 +28,5 @@ def read_bounded(path: Path, max_bytes: int, place: str) -> bytes:
     with path.open("rb") as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
-        raise InvalidInput.at(place, "FILE_TOO_LARGE", f"has more than {max_bytes} bytes, the limit")
+        raise InvalidInput.at(place, "FILE_TOO_LARGE", f"is larger than the limit of {max_bytes} bytes")
     return content

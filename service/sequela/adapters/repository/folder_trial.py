@@ -16,7 +16,9 @@ from sequela.engines.exits import GUILTY, EngineLost
 from sequela.errors import SequelaError, Unavailable
 
 RETRY_SECONDS = 30.0
-"""When a model is tried again whose failure may pass by itself. The next reading after that does it."""
+"""After how many seconds a model is tried again if its failure may be temporary. The next reading of the repository
+after that does it.
+"""
 
 _log = structlog.get_logger(__name__)
 
@@ -76,7 +78,7 @@ class FolderTrial:
 
 
 def _retry_seconds(error: SequelaError, entry: ModelEntry) -> float:
-    """Returns when to try again: soon, if the model did not cause the error, and never otherwise."""
+    """Returns after how many seconds to try again: soon if the model did not cause the error, otherwise never."""
     if isinstance(error, EngineLost):
         passing = error.exit.reason not in GUILTY
     else:

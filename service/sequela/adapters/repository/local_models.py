@@ -28,7 +28,9 @@ MAX_AT_ONCE = 4
 """How many models are loaded at a time, so that a slow one does not hold up those behind it."""
 
 COLLECT_SECONDS = 60.0
-"""How often Python looks for unused objects while a model that is not offered any more seems to be used."""
+"""How often, in seconds, Python's garbage collector is run while a model that is no longer offered seems to be in
+use.
+"""
 
 ABSENT = (
     "a process that runs models could not load it in the last minute; the log says why, and the next request for it "
@@ -118,7 +120,7 @@ class LocalModels:
         ]
 
     def absences(self) -> dict[ModelName, bool]:
-        """Returns of each model whether an engine did not have it in the last minute. Without engines, it is empty."""
+        """Returns for each model whether an engine did not have it in the last minute. Without engines, it is empty."""
         if self._runners.here:
             return {}
         absent = self._runners.absent()
@@ -145,7 +147,7 @@ class LocalModels:
         return known is None or not known.matches(folder, files) or known.retry_at <= time.monotonic()
 
     def _expect(self, entry: ModelEntry) -> None:
-        """Notes that a model is being loaded. The lock is held."""
+        """Notes that a model is being loaded. The caller holds the lock."""
         if earlier := self._pending.get(entry.name):
             earlier.deadline.cancel()
         self._pending[entry.name] = entry
@@ -154,7 +156,7 @@ class LocalModels:
             self._entries[entry.name] = entry
 
     def _remove(self, name: ModelName) -> None:
-        """Ends the offer of a model. The lock is held."""
+        """Stops offering a model. The caller holds the lock."""
         if pending := self._pending.pop(name, None):
             pending.deadline.cancel()
         self._leave(self._entries.pop(name))
@@ -262,7 +264,7 @@ class LocalModels:
             threading.Thread(target=self._hold, args=[()], name="drop-models", daemon=True).start()
 
     def _collect(self) -> None:
-        """Lets go of requests that have ended, but that errors still refer to in cycles."""
+        """Frees requests that have ended but to which errors still refer, in reference cycles."""
         if self._leaving and time.monotonic() >= self._collect_at:
             gc.collect()
             self._collect_at = time.monotonic() + COLLECT_SECONDS

@@ -21,7 +21,7 @@ class ModelEntry:
 
     Attributes:
         folder: The folder.
-        fingerprint: Tells its files from later ones.
+        fingerprint: Distinguishes its files from changed ones.
         record: What callers see.
         model: The model, if this process runs it.
         problem: Why changed files are not in use, if an earlier model stays in use instead of them.

@@ -13,7 +13,7 @@ ONNX_FILE = "model.onnx"
 ENDPOINT_FILE = "endpoint.toml"
 SCHEMA_FILE = "schema.json"
 MAX_FILES = 1_000
-"""How many files of a version are looked at for changes. A model has two, and a few more with weights."""
+"""How many files of a version are checked for changes. A model has two, and a few more with weights."""
 
 Fingerprint = tuple[tuple[str, int, int, int, int], ...]
 """Name, size, times of the last changes and number of each file."""
@@ -33,7 +33,7 @@ class ModelFolder:
 
 
 def fingerprint(folder: ModelFolder) -> Fingerprint:
-    """Returns what tells the files of a folder from changed ones, without reading them. Raises OSError."""
+    """Returns a value that changes when the files of a folder do, without reading them. Raises OSError."""
     files = (path for path in sorted(folder.path.rglob("*"))[:MAX_FILES] if not path.name.startswith("."))
     # The numbers are those of the files that links lead to: Kubernetes changes a mounted file by changing a link.
     return tuple(_file_mark(path, path.stat()) for path in files)

@@ -46,8 +46,8 @@ class ModelLoads:
     def get(self, digest: str, load: Load, deadline: Deadline) -> LoadedModel:
         """Returns the model with this digest, and calls `load` unless another request is loading the model already.
 
-        A load ends when the last request that waits for it is gone, so it has as much time as the request with the
-        latest deadline.
+        A load ends when no request waits for it any more, so it has as much time as the request with the latest
+        deadline.
 
         Raises:
             SequelaError: What `load` raises. Errors of a load that another request began are not passed on, because
@@ -81,7 +81,7 @@ class ModelLoads:
         try:
             return load(deadline)
         finally:
-            # Not sooner, even if nobody waits any more: a load that cannot be stopped must not be begun twice.
+            # Not sooner, even if no request waits any more: a load that cannot be stopped must not be begun twice.
             with self._lock:
                 del self._loads[digest]
 

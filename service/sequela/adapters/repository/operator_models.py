@@ -151,7 +151,7 @@ class OperatorModels:
         return {name.short: record.state.value for name, record in self.records().items()}
 
     def absences(self) -> dict[str, bool]:
-        """Returns of each model by `m/v` whether an engine did not have it in the last minute, for metrics."""
+        """Returns for each model, by `m/v`, whether an engine did not have it in the last minute, for metrics."""
         return {name.short: absent for name, absent in self._models.absences().items()}
 
     def find(self, pattern: ModelPattern) -> ModelRecord | None:

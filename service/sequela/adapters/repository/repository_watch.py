@@ -63,7 +63,7 @@ class RepositoryWatch:
         self._apply(reading.since(last))
 
     def _distrust(self, reason: str) -> None:
-        problem = f"{reason}, so its models stay in use as they are; restart the server if that is meant"
+        problem = f"{reason}, so its models stay in use as they are; restart the server if this is intended"
         if problem != self.problem:
             _log.warning("model repository not read", detail=problem)
         self.problem = problem

@@ -60,7 +60,7 @@ _records = TypeAdapter(_UploadRecord)
 
 
 class Uploads:
-    """All uploaded models. Every method may raise StoreDown, but `find` still returns what it found before.
+    """All uploaded models. Every method may raise StoreDown, except that `find` still returns what it has found before.
 
     Args:
         store: The backend.

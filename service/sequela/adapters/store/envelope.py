@@ -19,9 +19,9 @@ _MAGIC = b"SQ"
 _HEADER = struct.Struct("<2sccI")
 _COMPRESS_FROM_BYTES = 256
 _COMPRESSION_LEVEL = 1
-"""Level 3 takes twice as long, and makes explanations 4 % smaller."""
+"""The compression level. Level 3 takes twice as long, and makes explanations 4 % smaller."""
 _MAX_CONTENT_BYTES = 1 << 30
-"""So that damaged bytes cannot decompress without end."""
+"""The largest content, so that damaged bytes cannot decompress without end."""
 
 _DICTIONARIES: dict[bytes, Callable[[], ZstdDict | None]] = {b"z": lambda: None, b"d": dictionary}
 

@@ -77,7 +77,7 @@ def state_folder() -> Path:
     folder = user_state_path("sequela", appauthor=False)
     # Without a home folder, `~` stays as it is, and a folder of that name would be made wherever the server starts.
     if not folder.is_absolute():
-        text = "this user has no home folder; name a file or Redis by --store, or set XDG_STATE_HOME"
+        text = "this user has no home folder; name a file or Redis with --store, or set XDG_STATE_HOME"
         raise Unavailable("STATE_FOLDER_MISSING", text)
     return folder
 

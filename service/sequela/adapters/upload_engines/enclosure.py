@@ -1,4 +1,4 @@
-"""What keeps a model inside its process, and what to do where the kernel offers nothing of the kind."""
+"""What confines a model to its process, and what to do where the kernel does not offer it."""
 
 from __future__ import annotations
 

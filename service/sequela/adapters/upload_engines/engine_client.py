@@ -1,4 +1,4 @@
-"""Sends operations on models to engines, and turns what happens there into the errors of a model."""
+"""Sends operations on models to engines, and turns what goes wrong there into the errors of a model."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from sequela.spans import SpanKind, span
 T = TypeVar("T")
 
 LONG_CALL_SECONDS = 5.0
-"""A model that had at least this long for one call, and did not stop, is to blame for it. Usual calls take
-milliseconds; a caller with a short deadline must not be able to put a slow model into quarantine.
+"""A model counts as the cause only if one call had at least this many seconds and did not stop. Usual calls take
+milliseconds, and a caller with a short deadline must not be able to put a slow model into quarantine.
 """
 
 FAIR_SHARE = 0.9
-"""Of a limit, since some of the time went by before the engine began."""
+"""The share of a time limit that counts as all of it, since some time passes before the engine begins."""
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class EngineClient:
 
         Args:
             source: The model's files.
-            deadline: When nobody needs the model any more. The limit for loading may bring it forward.
+            deadline: When the model is no longer needed. The limit for loading may bring it forward.
 
         Raises:
             InvalidInput, DoesNotFit: The model cannot be used (`model_answers.REASONS`), MODEL_QUARANTINED,
@@ -89,13 +89,11 @@ class EngineClient:
         return self._call(source, operation, call_deadline, read_arrays)
 
     def reject(self, digest: str, problem: object) -> NoReturn:
-        """Puts a model into quarantine whose engine gave an answer that cannot be right. Raises DoesNotFit."""
+        """Puts a model whose engine gave an invalid answer into quarantine. Raises DoesNotFit."""
         _log.error("engine answer refused", digest=digest, detail=str(problem)[:500])
-        self.quarantine.add(digest, "gave an answer that cannot be right")
+        self.quarantine.add(digest, "gave an invalid answer")
         self.pool.retire(digest)
-        text = (
-            "the process that runs the model gave an answer that cannot be right, so the answer was not used"
-        )
+        text = "the process that runs the model gave an invalid answer, which was not used"
         raise DoesNotFit("ENGINE_ANSWER_INVALID", text, metadata={"digest": digest})
 
     def _call(

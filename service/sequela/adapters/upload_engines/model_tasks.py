@@ -1,4 +1,4 @@
-"""What an engine is asked to do with its model. Only the front sends tasks, so they may be pickled."""
+"""The operations that an engine performs with its model. Only the front sends tasks, so they may be pickled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions that ended an engine are not asked again for a while, and neither is a model that ended several."""
+"""Refuses, for a while, calls (questions) of a model that ended an engine, and models that ended several engines."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from sequela.errors import DoesNotFit
 
 MAX_DIGESTS = 10_000
 MAX_QUESTIONS = 3
-"""How many different questions may end the engine of a model. One caller's question must not take it from others."""
+"""How many different questions may end engines of a model before the model itself is refused. A single caller's
+question must not take the model away from others.
+"""
 
 Question = Callable[[], str]
-"""Returns what tells a question to a model from others. It is called only if the model has ended an engine before."""
+"""Returns a digest that identifies a question to a model. It is called only if the model has ended an engine before."""
 
 
 class Quarantine:
@@ -60,12 +62,12 @@ class Quarantine:
         if left > 0:
             text = (
                 f"the model with the digest {digest} is not run for another {left:.0f} s, because the process that ran "
-                f"it {detail}; mend the model, or ask the operator"
+                f"it {detail}; fix the model, or ask the operator"
             )
             raise DoesNotFit("MODEL_QUARANTINED", text, metadata={"digest": digest})
         if asked and self._seconds and (found := asked.get(question())):
             text = (
-                f"the model is not asked this again for a while, because the process that ran it {found}; change the "
-                "sequence or the background, or mend the model"
+                f"this request is refused for a while, because the process that ran the model {found}; change the "
+                "sequence or the background, or fix the model"
             )
             raise DoesNotFit("REQUEST_QUARANTINED", text, metadata={"digest": digest})

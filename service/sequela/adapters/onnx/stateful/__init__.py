@@ -15,7 +15,7 @@ sequences cheap. It is exact only if nothing but the recurrent nodes carries inf
     6  compare with the whole graph on noise                   `self_check`
 
 `conversion` runs these steps. A graph that fails one of them raises `NotStateful` and is run whole, which is always
-right.
+correct.
 """
 
 from __future__ import annotations

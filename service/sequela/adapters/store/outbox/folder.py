@@ -18,7 +18,7 @@ from sequela.adapters.store.outbox.file import IN_MEMORY, OutboxFile, OwedRecord
 _ADOPTED_AT_ONCE = 500
 _BESIDE = ("-wal", "-shm", "-journal")
 MAX_BYTES_IN_MEMORY = 256 << 20
-"""The largest size of an outbox in memory, for want of a folder to write to."""
+"""The largest size in bytes of an outbox in memory, which is used if the folder cannot be written to."""
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ class _HeldFile:
 
     @classmethod
     def take(cls, path: Path) -> _HeldFile | None:
-        """Takes the lock, if no process has it."""
+        """Takes the lock, if no process holds it."""
         name = path.with_suffix(".lock")
         lock = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -90,11 +90,13 @@ class OutboxFolder:
         self._max_bytes = max_bytes
 
     def adopt(self) -> int:
-        """Moves what servers that have ended on this host still owed into the own file. Returns how many those are."""
+        """Moves what servers that have ended on this host had not sent yet into this server's file. Returns how many
+        explanations those are.
+        """
         return sum(self._adopt(held) for held in self._abandoned())
 
     def close(self) -> None:
-        """Closes the own file, and removes it if nothing waits in it."""
+        """Closes this server's file, and removes it if nothing waits in it."""
         empty = not self.file.count
         self.file.close()
         if self._held is not None:

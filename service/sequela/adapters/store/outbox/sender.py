@@ -18,10 +18,10 @@ from sequela.explain.ports import Observer
 from sequela.explain.telemetry import ExplanationsOwed
 
 ADOPTION_SECONDS = 60.0
-"""How often the files of servers that have ended are looked for."""
+"""How often, in seconds, the folder is searched for files of servers that have ended."""
 
 CLOSE_SECONDS = 5.0
-"""How long closing goes on sending, and waits for Redis, if something is owed."""
+"""How long, in seconds, closing continues to send and waits for Redis, if explanations still wait."""
 
 _CLOSE_POLL_SECONDS = 0.1
 
@@ -35,7 +35,7 @@ class Recipient(Protocol):
     """The shared store, as the sender sees it."""
 
     def is_up(self) -> bool:
-        """Returns whether it is worth trying."""
+        """Returns whether an attempt may succeed."""
 
     def add_all(self, additions: Sequence[Addition]) -> None:
         """Adds records. Raises StoreDown."""
@@ -47,8 +47,8 @@ class OutboxSender:
     Args:
         outbox: What waits.
         recipient: Where it is sent to.
-        observer: Is told how many explanations wait.
-        interval_seconds: How often it is tried while the store is down.
+        observer: Receives how many explanations wait.
+        interval_seconds: The time between attempts while the store is down.
         clock: Returns the time in seconds.
     """
 
@@ -94,7 +94,7 @@ class OutboxSender:
             self._thread.join(seconds)
         end = self._clock() + seconds
         while self._send_all(end) and self._clock() < end:
-            time.sleep(min(self._interval_seconds, _CLOSE_POLL_SECONDS))  # Redis may be on its way back
+            time.sleep(min(self._interval_seconds, _CLOSE_POLL_SECONDS))  # Redis may become available again
         if count := self._outbox.file.count:
             _log.warning("explanations owed", folder=str(self._outbox.folder), explanations=count)
         self._outbox.close()
@@ -121,7 +121,7 @@ class OutboxSender:
         try:
             while file.count and self._clock() < until and self._send_some():
                 if until == math.inf and self._stopped.is_set():
-                    break  # `close` goes on, and looks at the clock
+                    break  # `close` continues, and checks the time
         except sqlite3.Error as error:
             _log.error("outbox unreadable", file=str(file.path), detail=str(error))
             return False

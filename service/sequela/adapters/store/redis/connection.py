@@ -86,7 +86,7 @@ class RedisConnection:
         timeouts = timeouts or RedisTimeouts()
         self._connect = connector(url, timeouts)
         self._call_seconds = timeouts.call_seconds
-        # Nobody waits for a probe, so it has the time to ask all sentinels or nodes that are named.
+        # No request waits for a probe, so it has time to ask all sentinels or nodes that are named.
         self._probe_seconds = timeouts.call_seconds * (RedisUrl.split(url).host_count + 1)
         self._lock = threading.Lock()
         self._opening = threading.Lock()

@@ -26,7 +26,7 @@ SCANNED_PER_PAGE = 20_000
 """How many records one page looks at, at most. That takes about 20 ms, in which nobody else can write."""
 
 UPKEEP_EVERY = 64
-"""Writes between two looks at what has expired and at the size of the file."""
+"""The number of writes between two checks of what has expired and of the size of the file."""
 
 PAUSE_SECONDS = 0.001
 """The pause between two batches of a deletion, in which others get their turn. Locks are not handed out in order."""

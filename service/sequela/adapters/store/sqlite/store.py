@@ -27,7 +27,8 @@ class StoreLimits:
     """How much is stored, and how long deletions are remembered.
 
     Attributes:
-        max_bytes: The size of everything together, and of what does not expire. The rest goes when it is exceeded.
+        max_bytes: The limit for everything together, and for what does not expire alone. When it is exceeded, entries
+            that expire are removed.
         tombstone_seconds: At least as long as explanations are kept.
     """
 

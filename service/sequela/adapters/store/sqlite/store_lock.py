@@ -17,7 +17,7 @@ class StoreInUse(Unavailable):
     def __init__(self, path: Path, holder: str) -> None:
         text = (
             f"the store {path} is in use by another server{f' (process {holder})' if holder else ''}; stop that "
-            "server, or give this one another path by --store, or share a store by --store redis://…"
+            "server, or give this one another path with --store, or share a store with --store redis://…"
         )
         super().__init__("STORE_IN_USE", text)
 

@@ -26,8 +26,8 @@ class Upkeep:
 
     Args:
         database: The file.
-        max_bytes: The size of everything that is stored. When it is exceeded, what expires first goes first.
-        observer: Is told how many explanations that were.
+        max_bytes: The size of everything that is stored. When it is exceeded, what expires first is removed first.
+        observer: Receives how many explanations were removed.
     """
 
     def __init__(self, database: Database, max_bytes: int, observer: Observer = NOBODY) -> None:
