@@ -113,7 +113,7 @@ def test_interrupting_the_command(rows_question: BulkQuestion, tmp_path: Path) -
     servers = servers_of(process.pid)
     process.send_signal(signal.SIGINT)
     said = process.communicate(timeout=60)[1]
-    assert said.strip().splitlines()[-1].endswith("the same command goes on there.")
+    assert said.strip().splitlines()[-1].endswith("run the same command again to continue.")
     assert "Traceback" not in said
     assert process.returncode == 130
     eventually(lambda: all(map(_has_ended, servers)))

@@ -1,4 +1,4 @@
-"""Answers a request to the API: who asks, what is in the body, which error has which status."""
+"""Answers requests to the API: finds the visitor, reads the body, and turns errors into statuses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from sequela_console.visitors import visitor_of
 MAX_BODY_BYTES = 1_000_000
 # A megabyte over a slow network; a sender that takes longer would hold one of the few connections.
 MAX_BODY_SECONDS = 20.0
-# A sender hears that its body is too large only after it has sent it; beyond this it is cut off.
+# A sender is told that its body is too large only after it has sent it; beyond this size the connection is closed.
 _MAX_DISCARDED_BYTES = 20_000_000
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Run = Callable[..., Awaitable[Any]]
 """Runs a function with its arguments in a thread."""
 
-# From the most special class to the most general one.
+# From the most specific class to the most general one.
 _STATUSES: Mapping[type[SequelaError], int] = {
     AuthenticationError: 401,
     PermissionDenied: 403,
@@ -180,7 +180,7 @@ def _finite(text: str) -> float:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one object")
+        raise ValueError("a key occurs twice in one object")
     return found
 
 

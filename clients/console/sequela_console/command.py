@@ -69,7 +69,7 @@ def _public_url(_context: click.Context, _param: click.Parameter, given: str) ->
 
 
 def _origins(_context: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """Checks that each is an origin, since anything else would be a hole in the security policy."""
+    """Checks that each is an origin, since anything else would weaken the security policy."""
     return tuple(map(_origin, given))
 
 
@@ -120,8 +120,8 @@ def _origin(given: str) -> str:
     multiple=True,
     callback=_thresholds,
     metavar="[MODEL=]SCORE",
-    help="The score from which a prediction is an alert, of all models or of one; repeatable. The label `threshold` of "
-    "an explanation goes first.  [default: 0.5 for scores from 0 to 1]",
+    help="The score from which a prediction is an alert, of all models or of one; repeatable. The label `threshold` "
+    "of an explanation takes precedence.  [default: 0.5 for scores from 0 to 1]",
 )
 @option(
     CONTENT,
@@ -129,7 +129,7 @@ def _origin(given: str) -> str:
     "fixed_features",
     multiple=True,
     metavar="NAME",
-    help="A feature that no client can change, such as the age: named last among changes; repeatable.",
+    help="A feature that clients cannot change, such as the age; changes of it are listed last. Repeatable.",
 )
 @server_options(f"[default: {DEFAULT_SERVER}]")
 @option(LISTEN, "--host", default="127.0.0.1", show_default=True, help="The address that it listens on.")
@@ -155,13 +155,14 @@ def _origin(given: str) -> str:
     default="",
     callback=_public_url,
     metavar="URL",
-    help="Where people find it behind a proxy, such as https://console.example. The proxy must pass `Host` on.",
+    help="The address under which people reach it behind a proxy, such as https://console.example. The proxy must "
+    "pass the header `Host` on.",
 )
 @option(
     LISTEN,
     "--insecure",
     is_flag=True,
-    help="Listen on the network without HTTPS, or without login where the server asks nobody who they are.",
+    help="Listen on the network without HTTPS, or without login if the server does not authenticate callers.",
 )
 @option(
     LISTEN,

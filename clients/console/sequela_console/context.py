@@ -1,4 +1,4 @@
-"""What the functions that answer requests work with."""
+"""The parts of the console that the functions for requests use."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Console:
     Args:
         settings: what the operator chose.
         service: the client of the service with the console's own credentials: for the index, and for panels in frames.
-        door: the service as people reach it.
+        door: the service as people reach it, with their own credentials.
         sessions: who is logged in.
-        programs: who sends a token with each request.
+        programs: the programs that send a token with each request.
         embed_keys: the keys of panels in frames.
         state: the console's own database.
         index: the index of stored explanations.

@@ -1,4 +1,4 @@
-"""The document of the panel of one alert, which a key opens in place of a session."""
+"""The document of the panel of one alert, to which a key gives access in place of a session."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from sequela_console.visitors import (
 
 @dataclass(frozen=True, slots=True)
 class SessionState:
-    """What a page needs to know first, see `Session` in types.ts."""
+    """The state of the session, which a page reads first; see `Session` in types.ts."""
 
     ready: bool
     login_needed: bool
@@ -44,7 +44,7 @@ class SessionState:
 
 
 def session_state(console: Console, request: Request) -> SessionState:
-    """Returns who is logged in, and how the service is."""
+    """Returns who is logged in, and the state of the service."""
     state = console.door.state()
     try:
         visitor = visitor_of(console, request)
@@ -54,7 +54,7 @@ def session_state(console: Console, request: Request) -> SessionState:
 
 
 def begin(console: Console, request: Request, body: Mapping[str, Any]) -> Response:
-    """Logs somebody in: by a token, or by a name where the service asks nobody.
+    """Logs somebody in: by a token, or by a name if the service does not authenticate callers.
 
     Raises:
         ApiError: (400, 401, 403, 503) the token is refused, or the service does not answer.
@@ -70,7 +70,9 @@ def begin(console: Console, request: Request, body: Mapping[str, Any]) -> Respon
         return response
     name = _name(body)
     if state.login_needed:
-        raise ApiError(401, "LOGIN_NEEDED", "the service asks who calls; log in with a token", "token")
+        raise ApiError(
+            401, "LOGIN_NEEDED", "the service requires authentication; log in with a token", "token"
+        )
     if state.state != "up":
         raise ApiError(503, "SERVICE_DOWN", state.message)
     client, roles = console.door.identity_of_nobody()

@@ -44,7 +44,7 @@ class ConsoleServer:
     """A console that answers.
 
     Args:
-        url: where people find it.
+        url: its address for people.
         console: its parts.
         server: the HTTP server.
         thread: the thread that it runs in.
@@ -130,8 +130,8 @@ def _state(settings: ConsoleSettings) -> StateDatabase:
     except (OSError, ValueError, sqlite3.Error) as error:
         what = (failure_of(error) if isinstance(error, sqlite3.Error) else None) or str(error)
         raise CallerError(
-            f"the console cannot use its own file {file}: {what}. Choose another folder with --state-dir, or mend this "
-            "one",
+            f"the console cannot use its own file {file}: {what}. Choose another folder with --state-dir, or repair "
+            "this one",
             reason="STATE_UNAVAILABLE",
         ) from None
 
@@ -141,14 +141,14 @@ def _check_own_token(settings: ConsoleSettings, door: ServiceDoor) -> None:
     has_own = settings.credentials.has_token or settings.credentials.certificate is not None
     if state.state == "up" and state.login_needed and not has_own:
         raise CallerError(
-            f"the service at {settings.server} asks who calls; give the console a token of its own with the role read "
-            "(--token-file), which it needs for the list of alerts",
+            f"the service at {settings.server} requires authentication; give the console a token of its own with the "
+            "role read (--token-file), which it needs for the list of alerts",
             reason="TOKEN_MISSING",
         )
 
 
 def _listener(settings: ConsoleSettings) -> socket.socket:
-    """Opens the port, so that a wrong one is told before anything else starts."""
+    """Opens the port first, so that a wrong one is reported before anything else starts."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         return socket.create_server((settings.host, settings.port), family=family)
@@ -179,12 +179,12 @@ def _config(settings: ConsoleSettings, console: Console) -> uvicorn.Config:
 
 
 def _why(error: OSError) -> str:
-    """Returns the system's own words: Python's message repeats the address."""
+    """Returns the system's own message, since Python's repeats the address."""
     return os.strerror(error.errno) if error.errno else str(error)
 
 
 def _loaded(config: uvicorn.Config) -> uvicorn.Config:
-    """Reads the files of TLS, so that a wrong one is told before anybody can call."""
+    """Reads the TLS files first, so that a wrong one is reported before the console can be called."""
     try:
         config.load()
     except OSError as error:

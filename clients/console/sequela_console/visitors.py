@@ -48,8 +48,8 @@ def _check_open(console: Console) -> None:
         raise ApiError(
             403,
             "LOGIN_NOT_ASKED_FOR",
-            "the service asks nobody who they are, so the console would let everybody on the network in; start the "
-            "service with --tokens, or the console with --insecure",
+            "the service does not authenticate callers, so the console would be open to everybody on the network; "
+            "start the service with --tokens, or the console with --insecure",
         )
 
 
@@ -66,7 +66,7 @@ def set_session(response: Response, request: Request, key: str) -> None:
 
 
 def set_name(response: Response, request: Request, name: str) -> None:
-    """Keeps the name that somebody typed where the service asks nobody."""
+    """Keeps the name that somebody typed if the service does not authenticate callers."""
     _set(response, request, cookie_name(request) + _NAME_COOKIE_SUFFIX, name)
 
 

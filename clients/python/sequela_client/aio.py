@@ -169,7 +169,7 @@ class AsyncSequela(Client):
                     raise
                 raise reader.failure from None
             finally:
-                # A caller may stop iterating early; the server must not go on with the rest.
+                # A caller may stop iterating early; the server must then not continue with the rest.
                 stream.cancel()
 
     async def score(
@@ -275,7 +275,7 @@ class AsyncSequela(Client):
         await self._run(operations.delete_background(name), timeout)
 
     async def get_caller(self, *, timeout: float | None = None) -> Caller:
-        """Asks the server who it takes this client for; see `Sequela.get_caller`."""
+        """Returns how the server identifies this client; see `Sequela.get_caller`."""
         return await self._run(operations.get_caller(), timeout)
 
     async def _all(self, listing: Listing[T], timeout: float | None) -> AsyncIterator[T]:
@@ -303,7 +303,7 @@ class AsyncSequela(Client):
             return result
 
     async def _attempt(self, call: Call, deadline: Deadline, failures: int = 0) -> Any:
-        """Makes a call that has failed so often, several times if it fails and another attempt may help."""
+        """Makes a call that has already failed `failures` times, and repeats it as long as that may help."""
         while True:
             try:
                 answer = await self._make(call, deadline)
@@ -322,7 +322,7 @@ class AsyncSequela(Client):
     async def _accepted(
         self, state: ExplanationStream, first: int, response: pb.ExplainStreamResponse
     ) -> pb.ExplainStreamResponse:
-        """Returns a response, or if the server refused the item because it is busy, the answer to a later attempt."""
+        """Returns the response. If a busy server refused the item, returns the answer to a later attempt instead."""
         error = refusal(response)
         if error is None:
             if response.HasField("explanation"):
@@ -333,7 +333,7 @@ class AsyncSequela(Client):
         if wait is None:
             return response
         await asyncio.sleep(wait)
-        # It is sent alone, since a stream takes its items in order, and later ones are on their way.
+        # It is sent alone, since a stream keeps the order of its items, and later ones have already been sent.
         call = Call("explanations.Explain", state.single_request(first, response))
         try:
             answer = await self._attempt(call, deadline, failures=1)

@@ -63,7 +63,7 @@ class BlockingClient(Client):
             return result
 
     def _attempt(self, call: Call, deadline: Deadline, failures: int = 0) -> Any:
-        """Makes a call that has failed so often, several times if it fails and another attempt may help."""
+        """Makes a call that has already failed `failures` times, and repeats it as long as that may help."""
         while True:
             try:
                 answer = self._make(call, deadline)
@@ -82,7 +82,7 @@ class BlockingClient(Client):
     def _accepted(
         self, state: ExplanationStream, first: int, response: pb.ExplainStreamResponse
     ) -> pb.ExplainStreamResponse:
-        """Returns a response, or if the server refused the item because it is busy, the answer to a later attempt."""
+        """Returns the response. If a busy server refused the item, returns the answer to a later attempt instead."""
         error = refusal(response)
         if error is None:
             if response.HasField("explanation"):
@@ -93,7 +93,7 @@ class BlockingClient(Client):
         if wait is None:
             return response
         time.sleep(wait)
-        # It is sent alone, since a stream takes its items in order, and later ones are on their way.
+        # It is sent alone, since a stream keeps the order of its items, and later ones have already been sent.
         call = Call("explanations.Explain", state.single_request(first, response))
         try:
             answer = self._attempt(call, deadline, failures=1)

@@ -1,4 +1,4 @@
-"""Who the server takes its caller for."""
+"""The caller of a server, as the server identifies it."""
 
 from __future__ import annotations
 

@@ -106,10 +106,10 @@ class Sequela(BlockingClient):
             caller_id: your id for the sequence, by which explanations can be listed. None stands for the `id` of a
                 `Sequence`.
             labels: labels to store with the explanation, in addition to those of a `Sequence`.
-            dry_run: whether to try something out: the explanation is computed even if the server has it already, and
-                it is neither stored nor listed. Its `name` is empty.
-            priority: who goes first while the server is busy: "interactive" if somebody waits for the answer, "bulk" if
-                it may wait behind those. Default: "interactive".
+            dry_run: whether to only try something out: the explanation is then computed even if the server has it
+                already, and it is neither stored nor listed. Its `name` is empty.
+            priority: the order of requests while the server is busy: "interactive" if somebody waits for the answer,
+                "bulk" if the request may wait for those. Default: "interactive".
             timeout: how long the explanation may take, in seconds. After that the best answer so far is returned, with
                 `cut_short` set.
         """
@@ -175,7 +175,7 @@ class Sequela(BlockingClient):
                     yield from state.outcomes(first, answer)
                 yield from state.rest()
             finally:
-                # A caller may stop iterating early; the server must not go on with the rest.
+                # A caller may stop iterating early; the server must then not continue with the rest.
                 stream.cancel()
 
     def score(
@@ -260,7 +260,7 @@ class Sequela(BlockingClient):
             timeout: seconds.
 
         Returns:
-            How many were deleted. It is no error if there are none. No replica returns them after 60 seconds.
+            How many were deleted. It is not an error if there are none. No replica returns them after 60 seconds.
         """
         return self._run(operations.delete_explanations(name, caller_id, label), timeout)
 
@@ -331,5 +331,5 @@ class Sequela(BlockingClient):
         self._run(operations.delete_background(name), timeout)
 
     def get_caller(self, *, timeout: float | None = None) -> Caller:
-        """Asks the server who it takes this client for: its name, its roles, and how it was identified."""
+        """Returns how the server identifies this client: its name, its roles, and the method of authentication."""
         return self._run(operations.get_caller(), timeout)

@@ -50,7 +50,7 @@ class Peer:
 
 
 def unreachable(message: str, peer: Peer) -> SequelaError | None:
-    """Returns the error for a connection that failed, or for an answer that did not come in time.
+    """Returns the error for a connection that failed, or for an answer that did not arrive in time.
 
     It may open one more connection to find out whether the server uses TLS, which takes two seconds at most.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-# For these reasons the client itself acts: it sends the content that the server does not have.
+# The client resolves errors with these reasons itself: it sends the content that the server does not have.
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
 BACKGROUND_NOT_FOUND = "BACKGROUND_NOT_FOUND"
 UPLOADS_DISABLED = "UPLOADS_DISABLED"
@@ -95,7 +95,7 @@ class DeadlineExceeded(SequelaError):
 
 
 class TimeSpentWaiting(TryAgain, DeadlineExceeded):
-    """The time was up before the server had done the requests before this one. Try again later, or allow more time."""
+    """The time was up while the request waited for other requests. Try again later, or allow more time."""
 
 
 class TlsError(SequelaError):
@@ -139,7 +139,7 @@ class AuthenticationError(CallerError):
 
 
 class CredentialsMissing(AuthenticationError):
-    """The server must know who calls, and it was sent neither a token nor a certificate that says so."""
+    """The server requires authentication, and it was sent neither a token nor a certificate."""
 
 
 class TokenRefused(AuthenticationError):

@@ -10,7 +10,7 @@ from sequela_client.inputs import EventInfo
 
 
 class Verdict(ContractEnum):
-    """How the attribution of the pruned events compares with the tolerance, give or take two standard errors."""
+    """How the attribution of the pruned events, plus or minus two standard errors, compares with the tolerance."""
 
     WITHIN = "within"
     EXCEEDS = "exceeds"

@@ -41,7 +41,7 @@ class ExplanationRecord:
         event_values: the unpruned events, latest first, then those pruned ones about which the caller sent something.
         static_values: values of static features as people read them.
         cut_short: whether the deadline ended the computation early.
-        warnings: what to know before one relies on the numbers.
+        warnings: what to know before relying on the numbers.
         output_count: how many outputs the model has; `targets` may be a part of them.
         reasons_by_target: the main reasons for each target's score, by its name; at most four each.
         requested_by: the name of the authenticated caller whose request it answers; empty if the server does not know.
@@ -171,7 +171,7 @@ class ExplanationRecord:
         )
 
     def displayed(self, t: int, feature: str) -> str:
-        """A feature's value at event t as people read it; what the caller sent goes first. Empty if unknown."""
+        """A feature's value at event t as people read it; what the caller sent takes precedence. Empty if unknown."""
         event = next((event for event in self.event_values if event.t == t), None)
         return "" if event is None else _value(event, feature)
 
@@ -203,5 +203,5 @@ class ExplanationRecord:
 
 
 def _value(event: EventValues, feature: str) -> str:
-    """Returns a feature's value at an event for people. The caller's own text goes first."""
+    """Returns a feature's value at an event for people. The caller's own text takes precedence."""
     return event.info.display.get(feature) or event.values.get(feature, "")

@@ -22,7 +22,7 @@ def require(module: str, extra: str) -> ModuleType:
         # The import is late, because most users need none of the extras.
         return import_module(module)
     except ModuleNotFoundError as missing:
-        # A module that is missing further inside is a broken installation, and its own error says more.
+        # If a module deeper inside is missing, the installation is broken, and the original error says more.
         if missing.name is None or missing.name.partition(".")[0] != module.partition(".")[0]:
             raise
         raise CallerError(

@@ -1,4 +1,4 @@
-"""A server on a free port of this machine, which runs as long as the process that started it, or shorter."""
+"""A server on a free port of this machine, which ends at the latest with the process that started it."""
 
 from __future__ import annotations
 

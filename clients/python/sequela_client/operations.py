@@ -223,7 +223,7 @@ def delete_background(name: str) -> Operation[None]:
 
 
 def get_caller() -> Operation[Caller]:
-    """Asks who the server takes the caller for."""
+    """Asks the server how it identifies the caller."""
     return call("access.GetCaller", pb.GetCallerRequest(), lambda answer: caller(answer.caller))
 
 

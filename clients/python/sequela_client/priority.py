@@ -1,4 +1,4 @@
-"""Who goes first while a server is busy."""
+"""The priority of requests while a server is busy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When a stream that broke is opened again."""
+"""Decides when a stream that broke is opened again."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class RetryBudget:
         self._retries = retries
         self._left = float(retries.budget)
         self._lock = threading.Lock()
-        # A wait is no secret.
+        # Waits need no cryptographic randomness.
         self._random = random.Random()  # noqa: S311
 
     def succeeded(self) -> None:

@@ -89,7 +89,7 @@ _ADVICE_OF_SERVER = re.compile(
     r"|; (use|get) a new one( from the identity provider)?$"
 )
 
-# What grpc.aio reports if a stream has ended while one of its messages was sent; why it has ended, is then not known.
+# What grpc.aio reports if a stream ended while one of its messages was being sent; the reason is then not known.
 _BROKEN_STREAM = "Internal error from Core"
 
 # The codes that gRPC itself reports if it could not reach a server.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST = 3
 TIED = "= marks reasons that are equally strong within their errors."
 _VERBS = {1: "raised", -1: "lowered"}
-# Scores from here on are printed without decimals.
+# Scores of this size or larger are printed without decimals.
 _LARGE = 1000.0
 # The share of score - base value up to which something hardly matters; a tolerance may be larger.
 _LITTLE = 0.1

@@ -16,7 +16,7 @@ _DRAIN_SECONDS = 10.0
 
 
 def _stop_with_the_parent(standard_input: int) -> None:
-    """Waits until nobody can write to the pipe any more, and ends this process."""
+    """Waits until the other end of the pipe is closed, and ends this process."""
     while os.read(standard_input, 1):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

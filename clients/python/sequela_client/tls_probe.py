@@ -1,4 +1,4 @@
-"""Finds out what a server requires that closed a connection without a word, by a TLS handshake of our own."""
+"""Finds out, by a TLS handshake of its own, what a server requires that closed a connection without giving a reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Requirement(StrEnum):
     """It does not use TLS, or does not answer."""
     TLS = "tls"
     CERTIFICATE = "certificate"
-    """TLS, and another certificate than the one that was presented, or one at all."""
+    """TLS, and a client certificate: none was presented, or not one that it accepts."""
 
 
 def requirement(host: str, port: int, credentials: Credentials | None) -> Requirement:
@@ -50,7 +50,7 @@ def requirement(host: str, port: int, credentials: Credentials | None) -> Requir
 
 
 def _after_handshake(secured: ssl.SSLSocket) -> Requirement:
-    """If the server closes the connection now, it does not accept our certificate, or that there is none."""
+    """If the server closes the connection now, it does not accept our certificate, or requires one."""
     try:
         # In TLS 1.3 the handshake ends before the server has checked the client's certificate.
         return Requirement.TLS if secured.recv(1) else Requirement.CERTIFICATE

@@ -9,10 +9,10 @@ Metadata = tuple[tuple[str, str], ...]
 
 def with_trace(metadata: Metadata) -> Metadata:
     """The metadata of a call, and what makes it a part of the current trace (W3C Trace Context), if there is one."""
-    # A program that traces has imported it. Others need not have it, and do not wait for the import.
+    # A program that traces has already imported it. Other programs need not have it installed, nor wait for the import.
     if "opentelemetry.trace" not in sys.modules:
         return metadata
-    # It is no dependency of the client.
+    # It is not a dependency of the client.
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415
         TraceContextTextMapPropagator,
     )

@@ -25,7 +25,7 @@ from sequela_console.state.removal import forget_alerts
 
 POLL_SECONDS = 5.0
 FULL_LIST_SECONDS = 60.0
-# A complete list of a large store takes a while; it must not keep the service busy all the time.
+# Reading the complete list of a large store takes a while, and must not keep the service busy all the time.
 FULL_LIST_SHARE = 0.1
 MAX_BACKOFF_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """How far the index is, see `IndexState` in types.ts."""
+    """The progress of the index; see `IndexState` in types.ts."""
 
     alerts: int
     pending: int
@@ -76,7 +76,7 @@ class AlertIndex:
             self._thread.join(_STOP_SECONDS)
 
     def state(self) -> IndexState:
-        """Returns how far the index is."""
+        """Returns the progress of the index."""
         read = self._database.read
         alerts = int(read.execute("SELECT COUNT(*) FROM alert").fetchone()[0])
         pending = int(read.execute("SELECT COUNT(*) FROM alert WHERE detailed = 0").fetchone()[0])
@@ -91,7 +91,7 @@ class AlertIndex:
     def forget(self, id: str) -> None:
         """Removes an explanation that the service no longer has.
 
-        It stays while most are missing, and before the first complete list has shown that this is not so.
+        It is kept until the first complete list has been read, and while most explanations are missing.
         """
         if self._updated is not None and not self._reader.loss.warning:
             forget_alerts(self._database, [id])
@@ -114,7 +114,7 @@ class AlertIndex:
                 pause = min(POLL_SECONDS * 2 ** (failures - 1), MAX_BACKOFF_SECONDS)
                 log.debug("the index cannot be read: %s", error)
             except Exception:
-                # The list must go on with what it has, whatever one answer of the service looks like.
+                # Whatever one answer of the service looks like, the list must continue to work with what it has.
                 failures, pause = failures + 1, MAX_BACKOFF_SECONDS
                 log.exception("the index cannot be updated")
             self._stop.wait(pause)

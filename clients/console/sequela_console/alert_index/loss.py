@@ -1,4 +1,4 @@
-"""Holds back the removal of most alerts at once, which more often is a mistake than a wish."""
+"""Delays the removal of most alerts at once, which is more often a mistake than intended."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 FEWEST_KNOWN = 20
 LARGEST_SHARE = 0.5
 CONFIRMATION_SECONDS = 600.0
-"""So long every complete list must lack them. Somebody who started the wrong service has noticed by then."""
+"""How long, in seconds, all complete lists must lack them. By then a wrong service will have been noticed."""
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class LossGuard:
 
     def __init__(self) -> None:
         self.warning = ""
-        """What people must know; empty if nothing is held back."""
+        """The message for people; empty if no removal is delayed."""
         self._missing: frozenset[str] = frozenset()
         self._since = 0.0
         self._known = 0

@@ -10,7 +10,9 @@ from sequela_client.errors import CallerError
 from sequela_client.resources import Model
 
 KEPT_SECONDS = 60.0
-"""After this time a model is asked for again: somebody may have deleted or restored it."""
+"""How long, in seconds, a description is used before it is requested again: the model may have been deleted or
+restored.
+"""
 
 
 class KnownModels:

@@ -31,7 +31,7 @@ from sequela_console.state.removal import forget_alerts, forget_orphans
 PAGE_SIZE = 1000
 """The most that the service lists at once."""
 OVERLAP = timedelta(minutes=10)
-"""How far the list of new explanations reaches back: replicas of the service may have clocks that differ."""
+"""How far back, in time, new explanations are listed: the clocks of the service's replicas may differ."""
 WORKERS = 4
 BATCH = 100
 """How many explanations are read between two writes."""
@@ -42,7 +42,7 @@ REFERENCE_ALERTS = 500
 
 
 class IndexReader:
-    """Reads what the index lacks.
+    """Reads what is missing in the index.
 
     Args:
         service: the client of the service with the console's own credentials.
@@ -117,7 +117,7 @@ class IndexReader:
         try:
             explanation = self._service.get_explanation(PREFIX + id, sequence=sequence)
         except NotFound:
-            # The next complete list decides whether it leaves.
+            # The next complete list decides whether it is removed.
             self._failed[id] = time.monotonic() + RETRY_SECONDS
             return None
         except TryAgain:

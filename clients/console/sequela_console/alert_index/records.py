@@ -1,4 +1,4 @@
-"""What the index keeps of an explanation."""
+"""The data of an explanation that the index keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuses what cannot be done with an alert, in the words that its page shows."""
+"""Refuses what cannot be done with an alert, with the same text as on its page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def require(material: Material, situation: Situation, name: str) -> None:
 
     Args:
         material: the explanation, and what is known around it.
-        situation: what else decides.
+        situation: the circumstances on which capabilities depend.
         name: the capability, as in `CapabilityName` of types.ts.
     """
     found = capabilities(material, situation, material.explanation.length)[name]

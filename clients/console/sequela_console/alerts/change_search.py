@@ -93,7 +93,7 @@ class ChangeSearch:
         threshold: the score to cross.
         score: the score without any change.
         max_rows: how many trials may be scored.
-        is_late: says that the time is used up.
+        is_late: returns whether the time is used up.
     """
 
     scores: Scores
@@ -128,7 +128,7 @@ class ChangeSearch:
     def crosses(self, score: float) -> bool:
         """Returns whether a score lies on the other side of the threshold. At the threshold is above.
 
-        A score that is not a finite number is no decision, so it lies on neither side.
+        A score that is not a finite number lies on neither side.
         """
         return isfinite(score) and (score >= self.threshold) != (self.score >= self.threshold)
 

@@ -27,7 +27,7 @@ from sequela_console.state.trail import record
 
 DEFAULT_ROWS, MAX_ROWS = 3000, 20_000
 MAX_SECONDS = 15.0
-"""Somebody is waiting; what has been found by then is shown."""
+"""The time limit of a search, since somebody waits for it; what has been found by then is shown."""
 MAX_CALL_BYTES = 2_000_000
 """A call with more is refused by the service, whose limit is 4 MB unless the operator has set another."""
 

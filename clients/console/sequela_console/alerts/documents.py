@@ -35,7 +35,7 @@ def get_document(console: Console, question: Question) -> AlertDocument:
     id = alert_id(question.path)
     target = integer(question.query, "target", 0, MAX_TARGETS - 1, 0)
     document = alert_document(console, question.visitor, id, target, text(question.query, "reference"))
-    # Here, not on request of the page: programs read alerts, too.
+    # Recorded here and not when the page asks for it, since programs read alerts, too.
     with skipped_if_unwritable("who opened an alert"):
         record_once(console.state, id, "opened", question.visitor)
     return document

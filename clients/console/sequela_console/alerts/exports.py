@@ -1,4 +1,4 @@
-"""Files to keep or to pass on: an explanation as JSON or CSV, and what people said of alerts."""
+"""Files to keep or to pass on: an explanation as JSON or CSV, and the labels that people gave alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people leave on an alert: labels, and the trail of what they did."""
+"""Labels that people give an alert, and the trail of what they did with it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def text(values: Values, name: str, max_length: int = MAX_TEXT) -> str:
     """Returns a text; empty if it is not there."""
     value = values.get(name, "")
     if not isinstance(value, str) or len(value) > max_length or "\0" in value:
-        raise invalid(name, f"must be a text of at most {max_length} characters")
+        raise invalid(name, f"must be a string of at most {max_length} characters")
     return value
 
 

@@ -55,7 +55,7 @@ def post_replay(console: Console, question: Question) -> ReplayResult:
 
 
 def repeated(visitor: Visitor, material: Material) -> Explanation:
-    """Asks the stored question once more, without looking up the stored answer."""
+    """Sends the stored request again, without looking up the stored answer."""
     explanation = material.explanation
     assert material.sequence is not None
     targets = tuple(each.name for each in explanation.targets)

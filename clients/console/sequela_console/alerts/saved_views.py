@@ -33,7 +33,7 @@ def post_link(console: Console, question: Question) -> LinkId:
         raise invalid("path", "must be the path of a page of the console, such as /alerts")
     state = question.body.get("state", "")
     if not isinstance(state, str | dict):
-        raise invalid("state", "must be a text or an object")
+        raise invalid("state", "must be a string or an object")
     content = json.dumps(state)
     if len(content) > MAX_STATE_CHARACTERS:
         raise invalid("state", f"must have at most {MAX_STATE_CHARACTERS:,} characters")
@@ -46,6 +46,6 @@ def get_link(console: Console, question: Question) -> dict[str, Any]:
     if view is None:
         raise not_found(
             "LINK_NOT_FOUND",
-            "this short link leads nowhere: the console does not know it, or its alert was deleted",
+            "the console does not know this short link, or its alert was deleted",
         )
     return {"path": view.path, "state": json.loads(view.state)}

@@ -17,7 +17,7 @@ from sequela_console.state.labels import AlertLabel, decisions_of, note_counts
 
 @dataclass(frozen=True, slots=True)
 class DecisionSummary:
-    """The decision that counts."""
+    """The decision that counts: the latest one."""
 
     id: int
     verdict: str

@@ -1,4 +1,4 @@
-"""What if: scores and explanations of a changed alert, or with another model or background."""
+"""What-if trials: scores and explanations of a changed alert, or with another model or background."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class AnswerCache:
-    """The answers that were used last. Each is computed by one thread, and others that ask for it wait.
+    """The most recently used answers. Each is computed by one thread, and others that need it wait.
 
     Args:
         most_bytes: how much they may take together. A larger answer is not kept.
@@ -28,7 +28,7 @@ class AnswerCache:
         Args:
             key: what was asked.
             compute: computes the answer.
-            size: says how many bytes an answer takes.
+            size: returns how many bytes an answer takes.
         """
         with self._lock:
             turn = self._computing.setdefault(key, threading.Lock())

@@ -1,4 +1,4 @@
-"""The cohorts that the operator named, opened when somebody looks at them."""
+"""The cohorts that the operator named. They are opened when they are first needed."""
 
 from __future__ import annotations
 

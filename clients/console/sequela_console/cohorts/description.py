@@ -1,4 +1,4 @@
-"""What the pages say about a cohort before anybody asks for a figure."""
+"""The description of a cohort, which pages show before any figure is requested."""
 
 from __future__ import annotations
 

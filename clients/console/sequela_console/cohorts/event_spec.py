@@ -1,4 +1,4 @@
-"""What a table of events is made with: variants, weight, class, bins and steps."""
+"""The specification of a table of events: variants, weight, class, bins and steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a figure is drawn of: the parameters of its address."""
+"""The choices for a figure: the parameters of its address."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ HEAD_SECONDS = 20.0
 
 
 class BoundedProtocol(H11Protocol):
-    """Uvicorn's protocol, which closes connections that send no request, or half a one, for too long."""
+    """Uvicorn's protocol, which closes connections that send no complete request head for too long."""
 
     _timer: asyncio.TimerHandle | None = None
 

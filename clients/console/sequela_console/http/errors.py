@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ApiError(Exception):
-    """An error that the caller is told.
+    """An error that is reported to the caller.
 
     Args:
         status: the HTTP status.

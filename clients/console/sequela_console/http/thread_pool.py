@@ -13,7 +13,7 @@ from sequela_console.http.errors import ApiError
 
 @dataclass(slots=True)
 class ThreadPool:
-    """So many threads, and a queue before them.
+    """A fixed number of threads, and a queue for them.
 
     Args:
         threads: how many requests are answered at once.
@@ -30,12 +30,12 @@ class ThreadPool:
         self._limiter = CapacityLimiter(self.threads)
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Returns what a function returns that runs in one of the threads.
+        """Runs a function in one of the threads, and returns its result.
 
         Raises:
             ApiError: (503) too many wait already.
         """
-        # The limiter's own count does not have those yet that are about to wait.
+        # The limiter's own count does not include requests that are just about to wait.
         if self._inside >= self.threads + self.most_waiting:
             raise ApiError(
                 503, "BUSY", "the console has too many requests of this kind; try again in a minute"

@@ -1,4 +1,4 @@
-"""Whom the service takes a caller for."""
+"""The identity of a caller, as the service knows it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Identity:
     """A caller, as the service knows it.
 
     Args:
-        name: its name; empty where the service asks nobody.
+        name: its name; empty where the service does not authenticate callers.
         roles: its roles.
         method: how it was identified: none, token, certificate or jwt.
     """
@@ -41,6 +41,6 @@ class Identity:
 
 
 def identify(service: Sequela) -> Identity:
-    """Asks the service whom it takes the client for. Raises SequelaError."""
+    """Asks the service how it identifies the client. Raises SequelaError."""
     found = service.get_caller()
     return Identity(found.name, frozenset(found.roles), found.method)

@@ -1,4 +1,4 @@
-"""Whether the service can be reached, and whether it asks people who they are."""
+"""Whether the service can be reached, and whether it authenticates people."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ServiceState:
         state: up, down, or refused, if it will not talk to the console.
         address: its address.
         message: what is wrong and what to do; empty if it is up.
-        login_needed: whether people need a token. While the service is down: no, if it asked nobody until just now.
+        login_needed: whether people need a token. While the service is down: no, if it needed none shortly before.
     """
 
     state: str
@@ -45,8 +45,8 @@ class ServiceDoor:
     Args:
         address: the address of the service.
         own: the console's own credentials, of which people use the authorities only.
-        identify: asks the service whom it takes a client for.
-        clock: seconds that only go forward.
+        identify: asks the service how it identifies a client.
+        clock: a monotonic clock, in seconds.
     """
 
     address: str
@@ -99,7 +99,7 @@ class ServiceDoor:
         )
 
     def _probe(self, now: float) -> ServiceState:
-        """Asks without credentials. Only an answer that nobody is asked means that no login is needed."""
+        """Asks without credentials. No login is needed only if the answer says that the service serves everybody."""
         try:
             found = self.identify(self._anonymous)
         except AuthenticationError:

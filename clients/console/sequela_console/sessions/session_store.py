@@ -20,7 +20,7 @@ from sequela_console.sessions.visitor import GRACE_SECONDS, Visitor
 IDLE_SECONDS = 8 * 3600.0
 LONGEST_SECONDS = 12 * 3600.0
 CHECK_SECONDS = 60.0
-# A service that does not answer is not asked for each request.
+# A service that does not answer is not asked again for each request.
 RETRY_SECONDS = 5.0
 MAX_SESSIONS = 1000
 _KEY_BYTES = 32
@@ -51,7 +51,7 @@ class SessionStore:
 
     Args:
         identify: asks the service whose token a client has; raises SequelaError.
-        clock: seconds that only go forward.
+        clock: a monotonic clock, in seconds.
     """
 
     identify: Callable[[Sequela], Identity]
@@ -83,7 +83,7 @@ class SessionStore:
         """Returns the visitor of a session, or None if there is none or it has ended.
 
         The service is asked again once a minute, so that a revoked token ends its session. While it does not answer,
-        those whom it confirmed in the last ten minutes stay, unconfirmed.
+        people whom it confirmed in the last ten minutes stay logged in, unconfirmed.
 
         Raises:
             SequelaError: the service has not answered for longer.

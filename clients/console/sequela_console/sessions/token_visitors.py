@@ -34,12 +34,12 @@ class KnownVisitor:
 
 @dataclass(slots=True)
 class TokenVisitors:
-    """The visitors who came last, by the digest of their tokens, so that a program needs one connection.
+    """The most recent visitors, by the digest of their tokens, so that a program needs one connection only.
 
     Args:
         client: opens a client of the service with a token.
         identify: asks the service whose token a client has; raises SequelaError.
-        clock: seconds that only go forward.
+        clock: a monotonic clock, in seconds.
     """
 
     client: Callable[[str], Sequela]

@@ -9,7 +9,7 @@ from sequela_client.client import Sequela
 from sequela_console.http.errors import ApiError
 
 GRACE_SECONDS = 600.0
-"""How long somebody may go on reading after the service has stopped to answer."""
+"""How long, in seconds, somebody may continue to read after the service has stopped answering."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,13 @@ class Visitor:
     """Somebody who uses the console.
 
     Args:
-        name: what the service calls this person. Where it asks nobody: what the person typed, or empty.
+        name: the name that the service has for this person. If it does not authenticate callers: what the person typed,
+            or empty.
         roles: this person's roles at the service: read, explain, admin.
         service: the client of the service with this person's credentials.
         verified: whether the service says that this is the name.
-        confirmed: whether the service can be asked about this person now. Who was known a short while ago may go on
-            reading what the console itself has.
+        confirmed: whether the service can confirm this person now. Somebody whom it confirmed a short while ago may
+            still read what the console itself has.
     """
 
     name: str
@@ -41,5 +42,5 @@ class Visitor:
             raise ApiError(
                 503,
                 "SERVICE_DOWN",
-                "the service does not answer, so that the console cannot be sure who you are; nothing was kept",
+                "the service does not answer, so the console cannot confirm who you are; nothing was saved",
             )

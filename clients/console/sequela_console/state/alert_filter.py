@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sequela_console.state.alerts import searched
 
 MIN_INNER_CHARACTERS = 3
-"""Shorter searches only find texts that begin with them: within texts they would find nearly everything."""
+"""Shorter searches only find texts that begin with them, since they occur within nearly every text."""
 
 OPEN, DECIDED = "open", "decided"
 DECISIONS = ("fraud", "false_positive", "undecided")
@@ -24,7 +24,7 @@ _OF_TARGET = """(
 
 @dataclass(frozen=True, slots=True)
 class AlertFilter:
-    """What alerts must have in common. None and empty texts leave something open.
+    """The conditions that alerts must meet. None and empty strings set no condition.
 
     Args:
         text: the beginning of an id, a caller id or the value of a label; from three characters on, any part of it.
@@ -92,7 +92,7 @@ class AlertFilter:
 
     def _decision(self) -> Clause:
         if self.decision == OPEN:
-            # Nearly all are open, so an index would only lead away from the one that sorts.
+            # Nearly all alerts are open, so an index on decisions would only keep SQLite from using the one that sorts.
             return "decision IS NOT 'fraud' AND decision IS NOT 'false_positive'", ()
         if self.decision == DECIDED:
             return "decision IN ('fraud', 'false_positive')", ()

@@ -107,7 +107,7 @@ class AlertList:
         return self._number(query, (*of, id, *values)) > 0
 
     def row(self, id: str) -> sqlite3.Row | None:
-        """Returns the row of an alert, which need not be in the list; None if it has not the chosen target."""
+        """Returns the row of an alert, which need not be in the list; None if it does not have the chosen target."""
         source, of = self.filter.source()
         found = self._rows(f"SELECT * FROM {source} WHERE id = ?", (*of, id))  # noqa: S608 values are bound
         return found[0] if found else None
@@ -128,7 +128,7 @@ class AlertList:
             # The index of the order gives the rows sorted, and the limit is soon reached.
             query = f"SELECT * FROM {source} WHERE ({where}) AND {place} ORDER BY {order.sql} LIMIT ?"  # noqa: S608
             return query, (*of, *values)
-        # Few alerts would be looked for in the whole order. They are found first, and then sorted.
+        # With few alerts, reading the whole order would take long, so they are found first, and then sorted.
         query = (
             f"SELECT * FROM {source} WHERE rowid IN (SELECT rowid FROM {source} WHERE {where}) AND {place} "  # noqa: S608
             f"ORDER BY +{order.column} {order.way}, +id {order.way} LIMIT ?"

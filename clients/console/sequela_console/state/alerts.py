@@ -46,7 +46,7 @@ class AlertTarget:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """What the list knows of a stored explanation.
+    """The data of a stored explanation in the list.
 
     Args:
         id: the last part of its name.
@@ -111,7 +111,7 @@ class UndetailedAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertDetails:
-    """What only the whole explanation says.
+    """The data that only the whole explanation has.
 
     Args:
         row: the row of the list.
@@ -132,7 +132,7 @@ def add_alerts(state: StateDatabase, rows: Iterable[AlertRow]) -> None:
 
 
 def add_details(state: StateDatabase, details: Iterable[AlertDetails]) -> None:
-    """Adds what whole explanations say. Rows that have left the index meanwhile are left out."""
+    """Adds the data of whole explanations. Rows that have been removed from the index meanwhile are left out."""
     with state.write() as database:
         for each in details:
             if database.execute("SELECT 1 FROM alert WHERE id = ?", (each.row.id,)).fetchone():

@@ -65,7 +65,7 @@ class StateDatabase:
         connection.execute("COMMIT")
 
     def overwrite_deleted(self) -> None:
-        """Takes deleted texts out of the log of changes, too. Does nothing while others read."""
+        """Removes deleted texts from the write-ahead log, too. Does nothing while others read."""
         with suppress(sqlite3.OperationalError):
             self.read.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

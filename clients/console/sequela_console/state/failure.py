@@ -1,4 +1,4 @@
-"""What people are told when the console's own file cannot be used."""
+"""The messages for people when the console's own file cannot be used."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _WORDS: Mapping[int, str] = {
     sqlite3.SQLITE_FULL: "the disk is full; the operator must free some space",
     sqlite3.SQLITE_READONLY: "it may only be read; the operator must make it and its folder writable",
     sqlite3.SQLITE_PERM: "the console may not open it; the operator must allow that",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; the operator must look after its folder",
-    sqlite3.SQLITE_IOERR: "the disk fails, or is full; the operator must look after it",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; the operator must check its folder",
+    sqlite3.SQLITE_IOERR: "the disk fails, or is full; the operator must check it",
     sqlite3.SQLITE_CORRUPT: "it is damaged; the operator must put back a copy, or move it away",
     sqlite3.SQLITE_NOTADB: "it is not a database; the operator must put back a copy, or move it away",
 }
@@ -32,7 +32,7 @@ def failure_of(error: sqlite3.Error) -> str | None:
 
 @contextmanager
 def skipped_if_unwritable(what: str) -> Iterator[None]:
-    """Skips what the block writes if the file cannot be used now: nobody must be kept from reading by that.
+    """Skips what the block writes if the file cannot be used now, so that people can still read.
 
     Args:
         what: what is not written then, for the log.

@@ -1,4 +1,4 @@
-"""What people said of alerts. The latest decision counts, and decisions stay when their alert leaves."""
+"""The labels that people give alerts. The latest decision counts, and decisions stay when their alert is removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from sequela_console.state.alert_filter import DECISIONS
 from sequela_console.state.database import StateDatabase
 
-# What a decision keeps of its alert, since it stays when the alert leaves.
+# The columns that a decision copies from its alert, since it stays when the alert is removed.
 _COPIED = "caller_id, model, model_digest, target, score, created"
 VERDICTS = (*DECISIONS, "reason_wrong", "note")
 
@@ -70,7 +70,7 @@ class DecidedMeanwhile(Exception):
 
 
 class AlertGone(Exception):
-    """The alert has left the index meanwhile, so nothing may be said of it any more."""
+    """The alert has been removed from the index meanwhile, so it cannot be labelled any more."""
 
 
 def labels_of(state: StateDatabase, alert: str) -> tuple[AlertLabel, ...]:

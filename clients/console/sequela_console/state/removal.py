@@ -1,4 +1,4 @@
-"""Takes alerts out of the index that the service no longer has."""
+"""Removes alerts from the index that the service no longer has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sequela_console.state.database import StateDatabase
 
 CHUNK = 100
-"""How many alerts are removed at once: nobody else can write meanwhile."""
+"""How many alerts are removed in one transaction. Nothing else can be written meanwhile."""
 _ID = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _TABLES = ("alert_label", "alert_target", "alert_reason", "alert_effect", "reference_values")
 
@@ -33,7 +33,7 @@ def forget_alerts(state: StateDatabase, ids: Iterable[str]) -> None:
 
 
 def forget_orphans(state: StateDatabase) -> None:
-    """Removes notes of alerts that are not in the index, whatever left them there."""
+    """Removes notes of alerts that are not in the index, for whatever reason they are still there."""
     where = "alert NOT IN (SELECT id FROM alert) AND (note <> '' OR verdict = 'note')"
     if state.read.execute(f"SELECT 1 FROM verdict WHERE {where} LIMIT 1").fetchone():  # noqa: S608 our own words
         with state.write() as database:

@@ -11,7 +11,7 @@ from typing import Protocol
 from sequela_console.state.database import StateDatabase
 
 REPEATED_SECONDS = 60.0
-"""Within this time, a person who opens an alert again leaves no second entry."""
+"""How long, in seconds, a person who opens an alert again gets no second entry."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What can be done with an explanation, and why something cannot."""
+"""What can be done with an explanation, and the reasons for what cannot."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sequela_client.alert_document.threshold import AlertThreshold
 from sequela_client.attributions import StopReason
 
 NOT_STORED = "This explanation is not stored by the service, so it cannot be labelled."
-NO_SERVICE = "This row comes from a file, and no service is asked about it."
+NO_SERVICE = "This row comes from a file, not from a service."
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What else decides about capabilities.
+    """The circumstances on which capabilities depend.
 
     Args:
         threshold: the threshold of the explanation.

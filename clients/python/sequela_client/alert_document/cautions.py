@@ -1,4 +1,4 @@
-"""What a reader must know before relying on an explanation, each in a sentence or two."""
+"""The warnings that a reader needs before relying on an explanation, each in a sentence or two."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sequela_client.explanation_parts import Verdict
 
 
 def cautions(material: Material) -> tuple[str, ...]:
-    """Returns what is wrong or limited, the gravest first."""
+    """Returns what is wrong or limited, the most serious first."""
     return tuple(
         dict.fromkeys(
             (

@@ -33,10 +33,10 @@ def build_document(
 
     Args:
         material: the explanation, and what is known around it.
-        situation: what decides about capabilities.
+        situation: the circumstances on which capabilities depend.
         id: the last part of its name; empty if it is not stored.
         source: where it comes from, as in types.ts.
-        labels: what people said of it.
+        labels: the decisions and remarks of people about it.
         edits: the changes that it was made with.
     """
     explanation = material.explanation
@@ -70,5 +70,5 @@ def in_unit_interval(explanation: Explanation, model: Model | None) -> bool:
     if model is not None:
         return model.bounded
     numbers = [number for each in explanation.targets for number in (each.raw_score, each.raw_base_value)]
-    # NaN is a base value that was not computed, and says nothing.
+    # NaN is a base value that was not computed, so it is left out.
     return all(0 <= number <= 1 for number in numbers if not isnan(number))

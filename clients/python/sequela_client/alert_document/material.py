@@ -1,4 +1,4 @@
-"""What a document is made of."""
+"""The data from which a document is made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a document consists of. The names are those of `api/types.ts`."""
+"""The parts of a document. The names are those of `api/types.ts`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class HistoryEvent:
 
 @dataclass(frozen=True, slots=True)
 class ValueRange:
-    """The smallest and the largest known value of a feature, in people's units."""
+    """The smallest and the largest known value of a feature, in its own unit."""
 
     low: float
     high: float

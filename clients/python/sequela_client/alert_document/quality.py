@@ -8,7 +8,7 @@ from sequela_client.alert_document.words import amount, counted
 from sequela_client.attributions import NORMAL_95, LevelAttributions, StopReason
 
 _ENDED = {
-    StopReason.TARGET: "as accurate as was asked for",
+    StopReason.TARGET: "as accurate as requested",
     StopReason.BUDGET: "it used all the coalitions that it was allowed",
     StopReason.DEADLINE: "the deadline stopped it",
 }

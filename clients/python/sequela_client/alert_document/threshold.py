@@ -11,7 +11,7 @@ from sequela_client.alert_document.model_name import model_names
 LABEL = "threshold"
 """The label in which callers send the threshold of a score."""
 DEFAULT = 0.5
-"""For scores in [0, 1] for which nobody named another one."""
+"""The threshold of scores in [0, 1] if no other one was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ def alert_threshold(
 
 
 def threshold_setting(model: str, settings: Mapping[str, float]) -> float | None:
-    """Returns the operator's threshold of a model: by the most exact of its names, else that of all others."""
+    """Returns the operator's threshold of a model: that of the most exact of its names, or else that of all other
+    models.
+    """
     return next((settings[name] for name in (*model_names(model), "") if name in settings), None)
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 SMALLEST = 0.001
-"""Smaller effects are written as `< 0.001`, as everywhere in the console."""
+"""Smaller effects are written as `< 0.001`, as in the rest of the console."""
 
 
 def signed(value: float) -> str:

@@ -12,9 +12,9 @@ from typing import Final
 import click
 
 PREFIX: Final = "sequela_"
-"""Tools that look for secrets in repositories and logs find tokens by it."""
+"""A prefix by which tools that search repositories and logs for secrets recognize tokens."""
 TOKEN_BYTES: Final = 32
-"""Random bytes in a token, so that nobody can guess it, also not from its digest."""
+"""The number of random bytes in a token, so that it cannot be guessed, not even from its digest."""
 ROLES: Final = ("explain", "read", "admin")
 NAME_LENGTH: Final = 128
 NAME_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._@:/+-")

@@ -132,7 +132,8 @@ _FILE = click.Path(path_type=Path)
 )
 @explain_options_without(("seed",))
 def capacity(**values: Any) -> None:
-    """Explains a few alerts for some seconds, and says what more of them need: cores, replicas, memory, and Redis.
+    """Explains a few alerts for some seconds, and computes from the measurements what a rate of alerts needs: cores,
+    replicas, memory, and Redis.
 
     A server is started with one engine on one core of this machine. With --server, one that runs already is asked
     instead, and stores nothing.
@@ -170,7 +171,7 @@ def _measured(values: dict[str, Any]) -> Measurement:
 
 
 def _workload(sequela: Sequela, model: str, values: dict[str, Any]) -> Workload:
-    """The sequences and the background as the model takes them; what was assumed is printed."""
+    """The sequences and the background as the model takes them; assumptions are printed."""
     files = values["sequences"] or sorted((server_package() / "demo" / "alerts").glob("*.json"))
     notes = file_inputs.Notes()
     sequences = tuple(_sequence(sequela, model, file, notes) for file in files)

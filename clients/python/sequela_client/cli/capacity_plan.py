@@ -12,7 +12,7 @@ REDIS_COMMANDS_PER_INDEX = 8
 # What an explanation takes in Redis beyond its bytes in the store's file: keys, and an entry in each index.
 REDIS_KEY_BYTES = 1_000
 REDIS_INDEX_BYTES = 500
-# So that one may fail or be replaced.
+# The fewest replicas, so that one may fail or be replaced.
 FEWEST_REPLICAS = 2
 
 

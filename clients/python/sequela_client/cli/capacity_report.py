@@ -30,7 +30,7 @@ def json_report(measured: Measurement, plans: Sequence[Plan], chosen: Deployment
 
 
 def print_report(console: Console, measured: Measurement, plans: Sequence[Plan], chosen: Deployment) -> None:
-    """Prints what was measured, a row for each rate, and what has to hold for these numbers."""
+    """Prints what was measured, a row for each rate, and the assumptions behind these numbers."""
     for line in _measured(measured):
         console.print(line)
     console.print(_table(console, plans, chosen))
@@ -91,7 +91,7 @@ def _assumptions(measured: Measurement, chosen: Deployment) -> Iterator[str]:
         f"Redis keeps explanations for {chosen.retention_seconds / _DAY:g} days (--explanation-ttl), with their "
         "sequences, one copy of each. A replica of Redis needs as much again."
     )
-    yield "Redis commands are those of new explanations. Lists and pages that people look at come on top."
+    yield "Redis commands are those of new explanations. Lists and pages that people open need additional commands."
 
 
 def _count(number: float) -> str:

@@ -29,7 +29,7 @@ def print_tables(console: Console, cohort: Cohort, choices: ReportChoices) -> li
     """Prints the tables that were asked for.
 
     Returns:
-        What to say about those that cannot be shown.
+        A sentence about each table that cannot be shown.
     """
     from sequela_client.cohort.errors import NotInCohort  # noqa: PLC0415 it needs the extra `cohort`
 

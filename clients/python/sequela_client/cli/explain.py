@@ -183,7 +183,7 @@ def _load(values: dict[str, Any]) -> tuple[FileContent, FileContent | None]:
 def _inputs(
     given: FileContent, average: FileContent | None, known: Layout | None, columns: RowOptions
 ) -> tuple[Sequence, BackgroundLike]:
-    """The sequence and the background that the model takes; what was assumed is printed."""
+    """The sequence and the background that the model takes; assumptions are printed."""
     notes = file_inputs.Notes()
     sequence = file_inputs.sequence(given, known, columns, notes)
     background = file_inputs.background(average, known, columns, notes) if average else None

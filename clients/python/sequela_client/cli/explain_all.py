@@ -40,7 +40,7 @@ Examples:
     --checkpoint 1 --checkpoint 200 --first-positive 0.5 --level event --out cohort/
 
 \b
-If it is ended, the same command goes on where it was. Exit codes:
+If it is interrupted, run the same command again to continue. Exit codes:
   0  all sequences are done; failed ones are in the output, with their reasons
   1  the request or a file is wrong: change it
   2  the command line is wrong
@@ -215,7 +215,8 @@ def explain_all(**values: Any) -> None:
             summary = run(values["data"], values["out"], question, options, show)
     except KeyboardInterrupt:
         click.echo(
-            f"Interrupted. {values['out']} keeps what is done; the same command goes on there.", err=True
+            f"Interrupted. {values['out']} keeps what is done; run the same command again to continue.",
+            err=True,
         )
         raise SystemExit(130) from None
     _print_summary(summary, values["out"])

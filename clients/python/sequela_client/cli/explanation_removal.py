@@ -39,7 +39,7 @@ def explanation_removal(
     them. The beginning of a name is enough if no other name begins so. No replica of the server returns them any more
     after 60 seconds. This cannot be undone.
     """
-    # An empty text may come from a variable of a script that is not set; it must not select anything.
+    # An empty string may come from an unset variable of a script; it must not select anything.
     given = {"NAME": name, "--caller-id": caller_id, "--label": label}
     chosen = [flag for flag, value in given.items() if value is not None]
     if len(chosen) != 1 or name == "" or caller_id == "":

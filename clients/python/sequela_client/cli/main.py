@@ -1,4 +1,4 @@
-"""The command `sequela`. An error is one line on standard error, and the exit code says who has to act."""
+"""The command `sequela`. An error is printed as one line on standard error, and the exit code says who has to act."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, BrokenPipeError):
             raise
         except Exception as error:
-            # A bug of ours: one line is enough for who runs the command. `python -X dev` shows the traceback.
+            # A bug in sequela: whoever runs the command needs one line only. `python -X dev` shows the traceback.
             if sys.flags.dev_mode:
                 raise
             _print_error(

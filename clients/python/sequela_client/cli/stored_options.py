@@ -1,4 +1,4 @@
-"""What the commands about stored explanations have in common."""
+"""The options that the commands about stored explanations have in common."""
 
 from __future__ import annotations
 

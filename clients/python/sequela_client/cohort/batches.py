@@ -62,7 +62,7 @@ class SequenceRow:
         id: its id.
         row: its position in the input.
         inputs: arrays by input name; empty if the sequence cannot be explained.
-        times: when its events happened, as an array of Arrow; None if that is not known.
+        times: when its events happened, as an Arrow array; None if that is not known.
         labels: its labels.
         checkpoint: its own checkpoint.
         variants: the variants that are wanted; None: all.

@@ -1,4 +1,4 @@
-"""Whether a folder has everything that is asked, as far as that is known without a server."""
+"""Finds out whether a folder has all rows of a question, as far as that is possible without a server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sequela_client.models import ModelFile, choose
 
 
 def rows_there(folder: Path, question: BulkQuestion, part_rows: int, retry_failed: bool) -> int | None:
-    """How many rows of a question a folder has, if it was asked nothing else.
+    """Returns how many rows of a question a folder has, provided that the folder belongs to this question.
 
     Args:
         folder: the folder.

@@ -97,7 +97,7 @@ def _with_rows(batch: Any, question: BulkQuestion) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class EngineFolder:
-    """The folder of a cohort as the workers of an engine see it. It can be pickled.
+    """The folder of a cohort, as it is used by the workers of an engine. It can be pickled.
 
     Args:
         path: the folder, which has the same name on all machines.

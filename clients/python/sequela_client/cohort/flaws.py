@@ -1,4 +1,4 @@
-"""Reasons why a sequence cannot be explained that the input itself shows."""
+"""Reasons, visible in the input itself, why a sequence cannot be explained."""
 
 from __future__ import annotations
 

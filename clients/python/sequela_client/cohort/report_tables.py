@@ -1,4 +1,4 @@
-"""The tables of a report that somebody has to ask for: groups, drift and comparison. They need no figures."""
+"""The tables of a report that are made on request only: groups, drift and comparison. They need no figures."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMPARISON = (
 
 @dataclass(frozen=True, slots=True)
 class ReportChoices:
-    """What a report shows beside what it always shows.
+    """What a report shows in addition to what it always shows.
 
     Args:
         title: of the page.
@@ -168,7 +168,7 @@ class ComparisonTables:
         rows: a row for each feature.
         summary: how far they agree.
         notes: sentences about them.
-        names: what the two are called.
+        names: the names of the two cohorts.
         cohort: the first.
     """
 

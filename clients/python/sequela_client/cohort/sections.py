@@ -58,7 +58,7 @@ class ReportSection:
     missing: str = ""
 
 
-# Sections that a report has only on request. If one is empty, whoever asked for it is told.
+# Sections that a report has only on request. If one is empty, the caller is told why.
 ASKED = ("groups", "drift", "comparison")
 
 Maker = Callable[["Cohort", ReportChoices], ReportSection]

@@ -141,7 +141,7 @@ class CoreServer:
         while self._wanted:
             try:
                 self._serve_once()
-                # Only failures in a row count. A server that ran for days may die more often than that.
+                # Only consecutive failures count. A server that runs for days may fail more often than that.
                 failures = 0
             except Exception as error:
                 failures += 1

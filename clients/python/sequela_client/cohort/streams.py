@@ -200,7 +200,7 @@ class SequenceWork:
 
 
 def _is_everyones(error: SequelaError) -> bool:
-    """Whether an error would meet every sequence: a wrong option, an unknown model, refused credentials."""
+    """Whether an error concerns every sequence: a wrong option, an unknown model, refused credentials."""
     if isinstance(error, TryAgain | TlsError | AuthenticationError | PermissionDenied):
         return True
     if isinstance(error, OperatorError):
@@ -208,7 +208,7 @@ def _is_everyones(error: SequelaError) -> bool:
         return isinstance(error, NotImplementedByServer) or error.reason in OPERATORS_REASONS
     if isinstance(error, NotFound):
         return True
-    # The server names the field at fault: only faults of the sequence itself are its own.
+    # The server names the field at fault: only errors about the sequence concern it alone.
     fields = [violation.field for violation in error.violations]
     return bool(fields) and not any(field.startswith("sequence") for field in fields)
 

@@ -36,7 +36,7 @@ class FeatureColumn:
 
     @property
     def has_order(self) -> bool:
-        """Whether larger and smaller mean something: it holds numbers, not categories."""
+        """Whether its values have an order: it holds numbers, not categories."""
         return self.feature.kind == NUMERIC
 
     @property

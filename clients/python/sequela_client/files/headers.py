@@ -14,7 +14,7 @@ _WAY_OUT = "use --header or --no-header"
 def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
     """Returns whether the first row has names.
 
-    Raises ValueError if the row may also be an event, because nobody would notice a wrong guess.
+    Raises ValueError if the row may also be an event, because a wrong guess would go unnoticed.
     """
     first, rest = rows[0], rows[1:]
     numeric = [is_number(cell, decimal) for cell in first]

@@ -28,7 +28,8 @@ class CategoryColumns:
         """
         feature = next((each for each in self.layout.features if _belongs(name, each)), None)
         if feature is None and not self.layout.unnamed and not _has_dates(cells):
-            # The server leaves the column out, and warns of it. If it were left out here, nobody would be told.
+            # The server leaves the column out, with a warning. If it were left out here, the caller would not be
+            # warned.
             return {name: [0] * len(cells)}
         if feature is None or not feature.categories or feature.name != name:
             return only_numbers(where, name, cells)

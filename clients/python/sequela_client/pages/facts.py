@@ -81,7 +81,7 @@ def accuracy(explanation: Explanation) -> str:
 
 
 def decision(explanation: Explanation) -> str:
-    """Says how the raw score compares with the threshold. It is empty if no label has a threshold."""
+    """Says how the raw score compares with the threshold; empty if no label has a threshold."""
     try:
         threshold = float(explanation.labels.get("threshold", ""))
     except ValueError:

@@ -68,7 +68,7 @@ def compare(first: Cohort, second: Cohort) -> Comparison:
 
 
 def names_of(first: Cohort, second: Cohort) -> tuple[str, str]:
-    """What two cohorts are called: their variants, or else their folders, and otherwise "first" and "second"."""
+    """Returns the names of two cohorts: their variants, or else their folders, and otherwise "first" and "second"."""
     for name in (_variant_name, _folder_name):
         one, two = name(first), name(second)
         if one and two and one != two:
