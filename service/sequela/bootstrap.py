@@ -272,9 +272,7 @@ def _repository_rules(settings: Settings) -> RepositoryRules:
 
 
 def _flights(store: Store) -> Flights:
-    """Returns the port that lets one request at a time compute an answer: of this server, or of all that share the
-    store.
-    """
+    """Returns the port by which one request at a time computes an answer: in this server, or among its replicas."""
     return SingleFlight() if store.leases is None else ReplicaFlights(store.leases)
 
 

@@ -33,9 +33,7 @@ from sequela.model_engines.tasks import ModelEngineConfig
 from sequela.settings import Settings
 
 MIN_UPLOAD_ENGINES = 2
-"""By default there are at least this many engines for models from callers, so that one slow model does not block all
-others.
-"""
+"""The fewest engines for models from callers by default, so that one slow model does not block all others."""
 TRUSTED, UNTRUSTED, LOADING = "trusted", "untrusted", "loading"
 
 log = structlog.get_logger("sequela.engines")
@@ -51,14 +49,10 @@ MODEL_ENTRY = "sequela.model_engines.entry:serve"
 CPU_FACTOR = 2.0
 MAX_CPU_SECONDS = 1e9
 LATE_SECONDS = 0.9
-"""How long, in seconds, an engine with the operator's models may go on after a deadline. It checks the deadline between
-batches.
-"""
+"""How long, in seconds, a model of the operator may run after its deadline, which is checked between batches."""
 
 LOADING_IDLE_SECONDS = 10.0
-"""How long, in seconds, a process that has tried out a model of the operator is kept. It has nothing to do until models
-are added.
-"""
+"""How long, in seconds, a process that has tried out a model of the operator may be idle before it is ended."""
 
 
 def count_engines(settings: Settings) -> int:

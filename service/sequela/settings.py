@@ -324,7 +324,7 @@ class Settings(
             raise ValueError("--identities needs --tls-client-ca, which says whose certificates count")
         if self.revoked and not (self.authenticates or self.tls_client_ca):
             raise ValueError(
-                "--revoked needs --tokens, --jwt-issuer or --tls-client-ca: nobody is asked who they are"
+                "--revoked needs --tokens, --jwt-issuer or --tls-client-ca: without them, no caller is authenticated"
             )
         # Requests may contain personal data, so operators have to ask for plain text on a network.
         if not (self.tls_key or self.insecure or _is_loopback(self.host)):

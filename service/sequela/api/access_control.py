@@ -23,9 +23,7 @@ class AccessControl:
     audit: Audit = no_audit
 
     def check_early(self, method: str, credentials: CallerCredentials) -> None:
-        """Raises as `admit` does, but only errors that the certificate of the connection, not yet known, cannot
-        change.
-        """
+        """Raises as `admit` does, if the certificate of the connection, which is not known yet, cannot change that."""
         by_token = self.authenticator.accepts_tokens and credentials.token
         if by_token or not self.authenticator.accepts_certificates:
             self.admit(method, credentials, AccessRecord(self.permissions))

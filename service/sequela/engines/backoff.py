@@ -7,9 +7,7 @@ MAX_SECONDS = 10.0
 
 
 class Backoff:
-    """The delays of one slot of a pool: none at first, then longer and longer ones until an engine has finished a
-    task.
-    """
+    """The delays of one slot of a pool: none at first, then ever longer ones until an engine has finished a task."""
 
     def __init__(self) -> None:
         self._tries = 0

@@ -209,9 +209,7 @@ class Engine:
         return kind, body[NUMBER_BYTES:]
 
     def _reply(self, watch: Watch, answer: Answer, question: bytes) -> Exception | None:
-        """Answers a question. Returns the error, if there is one, which is raised once the engine has ended the
-        task.
-        """
+        """Answers a question. Returns the error, if any, which is raised once the engine has ended the task."""
         try:
             self._connection.send(Kind.ANSWER, answer(question))
         except FrameConnectionLost:

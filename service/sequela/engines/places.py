@@ -11,9 +11,7 @@ from sequela.engines.engine import Engine
 from sequela.engines.exits import ExitReason
 
 PATIENCE_SECONDS = 1.0
-"""How long a task waits for an engine of its own affinity. Then it may end an idle one that other tasks wait for or
-have just used.
-"""
+"""How long, in seconds, a task waits before it may end an idle engine that other tasks wait for or have just used."""
 
 
 @dataclass(slots=True, eq=False)
@@ -91,9 +89,7 @@ class Places:
             self._grant()
 
     def grant(self) -> None:
-        """Tries again to give engines to waiting tasks, since a task may end engines of others after
-        `PATIENCE_SECONDS`.
-        """
+        """Gives engines to waiting tasks again, since after `PATIENCE_SECONDS` a task may end engines of others."""
         with self._lock:
             self._grant()
 
@@ -135,9 +131,7 @@ class Places:
         return self._take_idle(lambda engine: engine.affinity == affinity)
 
     def remove_unused_since(self, moment: float) -> list[Engine]:
-        """Removes the idle engines that were not used since `moment`, in seconds of the monotonic clock, and returns
-        them.
-        """
+        """Removes and returns the idle engines that were not used since `moment`, on the monotonic clock."""
         return self._take_idle(lambda engine: engine.used_at < moment)
 
     def close(self) -> None:

@@ -86,8 +86,7 @@ class Averager:
             raise InvalidInput.at(
                 "sequence",
                 "TOO_MANY_SEQUENCES",
-                f"more than {self.sequences} sequences were sent, which is the limit (--max-averaged-sequences); "
-                "send fewer",
+                f"more than the limit of {self.sequences} sequences (--max-averaged-sequences); send fewer",
             )
         self.sequences += 1
         self.events += cells.length

@@ -1,6 +1,4 @@
-"""Caches what was computed from an object that never changes, such as the schema of a model, for as long as the object
-exists.
-"""
+"""Caches what was computed from an object that never changes, such as a schema, as long as the object exists."""
 
 from __future__ import annotations
 

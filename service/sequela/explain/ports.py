@@ -378,9 +378,7 @@ class Explanations(Protocol):
         """Lists the matching explanations, newest first. Raises Unavailable."""
 
     def delete(self, wanted: Selector, until: float) -> Deleted:
-        """Deletes explanations, so that they can no longer be found. Work that is not done by `until` is left to a
-        thread.
-        """
+        """Deletes explanations, so that they can no longer be found. A thread does what is left to do at `until`."""
 
 
 class Observer(Protocol):

@@ -28,9 +28,7 @@ from sequela.model_engines.outcomes import RecordToKeep, TaskTelemetry
 from sequela.model_engines.questions import Question, Reply, pack_question, read_record, read_reply
 
 CHANGE_RETRY_SECONDS = 5.0
-"""When a caller should retry, in seconds. By then another engine may have the model, or its changed files may be in
-use.
-"""
+"""When a caller should retry, in seconds. By then another engine may have the model, or its new files are in use."""
 
 
 class Busy(Exception):

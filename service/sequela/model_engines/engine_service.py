@@ -46,9 +46,7 @@ from sequela.model_engines.tasks import ModelEngineConfig, ModelEngineTask, Mode
 from sequela.spans import SpanKind, current_context, span
 
 DOWN_SECONDS = 5.0
-"""How long, in seconds, all engines may be down before the server is not ready. Engines that end are usually replaced
-sooner.
-"""
+"""How long, in seconds, all engines may be down before the server is not ready. Most are replaced sooner."""
 RETRY_SECONDS = 0.1
 """When a caller should retry, in seconds, if another request works on the same answer."""
 
@@ -64,9 +62,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredParts:
-    """What the server keeps for all engines: stored explanations and backgrounds, and the answers that are being
-    computed.
-    """
+    """What the server keeps for all engines: explanations, backgrounds, and which answers are being computed."""
 
     records: Records
     backgrounds: Backgrounds

@@ -17,9 +17,7 @@ _log = structlog.get_logger(__name__)
 
 
 RETRY_SECONDS = 2.0
-"""How long, in seconds, a model that could not be loaded is not tried again. A request that needs it after that loads
-it again.
-"""
+"""How long, in seconds, a model that could not be loaded is not loaded again, even if a request needs it."""
 
 
 class ModelSet:

@@ -1,6 +1,4 @@
-"""The configuration with which an engine is started, and the tasks that it is given. Only the server sends these, so
-they may be pickled.
-"""
+"""The configuration and the tasks of an engine. Only the server sends these, so they may be pickled."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Supplies the designs of a game: the matrices that depend on its players, its seed and its sizes, but not on
-values.
-"""
+"""Supplies the designs of a game: matrices that depend on its players, its seed and its sizes, but on no value."""
 
 from __future__ import annotations
 

@@ -134,9 +134,7 @@ def _extended(
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
 ) -> Sequence[Solution]:
-    """Returns the solutions, from all pairs, of the processes that have the smallest error bars for at least one
-    target.
-    """
+    """Returns the solutions from all pairs, of the processes with the smallest error bars for at least one target."""
     spreads = [np.square(each.errors).sum(axis=0) for each in (known.base, *known.processes)]
     surest = set(np.array(spreads).argmin(axis=0).tolist()) - {0}
     if not surest:
@@ -176,9 +174,7 @@ def ranked_stages(players: int, budget: int, at_once: int, fewest: int) -> tuple
 
 
 def process_counts(players: int, counts: Sequence[int]) -> tuple[int, ...]:
-    """Returns how many of the known pairs of each stratum the processes use; empty if the game cannot have
-    processes.
-    """
+    """Returns how many known pairs of each stratum the processes use; empty if the game cannot have processes."""
     most = allocation(players, MAX_COALITIONS)
     used = tuple(min(count, limit) for count, limit in zip(counts, most, strict=True))
     return used if players < sum(used) and players <= MAX_PLAYERS else ()

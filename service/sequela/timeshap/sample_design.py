@@ -141,9 +141,7 @@ class SampleDesign:
         return self.inverse.nbytes + block_bytes(self.players, self.pairs)
 
     def runner(self, run_jobs: JobRunner) -> JobRunner:
-        """Returns the runner for sums over the blocks: `run_jobs`, or `in_turn` if running in parallel does not pay
-        off.
-        """
+        """Returns the runner for sums over the blocks: `run_jobs`, or `in_turn` if parallel jobs do not pay off."""
         few = len(self.influences) <= 1
         return in_turn if few or self.players > MAX_PARALLEL_PLAYERS else run_jobs
 

@@ -159,8 +159,8 @@ def test_unused_domains_pass() -> None:
 )
 def test_limits(content: bytes, limits: Limits) -> None:
     """Past a limit a file is refused and the limit named; nodes of nested graphs count."""
-    number = 100 if limits.max_model_bytes == 100 else limits.max_model_nodes
-    with pytest.raises(InvalidInput, match=f"but the limit is {number}$") as caught:
+    kind, number = ("bytes", 100) if limits.max_model_bytes == 100 else ("nodes", limits.max_model_nodes)
+    with pytest.raises(InvalidInput, match=rf"but the limit is {number} \(--max-model-{kind}\)$") as caught:
         read(content, limits)
     assert caught.value.reason == "MODEL_TOO_LARGE"
 

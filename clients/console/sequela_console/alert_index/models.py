@@ -10,9 +10,7 @@ from sequela_client.errors import CallerError
 from sequela_client.resources import Model
 
 KEPT_SECONDS = 60.0
-"""How long, in seconds, a description is used before it is requested again: the model may have been deleted or
-restored.
-"""
+"""How long, in seconds, a description is used. Then it is requested again, since the model may have changed."""
 
 
 class KnownModels:

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from sequela_console.state.database import StateDatabase
 
 MAX_VALUES = 100
-"""The most values of a label. Labels with more, such as an account, are left out: nobody chooses one of thousands from
-a list.
-"""
+"""Labels with more values, such as an account, are left out: nobody chooses one of thousands from a list."""
 
 
 @dataclass(frozen=True, slots=True)

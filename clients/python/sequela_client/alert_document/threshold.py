@@ -52,9 +52,7 @@ def alert_threshold(
 
 
 def threshold_setting(model: str, settings: Mapping[str, float]) -> float | None:
-    """Returns the operator's threshold of a model: that of the most exact of its names, or else that of all other
-    models.
-    """
+    """Returns the operator's threshold of a model: that of its most exact name, or else that of all other models."""
     return next((settings[name] for name in (*model_names(model), "") if name in settings), None)
 
 

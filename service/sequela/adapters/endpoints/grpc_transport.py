@@ -82,7 +82,10 @@ class GrpcTransport:
         request = infer_request(self._uri.name, self._version, feeds, output)
         size = request.ByteSize()
         if size > self._message_bytes:
-            text = f"the call has {size} bytes, which exceeds the limit of {self._message_bytes} bytes"
+            text = (
+                f"the call has {size} bytes, which exceeds the limit of {self._message_bytes} bytes "
+                "(--endpoint-message-bytes)"
+            )
             raise unusable_error(self._uri, text)
         answer = self._call(lambda stub: stub.ModelInfer, request, until)
         try:
@@ -163,6 +166,9 @@ class GrpcTransport:
             raise overload_error(self._uri, words) from None
         # The limit in gRPC's text shows on which side the message was too large.
         if int(sizes[2]) == self._message_bytes:
-            text = f"the answer has {sizes[1]} bytes, over the limit of {self._message_bytes} bytes"
+            text = (
+                f"the answer has {sizes[1]} bytes, which exceeds the limit of {self._message_bytes} bytes "
+                "(--endpoint-message-bytes)"
+            )
             raise invalid_answer_error(self._uri, text) from None
         raise refusal(self._uri, words) from None

@@ -233,9 +233,7 @@ class Limiter:
 
 
 class _BreakerReport:
-    """Notifies observers when the breaker opens or closes. It does not refer to the limiter, so as not to keep it
-    alive.
-    """
+    """Notifies observers when the breaker opens or closes. It does not keep the limiter alive."""
 
     def __init__(self, label: str, observer: Observer) -> None:
         self._label, self._observer = label, observer

@@ -180,7 +180,7 @@ def _layout(
     sizes = [axis for axis in inner if isinstance(axis, int)]
     count = math.prod(sizes) if len(sizes) == len(inner) else known_columns
     if count > limits.max_columns:
-        text = f"output {output!r} has {count} columns, but the limit is {limits.max_columns}"
+        text = f"output {output!r} has {count} columns, but the limit is {limits.max_columns} (--max-columns)"
         raise InvalidInput.at(draft.path, "MODEL_TOO_LARGE", text)
     steps = 0 if per_event or len(sizes) < len(inner) else forecast_steps(_sizes(axes[1:]), output)
     return OutputLayout(per_event, count, steps)

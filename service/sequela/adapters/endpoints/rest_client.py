@@ -61,7 +61,10 @@ class Rest:
         """Returns the body of the answer to POST. `content` is sent as JSON, with numpy arrays as lists of numbers."""
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         if len(body) > self._limits.message_bytes:
-            text = f"the call has {len(body)} bytes, which exceeds the limit of {self._limits.message_bytes} bytes"
+            text = (
+                f"the call has {len(body)} bytes, which exceeds the limit of {self._limits.message_bytes} bytes "
+                "(--endpoint-message-bytes)"
+            )
             raise unusable_error(self.uri, text)
         return self._ask("POST", path, body, until)
 
@@ -135,7 +138,9 @@ class Rest:
             # Checked while reading, so that a server cannot fill the memory.
             body += piece
             if len(body) > self._limits.message_bytes:
-                text = f"it exceeds the limit of {self._limits.message_bytes} bytes"
+                text = (
+                    f"it exceeds the limit of {self._limits.message_bytes} bytes (--endpoint-message-bytes)"
+                )
                 raise invalid_answer_error(self.uri, text)
         return bytes(body)
 

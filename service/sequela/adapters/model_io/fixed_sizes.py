@@ -40,7 +40,7 @@ def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limi
     batch = _common("sequences", [item for item in signature.inputs if item.name not in states], 0, path)
     length = _common("events", [item for item in signature.inputs if item.name in over_time], 1, path)
     if (length or 0) > limits.max_events:
-        text = f"the model takes {length} events in every call, but the limit is {limits.max_events}"
+        text = f"the model takes {length} events in every call, but the limit is {limits.max_events} (--max-events)"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     cells = (batch or 1) * (length or 1) * sum(item.width for item in inputs if item.role is not Role.STATE)
     if cells > MAX_CALL_CELLS:

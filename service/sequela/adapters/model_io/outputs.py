@@ -77,7 +77,10 @@ def output_layout(
         raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", _unsupported_text(shapes, output))
     count = math.prod(wide)
     if not 1 <= count <= limits.max_columns:
-        text = f"output {output!r} has {count} columns, but must have between 1 and the limit of {limits.max_columns}"
+        text = (
+            f"output {output!r} has {count} columns, but must have between 1 and the limit of {limits.max_columns} "
+            "(--max-columns)"
+        )
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     return OutputLayout(over_time, count, 0 if over_time else forecast_steps(rest, output))
 

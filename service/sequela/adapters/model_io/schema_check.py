@@ -64,7 +64,7 @@ def check_inputs(
     _refuse(_input_problems(inputs, server_signature), path)
     columns = sum(item.width for item in inputs if item.role is not Role.STATE)
     if columns > limits.max_columns:
-        text = f"the model's inputs have {columns} columns, but the limit is {limits.max_columns}"
+        text = f"the model's inputs have {columns} columns, but the limit is {limits.max_columns} (--max-columns)"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 

@@ -137,7 +137,7 @@ def _draft(
 
 def _written(text: bytes, limits: Limits, path: str) -> Draft:
     if len(text) > limits.max_schema_bytes:
-        size = f"the schema has {len(text)} bytes, but the limit is {limits.max_schema_bytes}"
+        size = f"the schema has {len(text)} bytes, but the limit is {limits.max_schema_bytes} (--max-schema-bytes)"
         raise InvalidInput.at(path, "SCHEMA_TOO_LARGE", size)
     return Draft(read_schema(text, path), True, path)
 

@@ -63,7 +63,7 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
             MODEL_HAS_TRAINING, MODEL_STRINGS_UNSUPPORTED or MODEL_NOT_RUNNABLE.
     """
     if len(content) > limits.max_model_bytes:
-        text = f"the model has {len(content)} bytes, but the limit is {limits.max_model_bytes}"
+        text = f"the model has {len(content)} bytes, but the limit is {limits.max_model_bytes} (--max-model-bytes)"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     model = _parse(content, path)
     check_text(model, path)
@@ -73,7 +73,9 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
         )
     nodes = list(_nodes(model))
     if len(nodes) > limits.max_model_nodes:
-        text = f"the model has {len(nodes)} nodes, but the limit is {limits.max_model_nodes}"
+        text = (
+            f"the model has {len(nodes)} nodes, but the limit is {limits.max_model_nodes} (--max-model-nodes)"
+        )
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     _check_operators(model, nodes, path)
     check_inlined_nodes(model, limits, path)

@@ -186,7 +186,7 @@ def _check_trial_length(draft: Draft, sizes: FixedSizes, limits: Limits) -> None
     if length is None:
         return
     if not 1 <= length <= limits.max_events:
-        text = f"trial_length: {length} is not between 1 and the limit of {limits.max_events} events"
+        text = f"trial_length: {length} is not between 1 and the limit of {limits.max_events} events (--max-events)"
     elif sizes.length not in (None, length):
         text = f"trial_length: is {length}, but the model takes {sizes.length} events in every call"
     else:

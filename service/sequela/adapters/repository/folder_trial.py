@@ -16,9 +16,7 @@ from sequela.engines.exits import GUILTY, EngineLost
 from sequela.errors import SequelaError, Unavailable
 
 RETRY_SECONDS = 30.0
-"""After how many seconds a model is tried again if its failure may be temporary. The next reading of the repository
-after that does it.
-"""
+"""After how many seconds a reading of the repository tries a model again if its failure may be temporary."""
 
 _log = structlog.get_logger(__name__)
 

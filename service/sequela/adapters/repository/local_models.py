@@ -28,9 +28,7 @@ MAX_AT_ONCE = 4
 """How many models are loaded at a time, so that a slow one does not hold up those behind it."""
 
 COLLECT_SECONDS = 60.0
-"""How often, in seconds, Python's garbage collector is run while a model that is no longer offered seems to be in
-use.
-"""
+"""How often, in seconds, Python's garbage is collected while a model that is no longer offered seems to be in use."""
 
 ABSENT = (
     "a process that runs models could not load it in the last minute; the log says why, and the next request for it "

@@ -22,13 +22,10 @@ from sequela.explain.ports import Observer
 from sequela.explain.telemetry import RequestBegun
 
 MAX_JITTER = 0.5
-"""A random part of up to this share is added to the time after which a refused caller may retry, so that retries do not
-come all at once.
+"""A random part of up to this share is added to the time that refused callers wait, so that they do not return at once.
 """
 MAX_RETRY_SECONDS = 20.0
-"""The longest time, in seconds, after which a refused caller may retry, without the random part. Waiting requests may
-leave earlier than expected.
-"""
+"""The longest time, in seconds, that a refused caller waits, without the random part. Others may leave sooner."""
 WAIT_SHARE = 0.05
 """The share of its time left that a request may always wait, however overloaded the server is."""
 CERTAIN_SHARE = 0.5
@@ -190,9 +187,7 @@ class AdmissionSlots:
             self._refuse(other, self._full(text, other))
 
     def _goes_last(self, priority: Priority) -> bool:
-        """Returns whether bulk work only gets its share, because interactive requests are expected to take all other
-        time.
-        """
+        """Returns whether bulk work gets only its share, since interactive requests are expected to take the rest."""
         return priority is Priority.BULK and self._brownout is not None and self._brownout.level > BULK_ALONE
 
     def _lack_of_room(self, request: WaitingRequest) -> str:
@@ -299,9 +294,7 @@ class AdmissionSlots:
                 self._shorten(running, shares[_priority(running.request)])
 
     def _shorten(self, running: RunningRequest, share: TimeShare) -> None:
-        """Limits the time of a running request. Its progress is not known, so it keeps the time for its roughest
-        answer.
-        """
+        """Limits the time of a running request, which always keeps the time for its roughest answer."""
         request = running.request
         seconds = self._share_seconds(request, share)
         if seconds < running.share_seconds:
@@ -333,9 +326,7 @@ class AdmissionSlots:
         return queue_full(detail, self._retry_seconds(request))
 
     def _retry_seconds(self, request: WaitingRequest) -> float:
-        """Returns after how many seconds a refused caller may retry: when its turn would have come, plus a random
-        part.
-        """
+        """Returns how many seconds a refused caller waits: until its turn would have come, plus a random part."""
         wait = min(max(self._wait_seconds(request), MIN_RETRY_SECONDS), MAX_RETRY_SECONDS)
         return wait * (1 + MAX_JITTER * self._random.random())
 

@@ -21,13 +21,10 @@ MAX_FLOOR_SECONDS = 0.05
 FLOOR_GROWTH, FLOOR_DECAY = 1.5, 0.98
 """The floor rises when a request was cut so short that there was no answer, and falls with every answer."""
 QUICKEST_GROWTH = 1.02
-"""The factor by which the recorded time of the quickest answer grows with each later answer, so that it is forgotten
-after about a hundred.
+"""The factor by which the time of the quickest answer grows with each later one, so that it is forgotten after a while.
 """
 FIRST_ANSWERS = 5
-"""Of this many first answers of a model only the quickest counts, because the others also load and compute what is then
-cached.
-"""
+"""Of this many first answers of a model only the quickest counts, because the others also fill caches."""
 MAX_OVERTIME_SECONDS = 0.05
 """The largest excess that counts. A longer one has other causes, such as another process."""
 

@@ -1,4 +1,4 @@
-"""AccessService: tells callers who the server takes them for."""
+"""AccessService: tells callers how the server identifies them."""
 
 from __future__ import annotations
 

@@ -72,9 +72,7 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
 
 
 def _too_late(players: Players) -> GameOutcome:
-    """Returns the outcome of a game for which no time is left. It is not played, so that waiting requests are not
-    delayed.
-    """
+    """Returns the outcome of a game that would begin too late. It is not played, since other requests may wait."""
     detail = f"not enough time was left to evaluate {minimum_budget(len(players))} coalitions"
     return GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail, out_of_time=True)
 

@@ -29,9 +29,7 @@ MAX_MEMBERSHIP_BYTES = 1 << 25
 MIN_DRAWN_BESIDE = 1 << 17
 """Smallest number of memberships worth drawing in another thread while the model runs. Fewer are kept between games."""
 LATE_SECONDS = 0.25
-"""How long solving may take, in seconds, if the deadline was brought forward while the model ran and no time was kept
-for it.
-"""
+"""How long solving may take, in seconds, if a deadline that was brought forward has left no time for it."""
 GAVE_WAY_MARGIN = 4.0
 """A request that gives way to waiting requests uses its estimator only if at least this many times the usual solving
 time is left. The construction of a design cannot be interrupted, and takes longer than usual while the machine is busy.

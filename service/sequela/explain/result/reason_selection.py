@@ -77,9 +77,7 @@ def _of(explanation: Explanation, level: Level, kind: PlayerKind) -> tuple[Attri
 
 
 def _counts(item: Selected, least: float) -> bool:
-    """Returns whether the interval excludes 0 and the attribution is large enough. NaN and infinite errors never
-    count.
-    """
+    """Returns whether the interval excludes 0 and the attribution is large enough; never if it is not finite."""
     return abs(item.value) > INTERVAL * item.standard_error and abs(item.value) > least
 
 

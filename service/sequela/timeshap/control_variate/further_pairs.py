@@ -182,9 +182,7 @@ class _Mean:
         own: NDArray[np.float64],
         run_jobs: JobRunner,
     ) -> NDArray[np.float64]:
-        """Returns h plus an additive game at some pairs, (rows, targets). `own` is each player's part of the game, (m,
-        targets).
-        """
+        """Returns h plus an additive game at some pairs, (rows, targets). `own` (m, targets) is each player's part."""
         known = self.signs
 
         def block(start: int) -> NDArray[np.float64]:

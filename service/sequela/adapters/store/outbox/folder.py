@@ -90,9 +90,7 @@ class OutboxFolder:
         self._max_bytes = max_bytes
 
     def adopt(self) -> int:
-        """Moves what servers that have ended on this host had not sent yet into this server's file. Returns how many
-        explanations those are.
-        """
+        """Moves what ended servers of this host had not sent into this server's file. Returns how many explanations."""
         return sum(self._adopt(held) for held in self._abandoned())
 
     def close(self) -> None:
