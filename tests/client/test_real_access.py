@@ -179,7 +179,7 @@ def test_the_command(run: Run, by_token: str, folder: Path, tmp_path: Path) -> N
         done = run(*ask, "--token-file", file)
         assert (done.exit_code, said in " ".join(done.output.split())) == (code, True), done.output
     missing = (
-        "error: the server must know who calls; name the file with your token with --token-file FILE, or"
+        "error: the server requires authentication; name the file with your token with --token-file FILE, or"
     )
     assert " ".join(run(*ask).stderr.split()).startswith(missing)
     file.write_text(TOKENS["old"])

@@ -16,7 +16,7 @@ import structlog
 log = structlog.get_logger("sequela.audit")
 
 COMPLAINT_SECONDS = 60.0
-"""A file that cannot be written is reported at most this often."""
+"""The shortest time between two reports that a file cannot be written."""
 
 
 @dataclass(frozen=True, slots=True)

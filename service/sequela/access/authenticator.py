@@ -9,7 +9,7 @@ from sequela.access.credentials import CallerCredentials
 
 
 class Authenticator(Protocol):
-    """Says who a caller is. All calls come from the event loop, so they must not wait."""
+    """Identifies callers. All calls come from the event loop, so they must not wait."""
 
     @property
     def enabled(self) -> bool:

@@ -9,7 +9,7 @@ from sequela.access.roles import EVERY_ROLE, AccessRole
 
 
 class AuthenticationMethod(StrEnum):
-    """How the server knows who a caller is."""
+    """How the server identified a caller."""
 
     NONE = "none"  # it does not
     TOKEN = "token"  # noqa: S105  # of the operator's file

@@ -1,4 +1,4 @@
-"""What a caller shows to say who it is."""
+"""The credentials of a caller."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ClientCertificate:
 
 @dataclass(frozen=True, slots=True)
 class CallerCredentials:
-    """What came with one request: a token, or empty, and the certificate of the connection, if there is one."""
+    """The credentials of one request: a token, or empty, and the certificate of the connection, if there is one."""
 
     token: str = field(default="", repr=False)
     certificate: ClientCertificate | None = None

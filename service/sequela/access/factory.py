@@ -42,13 +42,13 @@ class AccessFiles:
 def authenticator(
     files: AccessFiles, client_certificates: bool, report: Report, closing: contextlib.ExitStack
 ) -> Authenticator:
-    """Returns what says who a caller is.
+    """Returns the authenticator.
 
     Args:
         files: The operator's files.
         client_certificates: Whether clients need a certificate.
-        report: Is told when files change.
-        closing: Gets what must be closed at the end.
+        report: Receives every change of a file.
+        closing: Receives what must be closed at the end.
 
     Raises:
         OSError: A file cannot be read.

@@ -1,4 +1,4 @@
-"""The names of clients, in one form, so that the files of identities and of revoked clients mean the same by them."""
+"""Brings the names of clients into one form, in which the files of identities and of revoked clients are compared."""
 
 from __future__ import annotations
 

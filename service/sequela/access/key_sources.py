@@ -1,4 +1,4 @@
-"""Where the keys of an identity provider come from: a file, or a URL that is read in the background."""
+"""Sources of the keys of an identity provider: a file, or a URL that is read in the background."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCE = "jwt_keys"
 REFRESH_SECONDS = 300.0
 """How often keys are read from a URL. Providers announce new keys hours before they use them."""
 MIN_REFRESH_SECONDS = 10.0
-"""The least time between two reads, so that callers with unknown keys cannot make the server flood the provider."""
+"""The shortest time between two reads, so that callers with unknown keys cannot make the server flood the provider."""
 TIMEOUT_SECONDS = 5.0
 MAX_KEYS_BYTES = 1 << 20
 
@@ -45,7 +45,7 @@ class KeyUrl:
 
     Args:
         url: The address of a JSON Web Key Set.
-        report: Is told about every change, and every failure.
+        report: Receives every change and every failure.
         fetch: Reads a URL. Raises OSError or ValueError.
     """
 

@@ -68,7 +68,7 @@ class KnownCallers:
             return self._by_token(credentials.token)
         if credentials.certificate and self.accepts_certificates:
             return self._by_certificate(credentials.certificate)
-        raise NotAuthenticated("CREDENTIALS_MISSING", f"the server must know who calls: {self._ways()}")
+        raise NotAuthenticated("CREDENTIALS_MISSING", f"the server requires authentication: {self._ways()}")
 
     def _by_token(self, token: str) -> Caller:
         # Tokens of the file have no dots, and signed ones have two.

@@ -1,4 +1,4 @@
-"""The roles of callers. Which role may call which method stands in `api.permissions`."""
+"""The roles of callers. `api.permissions` has the methods that each role may call."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ ALGORITHMS = frozenset(
 """Signatures with a public key only. A token cannot choose `none`, or use a public key as a shared secret."""
 
 LEEWAY_SECONDS = 30
-"""How far the clocks of the provider and the server may differ."""
+"""How many seconds the clocks of the provider and the server may differ."""
 
 CHECKED_SECONDS = 30.0
 """For how long a token that has been checked is not checked again. Checking a signature takes about 0.1 ms."""

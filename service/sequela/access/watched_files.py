@@ -17,20 +17,20 @@ Stamp: TypeAlias = tuple[tuple[int, int, int] | None, ...]
 
 
 EMPTY_SECONDS = 2.0
-"""A file without entries is believed once it has not changed for this time. Until then, somebody may be writing it."""
+"""A file without entries is accepted once it has not changed for this time. Until then, it may be being written."""
 
 Report: TypeAlias = Callable[[CredentialsReloaded], None]
 
 
 class WatchedFiles(Generic[T]):
-    """What some files contain now, or what they contained before somebody wrote something wrong. Thread-safe.
+    """The content of some files: the present one, or the last one that was valid. Thread-safe.
 
     Args:
-        source: What the files are, for the report.
+        source: The name of the files in the report.
         paths: The files that `read` reads.
         read: Reads the files. It may raise OSError or ValueError, also for files without entries.
-        report: Is told about every change.
-        empty: The content of files without entries. It is believed after `EMPTY_SECONDS`. None if such files are wrong.
+        report: Receives every change.
+        empty: The content of files without entries. It is accepted after `EMPTY_SECONDS`. None if such files are wrong.
 
     Raises:
         OSError: A file cannot be read at the start.
@@ -88,10 +88,10 @@ class WatchedFiles(Generic[T]):
         except NoEntries as error:
             if self._empty is None:
                 raise
-            return self._empty, f"{error}; so nobody may call by it"
+            return self._empty, f"{error}, so nobody may call with it"
 
     def _unchanged_seconds(self, stamp: Stamp) -> float:
-        """Returns for how long the files have been as they are: by their own times, or as long as it was seen."""
+        """Returns for how long the files have not changed: by their own times, or as long as was observed."""
         if self._empty_since is None or self._empty_since[0] != stamp:
             self._empty_since = (stamp, time.monotonic())
         changed = max(each[0] for each in stamp if each)

@@ -964,9 +964,9 @@ class ExplainOptions(_message.Message):
     output_event: _builtins.int
     """For models with an output for each event: explain the output at this event, t <= 0. Default: 0."""
     estimator: Global___Estimator.ValueType
-    """Default: CONTROL_VARIATE for models that the server runs itself, which answers with the regression where that is
-    surer. For models behind endpoints it is chosen by how long a row takes. The quality of a level says which one gave
-    its attributions.
+    """Default: CONTROL_VARIATE for models that the server runs itself; targets for which the regression has smaller error
+    bars get its attributions. For models behind endpoints it is chosen by how long a row takes. The quality of a level
+    says which one gave its attributions.
     """
     @_builtins.property
     def levels(self) -> _containers.RepeatedScalarFieldContainer[Global___Level.ValueType]:
@@ -2103,9 +2103,9 @@ class Explanation(_message.Message):
     output_count: _builtins.int
     """The number of outputs that the model has. `targets` may have fewer."""
     requested_by: _builtins.str
-    """The name of the caller whose request this answers, as in Caller.name. Empty if the server asks nobody who they are,
-    and for explanations that were stored before there was this field. The same request of another caller gets the same
-    stored explanation, with the name of the first.
+    """The name of the caller whose request this answers, as in Caller.name. Empty if the server does not
+    authenticate callers, and for explanations that were stored before this field existed. The same request of another
+    caller gets the same stored explanation, with the name of the first.
     """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...

@@ -116,7 +116,7 @@ class ExplanationServiceServicer(object):
 
     def DeleteExplanation(self, request, context):
         """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
-        returns them any more after 60 seconds. It is no error if there are none.
+        returns them any more after 60 seconds. It is not an error if there are none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -754,7 +754,7 @@ class BackgroundService(object):
 
 
 class AccessServiceStub(object):
-    """Says who the server takes its caller for.
+    """Tells callers how the server identifies them.
     """
 
     def __init__(self, channel):
@@ -771,12 +771,13 @@ class AccessServiceStub(object):
 
 
 class AccessServiceServicer(object):
-    """Says who the server takes its caller for.
+    """Tells callers how the server identifies them.
     """
 
     def GetCaller(self, request, context):
         """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
-        server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+        server requires authentication, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no
+        role.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -799,7 +800,7 @@ def add_AccessServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessService(object):
-    """Says who the server takes its caller for.
+    """Tells callers how the server identifies them.
     """
 
     @staticmethod

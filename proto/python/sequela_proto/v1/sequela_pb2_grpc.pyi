@@ -83,7 +83,7 @@ class ExplanationServiceStub:
     """Lists explanations, newest first. Pages stay stable while explanations are added and deleted."""
     DeleteExplanation: _grpc.UnaryUnaryMultiCallable[_sequela_pb2.DeleteExplanationRequest, _sequela_pb2.DeleteExplanationResponse]
     """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
-    returns them any more after 60 seconds. It is no error if there are none.
+    returns them any more after 60 seconds. It is not an error if there are none.
     """
 
 @_typing.type_check_only
@@ -113,7 +113,7 @@ class ExplanationServiceAsyncStub(ExplanationServiceStub):
     """Lists explanations, newest first. Pages stay stable while explanations are added and deleted."""
     DeleteExplanation: _aio.UnaryUnaryMultiCallable[_sequela_pb2.DeleteExplanationRequest, _sequela_pb2.DeleteExplanationResponse]  # type: ignore[assignment]
     """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
-    returns them any more after 60 seconds. It is no error if there are none.
+    returns them any more after 60 seconds. It is not an error if there are none.
     """
 
 class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -176,7 +176,7 @@ class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sequela_pb2.DeleteExplanationResponse, _abc.Awaitable[_sequela_pb2.DeleteExplanationResponse]]:
         """Deletes explanations by name, by caller id or by label, with the sequences that were kept with them. No replica
-        returns them any more after 60 seconds. It is no error if there are none.
+        returns them any more after 60 seconds. It is not an error if there are none.
         """
 
 def add_ExplanationServiceServicer_to_server(servicer: ExplanationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
@@ -346,7 +346,7 @@ class BackgroundServiceServicer(metaclass=_abc_1.ABCMeta):
 def add_BackgroundServiceServicer_to_server(servicer: BackgroundServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class AccessServiceStub:
-    """Says who the server takes its caller for."""
+    """Tells callers how the server identifies them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -354,21 +354,23 @@ class AccessServiceStub:
     def __new__(cls, channel: _aio.Channel) -> AccessServiceAsyncStub: ...
     GetCaller: _grpc.UnaryUnaryMultiCallable[_sequela_pb2.GetCallerRequest, _sequela_pb2.GetCallerResponse]
     """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
-    server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+    server requires authentication, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no
+    role.
     """
 
 @_typing.type_check_only
 class AccessServiceAsyncStub(AccessServiceStub):
-    """Says who the server takes its caller for."""
+    """Tells callers how the server identifies them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetCaller: _aio.UnaryUnaryMultiCallable[_sequela_pb2.GetCallerRequest, _sequela_pb2.GetCallerResponse]  # type: ignore[assignment]
     """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
-    server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+    server requires authentication, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no
+    role.
     """
 
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Says who the server takes its caller for."""
+    """Tells callers how the server identifies them."""
 
     @_abc_1.abstractmethod
     def GetCaller(
@@ -377,7 +379,8 @@ class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_sequela_pb2.GetCallerResponse, _abc.Awaitable[_sequela_pb2.GetCallerResponse]]:
         """Returns the caller's name and roles, and how the server identified it. Any role may call it. UNAUTHENTICATED: the
-        server must know who calls, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no role.
+        server requires authentication, and the credentials are missing or not valid. PERMISSION_DENIED: the caller has no
+        role.
         """
 
 def add_AccessServiceServicer_to_server(servicer: AccessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
