@@ -40,7 +40,7 @@ log = structlog.get_logger("sequela.engines")
 
 NOT_CONTAINED = (
     "uploaded and inline models run in the server's own process without a sandbox, so every user of this machine who "
-    "can send one can end the server or read what it holds: leave --upload-engines and --unsafe-uploads out, or set "
+    "can send one can end the server or read its memory: leave --upload-engines and --unsafe-uploads out, or set "
     "--no-uploads"
 )
 

@@ -47,7 +47,7 @@ class EngineSettings(BaseModel):
     engine_grace: float = Field(
         0.5,
         gt=0,
-        description="Seconds that a process may go on after the deadline of its work, before it is killed.",
+        description="Seconds that a process may continue after the deadline of its work before it is killed.",
     )
     quarantine_seconds: float = Field(
         600.0,

@@ -365,7 +365,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _run_uploads_safely(self) -> Self:
-        # Whoever reaches the server could end it with a small file, or read what it holds.
+        # Anybody who can reach the server could end it with a small file, or read its memory.
         if self.upload_engines == 0 and not (_is_loopback(self.host) and _is_loopback(self.http_host)):
             raise ValueError(
                 "--upload-engines 0 runs models from callers in the server's own process, which is allowed only with "

@@ -294,7 +294,7 @@ class AsyncSequela(Client):
                 try:
                     answer = await self._attempt(call, deadline)
                 except SequelaError as error:
-                    # The operation decides whether it can go on, for example by uploading a model that is missing.
+                    # The operation decides whether it can continue, for example by uploading a model that is missing.
                     call = operation.throw(error)
                 else:
                     call = operation.send(answer)

@@ -60,7 +60,7 @@ def column_order(sequence: pb.Sequence) -> tuple[tuple[str, ...], ...]:
 
 
 def _key(request: pb.ExplainRequest, values: pb.BackgroundValues) -> str:
-    # Protobuf writes maps in any order unless it is told not to.
+    # Protobuf writes maps in any order unless a fixed order is requested.
     digest = hashlib.sha256(request.model.SerializeToString(deterministic=True))
     digest.update(values.SerializeToString(deterministic=True))
     digest.update(repr(column_order(request.sequence)).encode())

@@ -125,7 +125,7 @@ def _parts(explanation: Explanation) -> Iterator[Part]:
     yield from _part(f"What {_VERBS[-first]} it", _events(words, explanation, -first))
     for sign in (first, -first):
         strongest = _top(explanation.features.values(), sign)
-        # What would be printed as 0 is no example of either.
+        # What would be printed as 0 is not an example of either.
         features = [
             _feature(words, explanation, each) for each in strongest if words.signed(each.value).strip("+-0.")
         ]

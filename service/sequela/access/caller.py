@@ -1,4 +1,4 @@
-"""Whoever sent a request."""
+"""The sender of a request."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AuthenticationMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sent a request.
+    """The sender of a request.
 
     Attributes:
         name: The client's name in the file of tokens, the identity in its certificate, or the subject of its signed

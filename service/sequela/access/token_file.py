@@ -1,6 +1,6 @@
 """The file of tokens: who may call with which token, in which roles, and until when.
 
-A line is `NAME sha256:DIGEST ROLES EXPIRES`. The file holds digests, so whoever reads it cannot call the server.
+A line is `NAME sha256:DIGEST ROLES EXPIRES`. The file holds digests, so reading it does not allow anybody to call.
 """
 
 from __future__ import annotations

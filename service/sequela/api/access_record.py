@@ -21,7 +21,7 @@ class AccessRecord:
 
     Attributes:
         permissions: What the roles of this server permit.
-        caller: Whoever sent the request.
+        caller: The sender of the request.
         resource: The name of the model, background or explanation that the request is about, as the caller wrote it.
         host: The address that the request came from, without the port.
     """

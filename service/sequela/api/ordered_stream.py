@@ -49,7 +49,7 @@ async def in_order(
         # Raises the error that ended reading, if there was one.
         await reader
     finally:
-        # The consumer may stop early, and then nothing may go on in the background.
+        # The consumer may stop early, and then nothing may continue in the background.
         left = (reader, *tasks)
         for each in left:
             each.cancel()

@@ -108,7 +108,7 @@ class Permissions:
         """Raises NotPermitted (MODEL_NOT_PERMITTED) if the caller may not send a model, or name an endpoint.
 
         Args:
-            caller: Whoever sent the request.
+            caller: The sender of the request.
             field: The path of the model or the endpoint in the request.
         """
         _check(caller, self.own_models, f"set {field}", "MODEL_NOT_PERMITTED")

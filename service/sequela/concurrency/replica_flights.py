@@ -16,7 +16,7 @@ LEASE_SECONDS = 10.0
 """How long others wait for a replica that has died. A replica that is still working renews its lease."""
 
 POLL_SECONDS = 0.02
-"""How often a request looks whether another replica is done."""
+"""How often a request checks whether another replica is done."""
 
 WAIT_SHARE = 0.5
 """The largest share of a request's time for which it waits. The rest is for computing the result itself."""

@@ -20,7 +20,7 @@ from sequela.errors import Unavailable
 T = TypeVar("T")
 
 CHECK_INTERVAL_SECONDS = 0.02
-"""How often a waiting caller checks whether it should go on waiting."""
+"""How often a waiting caller checks whether it should continue to wait."""
 
 _Inbox: TypeAlias = SimpleQueue[JobItem | None]
 """The queue from which one thread takes its next item. None ends the thread."""

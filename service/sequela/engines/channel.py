@@ -38,7 +38,7 @@ class Channel:
         self._connection = connection
         self._control = control
         self._seal: Callable[[], None] | None = seal
-        # Of the task at work, or the last one; states of later tasks may arrive before the task itself does.
+        # Of the running task, or the last one; states of later tasks may arrive before the task itself does.
         self._deadline = Deadline()
         self._state = DeadlineState(0, 0.0, 0.0, False, False)
         self._task = 0

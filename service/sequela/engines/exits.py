@@ -55,7 +55,7 @@ class EngineExit:
         detail: The same as a sentence without a subject, such as "was ended by SIGSEGV".
         affinity: The affinity of the engine, or "".
         log: The beginning of what a sandboxed engine wrote to its standard error last. Not to be trusted.
-        busy: Whether it was at work on a task.
+        busy: Whether it was running a task.
     """
 
     reason: ExitReason
@@ -78,7 +78,7 @@ class EngineLost(Unavailable):
 
 
 class EngineTaskFailed(Exception):
-    """The engine's function raised an exception that it should have turned into a result. The engine goes on."""
+    """The engine's function raised an exception that it should have turned into a result. The engine continues."""
 
 
 class EngineListener(Protocol):

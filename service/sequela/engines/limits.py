@@ -17,7 +17,7 @@ class EngineLimits:
         memory_bytes: How much memory an engine may allocate after it was sealed. 0 means no limit.
         cpu_seconds_per_task: Processor time of one task, of all threads together; between tasks it is a second. 0 means
             no limit.
-        grace_seconds: How long a task may go on after its deadline, or after it was cancelled, before the engine is
+        grace_seconds: How long a task may continue after its deadline, or after it was cancelled, before the engine is
             killed.
         start_seconds: How long an engine may take until it is ready.
         readable: Files and folders that a sandboxed engine may read.

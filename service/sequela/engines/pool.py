@@ -88,7 +88,7 @@ class EnginePool:
 
     @property
     def up(self) -> int:
-        """How many engines can take tasks, at work or not. A lazy pool counts those that it could start, too."""
+        """How many engines can take tasks, busy or not. A lazy pool counts those that it could start, too."""
         if self._closed.is_set() or not self._started:
             return 0
         return self._size if self._limits.lazy else self._places.ready
@@ -111,8 +111,8 @@ class EnginePool:
     def call(self, task: bytes, deadline: Deadline, answer: Answer, affinity: str = "") -> bytes:
         """Sends a task to a free engine, and returns its result.
 
-        The deadline may change meanwhile: the engine follows it. An engine that goes on after the deadline and the
-        grace period is killed, whatever the calling thread does.
+        The deadline may change meanwhile: the engine follows it. An engine that has not finished after the deadline and
+        the grace period is killed, whatever the calling thread does.
 
         Args:
             task: What to do.
@@ -143,7 +143,7 @@ class EnginePool:
     def renew(self, config: bytes, task: bytes, deadline: Deadline) -> list[bytes]:
         """Gives engines that start from now on another configuration, and sends a task to each that has started.
 
-        One engine after another gets the task as soon as it is free, so that the others go on with their work.
+        One engine after another gets the task as soon as it is free, so that the others continue with their work.
 
         Args:
             config: The configuration.

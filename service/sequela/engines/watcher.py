@@ -1,4 +1,4 @@
-"""The thread that watches the tasks at work: forwards changes of their deadlines, and ends engines that overrun."""
+"""The thread that watches the running tasks: forwards changes of their deadlines, and ends engines that overrun."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TICK_SECONDS = 0.02
 
 
 class Watch:
-    """A task at work.
+    """A running task.
 
     Args:
         number: The number of the task.
         deadline: Its deadline, which other threads may change.
-        grace: How long it may go on after the deadline, in seconds.
+        grace: How long it may continue after the deadline, in seconds.
         forward: Sends a new state of the deadline to the engine; returns whether it did.
         kill: Ends the engine.
     """
@@ -74,7 +74,7 @@ class Watch:
 
 
 class Watcher:
-    """Ticks for all tasks at work, in a thread of its own that waits while there are none."""
+    """Checks all running tasks periodically, in a thread of its own that waits while there are none."""
 
     def __init__(self, name: str) -> None:
         self._condition = threading.Condition()

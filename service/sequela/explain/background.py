@@ -36,7 +36,7 @@ class Background:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over names, types, shapes and values, as 64 hexadecimal digits. It is worked out once."""
+        """SHA-256 over names, types, shapes and values, as 64 hexadecimal digits. It is computed once."""
         if not self._digest:
             self._digest.append(self._compute_digest())
         return self._digest[0]

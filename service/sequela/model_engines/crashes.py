@@ -91,6 +91,6 @@ class CrashLog:
         if left > 0:
             text = (
                 f"the model has ended the processes that run it {len(ends)} times in {now - ends[0]:.0f} s, so it is "
-                f"not run for another {left:.1f} s; ask the operator if that goes on"
+                f"not run for another {left:.1f} s; ask the operator if this continues"
             )
             raise Unavailable("MODEL_UNSTABLE", text, retry_after=left, metadata={"digest": digest})

@@ -40,7 +40,7 @@ class Busy(Exception):
 
 
 class TaskConnection:
-    """The task at work: how to ask the server, and what the server gets at the end. There is one at a time."""
+    """The running task: how to ask the server, and what the server gets at the end. There is one at a time."""
 
     def __init__(self, ask: Ask, name: str, digest: str) -> None:
         self.name, self.digest = name, digest
@@ -56,21 +56,21 @@ class TaskConnection:
 
 
 class CurrentTask:
-    """Holds the task at work, for ports that live as long as the engine."""
+    """Holds the running task, for ports that live as long as the engine."""
 
     def __init__(self) -> None:
         self._connection: TaskConnection | None = None
 
     @property
     def connection(self) -> TaskConnection:
-        """The task at work."""
+        """The running task."""
         if self._connection is None:
-            raise RuntimeError("no task is at work")
+            raise RuntimeError("no task is running")
         return self._connection
 
     @contextmanager
     def hold(self, connection: TaskConnection) -> Iterator[None]:
-        """Makes this the task at work, until the context exits."""
+        """Makes this the running task, until the context exits."""
         self._connection = connection
         try:
             yield
@@ -164,7 +164,7 @@ class EngineFlights:
 
 
 class EngineObserver:
-    """Implements `Observer`: collects what the server's observers are told at the end of the task."""
+    """Implements `Observer`: collects the records that the server's observers receive at the end of the task."""
 
     def __init__(self, task: CurrentTask) -> None:
         self._task = task

@@ -35,7 +35,7 @@ from sequela.spans import Span, adopt
 
 @dataclass(slots=True)
 class TaskTelemetry:
-    """What observers hear of a task, in one piece. `rows` and `seconds` are those of each call of the model.
+    """The records of a task for observers, in one piece. `rows` and `seconds` are those of each call of the model.
 
     `spans` are those of the engine, if the request is traced.
     """
@@ -80,7 +80,7 @@ class TaskOutcome:
         answer: The encoded answer; empty after an error.
         error: The error, or None.
         busy: The key that another request works on; the task is then to be sent again later.
-        telemetry: What observers hear.
+        telemetry: The records for observers.
         records: The explanations to store.
         backgrounds: The backgrounds to remember.
     """

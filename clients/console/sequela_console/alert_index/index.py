@@ -69,7 +69,7 @@ class AlertIndex:
         self._thread.start()
 
     def close(self) -> None:
-        """Stops the thread. What has been read is kept, and the next start goes on from there."""
+        """Stops the thread. What has been read is kept, and the next start continues from there."""
         self._stop.set()
         self._reader.close()
         if self._thread.is_alive():

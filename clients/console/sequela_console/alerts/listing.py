@@ -74,7 +74,7 @@ def alert_page(console: Console, question: Question) -> AlertPage:
     listed = alert_list(console, query)
     limit = integer(query, "limit", 1, MAX_LIMIT, DEFAULT_LIMIT)
     cursor = _cursor(query, listed.order)
-    # One row more shows whether the list goes on.
+    # One row more shows whether there is another page.
     if cursor is None:
         rows = listed.first(limit + 1)
         more_before, more_after, rows = False, len(rows) > limit, rows[:limit]

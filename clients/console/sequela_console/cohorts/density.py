@@ -99,7 +99,7 @@ def feature_density(cohort: OpenCohort, rows: Cohort) -> DensityData:
 def _density(cohort: OpenCohort, rows: Cohort, values: str, strips: list[DensityRow]) -> DensityData:
     finite = f"(SELECT * FROM {values} WHERE isfinite(value))"
     width, reach = _scale(cohort, finite)
-    # The quotient is rounded, so a value beside an edge may be put one bin off; comparing it with the edges mends that.
+    # The quotient is rounded, so a value near an edge may be one bin off; comparing it with the edges corrects it.
     counted = cohort.query(
         "SELECT key, bin, count(*) AS n FROM (SELECT key, first - CAST(value < first * width AS INTEGER) "
         "+ CAST(value >= (first + 1) * width AS INTEGER) AS bin FROM "

@@ -67,7 +67,7 @@ class SessionStore:
 
         Raises:
             SequelaError: the service refuses the token, or does not answer.
-            ApiError: (403) the token says nothing about a person.
+            ApiError: (403) the token does not identify a person.
         """
         found = self.identify(service)
         found.check_person()

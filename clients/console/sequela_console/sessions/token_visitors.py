@@ -52,7 +52,7 @@ class TokenVisitors:
         """Returns the visitor with this token. The service is asked again once a minute.
 
         Raises:
-            ApiError: (400, 401, 403) it is no token, the service refuses it, or it says nothing about a person.
+            ApiError: (400, 401, 403) it is not a token, the service refuses it, or it does not identify a person.
             SequelaError: the service does not answer.
         """
         name, now = session_store.digest(token), self.clock()

@@ -150,7 +150,7 @@ class Cohort:
     def check_label(self, name: str) -> None:
         """Raises NotInCohort if no row has this label."""
         known = self.label_names()
-        # An empty choice of rows has no labels, which is no mistake of the caller.
+        # An empty choice of rows has no labels, which is not a mistake of the caller.
         if name not in known and len(self):
             raise NotInCohort(f"no row has the label {name!r}; the labels are {', '.join(known) or 'none'}")
 

@@ -42,7 +42,7 @@ def require_checkpoints(question: BulkQuestion, dataset: Any) -> None:
     if len(question.variants) > 1:
         raise CallerError(
             f"checkpoint_config: there are {len(question.variants)} variants of each sequence, and Ray keeps ids "
-            "only; explain each variant by itself, or use `explain_files`, which goes on without checkpoints of Ray",
+            "only; explain each variant by itself, or use `explain_files`, which continues without checkpoints of Ray",
             reason=_REASON,
         )
     if not _reads_files(dataset._logical_plan.dag):

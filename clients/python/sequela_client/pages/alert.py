@@ -122,6 +122,6 @@ def _title(explanation: Explanation) -> str:
 
 
 def _warnings(explanation: Explanation) -> tuple[str, ...]:
-    # A deadline concerns all numbers, so it is told before the model's warnings.
+    # A deadline concerns all numbers, so it comes before the model's warnings.
     cut = ("The deadline ended the computation. The numbers are those that were known by then.",)
     return (*(cut if explanation.cut_short else ()), *(each.message for each in explanation.warnings))

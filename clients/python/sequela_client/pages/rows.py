@@ -126,7 +126,7 @@ def curve_rows(explanation: Explanation, words: Phrases) -> tuple[Row, ...]:
 
 
 def block_name(words: Phrases, item: Attribution) -> str:
-    """Returns the name of a player that is no single event. Pruned events are named with their number."""
+    """Returns the name of a player that is not a single event. Pruned events are named with their number."""
     if item.kind not in _BLOCKS or item.first_t is None or item.last_t is None:
         return words.player(item)
     count = item.last_t - item.first_t + 1

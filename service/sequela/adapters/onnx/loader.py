@@ -166,7 +166,7 @@ class Loader:
         schema = self._complete_schema(graph, interface, trial)
         self._log_unused_provider(name, trial.result.session)
         model = self._assemble(name, source, graph, interface, trial, schema)
-        # At debug, because each engine loads the model too. Whoever serves it logs it once.
+        # At debug, because each engine loads the model too. The process that serves it logs it once.
         _log.debug("model loaded", model=name, digest=source.digest, execution=model.execution)
         return model
 

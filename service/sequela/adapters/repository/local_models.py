@@ -258,7 +258,7 @@ class LocalModels:
             changed = len(used) < len(self._leaving)
             self._leaving = used
         if changed:
-            # Engines are told when they are free, which may take a while.
+            # Engines drop it when they are free, which may take a while.
             threading.Thread(target=self._hold, args=[()], name="drop-models", daemon=True).start()
 
     def _collect(self) -> None:

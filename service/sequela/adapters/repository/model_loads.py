@@ -36,7 +36,7 @@ class SharedLoad:
 
 
 class ModelLoads:
-    """The loads at work. Thread-safe."""
+    """The loads that are running. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

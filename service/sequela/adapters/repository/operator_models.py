@@ -106,7 +106,7 @@ class OperatorModels:
         """Adds, replaces and removes models, as the repository was changed."""
         _log_warnings(each for each in reading.warnings if each not in self._warnings)
         self._warnings = reading.warnings
-        # A folder may have become one of the other kind, so both are told what is gone before one adds it.
+        # A folder may have changed its kind, so both kinds are updated with what is gone before one adds it.
         self._endpoints.update(reading.remote, reading.unsettled)
         self._models.update(reading.local, reading.unsettled)
 

@@ -10,7 +10,7 @@ from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CacheLookup
 
 CACHE_SECONDS = 86_400.0
-"""How long a copy in the process is kept: a day, so that work goes on through an outage of the shared store."""
+"""How long a copy in the process is kept: a day, so that work continues during an outage of the shared store."""
 
 
 @dataclass(frozen=True, slots=True)

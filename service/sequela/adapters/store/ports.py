@@ -178,7 +178,7 @@ class Leases(Protocol):
         """Takes the lease for `seconds`, if nobody holds it. Returns a token for `release`, or None."""
 
     def renew(self, key: str, token: str, seconds: float) -> bool:
-        """Lets the lease hold for `seconds` from now. Returns False if it has expired, whoever holds it by now."""
+        """Lets the lease hold for `seconds` from now. Returns False if it has expired or was taken."""
 
     def release(self, key: str, token: str) -> None:
         """Gives the lease back, unless it has expired and somebody else holds it by now."""

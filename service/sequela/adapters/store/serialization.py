@@ -1,9 +1,9 @@
 """The format of backgrounds and explanations in a store. Nothing is ever unpickled.
 
 An explanation is stored in two parts. The record has what belongs to the request: name, caller id, labels, caller,
-model name, times and cost. The body has the content: numbers, texts, and the sequence. So equal content is stored
-once, whoever asked, and its digest contains nothing of the request. `body_form` has its form; bodies of version 1,
-which are read but no longer written, have JSON before the values of the sequence.
+model name, times and cost. The body has the content: numbers, texts, and the sequence. So equal content is stored once
+for all callers, and its digest contains nothing of the request. `body_form` has its form; bodies of version 1, which
+are read but no longer written, have JSON before the values of the sequence.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class SharedStoreOptions:
         keep_seconds: How long explanations are kept.
         copy_seconds: How long a copy in the process is kept.
         retry_seconds: How often sending is tried while Redis is down.
-        close_seconds: How long closing goes on sending.
+        close_seconds: How long closing continues to send.
     """
 
     outbox_folder: Path

@@ -49,7 +49,7 @@ class Quarantine:
             self.add(digest, f"{detail}, after other questions had ended it")
 
     def note_idle(self, digest: str, ending: EngineExit) -> None:
-        """Counts the end of an engine that was not at work as that of a question of its own."""
+        """Counts the end of an idle engine as caused by a question of its own."""
         if not ending.busy and ending.reason in (ExitReason.CRASHED, ExitReason.CPU_LIMIT):
             self.add_question(digest, f"none, at {time.monotonic()}", ending.detail)
 

@@ -1,6 +1,6 @@
 """Reads the messages of gRPC calls, within limits of memory and time (`api/message_budget.py`).
 
-gRPC itself would read the message of a unary call before the server hears of the call, and would wait for it as long
+gRPC itself would read the message of a unary call before the server learns of the call, and would wait for it as long
 as the caller likes. So every method is offered to gRPC as one that takes a stream, which is the same to callers.
 """
 

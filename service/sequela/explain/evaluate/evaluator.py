@@ -89,7 +89,7 @@ class Evaluator:
     ) -> NDArray[np.float64]:
         """Returns values (n, targets) of coalitions (n, players). Raises as `Execution.outputs` does."""
         raw = self._execution.outputs(players, coalitions, until)
-        # The model gives all outputs anyway; only the explained ones go on.
+        # The model computes all outputs anyway; only the explained ones are returned.
         result = apply_link(self.link, raw[:, self._targets])
         self.clipped += result.clipped
         return result.values

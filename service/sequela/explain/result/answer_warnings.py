@@ -204,7 +204,7 @@ def tolerance_exceeds_difference(difference: Difference, tolerances: Sequence[Us
         )
         return (ExplanationWarning("DIFFERENCE_IS_ROUNDING", text),)
     exceeded = [(each.used >= difference.size) & ~difference.rounding for each in tolerances]
-    # A tolerance that had no effect is no reason for a warning of its own.
+    # A tolerance that had no effect does not need a warning of its own.
     affected = np.any([at for each, at in zip(tolerances, exceeded, strict=True) if each.effective], axis=0)
     if not affected.any():
         return ()

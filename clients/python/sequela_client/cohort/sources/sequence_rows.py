@@ -114,5 +114,5 @@ class SequenceTable:
                 "decimal points; write them so, and leave out --decimal (decimal= in Python)",
                 reason="DECIMAL_IN_LIST",
             )
-        # Without trim, DuckDB casts while it reads the file, and ends at the first cell that is no list.
+        # Without trim, DuckDB casts while it reads the file, and ends at the first cell that is not a list.
         return kind, f"try_cast(trim({name_literal(name)}) AS {kind})"

@@ -116,7 +116,7 @@ class OutboxSender:
         self.tell()
 
     def _send_all(self, until: float) -> bool:
-        """Sends until nothing waits, or until it cannot go on. Returns whether something still waits."""
+        """Sends until nothing waits, or until the store fails. Returns whether something still waits."""
         file = self._outbox.file
         try:
             while file.count and self._clock() < until and self._send_some():

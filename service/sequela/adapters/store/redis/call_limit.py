@@ -75,7 +75,7 @@ class LimitedSocket:
 
     def _shorten(self) -> None:
         remaining = remaining_seconds()
-        if self._timeout == 0:  # redis-py looks whether there is anything to read, and does not wait
+        if self._timeout == 0:  # redis-py checks whether there is anything to read, and does not wait
             return
         if remaining <= 0:
             raise TimeoutError("the call to Redis took too long")

@@ -215,7 +215,7 @@ class RedisConnection:
                 return False
             return True
         except Exception:
-            # The thread must go on, whatever redis-py raises: without it the store would stay down.
+            # The thread must continue, whatever redis-py raises: without it the store would stay down.
             self._discard(client)
             return False
         return True

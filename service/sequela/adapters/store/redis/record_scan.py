@@ -117,7 +117,7 @@ class RecordReader:
             self._take(scan, wanted, hours[0], members)
             if scan.ended:
                 break
-            # There may be more of this hour, so read on after its last member; otherwise go on with the next hour.
+            # There may be more of this hour, so read on after its last member; otherwise continue with the next hour.
             if cut and scan.place is not None and scan.place.hour == hours[0]:
                 first = scan.place
             else:

@@ -95,7 +95,7 @@ class RedisRecords:
         return self._connection.is_up
 
     def close(self) -> None:
-        """Ends deletions that are going on in the background."""
+        """Ends deletions that are running in the background."""
         self._closed.set()
 
     def add(self, record: Record, body: bytes, answer_key: str | None) -> None:

@@ -36,8 +36,8 @@ class Conditions:
 class PageQuery:
     """A query and its values.
 
-    Its rows are (record.id, made, name, data) in the order of lists. `data` is NULL for records that do not match. So
-    whoever reads the rows can stop after as many as it wants to look at.
+    Its rows are (record.id, made, name, data) in the order of lists. `data` is NULL for records that do not match. So a
+    reader can stop after as many rows as it wants to look at.
     """
 
     text: str

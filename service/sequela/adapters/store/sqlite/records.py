@@ -32,7 +32,7 @@ PAUSE_SECONDS = 0.001
 """The pause between two batches of a deletion, in which others get their turn. Locks are not handed out in order."""
 
 THREAD_SECONDS = 3600.0
-"""How long a thread works on one deletion, at most. The upkeep goes on with what is left."""
+"""How long a thread works on one deletion, at most. The upkeep continues with what is left."""
 
 _FIND = (
     "SELECT record.id, record.data, body.data FROM record JOIN body ON body.id = record.body "
