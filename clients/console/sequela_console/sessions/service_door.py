@@ -23,7 +23,7 @@ _EVERY_ROLE = frozenset({"read", "explain", "admin"})
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """How the service is.
+    """The state of the service.
 
     Args:
         state: up, down, or refused, if it will not talk to the console.

@@ -29,7 +29,7 @@ def with_target_noted(answer: Explanation, request: ExplainRequest, results: Lev
         return replace(answer, options=replace(answer.options, target_standard_error=usual))
     text = (
         f"The server was overloaded, so sampling stopped at standard errors {factor:g} times as large as usual. They "
-        "are right, only larger. Ask again later for smaller ones, or set target_standard_error."
+        "are correct, only larger. Send the request again later for smaller ones, or set target_standard_error."
     )
     warning = ExplanationWarning("ERROR_TARGET_RAISED", text)
     return replace(answer, name=unique_name(), warnings=(*answer.warnings, warning))
