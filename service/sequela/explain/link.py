@@ -36,7 +36,7 @@ def apply_link(link: Link, raw: NDArray[np.float64]) -> LinkedValues:
         worst = raw.flat[np.abs(raw - 0.5).argmax()]
         raise DoesNotFit(
             "OUTPUT_NOT_PROBABILITY",
-            f"the logit link needs outputs in [0, 1], but the model returned {worst:g}",
+            f"the logit link needs outputs in [0, 1], but the model returned {worst:g}; use the identity link",
         )
     clipped = np.clip(raw, LOWEST, 1 - LOWEST)
     # log1p keeps the digits of probabilities near 0.

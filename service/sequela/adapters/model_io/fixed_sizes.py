@@ -44,7 +44,8 @@ def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limi
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     cells = (batch or 1) * (length or 1) * sum(item.width for item in inputs if item.role is not Role.STATE)
     if cells > MAX_CALL_CELLS:
-        text = f"the model takes {cells} numbers in every call, but the limit is {MAX_CALL_CELLS}"
+        text = f"the model takes {cells} numbers in every call, but the limit is {MAX_CALL_CELLS}; "
+        text += "export it with a smaller batch or fewer events, or with free axes"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     return FixedSizes(batch, length)
 

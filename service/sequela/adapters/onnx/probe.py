@@ -104,7 +104,8 @@ def check_trial_cells(
     if affordable := tuple(group for group in lengths if cells[group] <= MAX_CALL_CELLS):
         return affordable
     text = f"trying the model out takes {min(cells.values())} numbers ({len(ROW_SCALES)} sequences of "
-    text += f"{min(map(max, lengths))} events and {width} columns), but the limit is {MAX_CALL_CELLS}"
+    text += f"{min(map(max, lengths))} events and {width} columns), but the limit is {MAX_CALL_CELLS}; "
+    text += "reduce the columns, the fixed length or the schema's trial_length"
     raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 
