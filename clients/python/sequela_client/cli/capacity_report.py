@@ -81,7 +81,7 @@ def _assumptions(measured: Measurement, chosen: Deployment) -> Iterator[str]:
     yield "Your cores are as fast as the one here, and were not shared while this was measured."
     yield (
         "The alerts are like those that were explained. Every alert is new; repeated ones cost less. "
-        f"{chosen.utilisation:.0%} of the cores are used on average, so that peaks and failures of replicas find room."
+        f"{chosen.utilisation:.0%} of the cores are used on average, which leaves room for peaks and failed replicas."
     )
     yield (
         f"Every replica has {chosen.cores_per_replica} cores with an engine on each, and there are at least two "

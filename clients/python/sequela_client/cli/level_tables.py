@@ -195,4 +195,4 @@ def _table(console: Console, words: Phrases, view: LevelTable, rows: int) -> Non
     console.print(table)
     if left_out := len(view.items) - len(items):
         rest = sum(item.value for item in view.items) - sum(item.value for item in items)
-        console.print(f"{left_out} weaker, together {words.signed(rest)}, are left out (see --rows).\n")
+        console.print(f"Not shown: {left_out} weaker ({words.signed(rest)} in total); see --rows.\n")

@@ -9,13 +9,13 @@ export type * from "./explanationTypes";
 export type Role = "read" | "explain" | "admin";
 
 export interface Session {
-  /** Whether the name is only what the person typed, because the service asks nobody. */
+  /** Whether the name is only what the person typed, because the service does not authenticate its callers. */
   nameVerified: boolean;
-  /** Whether somebody is logged in, or the service asks nobody who they are. */
+  /** Whether somebody is logged in, or the service does not authenticate its callers. */
   ready: boolean;
   /** Whether the service asks for a token. */
   loginNeeded: boolean;
-  /** Who is logged in; empty where the service asks nobody. */
+  /** Who is logged in; empty where it does not authenticate its callers. */
   name: string;
   roles: Role[];
   service: ServiceState;

@@ -62,7 +62,7 @@ class Preferences {
     this.#store({ paperColours: on });
   }
 
-  /** The name that a person typed where the service asks nobody who they are. */
+  /** The name that a person typed where the service does not authenticate its callers. */
   get name(): string {
     return this.#stored.name;
   }
