@@ -38,7 +38,11 @@ def listening_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # `create_server` resolves the host too, but it raises errors of all kinds as a plain OSError.
     socket.getaddrinfo(host or None, port, family, socket.SOCK_STREAM)
-    return socket.create_server((host, port), family=family)
+    listener = socket.create_server((host, port), family=family)
+    # Connections inherit it; asyncio turns it on only for sockets that name their protocol. Without it, the body of an
+    # answer waits until the caller has acknowledged its head, which takes 40 ms on a kept connection.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def find_bind_error(host: str, port: int) -> OSError | None:
