@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import exp, inf, isfinite, lgamma, log, log1p, nan, sqrt
 from statistics import NormalDist
 
@@ -116,6 +117,8 @@ def student_p(statistic: float, degrees: float) -> float:
     return _incomplete_beta(degrees / 2, 0.5, degrees / (degrees + statistic**2))
 
 
+# Most groups of a report are of the same size.
+@lru_cache(maxsize=4096)
 def student_quantile(degrees: float) -> float:
     """Returns the t beyond which 2.5 % of the distribution lie on each side; NaN without degrees of freedom."""
     if not degrees > 0:
@@ -126,6 +129,8 @@ def student_quantile(degrees: float) -> float:
     low, high = 0.0, 1e13
     for _ in range(200):
         middle = (low + high) / 2 if high - low < 1e3 else sqrt(max(low, 1.0) * high)
+        if middle in (low, high):  # No number lies between them, after about 80 steps.
+            break
         low, high = (middle, high) if student_p(middle, degrees) > 0.05 else (low, middle)
     return (low + high) / 2
 
