@@ -40,6 +40,14 @@ def examples(count: int) -> int:
     return max(5, count * settings().max_examples // 100)
 
 
+def first_few(cases: Iterable[Any], count: int) -> list[Any]:
+    """Returns the cases as parameters, where all go the same way through the code; all but a few are slow tests."""
+    return [
+        pytest.param(case, marks=() if place < count else pytest.mark.slow)
+        for place, case in enumerate(cases)
+    ]
+
+
 def one_of_a_kind(cases: Iterable[Case]) -> list[Any]:
     """Returns the cases as parameters; those that resemble another one are slow tests."""
     return [

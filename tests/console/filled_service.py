@@ -39,13 +39,13 @@ def filled_service(alerts: int = 40, arguments: Iterable[str] = ()) -> Iterator[
     models = server_package() / "demo" / "models"
     with embedded_server(["--model-repository", str(models), *arguments]) as address:
         with Sequela(address) as sequela:
-            fill(sequela, alerts)
+            fill(sequela, range(alerts))
         yield address
 
 
-def fill(sequela: Sequela, alerts: int) -> None:
-    """Has a server explain the bundled alerts and some simulated ones."""
-    simulated = (simulated_sequence(index) for index in range(alerts))
+def fill(sequela: Sequela, accounts: Iterable[int]) -> None:
+    """Has a server explain the bundled alerts and those of these simulated accounts."""
+    simulated = map(simulated_sequence, accounts)
     # Coarse numbers do for a list, and take a tenth of the time.
     for outcome in sequela.explain_many(simulated, model=MODEL, target_standard_error=0.02):
         outcome.unwrap()

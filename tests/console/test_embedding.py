@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from console.filled_service import filled_service
+from console.filled_serving import filled_serving
 from console.running_console import running_console
 from sequela_client.errors import CallerError
 from sequela_console.server import ConsoleServer
@@ -20,7 +20,7 @@ ORIGIN = "https://cases.example"
 @pytest.fixture(scope="module")
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
     with (
-        filled_service(alerts=0) as service,
+        filled_serving() as service,
         running_console(service, tmp_path_factory.mktemp("embed"), embed_origins=(ORIGIN,)) as running,
     ):
         eventually(lambda: len(alerts(running)) == 4)

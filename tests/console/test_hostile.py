@@ -12,12 +12,13 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 import pytest
 from console.cohort_files import write_cohort
-from console.filled_service import filled_service
+from console.filled_serving import filled_serving
 from console.running_console import running_console
 from sequela_console import api_endpoint
 from sequela_console.api_route import ApiRoute
 from sequela_console.app import API_ROUTES
 from sequela_console.http import bounded_protocol
+from sequela_console.server import ConsoleServer
 from transports import eventually
 
 PATIENCE_SECONDS = 60.0
@@ -114,7 +115,7 @@ HOSTILE_PATHS = (
 )
 SOME_POSTS = {
     "/api/alerts/{id}/labels",
-    "/api/alerts/{id}/changes",
+    "/api/alerts/{id}/score",
     "/api/cohorts/{cohort}/members",
     "/api/links",
 }
@@ -124,16 +125,19 @@ DEEP = 900
 
 
 @pytest.fixture(scope="module")
-def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a console with some alerts and a cohort."""
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]:
+    """A console with some alerts and a cohort."""
     folder = tmp_path_factory.mktemp("hostile")
     cohorts = {"shop": write_cohort(folder / "shop", count=12)}
-    with (
-        filled_service(alerts=2) as service,
-        running_console(service, folder, cohorts=cohorts) as running,
-        httpx.Client(base_url=running.url, timeout=PATIENCE_SECONDS) as client,
-    ):
-        eventually(lambda: running.console.index.state().complete)
+    with filled_serving((3, 5)) as service, running_console(service, folder, cohorts=cohorts) as server:
+        eventually(lambda: server.console.index.state().complete)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def console(running: ConsoleServer) -> Iterator[httpx.Client]:
+    """A client of it."""
+    with httpx.Client(base_url=running.url, timeout=PATIENCE_SECONDS) as client:
         yield client
 
 
@@ -367,14 +371,15 @@ def test_short_links_lead_nowhere_else(console: httpx.Client) -> None:
     ],
 )
 def test_a_slow_sender_does_not_keep_its_connection(
-    console: httpx.Client, start: bytes, monkeypatch: pytest.MonkeyPatch
+    running: ConsoleServer, start: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither half a head nor half a body holds a place for ever."""
+    """Neither half a head nor half a body holds a place for ever, nor does a connection after its answer."""
     # The head of a whole one must not be late, however long this thread has to wait before it can send it.
     has_head = start.startswith(b"POST")
     monkeypatch.setattr(bounded_protocol, "HEAD_SECONDS", PATIENCE_SECONDS if has_head else 0.5)
     monkeypatch.setattr(api_endpoint, "MAX_BODY_SECONDS", 0.5)
-    address = urlsplit(str(console.base_url))
+    monkeypatch.setattr(running.server.config, "timeout_keep_alive", 0.5)
+    address = urlsplit(running.url)
     with socket.create_connection((address.hostname, address.port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(start)
         received = b"".join(iter(lambda: connection.recv(65536), b""))

@@ -23,7 +23,7 @@ def test_slow_cohorts_leave_threads_to_alerts(
     server: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the threads and the queue of cohorts are full, alerts are answered, and further cohorts are refused."""
-    folder = write_cohort(tmp_path / "payments")
+    folder = write_cohort(tmp_path / "payments", 5)
     done, at_work = threading.Event(), list[str]()
     cohort = CohortCatalogue.cohort
 
@@ -57,7 +57,7 @@ def test_a_cohort_that_is_being_opened_keeps_no_other_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two visitors of one cohort open it once, and a visitor of another one does not wait for them."""
-    folders = {"first": write_cohort(tmp_path / "first"), "second": write_cohort(tmp_path / "second")}
+    folders = {name: write_cohort(tmp_path / name, 5) for name in ("first", "second")}
     cohorts, done, started = CohortCatalogue(folders), threading.Event(), threading.Event()
     opened: list[str] = []
     original = catalogue._opened

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from console.filled_service import filled_service
+from console.filled_serving import filled_serving
 from console.running_console import running_console
 from sequela_client.client import Sequela
+from sequela_console.alert_index.index import AlertIndex
 from sequela_console.server import ConsoleServer
+from sequela_console.state.database import StateDatabase
 
-ALERTS = 24
+ACCOUNTS = (4, 5, 6, 7, 9, 10, 3, 11, 13, 14, 15, 17)
+"""Simulated accounts whose histories are not very long; some have more than the 200 events that are compared.
+
+There are others before and after number 3, which is compared with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class AlertConsole:
 @pytest.fixture(scope="session")
 def filled() -> Iterator[str]:
     """The address of a server with alerts in it. All tests share it, so they must not delete any."""
-    with filled_service(ALERTS) as address:
+    with filled_serving(ACCOUNTS) as address:
         yield address
 
 
@@ -70,9 +76,11 @@ def filled() -> Iterator[str]:
 def indexed(filled: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The state folder of a console that has read all alerts of that server and is closed, for others to begin with."""
     folder = tmp_path_factory.mktemp("indexed")
-    with running_console(filled, folder) as server:
-        server.console.index.refresh()
-    return folder / "console"
+    with Sequela(filled) as service, closing(StateDatabase(folder / "console.db")) as state:
+        index = AlertIndex(service, state, {})
+        index.refresh()
+        index.close()
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from console.filled_service import MODEL, simulated_sequence
+from console.filled_serving import demo_serving
 from console.running_console import running_console
 from credential_files import tokens_by_role
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
-from sequela_client.local_server import server_package
-from serving import PATIENCE, Serving, embedded
+from serving import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +21,9 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
     """A console before a service that asks for tokens, the tokens by role, and the id of an alert."""
     folder = tmp_path_factory.mktemp("closed")
     tokens = dict(tokens_by_role(folder / "tokens"))
-    models = server_package() / "demo" / "models"
-    with Serving(embedded(tokens=folder / "tokens", model_repository=models)) as service:
-        address = service.bound.grpc
+    with demo_serving(tokens=folder / "tokens") as address:
         with Sequela(address, credentials=Credentials(token=tokens["explain"])) as explainer:
-            explanation = explainer.explain(simulated_sequence(1), model=MODEL, target_standard_error=0.05)
+            explanation = explainer.explain(simulated_sequence(3), model=MODEL, target_standard_error=0.05)
         with running_console(address, folder, credentials=Credentials(token=tokens["read"])) as console:
             yield console.url, tokens, explanation.name.removeprefix("explanations/")
 

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 from console.alerts.conftest import AlertConsole
 from console.filled_service import MODEL, bundled_alerts, simulated_sequence
+from console.filled_serving import MODELS, demo_serving
 from console.running_console import running_console
 from sequela_client.alert_document.cautions import cautions
 from sequela_client.alert_document.material import read_material
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
-from sequela_client.local_server import embedded_server, server_package
+from sequela_client.local_server import embedded_server
 from sequela_console.alerts.redaction import redacted
 
-MODELS = server_package() / "demo" / "models"
 Document = dict[str, Any]
 
 
@@ -205,7 +205,7 @@ def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.
     """A console before a service that keeps no sequences."""
     folder = tmp_path_factory.mktemp("forgetful")
     with (
-        embedded_server(["--model-repository", str(MODELS), "--no-keep-sequences"]) as address,
+        demo_serving(keep_sequences=False) as address,
         running_console(address, folder) as server,
         httpx.Client(base_url=server.url, timeout=60) as http,
         Sequela(address) as service,
@@ -216,7 +216,7 @@ def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx.
 def test_a_sequence_that_was_not_kept(forgetful: tuple[httpx.Client, Sequela]) -> None:
     """What was explained is shown with the service's texts; what needs the sequence says why it cannot be done."""
     http, service = forgetful
-    explanation = service.explain(simulated_sequence(0), model="account_takeover")
+    explanation = service.explain(simulated_sequence(10), model="account_takeover")
     document = http.get(f"/api/alerts/{explanation.name.removeprefix('explanations/')}").json()
     by_t = {each["t"]: each for each in document["history"]}
     for event in explanation.event_values:
@@ -248,7 +248,7 @@ def test_a_score_that_was_not_explained(forgetful: tuple[httpx.Client, Sequela])
 def test_levels_that_were_not_asked_for(forgetful: tuple[httpx.Client, Sequela]) -> None:
     """Without the feature level, alerts cannot be compared, and the page says why."""
     http, service = forgetful
-    explanation = service.explain(simulated_sequence(1), model="account_takeover", levels=["event"])
+    explanation = service.explain(simulated_sequence(3), model="account_takeover", levels=["event"])
     document = http.get(f"/api/alerts/{explanation.name.removeprefix('explanations/')}").json()
     assert [each["level"] for each in document["quality"]] == ["event"]
     assert "effects of features were not computed" in document["capabilities"]["similar"]["why"]

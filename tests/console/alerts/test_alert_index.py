@@ -12,10 +12,11 @@ from typing import cast
 import httpx
 import pytest
 from console.filled_service import MODEL, simulated_sequence
+from console.filled_serving import MODELS, demo_serving
 from console.running_console import running_console
 from free_ports import free_ports
 from sequela_client.client import Sequela
-from sequela_client.local_server import embedded_server, server_package, start_server
+from sequela_client.local_server import start_server
 from sequela_console.alert_index import index, loss
 from sequela_console.alert_index.index import AlertIndex
 from sequela_console.alert_index.reader import IndexReader
@@ -31,13 +32,14 @@ from sequela_console.state.removal import forget_alerts
 from sequela_console.state.trail import record_once, trail_of
 from transports import PATIENCE, eventually
 
-MODELS = str(server_package() / "demo" / "models")
+SHORT = 26
+"""From this simulated account on, there are some with short histories."""
 
 
 @pytest.fixture(scope="module")
 def own_service() -> Iterator[Sequela]:
     """A server of which these tests may delete what they like."""
-    with embedded_server(["--model-repository", MODELS]) as address, Sequela(address) as service:
+    with demo_serving() as address, Sequela(address) as service:
         service.address = address  # type: ignore[attr-defined]
         yield service
 
@@ -51,7 +53,11 @@ def console(own_service: Sequela, tmp_path: Path) -> Iterator[ConsoleServer]:
 def explained(service: Sequela, index: int, **arguments: str) -> str:
     """Has an alert explained, and returns its id."""
     explanation = service.explain(
-        simulated_sequence(index), model=MODEL, levels=["feature"], target_standard_error=0.05, **arguments
+        simulated_sequence(SHORT + index),
+        model=MODEL,
+        levels=["feature"],
+        target_standard_error=0.05,
+        **arguments,
     )
     return explanation.name.removeprefix("explanations/")
 
@@ -326,7 +332,7 @@ def test_only_unknown_alerts_are_read(
 @pytest.mark.slow
 def test_the_list_goes_on_while_the_service_is_down(tmp_path: Path) -> None:
     """The list answers from the index, the page of an alert says what is wrong, and all of it comes back."""
-    store = ["--model-repository", MODELS, "--store", str(tmp_path / "store.db")]
+    store = ["--model-repository", str(MODELS), "--store", str(tmp_path / "store.db")]
     # A port that nobody else is given while the service is away.
     store += ["--port", str(free_ports(1)[0])]
     server = start_server(store)

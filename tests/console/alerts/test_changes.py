@@ -12,6 +12,7 @@ from console.alerts.conftest import AlertConsole
 from sequela_client.alert_document.parts import Edit
 from sequela_console.alerts.change_candidates import CellChange
 from sequela_console.alerts.change_search import MAX_FOUND, PAIR_CELLS, ChangeSearch, SearchResult, Trial
+from sweeps import first_few
 
 Model = Callable[[Sequence[CellChange]], float]
 EVERYTHING = 10**6
@@ -76,7 +77,7 @@ def searched(cells: list[list[CellChange]], score: Model, rows: int = EVERYTHING
     return ChangeSearch(scores, threshold=0.0, score=score(()), max_rows=rows).run(cells)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", first_few(range(20), 6))
 def test_nothing_smaller_was_missed(seed: int) -> None:
     """Trying every change of one cell, and every pair, finds the same ones."""
     cells, score = made_up(seed)
@@ -169,11 +170,18 @@ def test_fixed_features_come_last() -> None:
     assert [each.trial[0].edit.feature for each in result.found] == ["free", "fixed"]
 
 
-@pytest.mark.parametrize("caller_id", ["takeover-20", "false-alert"])
-def test_changes_of_an_alert(alerts: AlertConsole, caller_id: str) -> None:
+@pytest.mark.parametrize(
+    ("caller_id", "limits"),
+    [
+        ("takeover-20", {"max_rows": 600}),
+        pytest.param("takeover-20", {}, marks=pytest.mark.slow),
+        pytest.param("false-alert", {}, marks=pytest.mark.slow),
+    ],
+)
+def test_changes_of_an_alert(alerts: AlertConsole, caller_id: str, limits: dict[str, int]) -> None:
     """Every change crosses the threshold, and scoring it anew gives exactly the score that it names."""
     id = alerts.id_of(caller_id)
-    answer = alerts.post(f"/api/alerts/{id}/changes")
+    answer = alerts.post(f"/api/alerts/{id}/changes", **limits)
     assert answer["threshold"] == 0.8465
     assert answer["changes"]
     assert answer["searched"]["cells"] > 0

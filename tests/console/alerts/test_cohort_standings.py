@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +11,9 @@ import httpx
 import pytest
 import sequela_console
 from console.alerts.conftest import AlertConsole
-from console.cohort_files import read_rows
+from console.cohort_files import rows_once
 from console.running_console import running_console
+from sequela_client.client import Sequela
 from sequela_client.cohort import schema
 from sequela_console.cohort_files.feature_schema import features_of
 
@@ -19,21 +21,25 @@ FOLDER = Path(sequela_console.__file__).parent / "demo" / "cohorts" / "accounts"
 EVENTS = 200
 
 
-@pytest.fixture
-def console(filled: str, alerts: AlertConsole, tmp_path: Path) -> Iterator[AlertConsole]:
+@pytest.fixture(scope="module")
+def console(filled: str, indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AlertConsole]:
+    """A console before the server with alerts, and with a cohort."""
+    folder = tmp_path_factory.mktemp("standings")
+    shutil.copytree(indexed, folder / "console")
     with (
-        running_console(filled, tmp_path, cohorts={"accounts": FOLDER}) as server,
+        running_console(filled, folder, cohorts={"accounts": FOLDER}) as server,
         httpx.Client(base_url=server.url, timeout=60) as http,
+        Sequela(filled) as service,
     ):
         server.console.index.refresh()
-        yield AlertConsole(server, http, alerts.service, filled)
+        yield AlertConsole(server, http, service, filled)
 
 
 def texts_of(feature: str) -> list[str]:
     """The texts of a feature at the latest events of all sequences."""
     names = [each.name for each in features_of(next(FOLDER.glob(schema.PART_PATTERN)))]
     place = names.index(feature)
-    rows = [row for row in read_rows(FOLDER) if row["status"] == "explained"]
+    rows = [row for row in rows_once(FOLDER) if row["status"] == "explained"]
     assert len({row["id"] for row in rows}) == len(rows)
     return [
         each["values"][place] for row in rows for each in row["event_values"] or () if each["t"] > -EVENTS

@@ -110,7 +110,7 @@ def test_csv_has_no_formulas(alerts: AlertConsole) -> None:
     """A caller's text that begins like a formula gets an apostrophe."""
     from console.filled_service import MODEL, simulated_sequence  # noqa: PLC0415
 
-    stored = alerts.service.explain(simulated_sequence(1), model=MODEL, caller_id="=1+1")
+    stored = alerts.service.explain(simulated_sequence(16), model=MODEL, caller_id="=1+1")
     try:
         id = stored.name.removeprefix("explanations/")
         rows = list(csv.DictReader(io.StringIO(alerts.http.get(f"/api/alerts/{id}/export.csv").text)))

@@ -66,9 +66,9 @@ def test_the_same_case_is_left_out(alerts: AlertConsole) -> None:
     """The same sequence with another seed, and other sequences of the same case, are no independent cases."""
     others = [
         alerts.service.explain(simulated_sequence(3), model=MODEL, seed=5, caller_id="with another seed"),
-        alerts.service.explain(simulated_sequence(40), model=MODEL, caller_id="simulated-00003"),
+        alerts.service.explain(simulated_sequence(31), model=MODEL, caller_id="simulated-00003"),
     ]
-    independent = alerts.service.explain(simulated_sequence(41), model=MODEL)
+    independent = alerts.service.explain(simulated_sequence(26), model=MODEL)
     first = next(
         each
         for each in alerts.service.list_explanations()
@@ -94,7 +94,7 @@ def test_the_same_case_is_left_out(alerts: AlertConsole) -> None:
 
 def test_other_spaces_are_left_out(alerts: AlertConsole) -> None:
     """Numbers on another scale cannot be compared."""
-    logit = alerts.service.explain(simulated_sequence(2), model=MODEL, link="logit")
+    logit = alerts.service.explain(simulated_sequence(16), model=MODEL, link="logit")
     try:
         alerts.server.console.index.refresh()
         id = logit.name.removeprefix("explanations/")
