@@ -177,7 +177,10 @@ def state(console: ConsoleServer) -> str:
     return str(httpx.get(f"{console.url}/api/session", timeout=60).json()["service"]["state"])
 
 
-def test_the_log_has_no_tokens(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_the_log_has_no_tokens(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sequela_client.retries.Retries.backoff_seconds", lambda *_: 0.0)
     with caplog.at_level(logging.DEBUG), running_console("127.0.0.1:1", tmp_path) as console:
         httpx.post(f"{console.url}/api/session", json={"token": SECRET}, timeout=PATIENCE)
         httpx.get(

@@ -126,7 +126,10 @@ def test_a_wrong_option_is_told(
     assert words in " ".join((found.output + str(found.exception or "")).split())
 
 
-def test_a_wrong_certificate_is_told_before_anything_starts(tmp_path: Path) -> None:
+def test_a_wrong_certificate_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sequela_client.retries.Retries.backoff_seconds", lambda *_: 0.0)
     (tmp_path / "cert.pem").write_text("not a certificate")
     arguments = [
         "--tls-cert",

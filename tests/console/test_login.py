@@ -210,7 +210,10 @@ def test_an_open_service_asks_for_a_name_only(tmp_path: Path) -> None:
         assert person.get("/api/alerts").status_code == 200
 
 
-def test_a_service_that_is_down_is_never_taken_for_open(tmp_path: Path) -> None:
+def test_a_service_that_is_down_is_never_taken_for_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retries, "backoff_seconds", lambda *_: 0.0)
     with running_console("127.0.0.1:1", tmp_path) as console, client(console) as person:
         session = person.get("/api/session").json()
         assert (session["ready"], session["service"]["state"]) == (False, "down")
