@@ -107,7 +107,7 @@ class RedisConnection:
         return self.is_up
 
     def close(self) -> None:
-        """Closes the connections and stops probing. Calls that are running raise StoreDown."""
+        """Closes the connections and stops probing. Calls that are running, and later ones, raise StoreDown."""
         self._closed = True
         self._breaker.close()
         with self._lock:
@@ -117,7 +117,7 @@ class RedisConnection:
 
     def call(self, command: Callable[[Client], Answer]) -> Answer:
         """Runs a command and returns its answer. Raises StoreDown."""
-        if self._breaker.why_open is not None:
+        if self._closed or self._breaker.why_open is not None:
             raise StoreDown(_UNREACHABLE)
         client = self._client
         try:
@@ -235,11 +235,19 @@ class RedisConnection:
             client = self._client
             if client is None:
                 client = self._open()
-                with self._lock:
-                    self._client = client
+                self._keep(client)
             return client
         finally:
             self._opening.release()
+
+    def _keep(self, client: Client) -> None:
+        """Keeps a client for later calls. Raises StoreDown if nobody would close it, because `close` was called."""
+        with self._lock:
+            if not self._closed:
+                self._client = client
+                return
+        client.close()
+        raise StoreDown(_UNREACHABLE)
 
     def _open(self) -> Client:
         try:
