@@ -35,21 +35,27 @@ class MessageShare:
     """What one call takes.
 
     Attributes:
-        started: When the call began, in seconds of the event loop's clock.
         held_bytes: The size of its complete messages.
         limit: The time limit of the message that it is reading; None while it reads none.
         is_evicted: Whether it has to make room for others.
     """
 
-    started: float
     held_bytes: int = 0
     limit: asyncio.Timeout | None = None
     is_evicted: bool = False
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether its message has been given up, so that its room is free in a moment."""
+        return self.is_evicted or (self.limit is not None and self.limit.expired())
 
 
 @dataclass(slots=True, eq=False)
 class MessageBudget:
     """Shares memory among calls. Must be used from a single event loop.
+
+    Room goes to those that wait for it, in their order. If they wait for too long, the message that has been read for
+    the longest time ends, one message at a time.
 
     Attributes:
         max_bytes: The size of all messages together. One message may always be read.
@@ -65,7 +71,8 @@ class MessageBudget:
     max_streams: int = sys.maxsize
     _streams: int = 0
     _held_bytes: int = 0
-    _reading: dict[MessageShare, None] = field(default_factory=dict)
+    _reading: dict[MessageShare, float] = field(default_factory=dict)
+    """Who has room for a message that is still arriving, and since when; the longest first."""
     _waiting: deque[tuple[MessageShare, asyncio.Future[None]]] = field(default_factory=deque)
     _timer: asyncio.TimerHandle | None = None
 
@@ -77,7 +84,7 @@ class MessageBudget:
     @contextlib.contextmanager
     def share(self) -> Iterator[MessageShare]:
         """Returns the share of a call, which is given back on exit."""
-        share = MessageShare(asyncio.get_running_loop().time())
+        share = MessageShare()
         try:
             yield share
         finally:
@@ -109,51 +116,56 @@ class MessageBudget:
             Overloaded: There was no room, or others waited for the room of a message that arrived too slowly.
         """
         await self._wait_for_room(share, end)
-        self._reading[share] = None
+        size = 0
         try:
             async with asyncio.timeout_at(end) as share.limit:
                 data = await message()
+            size = len(data or b"")
+            return data
         except TimeoutError:
             raise self._late(share) from None
         finally:
-            share.limit = None
-            del self._reading[share]
-            self._wake()
-        self.hold(share, len(data or b""))
-        return data
+            self._end_reading(share, size)
 
     def hold(self, share: MessageShare, size: int) -> None:
         """Counts a complete message. Raises Overloaded if there is no room for it."""
         alone = self.used_bytes == share.held_bytes
         if not alone and self.used_bytes + size > self.max_bytes:
             raise self._refusal(self._full())
-        share.held_bytes += size
-        self._held_bytes += size
+        self._add(share, size)
 
     def release(self, share: MessageShare, size: int) -> None:
         """Counts a message no longer."""
-        share.held_bytes -= size
-        self._held_bytes -= size
+        self._add(share, -size)
         self._wake()
 
+    def _add(self, share: MessageShare, size: int) -> None:
+        share.held_bytes += size
+        self._held_bytes += size
+
     async def _wait_for_room(self, share: MessageShare, end: float) -> None:
-        while not self._has_room(share):
-            if len(self._waiting) >= MAX_WAITING:
-                raise self._refusal(self._full())
-            place = asyncio.get_running_loop().create_future()
-            self._waiting.append((share, place))
-            self._plan_eviction()
-            try:
-                async with asyncio.timeout_at(end):
-                    await place
-            except BaseException as error:
+        """Returns when there is room for a message, which is then reserved."""
+        if self._has_room(share):
+            self._begin_reading(share)
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            raise self._refusal(self._full())
+        place = asyncio.get_running_loop().create_future()
+        self._waiting.append((share, place))
+        self._plan_eviction()
+        try:
+            async with asyncio.timeout_at(end):
+                await place
+        except BaseException as error:
+            if share in self._reading:  # it has got its place just now, which is then for the next one
+                self._end_reading(share, 0)
+            else:
                 with contextlib.suppress(ValueError):
                     self._waiting.remove((share, place))
-                # It may have got its place just now, which is then for the next one.
                 self._wake()
-                if isinstance(error, TimeoutError):
-                    raise self._refusal(self._full()) from None
-                raise
+            if isinstance(error, TimeoutError):
+                raise self._refusal(self._full()) from None
+            raise
 
     def _has_room(self, share: MessageShare) -> bool:
         # A call that is alone is never refused, however small the budget is.
@@ -162,31 +174,41 @@ class MessageBudget:
 
     def _wake(self) -> None:
         while self._waiting and self._has_room(self._waiting[0][0]):
-            _, place = self._waiting.popleft()
+            share, place = self._waiting.popleft()
             if not place.done():
+                self._begin_reading(share)
                 place.set_result(None)
-                break  # it wakes the next one when it has read its message
+        self._plan_eviction()
+
+    def _begin_reading(self, share: MessageShare) -> None:
+        share.is_evicted = False  # an earlier message of the call may have been complete just in time
+        self._reading[share] = asyncio.get_running_loop().time()
+        self._plan_eviction()
+
+    def _end_reading(self, share: MessageShare, size: int) -> None:
+        """Holds a message in the room in which it was read, and passes on what is left."""
+        share.limit = None
+        del self._reading[share]
+        self._add(share, size)
+        self._wake()
 
     def _plan_eviction(self) -> None:
-        oldest = self._oldest()
-        if self._timer is None and oldest is not None:
-            when = oldest.started + PATIENCE_SECONDS
+        """Sets the time at which the oldest message ends, if others wait. Once it has left, the next one is planned."""
+        oldest = next(iter(self._reading), None)
+        if self._waiting and oldest is not None and not oldest.is_leaving and self._timer is None:
+            when = self._reading[oldest] + PATIENCE_SECONDS
             self._timer = asyncio.get_running_loop().call_at(when, self._evict)
 
     def _evict(self) -> None:
-        """Ends the oldest message that is being read, if others wait for its room."""
+        """Ends the message that has been read for the longest time, if others wait for its room."""
         self._timer = None
-        now, oldest = asyncio.get_running_loop().time(), self._oldest()
-        if not self._waiting or oldest is None:
+        now, oldest = asyncio.get_running_loop().time(), next(iter(self._reading), None)
+        if not self._waiting or oldest is None or oldest.is_leaving:
             return
-        if oldest.limit is not None and now >= oldest.started + PATIENCE_SECONDS:
+        if oldest.limit is not None and now >= self._reading[oldest] + PATIENCE_SECONDS:
             oldest.is_evicted = True
             oldest.limit.reschedule(now)
         self._plan_eviction()
-
-    def _oldest(self) -> MessageShare | None:
-        reading = (share for share in self._reading if not share.is_evicted)
-        return min(reading, key=lambda share: share.started, default=None)
 
     def _late(self, share: MessageShare) -> SequelaError:
         if share.is_evicted:
