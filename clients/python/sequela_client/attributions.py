@@ -101,7 +101,8 @@ class Quality:
 
     Args:
         stop_reason: why sampling stopped.
-        detail: more about the reason, for people.
+        detail: for people, what was missing if the level was not computed, or why it is coarser than it could be;
+            else empty.
         players: how many players the game has, without null players.
         coalitions: how many coalitions were evaluated.
         largest_standard_error: over all targets, or of the one target of `Explanation.target`.

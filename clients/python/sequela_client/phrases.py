@@ -207,20 +207,22 @@ def _null_players(count: int) -> str:
 
 
 def sureness(level: Quality) -> str:
-    """How accurate a level is."""
-    match level.stop_reason:
-        case StopReason.EXACT:
-            return f"exact: all {level.coalitions:,} coalitions"
-        case StopReason.NOT_COMPUTED:
-            return f"not computed: {level.detail}"
-        case _:
-            why = {
-                StopReason.TARGET: "within the target",
-                StopReason.BUDGET: "all of max_coalitions",
-                StopReason.DEADLINE: "stopped by the deadline",
-            }.get(level.stop_reason, level.stop_reason.value)
-            errors = f"largest standard error {level.largest_standard_error:.2g}"
-            return f"sampled: {level.coalitions:,} coalitions, {errors}, {why}"
+    """How accurate a level is, and why it is coarser than it could be, if the server says so."""
+    if level.stop_reason is StopReason.NOT_COMPUTED:
+        return f"not computed: {level.detail}"
+    return "; ".join(filter(None, (_precision(level), level.detail)))
+
+
+def _precision(level: Quality) -> str:
+    if level.stop_reason is StopReason.EXACT:
+        return f"exact: all {level.coalitions:,} coalitions"
+    why = {
+        StopReason.TARGET: "within the target",
+        StopReason.BUDGET: "all of max_coalitions",
+        StopReason.DEADLINE: "stopped by the deadline",
+    }.get(level.stop_reason, level.stop_reason.value)
+    errors = f"largest standard error {level.largest_standard_error:.2g}"
+    return f"sampled: {level.coalitions:,} coalitions, {errors}, {why}"
 
 
 def _is_number(text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sequela_client.alert_document.material import Material
 from sequela_client.alert_document.parts import LevelQuality
 from sequela_client.alert_document.words import amount, counted
-from sequela_client.attributions import NORMAL_95, LevelAttributions, StopReason
+from sequela_client.attributions import NORMAL_95, LevelAttributions, Quality, StopReason
 
 _ENDED = {
     StopReason.TARGET: "as accurate as requested",
@@ -28,10 +28,14 @@ def _quality(material: Material, name: str, level: LevelAttributions) -> LevelQu
 
 def _text(level: LevelAttributions, error: float) -> str:
     quality = level.quality
+    if quality.stop_reason is StopReason.NOT_COMPUTED:
+        return f"not computed: {quality.detail or 'the service gave no reason'}"
+    return "; ".join(filter(None, (_precision(quality, error), quality.detail)))
+
+
+def _precision(quality: Quality, error: float) -> str:
     tried = counted(quality.coalitions, "combination")
     if quality.stop_reason is StopReason.EXACT:
         return f"exact: all {tried} were computed"
-    if quality.stop_reason is StopReason.NOT_COMPUTED:
-        return f"not computed: {quality.detail or 'the service gave no reason'}"
     ended = _ENDED.get(quality.stop_reason, str(quality.stop_reason.value))
     return f"± {amount(NORMAL_95 * error)} or better (95 %), estimated from {tried}; {ended}"

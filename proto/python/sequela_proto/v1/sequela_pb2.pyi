@@ -1520,7 +1520,7 @@ class LevelQuality(_message.Message):
     stop_reason: Global___StopReason.ValueType
     """Why sampling stopped. EXACT means that there is no sampling error."""
     detail: _builtins.str
-    """More about the reason, for people; for NOT_COMPUTED, what was missing."""
+    """For people: what was missing for NOT_COMPUTED; of a level that is coarser than it could be, why; else empty."""
     players: _builtins.int
     """The number of players in the game. Null players are not part of it."""
     coalitions: _builtins.int
