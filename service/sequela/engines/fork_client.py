@@ -101,7 +101,7 @@ class ForkServer:
             self._users -= 1
             if self._users == 0:
                 self._timer = threading.Timer(LINGER_SECONDS, self._end_unused)
-                self._timer.daemon = True
+                self._timer.name, self._timer.daemon = "forkserver-end", True
                 self._timer.start()
 
     def close(self) -> None:
