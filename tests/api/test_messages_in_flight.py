@@ -66,9 +66,11 @@ def test_no_more_than_the_budget_is_accepted_of_half_sent_messages(
 def test_slow_messages_make_room_for_others(server: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half-sent ones hold every place. A call that waits gets the place of the oldest, which is told so."""
     monkeypatch.setattr(message_budget, "PATIENCE_SECONDS", 0.3)
-    with HalfCall(server, EXPLAIN, SIZE - 100) as oldest, HalfCall(server, EXPLAIN, SIZE - 100) as other:
+    with ExitStack() as stack:
+        oldest = stack.enter_context(HalfCall(server, EXPLAIN, SIZE - 100))
+        # The server reads its message now. Of two that begin at once, it may hear of either one first.
         oldest.send(SIZE)
-        other.send(SIZE)
+        stack.enter_context(HalfCall(server, EXPLAIN, SIZE - 100)).send(SIZE)
         assert list_models(server) == grpc.StatusCode.OK
         oldest.wait_ended()
         assert list_models(server) == grpc.StatusCode.OK
