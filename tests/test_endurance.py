@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from overload.endurance import EnduranceFigures, measure
+from overload.endurance import NAMED_THREADS, EnduranceFigures, measure
 from overload.footprint import Footprint, footprint, growth
 from overload.mixed_calls import content
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -29,6 +31,16 @@ for each in threads:
     each.start()
 print("holds", flush=True)
 sys.stdin.readline()
+"""
+NAMED = """
+import sys, threading
+over = threading.Event()
+def wait():
+    print("started", flush=True)
+    over.wait()
+threading.Thread(target=wait, name="lookup_7").start()
+sys.stdin.readline()
+over.set()
 """
 
 
@@ -67,6 +79,18 @@ def test_slow_growth_is_found() -> None:
     assert figures(steady, threads=one_more).faults == 1
 
 
+def test_threads_that_start_late_are_named() -> None:
+    """A name counts as often as it is there more often than before; threads that came early or went do not count."""
+    found = figures([400.0] * SAMPLES)
+    early, late = ("explain_0", "explain_1", "load"), ("engine: pool-0", "explain_0", "load", "load", "load")
+    found.footprints = [
+        replace(each, thread_names=early if number < 20 else late)
+        for number, each in enumerate(found.footprints)
+    ]
+    assert found.late_threads == ["engine: pool-0", "load", "load"]
+    assert ("  that started later", "", "engine: pool-0, load, load") in found.rows()
+
+
 def test_other_answers_and_missing_ones_are_faults() -> None:
     """Each counts."""
     found = figures([400.0] * SAMPLES)
@@ -100,6 +124,23 @@ def test_what_a_process_holds_is_seen() -> None:
     assert after.descriptors - before.descriptors == 7
     assert after.threads - before.threads == 3
     assert after.processes == before.processes == {process.pid}
+
+
+def test_threads_of_a_process_have_names() -> None:
+    """The driver lets the server name its threads, so that it can say which ones started late."""
+    with subprocess.Popen(
+        [sys.executable, "-P", "-c", NAMED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(NAMED_THREADS)},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        names = footprint(process.pid).thread_names
+        process.communicate("\n")
+    assert "lookup_7" in names
+    assert len(names) == 2
 
 
 def test_content_is_the_answer_without_its_name_and_times() -> None:

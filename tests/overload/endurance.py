@@ -7,12 +7,14 @@ store gets `LARGE_RECORDS` before. What is kept for callers grows as long as the
 file, as by default, or a Redis, whose memory is not the server's.
 
 After each hundredth of the run, when everything is answered and the server does nothing, its memory, descriptors and
-threads are read. The medians of the tenth after the warm-up and of the last tenth are compared.
+threads are read. The medians of the tenth after the warm-up and of the last tenth are compared. Threads that started
+later are named.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from demo_alert import DEMO
 from matrix import copy_models
@@ -44,6 +47,8 @@ SIZES = (*("--cache-bytes", str(4 << 20)), *("--max-design-bytes", str(32 << 20)
 """By default, 64 MiB and 256 MiB."""
 LARGE_RECORDS = 1_000
 """80 kB each: more than the 64 MiB that the server caches of its file."""
+NAMED_THREADS = Path(__file__).with_name("named_threads")
+"""With this folder on its path, Python names threads so that the driver can say which ones came late."""
 FIXED_QUESTIONS = range(1 << 40, (1 << 40) + 40)
 """Numbers of the questions whose answers are computed at the start, in the middle and at the end."""
 
@@ -95,6 +100,15 @@ class EnduranceFigures:
         return after - before
 
     @property
+    def late_threads(self) -> list[str]:
+        """The names of the threads that were never there until the end of the tenth after the warm-up."""
+        before, after = Counter[str](), Counter[str]()
+        for number, each in enumerate(self.footprints):
+            known = before if number < 2 * self.tenth else after
+            known |= Counter(each.thread_names)
+        return sorted((after - before).elements())
+
+    @property
     def faults(self) -> int:
         """How many answers were wrong or missing, and how many bounds were missed."""
         missed = (self.memory_growth >= MAX_GROWTH, self.more_descriptors > 0, self.more_threads > 0)
@@ -119,6 +133,7 @@ class EnduranceFigures:
             ("  resident, with shared pages", "", self._text("resident_mb", " MB")),
             ("descriptors", "no more", self._text("descriptors", "")),
             ("threads", "no more", self._text("threads", "")),
+            ("  that started later", "", ", ".join(self.late_threads) or "none"),
         ]
         rows += [(f"  {what}", "", f"{count:,}") for what, count in sorted(self.counts.items())]
         return rows + [(f"  {each}", "", "FAULT") for each in self.faults_found[:20]]
@@ -154,6 +169,7 @@ def measure(
     with _server(store) as (pid, addresses), _calls(addresses, seed, found) as calls:
         calls.prepare()
         calls.fill_store(large_records)
+        calls.start_threads()
         found.contents.append(_fixed_answers(calls))
         for block in range(blocks):
             _ask_block(calls, range(block * size, (block + 1) * size), found)
@@ -200,7 +216,8 @@ def _server(store: str) -> Iterator[tuple[int, tuple[str, str]]]:
         if store == "redis":
             place = stack.enter_context(contextmanager(running)()).url
         kept = ("--store", place, "--outbox-folder", str(folder / "outbox"))
-        server = start_server(["--model-repository", str(models), *kept, *SETTINGS, *SIZES])
+        with patch.dict(os.environ, PYTHONPATH=str(NAMED_THREADS)):
+            server = start_server(["--model-repository", str(models), *kept, *SETTINGS, *SIZES])
         stack.callback(server.stop)
         bound = json.loads(Path(server.folder.name, "ready").read_text())
         yield server.process.pid, (bound["grpc"], bound["http"])

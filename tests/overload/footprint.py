@@ -28,6 +28,7 @@ class Footprint:
         descriptors: Open descriptors of all processes.
         threads: Threads of all processes.
         processes: Their ids.
+        thread_names: The names of all threads as Linux knows them, those of engines behind `engine: `.
     """
 
     server_mb: float
@@ -36,6 +37,7 @@ class Footprint:
     descriptors: int
     threads: int
     processes: frozenset[int]
+    thread_names: tuple[str, ...] = ()
 
     @property
     def own_mb(self) -> float:
@@ -47,13 +49,17 @@ def footprint(pid: int) -> Footprint:
     """Returns what a server holds now. Processes that end meanwhile are left out."""
     engines = list(_below(pid))
     every = (pid, *engines)
+    names = sorted(
+        (*_thread_names(pid), *(f"engine: {name}" for each in engines for name in _thread_names(each)))
+    )
     return Footprint(
         _own_mb(pid),
         sum(_if_running(_own_mb, each) for each in engines),
         sum(_if_running(resident_mb, each) for each in every),
         sum(int(_if_running(_descriptors, each)) for each in every),
-        sum(int(_if_running(_threads, each)) for each in every),
+        len(names),
         frozenset(every),
+        tuple(names),
     )
 
 
@@ -103,5 +109,8 @@ def _descriptors(pid: int) -> int:
     return len(list(Path(PROC, str(pid), "fd").iterdir()))
 
 
-def _threads(pid: int) -> int:
-    return len(list(Path(PROC, str(pid), "task").iterdir()))
+def _thread_names(pid: int) -> Iterator[str]:
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for thread in Path(PROC, str(pid), "task").iterdir():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                yield (thread / "comm").read_text().rstrip("\n")

@@ -18,7 +18,14 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from serving import PATIENCE
 
-from overload.mixed_questions import BACKGROUND, CASES, large_record, question, rest_body
+from overload.mixed_questions import (
+    BACKGROUND,
+    CASES,
+    large_question,
+    large_record,
+    question,
+    rest_body,
+)
 
 HTTP_SHARE, STREAM_SHARE, OWN_CHANNEL_SHARE = 0.05, 0.05, 0.02
 MORE_SHARE = 0.15
@@ -27,8 +34,10 @@ KEPT_ANSWERS = 500
 """How many of the latest answers are known, to ask their questions again."""
 EARLY = 1_000
 """Among so many questions are some with a model."""
-LOOKUPS = 64
-"""More than a server has threads for them, and fewer than may wait."""
+AT_ONCE, PAGE_SIZE = 64, 1_000
+"""More calls than a server has threads for them, and fewer than may wait; and how many explanations a list has."""
+LARGE_QUESTIONS = 8
+"""More than there are engines."""
 SHORT_SECONDS, HANG_UP_SECONDS = 0.03, 0.02
 """The longest of deadlines that are too short, and how long a caller waits at most before hanging up."""
 MISTAKES = {
@@ -90,30 +99,32 @@ class MixedCalls:
             given = pb.BackgroundValues(inputs=inputs(case.average()))
             parts = [pb.CreateBackgroundRequest(header=header), pb.CreateBackgroundRequest(values=given)]
             backgrounds.CreateBackground(iter(parts), timeout=PATIENCE)
-        self._start_upload_engines()
-        self._start_lookup_threads()
-
-    def _start_lookup_threads(self) -> None:
-        """Sends many look-ups at once, so that all their threads start, which otherwise start one by one."""
-        models = rpc.ModelServiceStub(self._channel)
-        lists = [models.ListModels.future(pb.ListModelsRequest(), timeout=PATIENCE) for _ in range(LOOKUPS)]
-        for each in lists:
-            each.result()
 
     def fill_store(self, records: int) -> None:
         """Has large records kept, so that what the server caches of its store is full."""
         for number in range(records):
             self._explanations.Explain(large_record(number, self._seed), timeout=PATIENCE)
 
-    def _start_upload_engines(self) -> None:
-        """Sends questions with their models at once, so that all engines for these start."""
-        asked = [
+    def start_threads(self) -> None:
+        """Has all engines and threads started that the questions may need.
+
+        A server starts them one by one, when calls happen to coincide. So these come at once, and take some time: those
+        with models, large ones, and lists of what `fill_store` has filled the store with.
+        """
+        inline = [
             each for each in (question(n, self._seed) for n in range(EARLY)) if each.model.HasField("inline")
         ]
-        for each in asked:
+        for each in inline:
             each.dry_run = True
-        for call in [self._explanations.Explain.future(each, timeout=PATIENCE) for each in asked]:
-            call.result()
+        large = [large_question(number, self._seed) for number in range(LARGE_QUESTIONS)]
+        listed = pb.ListExplanationsRequest(page_size=PAGE_SIZE)
+        for calls in (
+            [self._explanations.Explain.future(each, timeout=PATIENCE) for each in inline],
+            [self._explanations.Explain.future(each, timeout=PATIENCE) for each in large],
+            [self._explanations.ListExplanations.future(listed, timeout=PATIENCE) for _ in range(AT_ONCE)],
+        ):
+            for call in calls:
+                call.result()
 
     def computed(self, number: int) -> str:
         """Has a question's answer computed, even if there is one already, and returns its content."""
