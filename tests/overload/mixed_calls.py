@@ -32,12 +32,10 @@ MORE_SHARE = 0.15
 """How many questions go with one more call, whose answer does not count: a mistake, a repetition or the like."""
 KEPT_ANSWERS = 500
 """How many of the latest answers are known, to ask their questions again."""
-EARLY = 1_000
-"""Among so many questions are some with a model."""
 AT_ONCE, PAGE_SIZE = 64, 1_000
 """More calls than a server has threads for them, and fewer than may wait; and how many explanations a list has."""
-LARGE_QUESTIONS = 8
-"""More than there are engines."""
+LARGE_QUESTIONS = 16
+"""More than there are engines of each kind."""
 SHORT_SECONDS, HANG_UP_SECONDS = 0.03, 0.02
 """The longest of deadlines that are too short, and how long a caller waits at most before hanging up."""
 MISTAKES = {
@@ -108,18 +106,12 @@ class MixedCalls:
     def start_threads(self) -> None:
         """Has all engines and threads started that the questions may need.
 
-        A server starts them one by one, when calls happen to coincide. So these come at once, and take some time: those
-        with models, large ones, and lists of what `fill_store` has filled the store with.
+        A server starts them one by one, when calls happen to coincide. So these come at once, and take some time: large
+        questions, half of them with models, and lists of what `fill_store` has filled the store with.
         """
-        inline = [
-            each for each in (question(n, self._seed) for n in range(EARLY)) if each.model.HasField("inline")
-        ]
-        for each in inline:
-            each.dry_run = True
         large = [large_question(number, self._seed) for number in range(LARGE_QUESTIONS)]
         listed = pb.ListExplanationsRequest(page_size=PAGE_SIZE)
         for calls in (
-            [self._explanations.Explain.future(each, timeout=PATIENCE) for each in inline],
             [self._explanations.Explain.future(each, timeout=PATIENCE) for each in large],
             [self._explanations.ListExplanations.future(listed, timeout=PATIENCE) for _ in range(AT_ONCE)],
         ):

@@ -46,7 +46,7 @@ INLINE_BACKGROUNDS = 8
 DEMO_SHARE, INLINE_SHARE, NAMED_SHARE = 0.08, 0.02, 0.5
 RECORD_EVENTS, UNREACHED_SCORE = 2_500, 1e300
 """A large record: its sequence takes 80 kB."""
-LARGE_EVENTS, LARGE_COALITIONS, NO_TARGET_YET = 50, 4096, 1e-9
+LARGE_EVENTS, LARGE_COALITIONS, OUT_OF_REACH = 50, 4096, 1e-9
 """A large question grows its sample for long, and draws coalitions in another thread while its model runs."""
 BACKGROUND = "usual"
 """The name of a background of each model of the repository, except the demo's, which has its own."""
@@ -87,15 +87,24 @@ def large_record(number: int, seed: int) -> pb.ExplainRequest:
 
 
 def large_question(number: int, seed: int) -> pb.ExplainRequest:
-    """Returns a question that takes an engine longer than others, and all its threads. Its answer is not kept."""
-    case = BY_NAME["gru"]
+    """Returns a question that takes an engine longer than others, and all its threads. Its answer is not kept.
+
+    Every second one has its model with it.
+    """
+    inline = number % 2 == 1
+    case = INLINE if inline else BY_NAME["gru"]
     random = np.random.default_rng([seed, number, 3])
-    asked = pb.ExplainRequest(
-        sequence=pb.Sequence(inputs=inputs(_sample(case, LARGE_EVENTS, random))), dry_run=True
-    )
-    asked.model.name, asked.background.name = case.name, BACKGROUND
+    sample = inputs(_sample(case, LARGE_EVENTS, random))
+    asked = pb.ExplainRequest(sequence=pb.Sequence(inputs=sample), dry_run=True)
+    asked.background.CopyFrom(values(case.average()))
+    if inline:
+        asked.model.inline.onnx = case.path.read_bytes()
+    else:
+        asked.model.name = case.name
     asked.options.levels.append(pb.LEVEL_EVENT)
-    asked.options.max_coalitions, asked.options.target_standard_error = LARGE_COALITIONS, NO_TARGET_YET
+    asked.options.max_coalitions = LARGE_COALITIONS
+    # The model that is sent is so simple that it would reach any target at once.
+    asked.options.target_standard_error = 0.0 if inline else OUT_OF_REACH
     asked.options.pruning_tolerance = 0.0
     return asked
 
