@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import pytest
@@ -50,23 +50,21 @@ def first_few(cases: Iterable[Any], count: int) -> list[Any]:
 
 def one_of_a_kind(cases: Iterable[Case]) -> list[Any]:
     """Returns the cases as parameters; those that resemble another one are slow tests."""
-    return [
-        pytest.param(case, marks=() if case.name in ONE_OF_A_KIND else pytest.mark.slow) for case in cases
-    ]
+    return _slow_but(ONE_OF_A_KIND, cases)
 
 
 def one_of_a_form(cases: Iterable[Case]) -> list[Any]:
     """Returns the cases as parameters, for what does not depend on how a model computes; most are slow tests."""
-    return [
-        pytest.param(case, marks=() if case.name in ONE_OF_A_FORM else pytest.mark.slow) for case in cases
-    ]
+    return _slow_but(ONE_OF_A_FORM, cases)
 
 
 def one_of_each_state(cases: Iterable[Case]) -> list[Any]:
     """Returns the cases as parameters, for what depends only on how states are kept; most are slow tests."""
-    return [
-        pytest.param(case, marks=() if case.name in ONE_OF_EACH_STATE else pytest.mark.slow) for case in cases
-    ]
+    return _slow_but(ONE_OF_EACH_STATE, cases)
+
+
+def _slow_but(fast: Container[str], cases: Iterable[Case]) -> list[Any]:
+    return [pytest.param(case, marks=() if case.name in fast else pytest.mark.slow) for case in cases]
 
 
 def cases_asked_for(request: pytest.FixtureRequest, *names: str) -> list[Case]:
