@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from functools import cache
 from pathlib import Path
 
+import structlog
 from sequela.command_line import help_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -15,6 +18,14 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "dep
 def fences(page: str, language: str) -> list[str]:
     """Returns the contents of the fenced blocks of a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def printed_by(code: str) -> str:
+    """Returns what a program prints that runs in this process; the log of servers in this process is left out."""
+    printed = io.StringIO()
+    with structlog.testing.capture_logs(), contextlib.redirect_stdout(printed):
+        exec(code, {"__name__": "__main__"})
+    return printed.getvalue()
 
 
 def prose(page: str) -> str:

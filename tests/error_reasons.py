@@ -19,6 +19,7 @@ CLASSES = {
     if isinstance(found, type) and issubclass(found, errors.SequelaError) and found is not errors.SequelaError
 }
 REASON = re.compile(r"[A-Z][A-Z0-9]+(_[A-Z0-9]+)+")
+IN_CAPITALS = re.compile(r"[\"'][A-Z][A-Z0-9_]+[\"']")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,9 @@ class Listed:
 
 @cache
 def nodes() -> tuple[ast.AST, ...]:
-    """The syntax of all modules of the service."""
-    modules = (ast.parse(file.read_text()) for file in sorted(SERVICE.rglob("*.py")))
+    """The syntax of all modules of the service that have a text in capitals, as reasons are."""
+    texts = (file.read_text() for file in sorted(SERVICE.rglob("*.py")))
+    modules = (ast.parse(text) for text in texts if IN_CAPITALS.search(text))
     return tuple(node for module in modules for node in ast.walk(module))
 
 

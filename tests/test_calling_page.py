@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+from collections.abc import Iterator
 from itertools import chain
 
 import pytest
@@ -106,23 +107,25 @@ def test_code_on_the_page_is_in_the_examples() -> None:
         assert each["code"] in (ROOT / each["file"]).read_text(), each["file"]
 
 
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Serving]:
+    """A server with the demo's model."""
+    with Serving(embedded(model_repository=ROOT / "service" / "sequela" / "demo" / "models")) as running:
+        yield running
+
+
 @pytest.mark.parametrize("name", snippets(OWN))
-def test_the_python_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_runs(demo: Serving, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And prints what the page shows."""
     monkeypatch.chdir(ROOT)
-    models, found, scope = (
-        ROOT / "service" / "sequela" / "demo" / "models",
-        snippets(OWN),
-        dict[str, object](),
-    )
+    found, scope = snippets(OWN), dict[str, object]()
     printed = io.StringIO()
-    with Serving(embedded(model_repository=models)) as serving:
-        code = program(found, name).replace("localhost:50051", serving.bound.grpc)
-        with contextlib.redirect_stdout(printed):
-            exec(code, scope)
-        clients = [each for each in scope.values() if isinstance(each, Sequela)]
-        for client in clients:
-            client.close()
+    code = program(found, name).replace("localhost:50051", demo.bound.grpc)
+    with contextlib.redirect_stdout(printed):
+        exec(code, scope)
+    for each in scope.values():
+        if isinstance(each, Sequela):
+            each.close()
     assert (found[name].output or "") in printed.getvalue()
 
 

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import httpx
 import pytest
+import structlog
 import trustme
 from api.rpc_calls import GRU, explain_request, sequence
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis_server import eventually
+from sequela import main
+from sequela.adapters import logs
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1.sequela_pb2_grpc import ExplanationServiceStub
-from serving import PATIENCE, Failure
+from serving import PATIENCE, Failure, Serving, embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("service", "clients/python", "proto/python")
@@ -94,13 +99,30 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         assert server.wait(PATIENCE) == -signal.SIGTERM
 
 
-def test_one_line_says_that_a_model_is_loaded(tmp_path: Path) -> None:
-    """Of a model that is tried out in one process and runs in two others."""
+def put_gru(tmp_path: Path) -> Path:
+    """Makes a model repository with one model, and returns its folder."""
     folder = tmp_path / "models" / "m" / "1"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(GRU)
+    return tmp_path / "models"
+
+
+def test_one_event_says_that_a_model_is_loaded(tmp_path: Path) -> None:
+    """Of a model that is tried out in one process and runs in two others."""
+    with (
+        structlog.testing.capture_logs() as logged,
+        Serving(embedded(engines=2, model_repository=put_gru(tmp_path))),
+    ):
+        pass
+    (loaded,) = (line for line in logged if line["event"] == "model loaded")
+    assert (loaded["model"], loaded["engines"], loaded["log_level"]) == ("models/m/versions/1", 2, "info")
+
+
+@pytest.mark.slow
+def test_one_line_says_that_a_model_is_loaded(tmp_path: Path) -> None:
+    """Nor do the processes of the model write another one."""
     ready = tmp_path / "ready.json"
-    given = ["--store", "memory:", "--model-repository", str(tmp_path / "models"), "--engines", "2"]
+    given = ["--store", "memory:", "--model-repository", str(put_gru(tmp_path)), "--engines", "2"]
     with process(*given, "--ready-file", str(ready)) as server:
         address(ready)
         server.send_signal(signal.SIGTERM)
@@ -110,14 +132,25 @@ def test_one_line_says_that_a_model_is_loaded(tmp_path: Path) -> None:
     assert (loaded["model"], loaded["engines"], loaded["level"]) == ("models/m/versions/1", 2, "info")
 
 
+@pytest.fixture
+def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Lets a test run the main program in this process, whose log, limits and switch interval stay as they are."""
+    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr(main, "log_python_errors", lambda: None)
+    monkeypatch.setattr(main, "fit_connections", lambda settings: settings)
+    interval = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("_as_it_was")
 def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     """A model repository that is not there: one line with the flag and the folder, and status 1."""
-    with process("--model-repository", str(tmp_path / "nowhere")) as server:
-        _, log = server.communicate(timeout=PATIENCE)
-        assert server.returncode == 1
-    last = json.loads(log.splitlines()[-1])
-    assert last["event"] == "cannot start"
-    assert last["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
+    given = ["--port", "0", "--http-port", "0", "--model-repository", str(tmp_path / "nowhere")]
+    with structlog.testing.capture_logs() as logged:
+        assert main.main(given) == 1
+    assert logged[-1]["event"] == "cannot start"
+    assert logged[-1]["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
 
 
 @pytest.mark.slow
@@ -185,13 +218,17 @@ def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:
         assert server.returncode == 0
 
 
-def test_threads_take_turns_often() -> None:
+@pytest.mark.usefixtures("_as_it_was")
+def test_threads_take_turns_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """While many requests arrive, threads that answer engines do not wait 5 ms at each step, Python's default."""
-    program = (
-        "import sys, sequela.main as m\n"
-        "m.asyncio.run = lambda serving: serving.close()\n"
-        "m.main([])\n"
-        "print(sys.getswitchinterval())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert float(done.stdout.splitlines()[-1]) <= 0.001
+    found = list[float]()
+
+    def run(serving: Coroutine[Any, Any, int]) -> int:
+        serving.close()
+        found.append(sys.getswitchinterval())
+        return 0
+
+    monkeypatch.setattr(asyncio, "run", run)
+    sys.setswitchinterval(0.005)
+    main.main([])
+    assert found[0] <= 0.001

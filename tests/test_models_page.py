@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
-import sys
 
-from documents import ROOT, fences
-from serving import PATIENCE, Serving, embedded
+from documents import ROOT, fences, printed_by
+from serving import Serving, embedded
 
 PAGE = (ROOT / "docs" / "models.md").read_text()
 
@@ -18,8 +16,7 @@ def test_the_example_prints_what_the_page_says() -> None:
     (example,) = fences(PAGE, "python")
     models = ROOT / "service" / "sequela" / "demo" / "models"
     with Serving(embedded(model_repository=models)) as serving:
-        code = example.replace("localhost:50051", serving.bound.grpc)
-        printed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True, timeout=PATIENCE)
+        printed = printed_by(example.replace("localhost:50051", serving.bound.grpc))
     assert printed.splitlines() == re.findall(r"^print\(.*\)  # (.+)$", example, flags=re.MULTILINE)
 
 
@@ -31,10 +28,12 @@ def test_every_warning_is_listed() -> None:
 
 def _reasons() -> set[str]:
     """Returns the constant first arguments of `ExplanationWarning(...)` in the service."""
+    texts = (file.read_text() for file in (ROOT / "service" / "sequela").rglob("*.py"))
     calls = (
         node
-        for file in (ROOT / "service" / "sequela").rglob("*.py")
-        for node in ast.walk(ast.parse(file.read_text()))
+        for text in texts
+        if "ExplanationWarning(" in text
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     )
     return {

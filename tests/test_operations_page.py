@@ -93,7 +93,10 @@ def _measured(registry: CollectorRegistry) -> Iterator[tuple[str, tuple[str, set
 
 def _events(file: Path) -> Iterator[str]:
     """Yields the constant first arguments of calls such as `log.info(...)`."""
-    for node in ast.walk(ast.parse(file.read_text())):
+    text = file.read_text()
+    if not re.search(r"\blog\.|\b_log\.", text):  # most modules, which then need not be parsed
+        return
+    for node in ast.walk(ast.parse(text)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
             continue
         logger, event = node.func.value, node.args[0]

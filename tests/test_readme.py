@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner
-from documents import ROOT, fences, server_options
+from documents import ROOT, fences, printed_by, server_options
 from sequela.adapters.model_io.schema_json import read_schema
 from sequela.explain.schema import (
     Display,
@@ -21,7 +19,7 @@ from sequela.explain.schema import (
     ReasonTemplates,
 )
 from sequela_client.cli.main import main
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
 
 README = (ROOT / "README.md").read_text()
 MODELS = ROOT / "service" / "sequela" / "demo" / "models"
@@ -38,12 +36,12 @@ def test_the_readme_is_short() -> None:
     assert 6_000 <= len(README.encode()) <= 8_000
 
 
-def test_the_example_prints_what_the_readme_shows() -> None:
+def test_the_example_prints_what_the_readme_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a server started as the README says, the example prints the text below it, character by character."""
+    monkeypatch.chdir(ROOT)
     (example,), (shown,) = fences(README, "python"), fences(README, "text")
     with Serving(embedded(model_repository=MODELS)) as serving:
-        code = example.replace("localhost:50051", serving.bound.grpc)
-        printed = subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True, timeout=PATIENCE)
+        printed = printed_by(example.replace("localhost:50051", serving.bound.grpc))
     assert printed == shown
 
 

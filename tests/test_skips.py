@@ -32,6 +32,12 @@ pytest.importorskip("a_package_that_nobody_has")
 """
 
 
+@pytest.fixture(autouse=True)
+def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has the runs of pytest in these tests load none of the plugins that are installed, which takes long."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def outcomes(pytester: pytest.Pytester, source: str) -> dict[str, int]:
     pytester.makepyfile(source)
     return pytester.runpytest_inprocess("-p", "skips", "-p", "no:cacheprovider").parseoutcomes()

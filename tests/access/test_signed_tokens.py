@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,14 @@ from serving import PATIENCE, Serving, embedded
 from transports import eventually
 
 RULES = TokenRules("https://idp.example", "sequela", "roles")
-RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC = ec.generate_private_key(ec.SECP256R1())
 ED = ed25519.Ed25519PrivateKey.generate()
-OTHER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@cache
+def rsa_key(name: str = "rsa") -> rsa.RSAPrivateKey:
+    """Returns the key of this name. It takes long to make one, so a test makes it when it needs it first."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def key_set(**named: Any) -> str:
@@ -44,7 +49,7 @@ def key_set(**named: Any) -> str:
     return json.dumps({"keys": keys})
 
 
-def signed(key: Any = RSA, kid: str = "rsa", algorithm: str = "RS256", **changed: Any) -> str:
+def signed(key: Any = None, kid: str = "rsa", algorithm: str = "RS256", **changed: Any) -> str:
     """Returns a token. A claim that is changed to None is left out."""
     claims = {
         "iss": RULES.issuer,
@@ -54,13 +59,13 @@ def signed(key: Any = RSA, kid: str = "rsa", algorithm: str = "RS256", **changed
         "roles": ["read"],
     }
     given = {name: value for name, value in {**claims, **changed}.items() if value is not None}
-    return jwt.encode(given, key, algorithm=algorithm, headers={"kid": kid})
+    return jwt.encode(given, key or rsa_key(), algorithm=algorithm, headers={"kid": kid})
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "keys.json"
-    path.write_text(key_set(rsa=RSA, ec=EC, ed=ED))
+    path.write_text(key_set(rsa=rsa_key(), ec=EC, ed=ED))
     return path
 
 
@@ -98,8 +103,10 @@ def test_roles_inside_an_object(file: Path) -> None:
 
 def test_forged_tokens(tokens: JsonWebTokens) -> None:
     """Another key, no signature, a public key as shared secret, other claims: each is refused, and says why."""
-    public = RSA.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    public = (
+        rsa_key()
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     header, payload, signature = signed().split(".")
     no_signature = jwt.encode(
@@ -108,8 +115,8 @@ def test_forged_tokens(tokens: JsonWebTokens) -> None:
     shared = jwt.api_jws.PyJWS(algorithms=["HS256"])
     secret = public.decode().split("-----")[2].encode() * 2
     forged = {
-        signed(OTHER): "signature is wrong",
-        signed(OTHER, "other"): "key that the server does not have",
+        signed(rsa_key("other")): "signature is wrong",
+        signed(rsa_key("other"), "other"): "key that the server does not have",
         no_signature: "algorithm",
         shared.encode(b"{}", secret, algorithm="HS256", headers={"kid": "rsa"}): "algorithm",
         f"{header}.{payload[:-4]}AAAA.{signature}": "",
@@ -144,9 +151,9 @@ def test_an_expired_token(tokens: JsonWebTokens, monkeypatch: pytest.MonkeyPatch
 
 def test_keys_that_change(tokens: JsonWebTokens, file: Path) -> None:
     """A new key counts at once, and a token of a removed key is refused although it was accepted before."""
-    old, new = signed(), signed(OTHER, "other")
+    old, new = signed(), signed(rsa_key("other"), "other")
     assert tokens.caller(old)
-    replace(file, key_set(other=OTHER))
+    replace(file, key_set(other=rsa_key("other")))
     assert tokens.caller(new)
     assert refusal(tokens, old).reason == "TOKEN_UNKNOWN"
 
@@ -161,12 +168,12 @@ def test_files_without_keys(file: Path, text: str) -> None:
 
 def test_a_key_for_encryption_signs_nothing(file: Path) -> None:
     """A provider may publish such keys in the same set."""
-    keys = json.loads(key_set(rsa=RSA, other=OTHER))
+    keys = json.loads(key_set(rsa=rsa_key(), other=rsa_key("other")))
     keys["keys"][1]["use"] = "enc"
     replace(file, json.dumps(keys))
     tokens = JsonWebTokens(RULES, KeyFile(file, lambda _: None))
     assert tokens.caller(signed()).name == "jwt:alice"
-    assert "key that the server does not have" in refusal(tokens, signed(OTHER, "other")).message
+    assert "key that the server does not have" in refusal(tokens, signed(rsa_key("other"), "other")).message
 
 
 class Provider:
@@ -190,7 +197,7 @@ class Provider:
                 """Writes nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/keys"
 
@@ -215,20 +222,20 @@ def test_keys_behind_a_url(provider: Provider) -> None:
     tokens = JsonWebTokens(RULES, keys)
     with pytest.raises(Unavailable, match="retry later"):
         tokens.caller(signed())
-    provider.answer = key_set(rsa=RSA)
+    provider.answer = key_set(rsa=rsa_key())
     eventually(lambda: keys.current() is not None)
     assert tokens.caller(signed())
     provider.answer = None
     asked = provider.asked
-    refusal(tokens, signed(OTHER, "other"))  # asks for newer keys
+    refusal(tokens, signed(rsa_key("other"), "other"))  # asks for newer keys
     eventually(lambda: provider.asked > asked)
     assert tokens.caller(signed())
-    provider.answer = key_set(rsa=RSA, other=OTHER)
-    refusal(tokens, signed(OTHER, "other"))
+    provider.answer = key_set(rsa=rsa_key(), other=rsa_key("other"))
+    refusal(tokens, signed(rsa_key("other"), "other"))
     eventually(lambda: "other" in (keys.current() or {}))
-    assert tokens.caller(signed(OTHER, "other"))
+    assert tokens.caller(signed(rsa_key("other"), "other"))
     asked = provider.asked
-    refusal(tokens, signed(OTHER, "a third"))
+    refusal(tokens, signed(rsa_key("other"), "a third"))
     eventually(lambda: provider.asked > asked + 1 or keys.refresh())
     keys.close()
     assert sum(each.ok for each in told) == 2, "the same keys were reported as new"
@@ -239,12 +246,12 @@ def test_strangers_cannot_make_the_server_flood_the_provider(
 ) -> None:
     """However many tokens name unknown keys, the keys are read once in each interval."""
     monkeypatch.setattr(key_sources, "MIN_REFRESH_SECONDS", 60.0)
-    provider.answer = key_set(rsa=RSA)
+    provider.answer = key_set(rsa=rsa_key())
     keys = KeyUrl(provider.url, lambda _: None)
     eventually(lambda: keys.current() is not None)
     tokens = JsonWebTokens(RULES, keys)
     for number in range(100):
-        refusal(tokens, signed(OTHER, f"other-{number}"))
+        refusal(tokens, signed(rsa_key("other"), f"other-{number}"))
     assert provider.asked == 1
     keys.close()
 
@@ -262,4 +269,4 @@ def test_a_server_with_an_identity_provider(file: Path) -> None:
 
         assert ask(signed()) is grpc.StatusCode.OK
         assert ask(signed(roles=[])) is grpc.StatusCode.PERMISSION_DENIED
-        assert ask(signed(OTHER)) is ask("opaque") is ask("") is grpc.StatusCode.UNAUTHENTICATED
+        assert ask(signed(rsa_key("other"))) is ask("opaque") is ask("") is grpc.StatusCode.UNAUTHENTICATED

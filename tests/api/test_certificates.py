@@ -149,10 +149,10 @@ def test_reload_under_load(tmp_path: Path) -> None:
         threads = [threading.Thread(target=ask, args=(each,)) for each in range(2)]
         for each in threads:
             each.start()
-        for number in range(10):
+        for number in range(5):
             pki.issue_server()
             eventually(lambda number=number: reloads() > number)  # type: ignore[misc]
-        eventually(lambda: len(done) > 20)
+        eventually(lambda: len(done) > 10)
         stop.set()
         for each in threads:
             each.join(PATIENCE)
@@ -189,10 +189,13 @@ def test_a_client_that_does_not_finish_the_handshake(
     monkeypatch.setattr(http_server, "HANDSHAKE_SECONDS", 0.3)
     monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", 0.3)
     with Serving(embedded(**Pki(tmp_path).settings())) as server:
+        clients = []
         for address in (server.bound.grpc, server.bound.http):
             host, _, port = address.rpartition(":")
-            with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
-                client.sendall(sent)
+            clients.append(socket.create_connection((host, int(port)), timeout=PATIENCE))
+            clients[-1].sendall(sent)
+        for client in clients:
+            with client:
                 while client.recv(1024):
                     pass
 
@@ -203,8 +206,8 @@ def test_connections_end(tmp_path: Path) -> None:
     The default would be longer than `eventually` waits.
     """
     pki = Pki(tmp_path)
-    age = 2.0
-    named = pki.settings(max_connection_age=age, connection_age_grace=1.0)
+    age = 1.0
+    named = pki.settings(max_connection_age=age, connection_age_grace=0.5)
     with Serving(embedded(**named)) as server:
         client = pki.client("scorer.bank.example")
         with (

@@ -10,7 +10,7 @@ from api.test_bad_input import assert_serving
 from api.test_executors import depth
 from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import Serving, embedded
+from serving import Serving, embedded, explained_by_deadline
 
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
 
@@ -36,12 +36,9 @@ def test_the_door_answers_while_models_run() -> None:
 
 
 def test_a_deadline_is_answered_with_what_there_is() -> None:
-    """An explanation that cannot finish comes back before its deadline, cut short and saying so.
-
-    The reserve is what a busy machine needs to send the answer; the rest is enough to begin with the events there too.
-    """
-    request = explain_request(sequence=sequence(7, 400), options=ENDLESS)
-    with Serving(embedded(deadline_reserve=6)) as server:
-        found = server.explanations.Explain(request, timeout=15).explanation
+    """An explanation that cannot finish comes back before its deadline, cut short and saying so."""
+    request = explain_request(sequence=sequence(7, 60), options=ENDLESS)
+    with Serving(embedded()) as server:
+        found = explained_by_deadline(server.explanations, request, seconds=1.0)
     assert found.cut_short
     assert found.event_level.quality.stop_reason == pb.STOP_REASON_DEADLINE

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -18,6 +19,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from redis_server import eventually
+from sequela.adapters.store.shared_store import SharedStoreOptions
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
 
@@ -128,8 +130,11 @@ def test_not_ready_until_the_models_are_loaded() -> None:
         assert page(server, "/readyz").status_code == 200
 
 
-def test_ready_while_redis_is_down() -> None:
+def test_ready_while_redis_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Redis that nobody reaches takes no server out: ready, and explaining, with metrics that say so."""
+    # The end waits for Redis only that long, in vain.
+    impatient = partial(SharedStoreOptions, close_seconds=0.1)
+    monkeypatch.setattr("sequela.adapters.store.shared_store.SharedStoreOptions", impatient)
     settings = embedded(store="redis://127.0.0.1:1")
     with Serving(settings) as server:
         assert server.explanations.Explain(explain_request()).explanation.explained
@@ -140,7 +145,7 @@ def test_ready_while_redis_is_down() -> None:
 def test_a_drain_finishes_what_is_in_flight() -> None:
     """NOT_SERVING first; the call at work is answered, new work is refused, watchers are let go."""
     gate = Gate()
-    with Serving(embedded(drain_delay=1.0, drain_grace=PATIENCE), explainer=gate) as server:
+    with Serving(embedded(drain_delay=0.5, drain_grace=PATIENCE), explainer=gate) as server:
         states = watch(server)
         assert next(states) == SERVING
         call = server.explanations.Explain.future(explain_request())

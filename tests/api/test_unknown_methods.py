@@ -59,6 +59,7 @@ runpy.run_module("sequela", run_name="__main__", alter_sys=True)
 @pytest.mark.skipif(
     not unknown_methods.survives_any_path(), reason="this release of gRPC does not have the flaw"
 )
+@pytest.mark.slow
 def test_a_server_whose_grpc_has_failed_exits(tmp_path: Path) -> None:
     """Its health pages must not go on to say ok. The flaw stands for any other that ends the loop of gRPC."""
     ready, log = tmp_path / "ready", tmp_path / "log"

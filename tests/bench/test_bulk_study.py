@@ -15,6 +15,7 @@ from cohort import cohorts
 from sequela_client import Sequela
 from sequela_client.cohort import explain_all
 
+from benchmarks.bulk import memory_watch
 from benchmarks.bulk.agreement import Agreement, agreement
 from benchmarks.bulk.killed_run import KilledRow, digests, kill_and_resume
 from benchmarks.bulk.memory_watch import MemoryWatch, watched_memory
@@ -70,8 +71,9 @@ def test_a_file_has_ten_parts_or_more() -> None:
     assert [run_options(count).part_rows for count in (10, 95, 10_000, 100_000)] == [1, 10, 1000, 1000]
 
 
-def test_memory_of_children_is_read() -> None:
+def test_memory_of_children_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child with 100 MB, which ends before the last quarter."""
+    monkeypatch.setattr(memory_watch, "EVERY_SECONDS", 0.05)
     program = "import sys; x = b'1' * 100_000_000; print(flush=True); sys.stdin.read()"
     with watched_memory() as watch:
         before = watch.readings[0] if watch.readings else 0.0
@@ -80,7 +82,7 @@ def test_memory_of_children_is_read() -> None:
             child.stdout.readline()
             count = len(watch.readings)
             while len(watch.readings) < count + 2:
-                time.sleep(0.05)
+                time.sleep(0.01)
     assert max(watch.readings) > before + 90
     assert MemoryWatch([1, 1, 2, 4, 5, 5, 7, 9]).quarters == (3, 8)
 
