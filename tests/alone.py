@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import player_sets
 from brute_force import Arrays, Attributions, Scorer, attributions
 from numpy.typing import NDArray
+from one_thread import session
 
 Feed = Callable[[Arrays], Mapping[str, NDArray[Any]]]
 """From one sequence's arrays, without a batch axis, to what the model's inputs take in one call."""
@@ -27,17 +27,15 @@ class Alone:
 
     def scorer(self) -> Scorer:
         """Returns a function that scores sequences, with one call of the model for each."""
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])
-        name = self.output or session.get_outputs()[0].name
+        running = session(self.onnx)
+        name = self.output or running.get_outputs()[0].name
 
         def scores(arrays: Arrays) -> NDArray[np.float64]:
             rows = len(next(iter(arrays.values())))
             found = []
             for row in range(rows):
                 feed = dict(self.feed({key: values[row] for key, values in arrays.items()}))
-                found.append(self.score(session.run([name], feed)[0]))
+                found.append(self.score(running.run([name], feed)[0]))
             return np.array(found, dtype=np.float64)
 
         return scores

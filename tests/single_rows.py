@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import pytest
 from brute_force import Arrays, Player, attributions
 from numpy.typing import NDArray
+from one_thread import session
 from sequela_client import Explanation, Sequela
 
 FLOAT32 = 1e-5
@@ -28,11 +28,11 @@ class Truth:
 
 def truth(content: bytes, output: str, column: int = 0, sequence: NDArray[Any] = SEQUENCE) -> Truth:
     """Computes exact attributions for one number of an output, with absent events at 0."""
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (name,) = (item.name for item in session.get_inputs())
+    running = session(content)
+    (name,) = (item.name for item in running.get_inputs())
 
     def one(row: NDArray[Any]) -> float:
-        (found,) = session.run([output], {name: row[None]})
+        (found,) = running.run([output], {name: row[None]})
         return float(np.asarray(found, dtype=np.float64).reshape(-1)[column])
 
     def scores(arrays: Arrays) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import one_thread
 import onnx
 import onnxruntime
 import pytest
@@ -33,7 +34,7 @@ def schema() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def session() -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(MODEL)
+    return one_thread.session(MODEL)
 
 
 def score(session: onnxruntime.InferenceSession, numeric: Any, categorical: Any) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from brute_force import Arrays, Player, attributions
 from numpy.typing import NDArray
+from one_thread import session
 
 Feed = Callable[[NDArray[Any]], Mapping[str, NDArray[Any]]]
 """From one sequence (l, d) to all inputs of the model, with a batch of one."""
@@ -38,11 +38,11 @@ def truth(
     column: int = 0,
 ) -> Truth:
     """Computes exact Shapley values of the events of a sequence (l, d). The background is an event (d), or 0."""
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [output] if output else [session.get_outputs()[0].name]
+    running = session(content)
+    names = [output] if output else [running.get_outputs()[0].name]
 
     def one(row: NDArray[Any]) -> float:
-        found = session.run(names, dict(feed(row)))[0]
+        found = running.run(names, dict(feed(row)))[0]
         return float(np.asarray(found, dtype=np.float64).reshape(-1)[column])
 
     def scores(arrays: Arrays) -> NDArray[np.float64]:
