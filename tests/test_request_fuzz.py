@@ -16,7 +16,7 @@ from request_fuzz.rpc_door import RpcDoor
 from request_fuzz.server import FuzzedServer, fuzzed_server
 from sequela.api.permissions import GRANTS
 
-FEW, MANY = 120, 1_000
+FEW, MANY = 60, 1_000
 
 
 @pytest.fixture(scope="module")

@@ -213,10 +213,10 @@ sequela_queue_wait_seconds_sum{queue="bulk"} 7
 
 def test_processor_time_of_a_tree() -> None:
     """That of a process that has ended counts too, once it was waited for."""
-    loop = "import time\nwhile time.process_time() < 0.2: pass"
+    loop = "import time\nwhile time.process_time() < 0.1: pass"
     before = tree_cpu_seconds(os.getpid())
     subprocess.run([sys.executable, "-S", "-c", loop], check=True)
-    assert tree_cpu_seconds(os.getpid()) - before >= 0.15
+    assert tree_cpu_seconds(os.getpid()) - before >= 0.08
 
 
 def test_arrivals_have_their_number_and_rate() -> None:

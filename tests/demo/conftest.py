@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sequela_client import Sequela
-from serving import Serving
+from serving import Serving, embedded
 
 from models.account_takeover.simulate import Account, accounts
 
@@ -24,8 +24,8 @@ def bank() -> list[Account]:
 
 @pytest.fixture(scope="session")
 def some() -> list[Account]:
-    """The first thousand of them."""
-    return list(islice(accounts(TRAINING_SEED, TAKEOVER_SHARE), 1000))
+    """The first three hundred of them."""
+    return list(islice(accounts(TRAINING_SEED, TAKEOVER_SHARE), 300))
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def bank_categorical(bank: list[Account]) -> NDArray[np.int64]:
 
 
 @pytest.fixture(scope="session")
-def sequela(server: Serving) -> Iterator[Sequela]:
-    """A client of the server."""
-    with Sequela(server.bound.grpc) as client:
+def sequela() -> Iterator[Sequela]:
+    """A client of a server that runs the model itself."""
+    with Serving(embedded(upload_engines=0)) as server, Sequela(server.bound.grpc) as client:
         yield client

@@ -103,7 +103,7 @@ def test_the_schema_takes_inputs_back_to_raw_values(schema: dict[str, Any]) -> N
 def test_the_background_is_near_the_average_event_of_some_accounts(
     schema: dict[str, Any], some: list[Account]
 ) -> None:
-    """As the next test says of all training accounts: of their first thousand, within five standard errors."""
+    """As the next test says of all training accounts: of their first three hundred, within five standard errors."""
     lengths = np.array([len(account.history) for account in some])
     sums = np.array([account.numeric().sum(axis=0, dtype=np.float64) for account in some])
     mean = sums.sum(axis=0) / lengths.sum()

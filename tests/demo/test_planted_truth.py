@@ -64,9 +64,9 @@ def shares(sequela: Sequela, count: int, **options: Any) -> tuple[float, float, 
     return float(hits[:, 0].mean()), float(hits[:, 1].mean()), float(hits.all(axis=1).mean())
 
 
-def test_ten_alerts_are_explained_by_what_was_planted(sequela: Sequela) -> None:
-    """Of ten held-out alerts, nine or more have planted events and features as their top three."""
-    assert min(shares(sequela, 10, target_standard_error=0.01)) >= 0.9
+def test_the_first_alerts_are_explained_by_what_was_planted(sequela: Sequela) -> None:
+    """Each of the first held-out alerts has planted events and features as its top three."""
+    assert shares(sequela, 5, target_standard_error=0.01) == (1, 1, 1)
 
 
 @pytest.mark.slow

@@ -5,12 +5,19 @@ from collections.abc import Iterator
 import pytest
 from field.asking import Explain, explaining
 from sequela_client import Sequela
-from serving import Serving
+from serving import Serving, embedded
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def server() -> Iterator[Serving]:
+    """A server that runs the models itself: a process for each of them would take twice the time."""
+    with Serving(embedded(upload_engines=0)) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def sequela(server: Serving) -> Iterator[Sequela]:
-    """A client of the shared server."""
+    """A client of that server."""
     with Sequela(server.bound.grpc, timeout=30) as client:
         yield client
 

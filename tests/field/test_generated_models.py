@@ -5,7 +5,6 @@ says all, always the right numbers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from alone import Alone
 from field.generated import Spec, build, feed, random_spec, sequence
 from sequela_client import Explanation, Sequela
 from sequela_client.errors import SequelaError
-from serving import Serving, embedded
 
 FAST, ALL = (0, *range(2, 8)), 400
 """Seed 1 makes a model that takes as long as the other seven together."""
@@ -24,12 +22,6 @@ DOCUMENTED = frozenset(
 """Of a refusal without a schema: it is asked for, or what was sent, or the output, does not fit the usual reading of
 axes that are all fixed.
 """
-
-
-@pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving(embedded()) as serving, Sequela(serving.bound.grpc) as client:
-        yield client
 
 
 @pytest.mark.parametrize("seed", FAST)

@@ -19,7 +19,7 @@ SQUARES: dict[str, tuple[int, Shape, Shape]] = {
 }
 
 
-SOME = {"added", "kept, no names", "for each sequence"}
+SOME = {"added", "kept where true", "for each sequence"}
 """One of each kind; the others are for the slow run."""
 
 
@@ -63,8 +63,9 @@ def test_a_schema_does_not_make_it_a_mask_of_events(explain: Explain) -> None:
     schema = (
         '{"inputs": [{"name": "x", "role": "events", "width": 3}, {"name": "attn_mask", "role": "mask"}]}'
     )
-    content = attending(FLOAT, ("l", "l"), ("n", "l", WIDTH))
-    assert "mask between events" in refusal(explain, content, schema=schema)
+    content = attending(FLOAT, (8, 8), ("n", 8, WIDTH))
+    sequence = np.ones((8, WIDTH), np.float32)
+    assert "mask between events" in refusal(explain, content, sequence, schema=schema)
 
 
 def test_a_mask_of_numbers_beside_numbers_is_taken(explain: Explain) -> None:

@@ -114,7 +114,7 @@ def test_a_trace_through_an_endpoint(
 ) -> None:
     """Calls of an endpoint are parts of the stage that makes them, and bring the trace to the endpoint."""
     trace_id, header = parent(2)
-    explained(server, "remote", header)
+    explained(server, "remote", header, options=pb.ExplainOptions(max_coalitions=64))
     found = spans_of(collector, trace_id)
     stages = {each.span_id for stage in STAGES for each in found[stage]}
     calls = found["endpoint call"]
@@ -175,8 +175,9 @@ def test_the_caller_decides_what_is_sampled(
 ) -> None:
     """A request that its caller does not sample is not exported, but the endpoint gets the caller's context."""
     trace_id, header = parent(6, "00")
-    explained(server, "gru", header, seed=6)
-    explained(server, "remote", header, seed=6)
+    few = pb.ExplainOptions(levels=[pb.LEVEL_EVENT])
+    explained(server, "gru", header, seed=6, options=few)
+    explained(server, "remote", header, seed=6, options=few)
     assert header in {each.metadata.get("traceparent") for each in endpoint.calls}
     later, other = parent(7)
     explained(server, "gru", other, seed=7)
@@ -270,6 +271,7 @@ def test_a_collector_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert time.monotonic() - start < FLUSH_SECONDS + 5
 
 
+@pytest.mark.slow
 def test_nothing_of_it_is_imported_when_it_is_off() -> None:
     """Neither by the server nor by the client."""
     code = "import sys, sequela.main, sequela_client; sys.exit('opentelemetry.trace' in sys.modules)"
