@@ -37,6 +37,13 @@ def embedded(**changed: Any) -> Settings:
     return Settings(**{**usual, **changed})
 
 
+def in_process(**changed: Any) -> Settings:
+    """As `embedded`, and the models of callers run in this process too: for each model, a process of its own takes
+    several times as long as a small explanation.
+    """
+    return embedded(**{"upload_engines": 0, **changed})
+
+
 class Serving:
     """A server that starts on entry, waits until it is ready unless that is turned off, and drains on exit. `overrides`
     are passed to `build`.

@@ -16,7 +16,7 @@ from api.rpc_calls import explain_request
 from credential_files import bearer, code_of, token_line, tokens_by_role
 from sequela.access.audit import AuditEntry, AuditFile
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import PATIENCE, Serving, in_process
 from structlog.testing import capture_logs
 
 ENTRY = AuditEntry("client", "s/Method", "models/m", "OK", "", "id-1")
@@ -99,7 +99,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_the_lines_of_a_server(tmp_path: Path) -> None:
     """Who, what, about what, with what outcome: for good and refused calls of both doors, and none for probes."""
     tokens, path = tokens_by_role(tmp_path / "tokens.txt"), tmp_path / "audit.log"
-    with Serving(embedded(tokens=tmp_path / "tokens.txt", audit_log=path, open_metrics=False)) as server:
+    with Serving(in_process(tokens=tmp_path / "tokens.txt", audit_log=path, open_metrics=False)) as server:
         read = bearer(tokens["read"])
         server.models.ListModels(pb.ListModelsRequest(), metadata=(*read, ("x-request-id", "one")))
         name = pb.GetExplanationRequest(name="explanations/e")
@@ -144,7 +144,7 @@ def test_callers_that_are_known_but_refused(tmp_path: Path) -> None:
     path, tokens, revoked = tmp_path / "audit.log", tmp_path / "tokens.txt", tmp_path / "revoked.txt"
     tokens.write_text(token_line("late", "old", "read", days=-1) + token_line("gone", "new", "read"))
     revoked.write_text("gone\n")
-    with Serving(embedded(tokens=tokens, revoked=revoked, audit_log=path)) as server:
+    with Serving(in_process(tokens=tokens, revoked=revoked, audit_log=path)) as server:
         for token in ("old", "new", "unknown"):
             metadata = bearer(token)
             list_models = partial(server.models.ListModels, pb.ListModelsRequest(), metadata=metadata)
@@ -161,7 +161,7 @@ def test_callers_that_are_known_but_refused(tmp_path: Path) -> None:
 def test_a_deletion_has_its_kind_and_the_count(tmp_path: Path) -> None:
     """Neither the caller id nor the label is written, whether something is deleted or not."""
     path, text = tmp_path / "audit.log", "ERASEME-4711"
-    with Serving(embedded(audit_log=path)) as server:
+    with Serving(in_process(audit_log=path)) as server:
         delete = server.explanations.DeleteExplanation
         for name in (text, "other"):
             server.explanations.Explain(explain_request(caller_id=text, labels={"case": name}))
@@ -182,7 +182,7 @@ def test_a_deletion_has_its_kind_and_the_count(tmp_path: Path) -> None:
 def test_a_callers_text_in_a_name_is_not_kept(tmp_path: Path) -> None:
     """Neither that of an unknown model, nor that of a wrong name, a filter, or an item of a stream."""
     path, text = tmp_path / "audit.log", "ERASEME-4711"
-    with Serving(embedded(audit_log=path)) as server:
+    with Serving(in_process(audit_log=path)) as server:
         for name in (
             text,
             f"models/{text}",

@@ -72,7 +72,7 @@ def assert_draining(failed: Failure) -> None:
 def test_an_explanation_at_work_concludes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long before its deadline it answers with what it has, additive, and says that it was cut short."""
     # Its work ends soon, and a busy machine has the rest of the grace to send the answer.
-    monkeypatch.setattr("sequela.api.server.WORK_SHARE", 0.1)
+    monkeypatch.setattr("sequela.api.server.WORK_SHARE", 0.05)
     models = Endless()
     options = pb.ExplainOptions(
         pruning_tolerance=0, target_standard_error=0, max_coalitions=1 << 20, levels=[pb.LEVEL_EVENT]

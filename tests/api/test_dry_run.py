@@ -22,7 +22,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.explain.request import ExplainRequest
 from sequela_client import AsyncSequela, Sequela
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import PATIENCE, Serving, embedded, in_process
 
 NAMED = pb.ModelReference(name="gru")
 OWN = {"name", "create_time", "cost", "time"}
@@ -34,7 +34,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A server with the model `gru`, in its own process or in an engine."""
     root = tmp_path_factory.mktemp("models")
     shutil.copytree(ROOT / "gru", root / "gru")
-    with Serving(embedded(engines=request.param, model_repository=root)) as found:
+    with Serving(in_process(engines=request.param, model_repository=root)) as found:
         parts = [
             pb.CreateBackgroundRequest(header=pb.CreateBackgroundHeader(name="models/gru/backgrounds/usual")),
             pb.CreateBackgroundRequest(values=background().values),
@@ -181,7 +181,7 @@ def test_a_dry_run_that_is_cut_short_has_no_name_either() -> None:
     options = {"max_coalitions": 1 << 20, "target_standard_error": 0.0, "pruning_tolerance": 0.0}
     asked = question(model, case.sample(40), case.average(), **options)
     dry = ExplainRequest(asked.model, asked.sequence, asked.background, asked.options, dry_run=True)
-    answer = explainer(model).explain(dry, Deadline(1.0))
+    answer = explainer(model).explain(dry, Deadline(0.5))
     assert (answer.name, answer.cut_short) == ("", True)
 
 

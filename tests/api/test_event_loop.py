@@ -39,6 +39,6 @@ def test_a_deadline_is_answered_with_what_there_is() -> None:
     """An explanation that cannot finish comes back before its deadline, cut short and saying so."""
     request = explain_request(sequence=sequence(7, 60), options=ENDLESS)
     with Serving(embedded()) as server:
-        found = explained_by_deadline(server.explanations, request, seconds=1.0)
+        found = explained_by_deadline(server.explanations, request, seconds=0.5)
     assert found.cut_short
     assert found.event_level.quality.stop_reason == pb.STOP_REASON_DEADLINE

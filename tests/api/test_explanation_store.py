@@ -15,13 +15,13 @@ from sequela import bootstrap
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.sqlite.store import file_store
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import Failure, Serving, embedded
+from serving import Failure, Serving, in_process
 
 
 @pytest.fixture(scope="module")
 def serving() -> Iterator[Serving]:
     """A server whose explanations are those of this module."""
-    with Serving() as server:
+    with Serving(in_process()) as server:
         yield server
 
 
@@ -75,7 +75,7 @@ def test_the_sequence_comes_back_as_it_was_sent(serving: Serving) -> None:
 
 def test_sequences_are_not_kept_if_the_operator_says_so() -> None:
     """The answer says that they are not."""
-    with Serving(embedded(keep_sequences=False)) as server:
+    with Serving(in_process(keep_sequences=False)) as server:
         made = explain(server, 1)
         found = server.explanations.GetExplanation(pb.GetExplanationRequest(name=made.name))
         assert found.explanation == made
@@ -161,7 +161,7 @@ def test_a_deletion_of_nothing_in_particular_is_refused(
 
 def test_everything_survives_a_restart(tmp_path: Path) -> None:
     """Explanations, answers, backgrounds, uploaded models and deletions; the answer says that it was stored before."""
-    settings = embedded(store=str(tmp_path / "folder" / "store.db"))
+    settings = in_process(store=str(tmp_path / "folder" / "store.db"))
     named = pb.ModelReference(name="uploaded")
     with Serving(settings) as server:
         register(server, "uploaded")
@@ -196,7 +196,7 @@ def test_explanations_go_on_while_the_file_cannot_be_written(
         return opened[-1]
 
     monkeypatch.setattr(bootstrap, "file_store", opening)
-    with Serving(embedded(store=str(tmp_path / "store.db"))) as server:
+    with Serving(in_process(store=str(tmp_path / "store.db"))) as server:
         connection = database(opened[0])._connection
 
         def metric(name: str, **labels: str) -> float | None:

@@ -25,7 +25,7 @@ from matrix import BY_NAME
 from redis_server import eventually
 from sequela import errors
 from sequela.api import http_protocol
-from serving import PATIENCE, Serving, embedded
+from serving import PATIENCE, Serving, embedded, in_process
 
 ASKED = {"instances": ONE}
 ROWS = inference_calls.sample_rows(BY_NAME["gru"], 1)
@@ -58,7 +58,7 @@ def requests(server: Serving, code: int) -> float:
 def gated(**settings: Any) -> Iterator[tuple[Serving, Gate]]:
     """A server with a model called `gru`, whose explainer waits for the gate."""
     gate = Gate()
-    with Serving(embedded(**settings), explainer=gate) as server:
+    with Serving(in_process(**settings), explainer=gate) as server:
         register(server, "gru")
         yield server, gate
         gate.open.set()
@@ -67,7 +67,7 @@ def gated(**settings: Any) -> Iterator[tuple[Serving, Gate]]:
 @pytest.fixture(scope="module")
 def small() -> Iterator[Serving]:
     """A server that takes bodies of no more than 4 KiB."""
-    with Serving(embedded(max_http_body_bytes=4096)) as server:
+    with Serving(in_process(max_http_body_bytes=4096)) as server:
         register(server, "gru")
         yield server
 
@@ -215,7 +215,7 @@ def test_a_deadline_that_is_none_is_refused(serving: Serving, value: str) -> Non
 
 def test_without_a_deadline_there_is_the_default() -> None:
     """`default_timeout` ends what no header limits."""
-    with gated(default_timeout=1.0) as (server, _):
+    with gated(default_timeout=0.3) as (server, _):
         assert post(server, EXPLAIN, ASKED).status_code == 504
 
 
@@ -260,7 +260,7 @@ def test_an_error_of_ours_says_nothing_but_its_id() -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("secret")
 
-    with Serving(embedded(), explainer=Scripted(fail)) as server:
+    with Serving(in_process(), explainer=Scripted(fail)) as server:
         register(server, "gru")
         found = post(server, EXPLAIN, ASKED, **{"X-Request-Id": "case-9"})
         assert (found.status_code, found.json()["reason"]) == (500, "INTERNAL")
@@ -346,7 +346,7 @@ def test_every_error_has_its_code() -> None:
     def fail(*_: Any) -> None:
         raise wanted[-1]
 
-    with Serving(embedded(), explainer=Scripted(fail)) as server:
+    with Serving(in_process(), explainer=Scripted(fail)) as server:
         register(server, "gru")
         for error, code in ERRORS:
             wanted.append(error)

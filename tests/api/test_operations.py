@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from redis_server import eventually
 from sequela.adapters.store.shared_store import SharedStoreOptions
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import PATIENCE, Failure, Serving, embedded, in_process
 
 SERVICES = [f"sequela.v1.{name}Service" for name in ("Explanation", "Model", "Background")]
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -135,7 +135,7 @@ def test_ready_while_redis_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
     # The end waits for Redis only that long, in vain.
     impatient = partial(SharedStoreOptions, close_seconds=0.1)
     monkeypatch.setattr("sequela.adapters.store.shared_store.SharedStoreOptions", impatient)
-    settings = embedded(store="redis://127.0.0.1:1")
+    settings = in_process(store="redis://127.0.0.1:1")
     with Serving(settings) as server:
         assert server.explanations.Explain(explain_request()).explanation.explained
         assert page(server, "/readyz").status_code == 200
@@ -172,7 +172,7 @@ def test_a_drain_finishes_what_is_in_flight() -> None:
 
 def test_metrics_have_the_fields_names() -> None:
     """Names, labels and counts after one explanation, the same again, and one bad request."""
-    with Serving(embedded(workers=2)) as server:
+    with Serving(in_process(workers=2)) as server:
         register(server, "gru")
         server.explanations.Explain(explain_request())
         server.explanations.Explain(explain_request())
@@ -225,7 +225,7 @@ def test_items_of_streams_are_counted() -> None:
         assert len(list(server.explanations.ExplainStream(iter([broken, wrong, broken])))) == 3
         assert sample(server, "sequela_stream_items_total", grpc_code="INTERNAL") == 2
         assert sample(server, "sequela_stream_items_total", grpc_code="INVALID_ARGUMENT") == 1
-    with Serving(embedded()) as server:
+    with Serving(in_process()) as server:
         register(server, "gru")
         assert list(server.explanations.ExplainStream(iter([broken])))
         assert sample(server, "sequela_stream_items_total", grpc_code="OK") == 1
@@ -273,7 +273,7 @@ def test_logs_hold_no_values_of_sequences() -> None:
     """Every call has a line with its id, method and code; a value of the sequence is in none of them."""
     marked = sequence()
     marked.inputs[0].tensor.CopyFrom(pb.Tensor(shape=[EVENTS, 5], numbers=[1234.5678] * EVENTS * 5))
-    with captured() as logged, Serving() as server:
+    with captured() as logged, Serving(in_process()) as server:
         server.explanations.Explain(explain_request(sequence=marked))
         eventually(lambda: any(line.get("code") == "OK" for line in logged))
     assert "1234.5678" not in str(logged)

@@ -17,7 +17,7 @@ from credential_files import bearer, token_line
 from matrix import ROOT
 from sequela_client import Sequela
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import PATIENCE, Serving, in_process
 
 NAMED = pb.ModelReference(name="gru")
 
@@ -51,7 +51,7 @@ def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     roles = {"anna": "explain", "bert": "admin", "rita": "read"}
     lines = [token_line(name, f"token-of-{name}", role) for name, role in roles.items()]
     (folder / "tokens").write_text("".join(lines))
-    settings = embedded(engines=request.param, model_repository=folder / "models", tokens=folder / "tokens")
+    settings = in_process(engines=request.param, model_repository=folder / "models", tokens=folder / "tokens")
     with Serving(settings) as server:
         header = pb.CreateBackgroundHeader(name="models/gru/backgrounds/usual")
         parts = [
@@ -117,6 +117,6 @@ def test_the_client_tells(door: Door) -> None:
 def test_nobody_is_named_without_authentication(tmp_path: Path) -> None:
     """A token that somebody sends all the same is not looked at."""
     shutil.copytree(ROOT / "gru", tmp_path / "gru")
-    with Serving(embedded(model_repository=tmp_path)) as server:
+    with Serving(in_process(model_repository=tmp_path)) as server:
         made = Door(server).explain("anna", 8)
         assert (made.requested_by, Door(server).read(made.name).requested_by) == ("", "")

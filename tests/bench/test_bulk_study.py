@@ -46,6 +46,7 @@ def test_the_file_has_the_alerts(source: Path) -> None:
         assert np.ravel(session.run(None, given)[0])[0] >= 0.5
 
 
+@pytest.mark.slow
 def test_bulk_rows_are_those_of_the_client(source: Path, real: str, tmp_path: Path) -> None:
     """The question about the file is the one that a loop asks; agreement compares cuts, t = 0 and the features."""
     cohorts.explained(source, tmp_path / "cohort", real, question())
@@ -73,7 +74,7 @@ def test_a_file_has_ten_parts_or_more() -> None:
 
 def test_memory_of_children_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """A child with 100 MB, which ends before the last quarter."""
-    monkeypatch.setattr(memory_watch, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(memory_watch, "EVERY_SECONDS", 0.1)
     program = "import sys; x = b'1' * 100_000_000; print(flush=True); sys.stdin.read()"
     with watched_memory() as watch:
         before = watch.readings[0] if watch.readings else 0.0

@@ -21,7 +21,7 @@ from sequela.adapters import logs
 from sequela.adapters.python_errors import log_python_errors
 from sequela.explain.telemetry import EngineEnded
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import PATIENCE, Serving, in_process
 
 TRACE_ID = f"{0xABC:032x}"
 PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -39,7 +39,7 @@ def calls(lines: list[Any]) -> list[Any]:
 @pytest.mark.parametrize("caller_ids", [False, True])
 def test_the_line_of_an_explanation(caller_ids: bool) -> None:
     """The caller's trace and the explanation's name; the caller's id only where the operator wants it."""
-    with captured() as lines, Serving(embedded(log_caller_ids=caller_ids)) as server:
+    with captured() as lines, Serving(in_process(log_caller_ids=caller_ids)) as server:
         answer = server.explanations.Explain(
             explain_request(caller_id="alert-7"), metadata=(("traceparent", PARENT),), timeout=PATIENCE
         )
@@ -53,7 +53,7 @@ def test_lines_of_a_stream() -> None:
     """The items each have a line, and the stream counts them. Failed items are logged with their reason."""
     good = [explain_request(sequence=sequence(seed)) for seed in (1, 2)]
     requests = [*good, explain_request(sequence=pb.Sequence())]
-    with captured() as lines, Serving(embedded()) as server:
+    with captured() as lines, Serving(in_process()) as server:
         answers = list(
             server.explanations.ExplainStream(
                 iter([pb.ExplainStreamRequest(request=each) for each in requests]), timeout=PATIENCE
@@ -79,7 +79,7 @@ def test_the_crash_of_an_engine(trust: str, field: str) -> None:
 
 def test_a_request_without_a_trace() -> None:
     """It has no trace id, also if the header is wrong."""
-    with captured() as lines, Serving(embedded()) as server:
+    with captured() as lines, Serving(in_process()) as server:
         server.explanations.Explain(
             explain_request(), metadata=(("traceparent", "00-wrong"),), timeout=PATIENCE
         )
