@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 from click.testing import CliRunner
 from field.parts import built, pooled
 from field.truth import Truth, truth
 from sequela_client.cli.main import main
+from serving import Serving
 
 ROWS = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]
 PLAIN = "a,b,c\n1,2,3\n4,5,6\n7,8,9\n"
@@ -34,7 +36,7 @@ class Refused(Exception):
 
 
 @pytest.fixture
-def explained(real: str, tmp_path: Path) -> Explained:
+def explained(server: Serving, tmp_path: Path) -> Explained:
     """Runs `sequela explain`; the model's features are a, b and c, or unnamed where `names` is empty."""
 
     def explain(name: str, content: str | bytes, names: Any = NAMES) -> Any:
@@ -61,7 +63,9 @@ def explained(real: str, tmp_path: Path) -> Explained:
             "--background",
             str(tmp_path / "background.npy"),
         ]
-        result = CliRunner().invoke(main, ["explain", "--server", real, *files, *options])
+        # Without the log of the server in this process, which would be mixed with the command's output.
+        with structlog.testing.capture_logs():
+            result = CliRunner().invoke(main, ["explain", "--server", server.bound.grpc, *files, *options])
         if result.exit_code == 0:
             return json.loads(result.stdout)
         assert result.exit_code == 1, result.output
