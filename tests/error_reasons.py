@@ -99,7 +99,7 @@ def _class_of(function: ast.expr) -> str:
     """The class of errors that a call makes, as `Class(...)`, `errors.Class(...)` or `Class.at(...)`; empty if none."""
     if isinstance(function, ast.Attribute) and function.attr == "at":
         return _class_of(function.value)
-    name = ast.unparse(function).rpartition(".")[2]
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
     return name if name in CLASSES else ""
 
 

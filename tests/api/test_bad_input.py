@@ -45,6 +45,7 @@ def test_all_violations_come_at_once(server: Serving) -> None:
     assert any("more)" in text for text in failed.violations.values())
 
 
+@pytest.mark.slow
 def test_a_message_over_the_limit_is_refused(server: Serving) -> None:
     """One byte past 64 MiB is RESOURCE_EXHAUSTED, and the next call works."""
     request = explain_request(model=pb.ModelReference(inline=pb.InlineModel(onnx=bytes(64 << 20))))

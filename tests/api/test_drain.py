@@ -22,7 +22,7 @@ from serving import PATIENCE, Failure, Serving, embedded
 
 
 class Endless(FixedModels):
-    """One model, always there, whose batches take so long that they take far more time than a drain."""
+    """One model, always there, whose batches are so slow that what is asked for takes far longer than a drain."""
 
     def __init__(self) -> None:
         self.begun, self.over = threading.Semaphore(0), threading.Event()

@@ -18,6 +18,7 @@ from benchmarks.served import served
 ROWS = attrgetter("rows")
 
 
+@pytest.mark.slow
 def test_a_served_model_gives_the_files_scores(tmp_path: Path) -> None:
     """In batches as they are asked for, one after another or side by side, all rows and calls counted."""
     case = gru(tmp_path, 12)
