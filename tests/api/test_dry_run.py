@@ -181,7 +181,7 @@ def test_a_dry_run_that_is_cut_short_has_no_name_either() -> None:
     options = {"max_coalitions": 1 << 20, "target_standard_error": 0.0, "pruning_tolerance": 0.0}
     asked = question(model, case.sample(40), case.average(), **options)
     dry = ExplainRequest(asked.model, asked.sequence, asked.background, asked.options, dry_run=True)
-    answer = explainer(model).explain(dry, Deadline(0.5))
+    answer = explainer(model).explain(dry, Deadline(1.0))
     assert (answer.name, answer.cut_short) == ("", True)
 
 
