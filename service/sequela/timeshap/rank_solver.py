@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import TypeAlias
 
 import numpy as np
@@ -20,7 +20,7 @@ from sequela.timeshap.control_variate.further_pairs import KnownValues, extended
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, rank_kernel
 from sequela.timeshap.designs import Designs
 from sequela.timeshap.regression import Solution, more_precise, solve_design
-from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
+from sequela.timeshap.sample_design import JobRunner, SampleDesign, checking, in_turn
 
 MAX_COALITIONS = 2048
 """The processes use at most this many coalitions of a sample, because memory grows with the square of the number of
@@ -50,6 +50,7 @@ def solve_ranked(
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
     run_jobs: JobRunner = in_turn,
+    check: Callable[[], None] = lambda: None,
 ) -> RankedSolution:
     """Solves a game with m >= 2 players in the order of their ranks.
 
@@ -58,8 +59,10 @@ def solve_ranked(
         odd: For each stratum the odd parts g of its known pairs, (k_s, targets).
         gain: Δ, (targets,).
         run_jobs: As in `regression.solve`.
+        check: Called before each block of pairs that corrects a process, which can take half a second in all. If it
+            raises, there is no solution.
     """
-    return _solved(designs, odd, gain, run_jobs, _extended)
+    return _solved(designs, odd, gain, run_jobs, partial(_extended, check))
 
 
 def solve_known(
@@ -128,6 +131,7 @@ def _unchanged(_: Designs, known: _Known, *__: object) -> Sequence[Solution]:
 
 
 def _extended(
+    check: Callable[[], None],
     designs: Designs,
     known: _Known,
     odd: Sequence[NDArray[np.float64]],
@@ -149,7 +153,7 @@ def _extended(
         effective = EFFECTIVE_PLAYERS[number - 1]
         kernel, process = rank_kernel(designs.players, effective), designs.process(known.counts, effective)
         learnt = KnownValues(kernel, process, values, known.processes[number - 1])
-        found.append(extended(known.sample, design, learnt, every, run_jobs))
+        found.append(extended(known.sample, design, learnt, every, checking(run_jobs, check)))
     return found
 
 

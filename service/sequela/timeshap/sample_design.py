@@ -42,6 +42,29 @@ class JobRunner(Protocol):
         """Runs the jobs."""
 
 
+def checking(run_jobs: JobRunner, check: Callable[[], None]) -> JobRunner:
+    """Returns what runs jobs as `run_jobs` does, and calls `check` before each of them. It may raise to stop them."""
+
+    def checked(jobs: Iterable[Callable[[], T]]) -> Iterator[Callable[[], T]]:
+        for job in jobs:
+            check()
+            yield job
+
+    def run(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
+        return run_jobs(checked(jobs))
+
+    return run
+
+
+def one_by_one(run_jobs: JobRunner) -> JobRunner:
+    """Returns what has `run_jobs` run each job alone, so that few of their results are held at a time."""
+
+    def run(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
+        return (result for job in jobs for result in run_jobs([job]))
+
+    return run
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class PairBlock:
     """Some pairs with their weights.
@@ -141,9 +164,12 @@ class SampleDesign:
         return self.inverse.nbytes + block_bytes(self.players, self.pairs)
 
     def runner(self, run_jobs: JobRunner) -> JobRunner:
-        """Returns the runner for sums over the blocks: `run_jobs`, or `in_turn` if parallel jobs do not pay off."""
-        few = len(self.influences) <= 1
-        return in_turn if few or self.players > MAX_PARALLEL_PLAYERS else run_jobs
+        """Returns the runner for sums over the blocks: `run_jobs` if there are several blocks, one at a time if they need
+        much memory.
+        """
+        if len(self.influences) <= 1:
+            return in_turn
+        return one_by_one(run_jobs) if self.players > MAX_PARALLEL_PLAYERS else run_jobs
 
 
 def block_bytes(players: int, pairs: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,10 +168,22 @@ class Sample:
         # does not use their processor time to prepare it.
         if not in_time and not self._evaluator.deadline.gave_way:
             self.solver.prepare(self._designs, self._counts)
-        found = used.solve(self._designs, self._odd, self._gain, self._evaluator.caller.run_jobs)
+        found, used = self._solved(used)
         estimate = Estimate(self._by_player(found.solution), self._by_player(found.base), found.estimator)
         self._trace.solved(self.size, estimate.solution, estimate.estimator)
         return estimate, used
+
+    def _solved(self, solver: Solver) -> tuple[Estimate, Solver]:
+        """Solves the current stage with this estimator, or with a quicker one if the time runs out meanwhile."""
+        run_jobs, deadline = self._evaluator.caller.run_jobs, self._evaluator.deadline
+        check = partial(deadline.check, self._until)
+        try:
+            return solver.solve(self._designs, self._odd, self._gain, run_jobs, check), solver
+        except DeadlinePassed:
+            # A drain, or callers who wait, may have brought the deadline forward. A quicker one takes milliseconds.
+            left = max(self._end - deadline.now(), LATE_SECONDS)
+            quicker = solver.quicker and solver.quicker.within(left, self._designs, self._counts)
+            return self._solved(quicker or self._base)
 
     @property
     def _end(self) -> float:

@@ -74,10 +74,12 @@ class Estimate:
 
 
 Solve = Callable[
-    [GameDesigns, Sequence[NDArray[np.float64]], NDArray[np.float64], JobRunner],
+    [GameDesigns, Sequence[NDArray[np.float64]], NDArray[np.float64], JobRunner, Callable[[], None]],
     Estimate,
 ]
-"""Solves a sample, given its designs, the odd parts of each stratum, Δ, and what runs jobs."""
+"""Solves a sample, given its designs, the odd parts of each stratum, Δ, what runs jobs, and what raises if the work
+should stop. Estimators that have a quicker one call the latter before each part of what takes them longer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def _solve_base(
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
+    _: Callable[[], None],
 ) -> Estimate:
     sample = designs.sample([len(rows) for rows in odd], run_jobs)
     solution = solve_design(sample, np.concatenate(odd), gain, run_jobs)
@@ -133,6 +136,7 @@ def _solve_searched(
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
+    _: Callable[[], None],
 ) -> Estimate:
     solution = solve_with_variate(designs.sampler, strata(designs.players), odd, gain, run_jobs)
     return Estimate(solution, solution, Estimator.CONTROL_VARIATE)
@@ -143,8 +147,9 @@ def _solve_ranked(
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
+    check: Callable[[], None],
 ) -> Estimate:
-    return _ranked_estimate(solve_ranked(designs, odd, gain, run_jobs))
+    return _ranked_estimate(solve_ranked(designs, odd, gain, run_jobs, check))
 
 
 def _solve_known(
@@ -152,6 +157,7 @@ def _solve_known(
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
+    _: Callable[[], None],
 ) -> Estimate:
     return _ranked_estimate(solve_known(designs, odd, gain, run_jobs))
 
