@@ -164,7 +164,7 @@ class SampleDesign:
         return self.inverse.nbytes + block_bytes(self.players, self.pairs)
 
     def runner(self, run_jobs: JobRunner) -> JobRunner:
-        """Returns the runner for sums over the blocks: `run_jobs` if there are several; one at a time if they are large."""
+        """Returns the runner for sums over the blocks: `run_jobs` if there are several, in turn if they are large."""
         if len(self.influences) <= 1:
             return in_turn
         return one_by_one(run_jobs) if self.players > MAX_PARALLEL_PLAYERS else run_jobs
