@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
+import uvicorn.server
 from api.test_http_limits import connect, head, received, small
 from api.test_kserve import get
 from credential_files import Pki
@@ -134,3 +136,18 @@ def test_unfinished_handshakes_make_room_for_others(tmp_path: Path, monkeypatch:
             f"https://{server.bound.http}/healthz", verify=pki.client("a").https(), timeout=PATIENCE
         )
         assert found.status_code == 200
+
+
+def test_the_date_of_responses_is_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the server runs."""
+    monkeypatch.setattr(http_server, "DATE_SECONDS", 0.01)
+    with Serving(embedded()) as server:
+        monkeypatch.setattr(uvicorn.server, "time", SimpleNamespace(time=lambda: 1e10))
+        eventually(lambda: get(server, "/healthz").headers["date"] == "Sat, 20 Nov 2286 17:46:40 GMT")
+
+
+def test_a_server_ends_when_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not wait until it would look by itself."""
+    monkeypatch.setattr(http_server, "DATE_SECONDS", 2 * PATIENCE)
+    with Serving(embedded()) as server:
+        server.drain()  # fails after PATIENCE

@@ -39,6 +39,9 @@ ACCEPTED_AT_ONCE = 128
 SHUTDOWN_SECONDS = 1
 """How long a response that is still being sent may delay the shutdown, in seconds."""
 
+DATE_SECONDS = 1.0
+"""How often the Date header of responses is made anew, in seconds."""
+
 OPTIONS = BindOptions("--http-host", "--http-port")
 
 
@@ -131,11 +134,18 @@ class HttpServer(uvicorn.Server):
         self._max_connection_age, self._max_connections = max_connection_age, max_connections
         self._address = (host, port)
         self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leaves signals to the main program, which drains both servers."""
         yield
+
+    async def main_loop(self) -> None:
+        """Waits until the server is closed. The base class looks ten times a second whether it is."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), DATE_SECONDS)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens as the base class does, but limits the time of each TLS handshake."""
@@ -176,5 +186,6 @@ class HttpServer(uvicorn.Server):
     async def close(self) -> None:
         """Ends open connections and stops."""
         self.should_exit = True
+        self._closing.set()
         if self._task:
             await self._task
