@@ -11,9 +11,9 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 # As in the server. Otherwise the threads of the linear algebra would compete with those of the tests.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -70,6 +70,22 @@ def _one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     file.write_text(certifi.contents().partition(end)[0] + end)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certifi, "where", lambda: str(file))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short_waits_of_uvicorn() -> Iterator[None]:
+    """Has servers in this process end at once: uvicorn waits for a tenth of a second before, and tests end hundreds."""
+    import asyncio  # noqa: PLC0415
+    from types import SimpleNamespace  # noqa: PLC0415
+
+    import uvicorn.server  # noqa: PLC0415
+
+    def sleep(seconds: float) -> Coroutine[Any, Any, None]:
+        return asyncio.sleep(seconds / 10)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uvicorn.server, "asyncio", SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
         yield
 
 
