@@ -14,10 +14,11 @@ from sequela_client import Sequela
 from serving import Serving, embedded
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Serving]:
-    """A server without models, for one module."""
-    with Serving(embedded()) as running:
+@pytest.fixture(scope="module", params=["in process", pytest.param("in engines", marks=pytest.mark.slow)])
+def served(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """A server for one module. Callers' models run in its process, and in the slow tests also in engines."""
+    settings = {"upload_engines": 0} if request.param == "in process" else {}
+    with Serving(embedded(**settings)) as running:
         yield running
 
 
