@@ -48,6 +48,11 @@ def first_few(cases: Iterable[Any], count: int) -> list[Any]:
     ]
 
 
+def few_of(names: Iterable[str], *fast: str) -> list[Any]:
+    """Returns the names as parameters; those that are not among the `fast` ones are slow tests."""
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 def one_of_a_kind(cases: Iterable[Case]) -> list[Any]:
     """Returns the cases as parameters; those that resemble another one are slow tests."""
     return _slow_but(ONE_OF_A_KIND, cases)

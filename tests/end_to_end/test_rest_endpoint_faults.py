@@ -26,6 +26,7 @@ from inference_server import ServedModel
 from matrix import BY_NAME
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving
+from sweeps import few_of
 
 Code = grpc.StatusCode
 Twist = Callable[[Handler, Callable[[], None]], None]
@@ -106,9 +107,11 @@ def now_and_then(number: int, spoiled: Twist) -> Twist:
 
 
 LOST = {"reset": reset, "closed": closed, "cut off": cut_off, "503": saying({"error": "starting"}, 503)}
+# How each of the others is told apart is tested in adapters/endpoints/test_rest_failures.py.
+FEW = ("reset", "503", "500", "too much to do", "no JSON", "too few rows")
 
 
-@pytest.mark.parametrize("case", LOST)
+@pytest.mark.parametrize("case", few_of(LOST, *FEW))
 def test_what_does_not_come_through_is_tried_again(server: Serving, endpoint: RestServer, case: str) -> None:
     """Now and then: the numbers stay the same. Always: UNAVAILABLE with a time to come back."""
     wanted = explained(server, asked())
@@ -157,7 +160,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("case", few_of(WRONG, *FEW))
 def test_wrong_answers(server: Serving, endpoint: RestServer, case: str) -> None:
     """Never a wrong number, and the error says what did not fit."""
     twist, wanted, word = WRONG[case]
@@ -167,6 +170,7 @@ def test_wrong_answers(server: Serving, endpoint: RestServer, case: str) -> None
     assert word in failed.message
 
 
+@pytest.mark.slow
 def test_half_open_and_back(server: Serving, proxy: FaultProxy) -> None:
     """The limit of a call ends it; afterwards all is as before."""
     wanted = explained(server, asked())
@@ -177,6 +181,7 @@ def test_half_open_and_back(server: Serving, proxy: FaultProxy) -> None:
     assert numbers(explained(server, asked())) == numbers(wanted)
 
 
+@pytest.mark.slow
 def test_killed_and_back(server: Serving, proxy: FaultProxy) -> None:
     """The breaker opens, and closes again without a restart."""
     wanted = explained(server, asked())

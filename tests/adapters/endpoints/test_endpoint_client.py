@@ -139,7 +139,7 @@ def test_without_time_to_send_again(client: Client) -> None:
     calls = Calls({number: RetryableError(LOST) for number in range(1, 99)})
     endpoint = client(calls, EndpointTerms(attempts=10, max_calls=1))
     with pytest.raises(DeadlinePassed) as caught:
-        score(endpoint, rows(4), Heard(), timeout=1.0)
+        score(endpoint, rows(4), Heard(), timeout=0.3)
     assert caught.value.__cause__ is LOST
 
 

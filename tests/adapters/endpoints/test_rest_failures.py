@@ -114,7 +114,7 @@ DRIPS = {
 }
 
 
-@BOTH
+@pytest.mark.parametrize("protocol", [pytest.param("v1", marks=pytest.mark.slow), "v2"])
 @pytest.mark.parametrize("drip", DRIPS)
 def test_the_end_of_the_time(web: RestServer, protocol: str, drip: str) -> None:
     """Each byte comes soon enough, and all of them do not: the time holds for the call as a whole."""

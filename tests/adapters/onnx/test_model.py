@@ -72,7 +72,7 @@ def events(*shape: int) -> Cells:
     return Cells((np.random.default_rng(0).normal(size=shape).astype(np.float32),))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
 def test_schema_is_what_the_model_is(case: Case) -> None:
     """Inputs, features, output and fixed length are those that the matrix knows, each field filled in."""
     model = loaded(case.name)
@@ -85,7 +85,7 @@ def test_schema_is_what_the_model_is(case: Case) -> None:
     assert schema.bounded == (case.name not in ("regression", "constant") and not case.name.endswith("64"))
 
 
-@pytest.mark.parametrize("length", [1, 5])
+@pytest.mark.parametrize("length", [pytest.param(1, marks=pytest.mark.slow), 5])
 @pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
 def test_run_equals_onnxruntime(case: Case, length: int) -> None:
     """A padded batch gives what onnxruntime gives when asked directly, at the newest event and before."""

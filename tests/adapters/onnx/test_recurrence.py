@@ -72,7 +72,7 @@ def in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> NDArr
     return recurrence.finish(last, states)
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
 def test_exactly_these_models_run_from_states_and_the_others_say_why(case: Case) -> None:
     """`execution` says it, naming the node where it is one."""
     model = loaded(case.name)

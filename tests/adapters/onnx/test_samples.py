@@ -25,6 +25,7 @@ from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
+from sweeps import few_of
 
 ROOT = Path(__file__).resolve().parents[3] / ".venv" / "onnx-samples"
 QUANTISED = "quantises by the largest value among the events"
@@ -81,7 +82,7 @@ def no_frame(cells: Cells) -> PaddingRows:
     return PaddingRows(empty, empty)
 
 
-@pytest.mark.parametrize("name", TEXT)
+@pytest.mark.parametrize("name", few_of(TEXT, "text2tashkeel/models/bilstm.int8.onnx"))
 def test_a_quantised_text_model_is_left_whole_and_gives_what_it_gives(name: str) -> None:
     """The reason names the operator; every step is onnxruntime's, of each row alone: it rounds by the batch."""
     model = loaded(name)
@@ -97,6 +98,7 @@ def test_a_quantised_text_model_is_left_whole_and_gives_what_it_gives(name: str)
         np.testing.assert_allclose(found, expected[:, event - 1].reshape(3, -1), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_quantised_voice_model_is_left_whole_and_gives_what_it_gives() -> None:
     """A window of 80 frames to an embedding; its rows influence each other, so that each is run alone."""
     model = loaded(VOICE)
@@ -108,7 +110,7 @@ def test_a_quantised_voice_model_is_left_whole_and_gives_what_it_gives() -> None
     np.testing.assert_allclose(model.run(cells, no_frame(cells), 0), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ONE_NUMBER)
+@pytest.mark.parametrize("name", few_of(ONE_NUMBER, ONE_NUMBER[0]))
 def test_a_model_that_takes_one_number_asks_for_it(name: str) -> None:
     """The refusal holds the whole schema, with the number to change; with it the model gives what onnxruntime gives."""
     with pytest.raises(InvalidInput, match="one number for the whole call") as caught:

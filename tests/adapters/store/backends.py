@@ -13,10 +13,13 @@ from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
 from sequela.adapters.store.sqlite.store import file_store, memory_store
 from sequela.explain.ports import Observers
+from sweeps import few_of
 
 __all__ = ["redis_server", "store", "three_nodes", "valkey_server"]
 
-BACKENDS = ["memory", "file", "redis", "valkey", "outbox", pytest.param("cluster", marks=pytest.mark.slow)]
+KINDS = ("memory", "file", "redis", "valkey", "outbox", "cluster")
+# The others are the same code as one Redis. The fast tests of values, indexes and leases talk to Valkey.
+BACKENDS = few_of(KINDS, "memory", "file", "redis", "outbox")
 
 
 def opened(request: pytest.FixtureRequest, folder: Path) -> Store:

@@ -199,9 +199,8 @@ def test_names_that_are_not_utf_8_do_not_loop(redis_server: RedisServer) -> None
     connection, heard = connected(redis_server), Heard()
     shared = redis_store(connection)
     BackgroundStore(shared, heard).create(stored("models/m/backgrounds/a"))
-    for number in range(250):
-        entry = b"models/m/backgrounds/\xff" + bytes([number % 251 or 1])
-        redis_server.client().zadd(f"{connection.namespace}backgrounds", {entry: 0})
+    entries = {b"models/m/backgrounds/\xff" + bytes([number % 251 or 1]): 0 for number in range(250)}
+    redis_server.client().zadd(f"{connection.namespace}backgrounds", entries)
     page = BackgroundStore(shared, heard).list("models/m", 10, "")
     assert [item.name for item in page.items] == ["models/m/backgrounds/a"]
     assert page.next_token == ""

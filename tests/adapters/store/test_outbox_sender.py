@@ -43,7 +43,7 @@ def test_one_that_cannot_be_sent_does_not_hold_up_the_others(tmp_path: Path) -> 
     eventually(lambda: len(store.taken) == 28)
     eventually(lambda: owed(heard)[-1:] == [1])  # told after they were sent
     with capture_logs() as logged:
-        sender.close(1.0)
+        sender.close(0.1)
     assert [line["event"] for line in logged] == ["explanations owed"]
     assert len(files(tmp_path)) == 1
 
@@ -71,7 +71,7 @@ def test_one_that_cannot_be_sent_does_not_come_back(tmp_path: Path, kept: str) -
         if kept:
             outbox.file.add(Addition(record(1, caller_id=kept), BODY, None))
 
-    OutboxSender(outbox, Meanwhile(change), Heard()).close(1.0)
+    OutboxSender(outbox, Meanwhile(change), Heard()).close(0.1)
     found = outbox_content(tmp_path)
     assert [each.addition.record.summary.caller_id for each in found] == [kept] * bool(kept)
 

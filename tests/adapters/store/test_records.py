@@ -17,6 +17,7 @@ from sequela.adapters.store.sqlite.store import memory_store
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
+from sweeps import few_of
 
 __all__ = ["redis_server", "store", "three_nodes", "valkey_server"]
 
@@ -149,7 +150,9 @@ def test_a_deletion_reaches_what_it_selects(records: Records, selector: Selector
     assert delete(records, selector) == 0
 
 
-@pytest.mark.parametrize("ahead", [timedelta(seconds=3), timedelta(hours=5)])
+@pytest.mark.parametrize(
+    "ahead", [timedelta(seconds=3), pytest.param(timedelta(hours=5), marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     "selector", [CallerSelector("a"), LabelSelector("team", "x"), NameSelector("explanations/e1")]
 )
@@ -185,7 +188,7 @@ def test_what_was_accepted_before_a_deletion_is_not_stored_after_it(records: Rec
 
 def test_a_record_goes_when_it_expires(records: Records) -> None:
     """From every reader."""
-    soon = record(1, caller_id="a", expires=datetime.now(UTC) + timedelta(seconds=0.2))
+    soon = record(1, caller_id="a", expires=datetime.now(UTC) + timedelta(seconds=0.1))
     records.add(soon, b"", "key")
     records.add(record(2, caller_id="a"), b"", None)
     eventually(lambda: records.get("explanations/e1") is None)
@@ -196,7 +199,11 @@ def test_a_record_goes_when_it_expires(records: Records) -> None:
 
 
 @pytest.mark.parametrize(
-    "position", ["abc", "|", f"{2**64}|explanations/e1", f"{-(2**63)}|", "1|\udcff", "\u0661|a", ":"]
+    "position",
+    few_of(
+        ["abc", "|", f"{2**64}|explanations/e1", f"{-(2**63)}|", "1|\udcff", "\u0661|a", ":"],
+        *("abc", f"{2**64}|explanations/e1", "1|\udcff"),
+    ),
 )
 def test_a_position_of_no_store_is_refused(records: Records, position: str) -> None:
     """A token that was made up is the caller's mistake."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from adapters.store.backends import BACKENDS, opened, redis_server, three_nodes, valkey_server
+from adapters.store.backends import BACKENDS, KINDS, opened, redis_server, three_nodes, valkey_server
 from adapters.store.record_samples import EVER, record
 from adapters.store.store_samples import NOON
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from sequela.adapters.store.ports import Record, Store
 from sequela.adapters.store.redis.deletion_log import MARGIN_SECONDS
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
+from sweeps import few_of
 
 __all__ = ["redis_server", "three_nodes", "valkey_server"]
 
@@ -145,6 +146,7 @@ def test_any_order_of_calls_gives_what_the_model_gives(new_store: Callable[[], S
     check()
 
 
+@pytest.mark.parametrize("new_store", few_of(KINDS, "file", "redis"), indirect=True)
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 9))])
 def test_pages_lose_and_repeat_nothing_while_others_write(new_store: Callable[[], Store], seed: int) -> None:
     """What is there from the first page to the last is listed once; what was deleted before it, never; what was added

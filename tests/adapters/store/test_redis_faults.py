@@ -266,7 +266,7 @@ def test_what_is_not_redis_is_down() -> None:
 
     heard = Heard()
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         redis = RedisConnection(
             f"redis://127.0.0.1:{server.server_address[1]}", heard, PATIENT, probe_interval_seconds=3600
         )

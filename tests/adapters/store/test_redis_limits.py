@@ -129,6 +129,7 @@ def together(redis: RedisConnection, callers: int = CALLERS) -> list[float]:
         return list(threads.map(ask, range(callers)))
 
 
+@pytest.mark.slow
 def test_callers_of_a_frozen_cluster_do_not_queue(redis_cluster: RedisServer) -> None:
     """Many at the same time return within their own limits, with a connection opened before and without one."""
     url = f"cluster://127.0.0.1:{redis_cluster.port}"
@@ -206,6 +207,7 @@ def test_a_call_while_the_connection_is_closed_is_down(redis_server: RedisServer
     again.close()
 
 
+@pytest.mark.slow
 def test_calls_meet_no_other_error_while_the_connection_is_closed(redis_server: RedisServer) -> None:
     """Of several threads that are calling when it happens, many times over."""
     for _ in range(20):
@@ -238,7 +240,7 @@ def rights() -> list[str]:
     return line.split()[5:]
 
 
-@pytest.mark.parametrize("password", ["secret", "p@ss/wor?d#:%"])
+@pytest.mark.parametrize("password", [pytest.param("secret", marks=pytest.mark.slow), "p@ss/wor?d#:%"])
 def test_a_user_of_an_access_list(
     redis_server: RedisServer, redis_cluster: RedisServer, valkey_server: RedisServer, password: str
 ) -> None:

@@ -19,6 +19,7 @@ from sequela.errors import DoesNotFit
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.explanation import Explanation
+from sweeps import few_of
 from trace_reader import GameRecord, Trace, traces
 
 LENGTH = 7
@@ -29,7 +30,10 @@ OPTIONS: dict[str, Any] = {
     "top_k_features": 2,
     "max_coalitions": 1 << 13,
 }
-MODELS = ["gru", "lstm", "account", "multi_input", "conv", "classes", "per_event_right", "one_hot", "masked"]
+MODELS = few_of(
+    ["gru", "lstm", "account", "multi_input", "conv", "classes", "per_event_right", "one_hot", "masked"],
+    *("gru", "multi_input", "classes", "per_event_right"),
+)
 
 
 def traced(

@@ -114,6 +114,7 @@ def test_a_place_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         ), place
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_leaves_no_lock(path: Path) -> None:
     """Though its number stays in the lock's file."""
     code = (
