@@ -12,7 +12,14 @@ from engines.pools_of_engines import alive
 from redis_server import eventually
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGABRT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGABRT, marks=pytest.mark.slow),
+    ],
+)
 def test_no_process_outlives_the_front(number: signal.Signals) -> None:
     """However it ends: the forkserver sees its socket close, and the kernel ends the engines with the forkserver."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -25,6 +25,7 @@ from engines.pools_of_engines import (
 from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines import fork_client, places
+from sequela.engines import pool as pool_module
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.frames import FrameTooLong
 from sequela.engines.limits import EngineLimits
@@ -82,14 +83,17 @@ def change_at_work(pool: EnginePool, change: Callable[[Deadline], None], seconds
 @pytest.mark.parametrize(
     ("change", "seconds", "end"),
     [
-        (lambda d: None, 1.0, "DeadlinePassed False"),
+        (lambda d: None, 0.5, "DeadlinePassed False"),
         (Deadline.cancel, 60.0, "Cancelled False"),
         (lambda d: d.hurry(d.now() + 0.1), 60.0, "DeadlinePassed True"),
         (lambda d: d.shorten(0.001), 60.0, "DeadlinePassed False"),
     ],
     ids=["passes", "cancel", "hurry", "shorten"],
 )
-@pytest.mark.parametrize("limits", [TRUSTED, SANDBOXED], ids=["trusted", "sandboxed"])
+@pytest.mark.parametrize(
+    "limits",
+    [pytest.param(TRUSTED, id="trusted"), pytest.param(SANDBOXED, id="sandboxed", marks=pytest.mark.slow)],
+)
 def test_the_engine_follows_the_deadline(
     limits: EngineLimits, change: Callable[[Deadline], None], seconds: float, end: str
 ) -> None:
@@ -228,8 +232,11 @@ def test_the_forkserver_is_replaced_too() -> None:
         eventually(lambda: not alive(engine))
 
 
-def test_engines_that_cannot_start_are_tried_again_less_and_less_often() -> None:
+def test_engines_that_cannot_start_are_tried_again_less_and_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Callers hear of it soon, with the reason in the listener's hands."""
+    monkeypatch.setattr(pool_module, "DOWN_SECONDS", 0.3)
     listener = Listener()
     with running("no_such_engine", 1, listener=listener) as pool:
         with pytest.raises(Unavailable, match="no process that runs models is up"):
@@ -356,6 +363,7 @@ def test_a_caller_that_is_interrupted_does_not_leave_an_engine_at_work() -> None
     assert listener.exits[0].reason is ExitReason.KILLED
 
 
+@pytest.mark.slow
 def test_a_late_fork_is_not_kept() -> None:
     """The forkserver still imports when the caller gives up; the engine that comes later ends by itself."""
     fork_client.TRUSTED.close()

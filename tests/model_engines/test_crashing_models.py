@@ -16,6 +16,7 @@ from matrix import ROOT
 from model_engines.crashing_engine import DEADLY
 from redis_server import eventually
 from sequela import engine_pools
+from sequela.engines import backoff
 from sequela.model_engines import crashes, engine_service
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded, inputs
@@ -37,6 +38,7 @@ def answered(server: Serving) -> bool:
     return reason_of(server.explanations.Explain, asked()) == "ok"
 
 
+@pytest.mark.slow
 def test_a_request_that_crashes_again_and_again_is_refused(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,6 +97,7 @@ def test_a_model_that_crashes_on_many_sequences_rests(
     monkeypatch.setattr(crashes, "REST_SECONDS", rest)
     monkeypatch.setattr(crashes, "WINDOW_SECONDS", math.inf)
     monkeypatch.setattr(engine_service, "DOWN_SECONDS", PATIENCE)
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 0.01)
     with Serving(embedded(engines=1, model_repository=repository)) as server:
         model = pb.ModelReference(name="gru")
         page = f"http://{server.bound.http}/readyz"

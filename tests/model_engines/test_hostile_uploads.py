@@ -27,7 +27,7 @@ CODES = {
     grpc.StatusCode.DEADLINE_EXCEEDED,
 }
 # Each of these ends its process by another signal or in another way, or is refused before.
-FEW = ("gru_of_no_steps", "div_int32_by_minus_1", "sparse_tensors", "message_100000_deep")
+FEW = ("gru_of_no_steps", "sparse_tensors", "message_100000_deep")
 
 
 @pytest.fixture(scope="module")

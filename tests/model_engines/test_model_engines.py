@@ -19,7 +19,7 @@ import onnx
 import pytest
 from api.rpc_calls import background, explain_request, register, sequence
 from google.protobuf.message import Message
-from matrix import BY_NAME, ROOT
+from matrix import BY_NAME, ROOT, copy_models
 from model_engines.engine_processes import stopped, trusted_engines, untrusted_engines
 from redis_server import eventually
 from sequela import engine_pools
@@ -32,7 +32,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded, explained_by_deadline
 
 MODELS = ("gru", "transformer", "attention_weights")
-DRAIN_SECONDS, WORK_SHARE = 30.0, 0.05
+DRAIN_SECONDS, WORK_SHARE = 30.0, 0.02
 """Explanations go on for a moment, and then have long enough to conclude, also on a busy machine."""
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
 
@@ -44,6 +44,12 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name in BY_NAME:
             shutil.copytree(ROOT / name, root / name)
     return root
+
+
+@pytest.fixture(scope="module")
+def gru(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with one model, for servers of one test."""
+    return copy_models(tmp_path_factory.mktemp("models"), ["gru"])
 
 
 @pytest.fixture(scope="module")
@@ -144,14 +150,14 @@ def test_engines_change_no_byte(count: int, repository: Path, in_one_process: li
     assert [place for place, (before, after) in pairs if before != after] == []
 
 
-def test_no_model_is_loaded_in_the_server(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_model_is_loaded_in_the_server(gru: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Engines load the repository; the server knows what the models take, and describes them."""
 
     def load(*_: Any) -> None:
         raise AssertionError("a model was loaded in the server")
 
     monkeypatch.setattr(Loader, "load", load)
-    with Serving(embedded(engines=1, model_repository=repository)) as server:
+    with Serving(embedded(engines=1, model_repository=gru)) as server:
         found = server.models.GetModel(pb.GetModelRequest(name="models/gru")).model
         assert (found.state, found.source) == (pb.MODEL_STATE_READY, pb.MODEL_SOURCE_REPOSITORY)
         assert server.explanations.Explain(asked()).explanation.model_digest == found.digest
@@ -169,7 +175,7 @@ def test_a_deadline_and_a_cancellation_reach_the_engine(engined: Serving) -> Non
     """The first is answered with what there is; the second frees the engine."""
     request = asked(options=ENDLESS)
     request.sequence.CopyFrom(sequence(7, 300))
-    assert explained_by_deadline(engined.explanations, request).cut_short
+    assert explained_by_deadline(engined.explanations, request, seconds=0.5).cut_short
     running = engined.wired.metrics.registry.get_sample_value
     eventually(lambda: running("sequela_inflight", {"executor": "explain"}) == 0)
     call = engined.explanations.Explain.future(request, timeout=PATIENCE)
@@ -202,10 +208,10 @@ def held(engines: Collection[int]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("engines", [0, 1])
-def test_what_waited_while_it_was_deleted_is_not_stored(repository: Path, engines: int) -> None:
+def test_what_waited_while_it_was_deleted_is_not_stored(gru: Path, engines: int) -> None:
     """Its caller gets an answer. What is asked after the deletion is stored."""
     others = set(trusted_engines())  # of servers that other tests share
-    settings = embedded(engines=engines, workers=1, max_concurrent=1, model_repository=repository)
+    settings = embedded(engines=engines, workers=1, max_concurrent=1, model_repository=gru)
     with Serving(settings) as server:
         server.explanations.Explain(asked())  # so that the engine has loaded everything
         sample, executor = server.wired.metrics.registry.get_sample_value, {"executor": "explain"}
@@ -225,7 +231,7 @@ def test_what_waited_while_it_was_deleted_is_not_stored(repository: Path, engine
 
 
 def test_an_engine_that_is_killed_takes_only_its_own_request_along(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
+    gru: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """UNAVAILABLE for that one; the other goes on until the server drains; the engine is replaced; the server stays
     ready.
@@ -233,7 +239,7 @@ def test_an_engine_that_is_killed_takes_only_its_own_request_along(
     monkeypatch.setattr(api_server, "WORK_SHARE", WORK_SHARE)
     others = set(trusted_engines())  # of servers that other tests share
     with (
-        Serving(embedded(engines=2, model_repository=repository, drain_grace=DRAIN_SECONDS)) as server,
+        Serving(embedded(engines=2, model_repository=gru, drain_grace=DRAIN_SECONDS)) as server,
         ThreadPoolExecutor(2) as callers,
     ):
         sample = server.wired.metrics.registry.get_sample_value
@@ -268,22 +274,21 @@ def engine_pool(server: Serving) -> EnginePool:
     return pool
 
 
-def test_not_ready_while_no_engine_is_up(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_ready_while_no_engine_is_up(engined: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
     """Health, /readyz and requests say so; then all is well again."""
     monkeypatch.setattr(engine_service, "DOWN_SECONDS", 0.0)
-    with Serving(embedded(engines=1, model_repository=repository)) as server:
-        page = f"http://{server.bound.http}/readyz"
-        assert httpx.get(page, timeout=PATIENCE).status_code == 200
-        pool = engine_pool(server)
-        up = type(pool).up
-        monkeypatch.setattr(type(pool), "up", 0)
-        found = httpx.get(page, timeout=PATIENCE)
-        assert (found.status_code, found.text.splitlines()[0]) == (
-            503,
-            "no process that runs models is up; they start again by themselves",
-        )
-        monkeypatch.setattr(type(pool), "up", up)
-        assert httpx.get(page, timeout=PATIENCE).status_code == 200
+    page = f"http://{engined.bound.http}/readyz"
+    assert httpx.get(page, timeout=PATIENCE).status_code == 200
+    pool = engine_pool(engined)
+    up = type(pool).up
+    monkeypatch.setattr(type(pool), "up", 0)
+    found = httpx.get(page, timeout=PATIENCE)
+    assert (found.status_code, found.text.splitlines()[0]) == (
+        503,
+        "no process that runs models is up; they start again by themselves",
+    )
+    monkeypatch.setattr(type(pool), "up", up)
+    assert httpx.get(page, timeout=PATIENCE).status_code == 200
 
 
 def test_a_file_that_ends_its_loader_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,10 +320,10 @@ def answered(server: Serving) -> bool:
         return False
 
 
-def test_a_drain_concludes_what_engines_work_on(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_drain_concludes_what_engines_work_on(gru: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is cut short, and arrives before the server ends."""
     monkeypatch.setattr(api_server, "WORK_SHARE", WORK_SHARE)
-    settings = embedded(engines=1, model_repository=repository, drain_grace=DRAIN_SECONDS)
+    settings = embedded(engines=1, model_repository=gru, drain_grace=DRAIN_SECONDS)
     request = asked(options=ENDLESS)
     request.sequence.CopyFrom(sequence(7, 300))
     with Serving(settings) as server:
@@ -329,21 +334,21 @@ def test_a_drain_concludes_what_engines_work_on(repository: Path, monkeypatch: p
         assert call.result(PATIENCE).explanation.cut_short
 
 
-def test_traces_are_written_by_engines(repository: Path, tmp_path: Path) -> None:
+def test_traces_are_written_by_engines(gru: Path, tmp_path: Path) -> None:
     """One folder for each explanation, as without engines."""
-    settings = embedded(engines=1, model_repository=repository, trace_dir=tmp_path)
+    settings = embedded(engines=1, model_repository=gru, trace_dir=tmp_path)
     with Serving(settings) as server:
         name = server.explanations.Explain(asked()).explanation.name.removeprefix("explanations/")
         eventually(lambda: any(name in str(path) for path in tmp_path.iterdir()))
 
 
 @pytest.mark.slow
-def test_an_engine_that_stands_still_is_replaced(repository: Path) -> None:
+def test_an_engine_that_stands_still_is_replaced(gru: Path) -> None:
     """At work. Its caller hears DEADLINE_EXCEEDED, as of any request that is not done in time; then it is killed."""
     others = set(trusted_engines())  # of servers that other tests share
     request = asked(options=ENDLESS)
     request.sequence.CopyFrom(sequence(7, 300))
-    with Serving(embedded(engines=1, model_repository=repository)) as server:
+    with Serving(embedded(engines=1, model_repository=gru)) as server:
         sample = server.wired.metrics.registry.get_sample_value
         eventually(lambda: sample("sequela_engines_up", {"class": "trusted"}) == 1)
         (engine,) = set(trusted_engines()) - others
@@ -365,11 +370,12 @@ def test_an_engine_ends_with_its_model(server: Serving) -> None:
     eventually(lambda: set(untrusted_engines()) < before)
 
 
-def test_a_forced_execution_is_forced_in_engines(repository: Path) -> None:
+@pytest.mark.slow
+def test_a_forced_execution_is_forced_in_engines(gru: Path) -> None:
     """The same answer as in one process, and computed again each time."""
     found = []
     for engines in (0, 1):
-        settings = embedded(engines=engines, model_repository=repository, execution="whole")
+        settings = embedded(engines=engines, model_repository=gru, execution="whole")
         with Serving(settings) as server:
             answered = [server.explanations.Explain(asked()).explanation for _ in range(2)]
             assert not any(each.cost.cached for each in answered)
@@ -379,11 +385,13 @@ def test_a_forced_execution_is_forced_in_engines(repository: Path) -> None:
     assert found[0] == found[1]
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_sequences_are_kept_as_the_operator_says(repository: Path, kept: bool) -> None:
-    """By engines as by the server itself."""
-    settings = embedded(engines=1, model_repository=repository, keep_sequences=kept)
-    with Serving(settings) as server:
+def test_sequences_are_kept_as_the_operator_says(gru: Path, engined: Serving) -> None:
+    """By engines as by the server itself: usually they are."""
+
+    def kept(server: Serving) -> bool:
         name = server.explanations.Explain(asked()).explanation.name
-        found = server.explanations.GetExplanation(pb.GetExplanationRequest(name=name))
-    assert found.HasField("sequence") is kept
+        return server.explanations.GetExplanation(pb.GetExplanationRequest(name=name)).HasField("sequence")
+
+    assert kept(engined)
+    with Serving(embedded(engines=1, model_repository=gru, keep_sequences=False)) as server:
+        assert not kept(server)

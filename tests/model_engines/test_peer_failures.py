@@ -48,6 +48,7 @@ def failure(server: Serving, request: pb.ExplainRequest, seconds: float) -> Fail
     return None
 
 
+@pytest.mark.slow
 def test_an_engine_that_is_killed_as_often_as_it_starts(repository: Path) -> None:
     """As when memory is short: while it starts, loads, and works. Nobody hangs, and then all is well."""
     others = set(trusted_engines())  # of servers that other tests share
@@ -71,12 +72,13 @@ def test_an_engine_that_is_killed_as_often_as_it_starts(repository: Path) -> Non
         assert httpx.get(f"http://{server.bound.http}/readyz", timeout=PATIENCE).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_answers_after_deadlines_that_passed(repository: Path) -> None:
     """25 calls at a time get too little time, again and again; each of the next 25 gets the answer to its question."""
     # A target that is asked for, since a default one may be raised while many wait.
     exact = pb.ExplainOptions(seed=1, target_standard_error=1e-3)
-    requests = [asked(seed, options=exact) for seed in range(AT_A_TIME)]
+    requests = [asked(seed, events=6, options=exact) for seed in range(AT_A_TIME)]
     with Serving(embedded(model_repository=repository)) as calm:
         expected = [_values(calm, each) for each in requests]
     with (
