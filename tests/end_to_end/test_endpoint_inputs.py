@@ -85,8 +85,8 @@ CASES = [
         v1={"inputs": [events(width=12, shape=[3, 4])], **OUTPUT},
     ),
 ]
-DAILY = {"seq2seq": "v1", "nan_aware": "v2"}
-"""The protocol by which the fast tests ask for a model; gRPC for the others."""
+DAILY = {"channel_first_dyn": "grpc", "stateful": "grpc", "nan_aware": "v2", "seq2seq": "v1"}
+"""The protocol by which the fast tests ask for a model."""
 SERVED = [
     (case, protocol) for case in CASES for protocol in ("grpc", "v2", "v1") if protocol != "v1" or case.v1
 ]
@@ -122,7 +122,7 @@ def sequela(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
             case,
             protocol,
             id=f"{case.name}-{protocol}",
-            marks=() if protocol == DAILY.get(case.name, "grpc") else pytest.mark.slow,
+            marks=() if protocol == DAILY.get(case.name) else pytest.mark.slow,
         )
         for case, protocol in SERVED
     ],

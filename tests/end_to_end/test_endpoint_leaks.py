@@ -201,14 +201,14 @@ def test_connections_of_requests_are_closed(
 ) -> None:
     """As many are kept as the setting says; those longest unused end, with their threads."""
     models: dict[str, ServedModel] = endpoint.models  # type: ignore[assignment]
-    models |= {f"m{number}": models["gru"] for number in range(12)}
+    models |= {f"m{number}": models["gru"] for number in range(6)}
     settings = {
         "endpoint_allow": f"grpc://127.0.0.1:{proxy.port}/*",
         "endpoint_networks": "127.0.0.0/8",
         "endpoint_connections": 3,
     }
     with serving(tmp_path, **settings) as server:
-        for number in range(12):
+        for number in range(6):
             answer = named(server, f"grpc://127.0.0.1:{proxy.port}/m{number}")
             assert isinstance(answer, pb.Explanation), answer.message
         gc.collect()

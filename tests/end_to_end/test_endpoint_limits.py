@@ -36,7 +36,7 @@ CASE = BY_NAME["gru"]
 ONNX = CASE.path.read_bytes()
 OPTIONS: dict[str, Any] = {
     "levels": [pb.LEVEL_EVENT, pb.LEVEL_FEATURE],
-    "max_coalitions": 1024,
+    "max_coalitions": 256,
     "target_standard_error": 0.0,
     "pruning_tolerance": 0.0,
     "estimator": pb.ESTIMATOR_REGRESSION,
@@ -74,6 +74,7 @@ def most_beyond(came: list[tuple[float, int]], rate: float) -> float:
     return most
 
 
+@pytest.mark.slow  # a window of a second must pass twice
 def test_rows_a_second(tmp_path: Path, endpoint: InferenceServer, model: CountingModel) -> None:
     """In no window of time do more rows come than the rate allows, with a second's worth at once after a quiet time."""
     rate = 1500.0
@@ -83,7 +84,7 @@ def test_rows_a_second(tmp_path: Path, endpoint: InferenceServer, model: Countin
         model.came.clear()
         with serving(tmp_path) as server:
             reachable(server, "gru")
-            answers = together(server)
+            answers = together(server, max_coalitions=1024)
         assert not any(answer.cut_short for answer in answers)
         total = sum(rows for _, rows in model.came)
         assert total == sum(answer.cost.endpoint_rows for answer in answers)
@@ -124,6 +125,7 @@ def test_rows_and_calls_in_flight(tmp_path: Path, endpoint: InferenceServer, mod
     assert len(model.batches) == sum(answer.cost.endpoint_calls for answer in answers)
 
 
+@pytest.mark.slow
 def test_the_window_grows_no_further_than_helps(
     tmp_path: Path, endpoint: InferenceServer, model: CountingModel
 ) -> None:
@@ -139,7 +141,7 @@ def test_the_window_grows_no_further_than_helps(
     write_endpoint(tmp_path, "gru", endpoint.uri("gru"), max_calls=16, max_batch_rows=8)
     with serving(tmp_path) as server:
         reachable(server, "gru")
-        together(server, max_coalitions=256)
+        together(server)
         assert 1 <= metric(server, "sequela_endpoint_window", endpoint="gru/1") <= 8
 
 
@@ -158,7 +160,7 @@ def test_a_small_request_beside_a_large_one(
         # While a busy machine does not let the small one run, the large one goes on, so there are three tries.
         for seed in range(2, 5):
             before = len(model.batches)
-            small = explained(server, request("gru", seed=seed, **(OPTIONS | {"max_coalitions": 256})))
+            small = explained(server, request("gru", seed=seed, **OPTIONS))
             between = len(model.batches) - before
             assert not large.done()
             # As many of the large one's calls as of its own, and those in the window.

@@ -15,7 +15,7 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME, CASES, Case
 from sequela_client import Explanation, Sequela
 from serving import Serving, embedded
-from sweeps import cases_asked_for, one_of_a_form
+from sweeps import cases_asked_for, one_of_each_state
 
 LENGTH = 6
 OPTIONS: dict[str, Any] = {
@@ -65,7 +65,7 @@ def numbers(answer: Explanation) -> list[float]:
     return [value for level in answer.levels.values() for each in level.attributions for value in each.values]
 
 
-@pytest.mark.parametrize("case", one_of_a_form(CASES), ids=str)
+@pytest.mark.parametrize("case", one_of_each_state(CASES), ids=str)
 def test_a_served_model_is_explained_as_its_file(pair: Pair, case: Case) -> None:
     """Score, base value, the cut, and all attributions of all levels."""
     here, there = pair.explain(case)

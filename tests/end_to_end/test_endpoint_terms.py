@@ -60,14 +60,14 @@ def test_other_terms(server: Serving, root: Path, endpoint: InferenceServer, pro
     eventually(lambda: explained(server, request("gru", **options)).event_level.quality.coalitions == 256)
     assert max(endpoint.models["gru"].batches[-10:]) <= 8
     write_endpoint(root, "gru", uri, version="", max_coalitions="many")
-    time.sleep(0.5)  # looked at several times
+    time.sleep(0.3)  # looked at several times
     assert explained(server, request("gru", **options)).event_level.quality.coalitions == 256
 
 
 def test_a_cancelled_request_sends_no_more(server: Serving, endpoint: InferenceServer) -> None:
     """At most the calls that were under way."""
     model = endpoint.models["gru"]
-    model.delay = 0.05
+    model.delay = 0.02
     call = server.explanations.Explain.future(asked(max_coalitions=1 << 14), timeout=60)
     eventually(lambda: len(model.batches) > 10)
     call.cancel()
@@ -75,7 +75,7 @@ def test_a_cancelled_request_sends_no_more(server: Serving, endpoint: InferenceS
     executors = ("explain", "remote", "uploads")
     eventually(lambda: not any(running("sequela_inflight", {"executor": each}) for each in executors))
     sent = len(model.batches)
-    time.sleep(0.5)  # ten calls' time
+    time.sleep(0.2)  # ten calls' time
     assert len(model.batches) <= sent + 8
     eventually(lambda: model.at_once == 0)
 

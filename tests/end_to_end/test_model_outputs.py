@@ -227,7 +227,7 @@ def test_axes_of_one_do_not_count(
         assert_true(answer, truth(content, "ahead", column), names[column])
 
 
-@pytest.mark.parametrize("axes", [(5,), (5, 1), (5, 2)])
+@pytest.mark.parametrize("axes", [(5,), pytest.param((5, 1), marks=pytest.mark.slow), (5, 2)])
 def test_as_many_steps_ahead_as_events(sequela: Sequela, tmp_path: Path, axes: Sequence[int]) -> None:
     """Where the length is fixed and the same as the horizon, nothing tells: it is asked, and the answer is believed."""
     content = ahead(axes, 5)

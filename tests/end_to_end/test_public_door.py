@@ -11,7 +11,7 @@ from brute_force import Attributions, attributions, cut, pruning_curve
 from matrix import BY_NAME, CASES, Case, copy_models
 from sequela_client import Attribution, Sequela
 from serving import Serving, embedded
-from sweeps import cases_asked_for, one_of_a_form
+from sweeps import cases_asked_for, few_of, one_of_a_form, one_of_each_state
 
 SWEEP = pytest.mark.parametrize("case", one_of_a_form(CASES), ids=str)
 
@@ -64,7 +64,9 @@ def test_a_registered_model_is_explained(sequela: Sequela, case: Case) -> None:
     assert answer.base_value == pytest.approx(events.base[0], abs=case.tolerance)
 
 
-@pytest.mark.parametrize("name", ["gru", "multi_input", "fixed_right", "linear64"])
+@pytest.mark.parametrize(
+    "name", few_of(["gru", "multi_input", "fixed_right", "linear64"], "gru", "multi_input")
+)
 def test_a_file_is_explained_down_to_cells(sequela: Sequela, name: str) -> None:
     """A model file the server has never seen: uploaded once, explained in cells equal to the brute force's."""
     case = BY_NAME[name]
@@ -108,7 +110,7 @@ def test_an_explanation_is_fetched_exactly_as_it_was_made(sequela: Sequela) -> N
     assert listed == [made.name]
 
 
-@SWEEP
+@pytest.mark.parametrize("case", one_of_each_state(CASES), ids=str)
 def test_score_and_explain_agree(sequela: Sequela, case: Case) -> None:
     """The same sequence scores the same by either method: within the last bits of float32, since Explain runs it beside
     its background, or from states.
