@@ -84,7 +84,7 @@ def test_sizes(count: float | None, text: str) -> None:
 @pytest.mark.skipif(not can_measure(), reason="only Linux tells what processes use")
 def test_processor_time_is_that_of_all_processes() -> None:
     """A program and its child each say how much they have used; the sum is what is counted."""
-    burn = "import time\nwhile time.process_time() < 0.3: pass\nprint(time.process_time(), flush=True)\n"
+    burn = "import time\nwhile time.process_time() < 0.1: pass\nprint(time.process_time(), flush=True)\n"
     child = f"{burn}input()"
     parent = (
         f"import subprocess, sys\n{burn}"
@@ -126,7 +126,7 @@ def test_a_model_needs_sequences() -> None:
 def test_a_server_that_runs_already() -> None:
     """It is asked, stores nothing, and the plans follow from what was measured."""
     with Serving(embedded(model_repository=MODELS)) as serving, Sequela(serving.bound.grpc) as sequela:
-        said = run("--server", serving.bound.grpc, "--seconds", 0.5, "--rate", 7, "--sequence", ALERTS[1])
+        said = run("--server", serving.bound.grpc, "--seconds", 0.1, "--rate", 7, "--sequence", ALERTS[1])
         assert list(sequela.list_explanations()) == []
     measured, (planned,) = said["measurement"], said["plans"]
     assert measured["alerts"] >= 1

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+from contextlib import nullcontext
 
 import click
 import pytest
@@ -35,6 +36,10 @@ def test_the_commands_print_what_the_page_shows(number: int, monkeypatch: pytest
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     command, output = COMMANDS[number].group("command", "output")
     with Serving(embedded(model_repository=MODELS)) as serving:
+        # The demo would start a server of its own, with the same models.
+        monkeypatch.setattr(
+            "sequela_client.cli.demo.embedded_server", lambda _: nullcontext(serving.bound.grpc)
+        )
         words = shlex.split(command.replace("localhost:50051", serving.bound.grpc))[1:]
         done = CliRunner().invoke(main, words, env={"COLUMNS": "100"})
     assert same_words(without_log(done.output), output), done.output

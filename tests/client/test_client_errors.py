@@ -33,6 +33,7 @@ from sequela_client import (
 )
 
 SEQUENCE = np.ones((3, 2))
+AT_ONCE = Retries(first_wait_seconds=0.01)
 CASES = [
     (grpc.StatusCode.INVALID_ARGUMENT, CallerError),
     (grpc.StatusCode.ALREADY_EXISTS, CallerError),
@@ -100,25 +101,29 @@ def test_the_text_names_every_field_once() -> None:
 def test_an_upload_is_retried(script: Script, model_file: Path) -> None:
     """Its messages are sent again by the client; gRPC would lose some of them now and then."""
     script.upload_failures = 3
-    with serving(script) as where, Sequela(where) as sequela:
+    with serving(script) as where, Sequela(where, retries=AT_ONCE) as sequela:
         assert sequela.register_model(model_file).digest in script.models
 
     async def register(where: str) -> None:
-        async with AsyncSequela(where) as sequela:
+        async with AsyncSequela(where, retries=AT_ONCE) as sequela:
             await sequela.register_model(model_file)
 
     script.upload_failures = 3
     with serving(script) as where:
         asyncio.run(register(where))
     script.upload_failures = 4
-    with serving(script) as where, Sequela(where) as sequela, pytest.raises(Unavailable, match="draining"):
+    with (
+        serving(script) as where,
+        Sequela(where, retries=AT_ONCE) as sequela,
+        pytest.raises(Unavailable, match="draining"),
+    ):
         sequela.register_model(model_file)
 
 
 def test_an_average_is_retried_if_its_sequences_can_be_read_again(script: Script) -> None:
     """A list can; of a generator, some sequences would be missing."""
     script.models.add("m")
-    with serving(script) as where, Sequela(where) as sequela:
+    with serving(script) as where, Sequela(where, retries=AT_ONCE) as sequela:
         script.upload_failures = 2
         assert sequela.average_background("b", [SEQUENCE] * 5, model="m").sequences == 5
         script.upload_failures = 1
@@ -142,7 +147,8 @@ def test_a_message_over_the_clients_limit(address: str) -> None:
 
 def test_nobody_listens(tmp_path: Path) -> None:
     """A server that is not there is worth another try."""
-    with Sequela(f"unix:{tmp_path}/nobody", timeout=60) as sequela, pytest.raises(TryAgain):
+    nobody = f"unix:{tmp_path}/nobody"
+    with Sequela(nobody, timeout=60, retries=AT_ONCE) as sequela, pytest.raises(TryAgain):
         sequela.explain(SEQUENCE, model="m")
 
 

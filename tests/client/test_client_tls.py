@@ -29,6 +29,7 @@ from sequela_client import (
     DeadlineExceeded,
     HostNameMismatch,
     OperatorError,
+    Retries,
     Sequela,
     SequelaError,
     TlsNotOffered,
@@ -42,7 +43,7 @@ from serving import Serving, embedded
 OTHER = trustme.CA()
 AUTHORITY = trustme.CA()
 LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-ONCE = [("grpc.enable_retries", 0)]
+ONCE = Retries(attempts=1)
 """What fails here fails every time."""
 
 
@@ -100,7 +101,7 @@ def mutual(files: Files) -> Iterator[Serving]:
 
 def models(address: str, **how: Any) -> list[Any]:
     """Asks one question, once."""
-    with Sequela(address, options=ONCE, timeout=20, **how) as sequela:
+    with Sequela(address, retries=ONCE, timeout=20, **how) as sequela:
         return list(sequela.models())
 
 
@@ -143,7 +144,7 @@ def test_the_same_by_asyncio(files: Files, tls: Serving) -> None:
     """Both clients tell alike, also of a server that was asked in plain text."""
 
     async def ask(**how: Any) -> str:
-        async with AsyncSequela(tls.bound.grpc, options=ONCE, **how) as sequela:
+        async with AsyncSequela(tls.bound.grpc, retries=ONCE, **how) as sequela:
             with pytest.raises(CallerError) as error:
                 await sequela.get_model("m")
             return error.value.reason
@@ -292,6 +293,16 @@ def test_the_command(run: Run, files: Files, mutual: Serving, alert: Path) -> No
     assert "try again" not in done.stderr
 
 
+def test_the_command_tells_grpc_to_be_quiet() -> None:
+    """Before anything imports it, and only if the variable is not set."""
+    code = "import os, sys, sequela_command; print(os.environ['GRPC_VERBOSITY'], 'grpc' in sys.modules)"
+    others = {name: value for name, value in os.environ.items() if name != "GRPC_VERBOSITY"}
+    for chosen, found in (({}, "NONE"), ({"GRPC_VERBOSITY": "INFO"}, "INFO")):
+        said = subprocess.check_output([sys.executable, "-c", code], env={**others, **chosen}, text=True)
+        assert said.strip() == f"{found} False"
+
+
+@pytest.mark.slow
 def test_the_command_writes_one_line_for_an_error(files: Files, tls: Serving) -> None:
     """gRPC's own log line about the handshake would come first. Whoever wants it sets the variable."""
     code = "from sequela_command import main; main()"

@@ -196,7 +196,12 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
             3,
             "no server answers at 127.0.0.1:1; is `sequela serve` running there?",
         ),
-        (("--server", "nowhere.invalid"), 3, "no server answers at nowhere.invalid:50051; is"),
+        pytest.param(
+            ("--server", "nowhere.invalid"),
+            3,
+            "no server answers at nowhere.invalid:50051; is",
+            marks=pytest.mark.slow,
+        ),
         (("--timeout", 1e-6), 3, "--timeout"),
         (("--model", "grpc://127.0.0.1:1/m"), 4, "list of endpoints"),
         (("--schema", "schema.json"), 2, "--schema goes with the URI of an endpoint"),
@@ -219,6 +224,7 @@ def test_fails_in_one_line(
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers while it is needed, and is gone afterwards."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
@@ -267,10 +273,10 @@ def test_without_the_server_installed(
         assert done.stderr.count("\n") == 1
 
 
-def test_a_name_needs_a_server(alert: Path) -> None:
+def test_a_name_needs_a_server(run: Run, alert: Path) -> None:
     """A registered model's name without the server that has it: the error says what is missing."""
-    done = command("explain", "--model", "account_takeover", "--sequence", str(alert))
-    assert done.returncode == 1
+    done = run("explain", "--model", "account_takeover", "--sequence", alert)
+    assert done.exit_code == 1
     assert "is a name, not a file; to use a model by its name, name its server with --server" in done.stderr
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from brute_force import Attributions
 from exported_models import FOLDER, MODELS, Exported
 from sequela_client import Explanation, Sequela, SequelaError
 from serving import Serving
@@ -16,6 +18,12 @@ from serving import Serving
 from models.exported.export import MODELS as MADE
 from models.exported.export import digest
 from models.exported.page import PAGE, snippets
+
+
+@cache
+def truth(name: str) -> Attributions:
+    """By brute force."""
+    return next(model for model in MODELS if model.name == name).truth(FOLDER / name)
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +42,16 @@ def explained(sequela: Sequela, model: Exported) -> Explanation:
 @pytest.mark.parametrize("model", MODELS, ids=str)
 def test_what_exporters_write_is_explained_rightly(sequela: Sequela, model: Exported) -> None:
     """Score, base value and every attribution are those of all coalitions, run one at a time by onnxruntime."""
-    truth = model.truth(FOLDER / model.name)
+    right = truth(model.name)
     e = explained(sequela, model)
     order = [e.target(target.name) for target in sorted(e.targets, key=lambda target: target.name)]
-    assert [each.score for each in order] == pytest.approx(truth.score, abs=1e-5)
-    assert [each.base_value for each in order] == pytest.approx(truth.base, abs=1e-5)
+    assert [each.score for each in order] == pytest.approx(right.score, abs=1e-5)
+    assert [each.base_value for each in order] == pytest.approx(right.base, abs=1e-5)
     for event in e.events:
         found = [each.events[-event.t].value for each in order]
-        assert found == pytest.approx(truth.of("event", event.t), abs=1e-5)
+        assert found == pytest.approx(right.of("event", event.t), abs=1e-5)
     if e.static:
-        assert e.static.value == pytest.approx(truth.of("static")[0], abs=1e-5)
+        assert e.static.value == pytest.approx(right.of("static")[0], abs=1e-5)
     assert len(e.events) == model.length
 
 
@@ -87,5 +95,4 @@ def test_every_brute_force_depends_on_every_event() -> None:
     """A file that holds one step only, as some exporters write, would be caught: no event is worth nothing."""
     for model in MODELS:
         if model.name not in ("scikit-learn", "lightgbm"):
-            truth = model.truth(FOLDER / model.name)
-            assert np.all(np.abs(truth.values) > 1e-6), model.name
+            assert np.all(np.abs(truth(model.name).values) > 1e-6), model.name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +14,6 @@ import pyarrow as pa
 import pytest
 from sequela_client import CallerError, Explanation, Sequela
 from sequela_client.attribution_rows import COLUMNS, ColumnType
-
-HEAVY = ("matplotlib", "pandas", "jinja2", "pyarrow", "duckdb", "polars", "click", "rich")
 
 
 @pytest.fixture
@@ -91,9 +88,3 @@ def test_without_pandas(answer: Explanation, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(CallerError, match=r"pip install pandas, or use to_arrow or to_csv"):
         answer.to_frame()
-
-
-def test_the_client_imports_none_of_it() -> None:
-    """Who only asks a server does not wait for libraries of figures and tables."""
-    code = f"import sys, sequela_client; print([name for name in {HEAVY} if name in sys.modules])"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

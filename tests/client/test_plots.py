@@ -10,7 +10,7 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
-from client.made_explanations import EVERY_ALERT, demo_alerts, large, scaled, with_level
+from client.made_explanations import ALERTS, demo_alerts, large, scaled, with_level
 from matplotlib import _pylab_helpers
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -63,7 +63,9 @@ def check_nothing_is_cut_off(figure: Figure) -> None:
         assert box.y1 <= height + 1
 
 
-@pytest.fixture(params=EVERY_ALERT)
+@pytest.fixture(
+    params=[pytest.param(name, marks=() if name == "takeover-20" else pytest.mark.slow) for name in ALERTS]
+)
 def alert(request: pytest.FixtureRequest) -> Explanation:
     return demo_alerts()[request.param]
 
@@ -305,6 +307,7 @@ def test_without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
         demo_alerts()["takeover-20"].plot.events()
 
 
+@pytest.mark.slow
 def test_a_figure_is_a_picture_in_a_notebook() -> None:
     """As IPython finds it out, without pyplot and its inline backend."""
     code = (

@@ -25,8 +25,8 @@ SNIPPETS = snippets(PAGE)
 MODELS = ROOT / "service" / "sequela" / "demo" / "models"
 SLOW = {"local", "html"}
 """Snippets that start another server or draw a page; test_local.py and test_pages.py do so in the fast tests."""
-ALONE = {"start", "reasons"}
-"""The snippets that the fast tests run: one that needs no other, and one that does."""
+ALONE = {"reasons"}
+"""The snippet that the fast tests run with no more than it needs before it. They also run the page as a whole."""
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sequela_client import CallerError, Sequela
+from sequela_client import CallerError, Retries, Sequela
 from sequela_client.server_address import ServerAddress
 from serving import Serving, embedded
 
@@ -56,7 +56,7 @@ def test_a_proxy_does_not_lead_to_this_machine(
             list(sequela.models())
     assert ServerAddress.parse("sequela.example").proxy == variable
     with (
-        Sequela("sequela.example", options=[("grpc.enable_retries", 0)], timeout=20) as sequela,
+        Sequela("sequela.example", retries=Retries(attempts=1), timeout=20) as sequela,
         pytest.raises(Exception, match=f"{variable} is set"),
     ):
         list(sequela.models())

@@ -23,9 +23,15 @@ from transports import eventually
 
 SEQUENCE = np.ones((3, 2))
 WRONG = np.ones((3, 2), dtype=complex)
-OLD_AGE = (("grpc.max_connection_age_ms", 500), ("grpc.max_connection_age_grace_ms", 1000))
+OLD_AGE = (("grpc.max_connection_age_ms", 200), ("grpc.max_connection_age_grace_ms", 1000))
 GRU = BY_NAME["gru"]
 LEAST_ANSWERS = 1_000
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams are opened again after a hundredth of a second or a few."""
+    monkeypatch.setattr("sequela_client.resumptions.pause_seconds", lambda failures: 0.01 * failures)
 
 
 class BreakingScript(Script):
