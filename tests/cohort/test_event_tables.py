@@ -50,7 +50,7 @@ def test_any_order_of_rows(seed: int, count: int, batch: int) -> None:
 
 def test_scores_and_labels(events_question: BulkQuestion, model: Path, real: str, tmp_path: Path) -> None:
     """Parquet and CSV give the scores that the model itself gives for pandas' groups."""
-    events = cohorts.accounts(20).sample(frac=1, random_state=3)
+    events = cohorts.accounts(8).sample(frac=1, random_state=3)
     events.to_parquet(tmp_path / "e.parquet")
     events.to_csv(tmp_path / "e.csv", index=False)
     for name in ("e.parquet", "e.csv"):

@@ -71,6 +71,7 @@ def test_a_run_with_nothing_left_starts_no_server(
             bulk_run.run(data, out, question, RunOptions(), seen.append)
 
 
+@pytest.mark.slow
 def test_a_run_behind_an_endpoint_with_nothing_left_starts_no_server(
     events: Path, events_question: BulkQuestion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_run_behind_an_endpoint_with_nothing_left_starts_no_server(
         bulk_run.run(events, out, replace(question, seeds=(1,)), RunOptions(), lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
     """SIGKILL after some parts; then the same again, from Python."""
     question = replace(events_question, background=None, tolerances=(0.0, 0.01))
@@ -141,7 +143,6 @@ def test_a_server_that_ends_old_connections_loses_no_row(
     assert cohorts.digests(tmp_path / "old") == cohorts.digests(tmp_path / "young")
 
 
-@pytest.mark.slow
 def test_later_parts_may_be_there(
     events: Path, events_question: BulkQuestion, real: str, tmp_path: Path
 ) -> None:

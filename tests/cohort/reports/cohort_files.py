@@ -28,7 +28,7 @@ def metadata(
     }
 
 
-def write(folder: Path, rows: list[dict[str, Any]], about: Mapping[str, str], part_rows: int = 7) -> Path:
+def write(folder: Path, rows: list[dict[str, Any]], about: Mapping[str, str], part_rows: int = 20) -> Path:
     """Writes rows into parts of a folder."""
     write_table(folder, pa.Table.from_pylist(rows, SCHEMA), about, part_rows)
     return folder

@@ -104,14 +104,17 @@ def test_other_features_are_refused(folder: Path, tmp_path: Path) -> None:
         Cohort.open(folder, tmp_path / "other")
 
 
-@pytest.fixture
-def variants(tmp_path: Path) -> Cohort:
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> Cohort:
+    """Four variants of twenty rows. No test writes to its files."""
     drawn: list[dict[str, Any]] = []
     for checkpoint in ("1", "200"):
         for seed in (0, 1):
             name = f"checkpoint={checkpoint},seed={seed}"
             drawn += rows(20, checkpoint=checkpoint, seed=seed, variant=name)
-    return Cohort.open(write(tmp_path / "variants", drawn, metadata(FEATURES, first_positive=0.5)))
+    return Cohort.open(
+        write(tmp_path_factory.mktemp("variants"), drawn, metadata(FEATURES, first_positive=0.5))
+    )
 
 
 def test_variants_are_not_mixed(variants: Cohort) -> None:

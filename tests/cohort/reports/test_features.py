@@ -43,7 +43,8 @@ def test_feature_distribution(cohort: Cohort, feature_frame: pd.DataFrame) -> No
 
 def test_static_inputs_are_one_player(tmp_path: Path, known: list[dict[str, Any]]) -> None:
     """All static inputs together have a row of their own kind."""
-    rows = [{**row, "static_value": 0.25, "static_standard_error": 0.01} for row in known if "events" in row]
+    explained = [row for row in known if "events" in row][:40]
+    rows = [{**row, "static_value": 0.25, "static_standard_error": 0.01} for row in explained]
     write(tmp_path / "static", rows, metadata())
     found = Cohort.open(tmp_path / "static").features().to_pylist()
     static = next(row for row in found if row["kind"] == "static")
