@@ -14,11 +14,13 @@ from matrix import BY_NAME, CASES, Case
 from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.options import FeatureScope, Level
 from sequela.timeshap.pruning import Verdict
-from sweeps import one_of_a_kind
+from sweeps import one_of_a_form, one_of_a_kind
 
 LENGTH = 6
 EXACT = {"target_standard_error": 0.0}
 SWEEP = pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
+FORMS = pytest.mark.parametrize("case", one_of_a_form(CASES), ids=str)
+"""For what is worked out from the values of coalitions, however the model computes them."""
 
 
 class Truth:
@@ -104,7 +106,7 @@ def test_the_cut_and_the_levels_after_it(case: Case) -> None:
     )
 
 
-@SWEEP
+@FORMS
 def test_cells_by_rank(case: Case) -> None:
     """The two strongest events and features are opened into cells; everything else stays grouped."""
     truth = Truth(case)
@@ -124,7 +126,7 @@ def test_cells_by_rank(case: Case) -> None:
     assert_same(answer.levels.get("cell"), truth.of(players), case.tolerance)
 
 
-@SWEEP
+@FORMS
 def test_cells_by_threshold(case: Case) -> None:
     """θ between two strengths opens exactly the events and features above it; additivity is exact."""
     truth = Truth(case)
@@ -204,7 +206,7 @@ def _refined(truth: Truth, cut: int, eta: float) -> list[range]:
     return blocks
 
 
-@SWEEP
+@FORMS
 def test_what_is_exact_says_so(case: Case) -> None:
     """Every level of a small game is EXACT, with its number of coalitions, and costs what it says."""
     answer = Truth(case).ask(pruning_tolerance=0.0, top_k_events=1, top_k_features=1)

@@ -75,7 +75,7 @@ def answered(answering: Explainer, case: Case, model: Model, asked: Asked) -> Ex
         case.sample(asked.length, asked.seed),
         asked.background(case),
         pruning_tolerance=0.03,
-        max_coalitions=256,
+        max_coalitions=128,
         target_standard_error=0.0,
         full_pruning_curve=True,
     )

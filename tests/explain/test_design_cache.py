@@ -65,17 +65,17 @@ def test_an_answer_does_not_depend_on_what_is_kept() -> None:
     cache = DesignCache()
     found = []
     for designs in (DesignCache(0), cache, cache):
-        game = network_game(18, seed=3)
+        game = network_game(14, seed=3)
         outcome = played(
             game,
-            18,
+            14,
             0.01,
             estimator=Estimator.CONTROL_VARIATE,
             solvers=LOCAL_SOLVERS,
             designs=designs,
         )
         found.append(outcome)
-        played(game, 18, 0.01, seed=1, estimator=Estimator.CONTROL_VARIATE, designs=cache)
+        played(game, 14, 0.01, seed=1, estimator=Estimator.CONTROL_VARIATE, designs=cache)
     first = found[0]
     assert first.solution is not None
     for other in found[1:]:

@@ -21,9 +21,8 @@ LENGTH = 24
 def explained(case: Case, model: Model, workers: int, **options: Any) -> Explanation:
     """Sampled events (nothing is pruned), features and cells."""
     length = case.steps or LENGTH
-    asked = question(
-        model, case.sample(length), case.average(), pruning_tolerance=0.0, max_coalitions=2048, **options
-    )
+    usual: dict[str, Any] = {"pruning_tolerance": 0.0, "max_coalitions": 2048}
+    asked = question(model, case.sample(length), case.average(), **(usual | options))
     pool = WorkerPool(workers)
     try:
         return explainer(model, pool=pool).explain(asked, Deadline())
@@ -55,7 +54,7 @@ def test_the_number_of_workers_changes_no_bit(case: Case) -> None:
 def test_from_states_is_as_good_as_whole(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same coalitions, the same attributions to float noise, for a fraction of the events run."""
     monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", 0)  # however small the model is
-    tight = {"target_standard_error": 0.0}
+    tight = {"target_standard_error": 0.0, "max_coalitions": 1024}
     whole = explained(case, Watched(loaded(case), lambda _: None), 1, **tight)
     states = explained(case, loaded(case), 1, **tight)
     for plain, quick in zip(levels(whole), levels(states), strict=True):

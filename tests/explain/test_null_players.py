@@ -180,15 +180,15 @@ def test_sampled_games_leave_them_out_too(unshared_work: int, monkeypatch: pytes
 
 
 def test_the_limit_of_players_is_that_of_the_game() -> None:
-    """200 events of which 120 are at the background are a game of 80 players."""
+    """100 events of which 60 are at the background are a game of 40 players."""
     model = loaded(GRU)
-    asked = question(model, gru_sequence(200, *range(120, 200)), GRU.average(), levels=EVENTS, **EXACT)
-    narrow = explainer(model, limits=Limits(max_players=80)).explain(asked, Deadline())
+    asked = question(model, gru_sequence(100, *range(60, 100)), GRU.average(), levels=EVENTS, **EXACT)
+    narrow = explainer(model, limits=Limits(max_players=40)).explain(asked, Deadline())
     assert levels(narrow)[0].quality.stop_reason is StopReason.BUDGET
-    too_narrow = explainer(model, limits=Limits(max_players=79)).explain(asked, Deadline())
+    too_narrow = explainer(model, limits=Limits(max_players=39)).explain(asked, Deadline())
     quality = levels(too_narrow)[0].quality
     assert quality.stop_reason is StopReason.NOT_COMPUTED
-    assert quality.detail.startswith("80 players exceed the limit of 79")
+    assert quality.detail.startswith("40 players exceed the limit of 39")
 
 
 def test_a_sequence_like_its_background_has_nothing_to_explain() -> None:

@@ -212,7 +212,7 @@ def test_other_errors_are_not_sent_again() -> None:
 def test_without_time_to_send_again_the_error_is_told() -> None:
     """Not the deadline is at fault, but what took the time."""
     with pytest.raises(Unavailable):
-        explained(Nearby(loaded(GRU), failing(1000), attempts=100), timeout=1.5)
+        explained(Nearby(loaded(GRU), failing(1000), attempts=100), timeout=0.4)
 
 
 def test_a_caller_who_leaves_stops_the_rows() -> None:

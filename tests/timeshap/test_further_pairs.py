@@ -182,19 +182,23 @@ def test_attributions_add_up(budget: int) -> None:
     np.testing.assert_allclose(found.values.sum(axis=0), gain(game, 24), atol=1e-10)
 
 
-def test_a_stratum_that_becomes_whole_counts_with_its_full_weight() -> None:
-    """18 players, 20,000 of 262,144 coalitions: the strata of two and three players are whole, and bars hold."""
-    game = event_game(18, seed=4)
-    every = ranked(game, 18, 1 << 18).values
+@pytest.mark.parametrize(
+    ("players", "budget", "seeds"), [(15, 6000, 4), pytest.param(18, 20_000, 10, marks=pytest.mark.slow)]
+)
+def test_a_stratum_that_becomes_whole_counts_with_its_full_weight(
+    players: int, budget: int, seeds: int
+) -> None:
+    """A stratum of which the process knows a part, such as that of three players, is whole in the sample: bars hold."""
+    game = event_game(players, seed=4)
+    every = ranked(game, players, 1 << players).values
+    counts = allocation(players, budget)
     assert any(
         a < k == layer.total
-        for a, k, layer in zip(
-            process_counts(18, allocation(18, 20_000)), allocation(18, 20_000), strata(18), strict=True
-        )
+        for a, k, layer in zip(process_counts(players, counts), counts, strata(players), strict=True)
     )
-    found = coverage([ranked(game, 18, 20_000, seed) for seed in range(10)], every)
+    found = coverage([ranked(game, players, budget, seed) for seed in range(seeds)], every)
     assert found.pooled >= 0.9
-    assert found.worst >= at_least(10, 0.92)
+    assert found.worst >= at_least(seeds, 0.92)
 
 
 def test_a_correction_that_takes_too_much_memory_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,12 +233,13 @@ def test_each_target_is_corrected_for_itself() -> None:
     assert not three.errors[:, 1].any()
 
 
-def test_large_samples_gain_more_than_the_process_alone() -> None:
+@pytest.mark.parametrize("seeds", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_large_samples_gain_more_than_the_process_alone(seeds: int) -> None:
     """An airport of 30 companies: 8,192 coalitions have at most half the error of 2,048."""
     game = airport(np.random.default_rng(0).pareto(1.5, size=30))
     rms = {
         budget: np.sqrt(
-            np.mean([(ranked(game, 30, budget, s).values - game.attributions) ** 2 for s in range(4)])
+            np.mean([(ranked(game, 30, budget, s).values - game.attributions) ** 2 for s in range(seeds)])
         )
         for budget in (MAX_COALITIONS, 4 * MAX_COALITIONS)
     }
@@ -300,6 +305,7 @@ def test_rare_effects_are_covered_as_by_the_base_estimator(inside: int, outside:
     assert_as_honest_as_base(rare_effect(30, inside, outside, seed=1), 30, budget)
 
 
+@pytest.mark.slow
 def test_few_further_pairs_do_not_hide_a_rare_effect() -> None:
     """An effect of 1 in 1,024 coalitions, and 2,896 coalitions: bars hold about as often as without a process.
 
