@@ -55,7 +55,14 @@ def test_what_exporters_write_is_explained_rightly(sequela: Sequela, model: Expo
     assert len(e.events) == model.length
 
 
-@pytest.mark.parametrize("model", MODELS, ids=str)
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(each, marks=() if each.name in ("pytorch", "several-inputs") else pytest.mark.slow)
+        for each in MODELS
+    ],
+    ids=str,
+)
 def test_the_score_explained_is_the_score(sequela: Sequela, model: Exported) -> None:
     """`explain` and `score` agree about each of these files."""
     scores = sequela.score(model.sequence, model=FOLDER / model.name / "model.onnx")

@@ -25,7 +25,7 @@ from sequela_client.cohort.run import Progress
 from serving import Serving, embedded
 
 COMMAND = [sys.executable, "-c", "from sequela_client.cli.main import main; main()", "explain-all"]
-ACCOUNTS = 30
+ACCOUNTS = 13
 
 
 @pytest.fixture
@@ -148,15 +148,15 @@ def test_later_parts_may_be_there(
 ) -> None:
     """Missing parts in the middle are filled, and a file that was left half-written is removed."""
     out = tmp_path / "out"
-    cohorts.explained(events, out, real, events_question, part_rows=9)
+    cohorts.explained(events, out, real, events_question, part_rows=4)
     whole = cohorts.digests(out)
     for number in (0, 2, 3):
         (out / f"part-{number:05d}.parquet").unlink()
     (out / "part-00002.parquet.writing").write_bytes(b"half")
-    done = cohorts.explained(events, out, real, events_question, part_rows=9)
+    done = cohorts.explained(events, out, real, events_question, part_rows=4)
     assert cohorts.digests(out) == whole
-    assert done.added == 9 + 9 + 3
-    assert cohorts.explained(events, out, real, events_question, part_rows=9).added == 0
+    assert done.added == 4 + 4 + 1
+    assert cohorts.explained(events, out, real, events_question, part_rows=4).added == 0
 
 
 @pytest.mark.slow

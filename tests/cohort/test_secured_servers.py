@@ -59,7 +59,7 @@ def test_files_and_batches(
     tmp_path: Path,
 ) -> None:
     """The rows are those of a server without TLS; workers get the credentials with the pickled question."""
-    events = cohorts.accounts(12)
+    events = cohorts.accounts(5)
     events.to_parquet(tmp_path / "events.parquet")
     cohorts.explained(tmp_path / "events.parquet", tmp_path / "plain", real, events_question)
     cohorts.explained(

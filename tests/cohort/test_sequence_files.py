@@ -20,8 +20,8 @@ def test_the_same_rows_from_every_kind_of_file(
     rows_question: BulkQuestion, model: Path, real: str, tmp_path: Path
 ) -> None:
     """Lists in Parquet and in CSV, and arrays one below the other with their lengths."""
-    groups = cohorts.sequences_of(cohorts.accounts(12))
-    table = cohorts.nested(cohorts.accounts(12))
+    groups = cohorts.sequences_of(cohorts.accounts(7))
+    table = cohorts.nested(cohorts.accounts(7))
     pq.write_table(table.slice(0, 5), tmp_path / "rows-1.parquet")
     pq.write_table(table.slice(5), tmp_path / "rows-2.parquet")
     lists = {name: list(map(str, table[name].to_pylist())) for name in ("amount", "hour")}

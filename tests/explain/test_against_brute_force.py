@@ -14,7 +14,7 @@ from matrix import BY_NAME, CASES, Case
 from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.options import FeatureScope, Level
 from sequela.timeshap.pruning import Verdict
-from sweeps import one_of_a_form, one_of_a_kind
+from sweeps import one_of_a_form, one_of_a_kind, one_of_each_state
 
 LENGTH = 6
 EXACT = {"target_standard_error": 0.0}
@@ -126,7 +126,7 @@ def test_cells_by_rank(case: Case) -> None:
     assert_same(answer.levels.get("cell"), truth.of(players), case.tolerance)
 
 
-@FORMS
+@pytest.mark.parametrize("case", one_of_each_state(CASES), ids=str)
 def test_cells_by_threshold(case: Case) -> None:
     """θ between two strengths opens exactly the events and features above it; additivity is exact."""
     truth = Truth(case)
@@ -150,11 +150,11 @@ def test_cells_by_threshold(case: Case) -> None:
     ("name", "seed", "eta"),
     [
         ("gru", 0, 0.01),
-        ("stacked_gru", 0, 0.003),
+        pytest.param("stacked_gru", 0, 0.003, marks=pytest.mark.slow),
         ("bidirectional_lstm", 15, 0.003),
-        ("lstm", 2, 0.03),
-        ("transformer", 10, 0.1),
-        ("conv", 0, 0.003),
+        pytest.param("lstm", 2, 0.03, marks=pytest.mark.slow),
+        pytest.param("transformer", 10, 0.1, marks=pytest.mark.slow),
+        pytest.param("conv", 0, 0.003, marks=pytest.mark.slow),
         ("multi_input", 2, 0.003),
         ("static64", 1, 0.03),
     ],

@@ -30,8 +30,8 @@ def explained(case: Case, model: Model, workers: int, **options: Any) -> Explana
         pool.close()
 
 
-SOME = {"gru", "multi_input", "fixed_left"}
-"""One of each kind; that workers do not matter to the others either is for the slow run."""
+SOME = {"gru", "fixed_left"}
+"""Without padding and with it; that workers do not matter to the others either is for the slow run."""
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,16 @@ def test_padding(case: Case, length: int) -> None:
     compared(case, length, pruning_tolerance=0.05)
 
 
-@pytest.mark.parametrize("event", [-2, -5])
-@pytest.mark.parametrize("case", [case for case in RECURRENT if case.per_event], ids=str)
+@pytest.mark.parametrize("event", [-2, pytest.param(-5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, marks=pytest.mark.slow if case.name == "per_event_flat" else ())
+        for case in RECURRENT
+        if case.per_event
+    ],
+    ids=str,
+)
 def test_an_earlier_output(case: Case, event: int) -> None:
     """Of a model with an output for every event; pruned or not, padded or not: what the whole model says of the events
     up to there. Later ones cannot matter: 0, and not part of the game.

@@ -266,18 +266,20 @@ def test_the_control_variate_is_chosen_where_rows_are_dear() -> None:
     """Cheap rows are left to regression. The answer says which, and asks for it again. Models of this process use the
     control variate with kernels that are known in advance.
     """
-    dear = explained(Nearby(loaded(GRU), row_seconds=ROWS_ARE_DEAR), timeout=3600.0)
+    events = {"levels": (Level.EVENT,)}
+    dear = explained(Nearby(loaded(GRU), row_seconds=ROWS_ARE_DEAR), timeout=3600.0, **events)
     assert dear.options.estimator is Estimator.CONTROL_VARIATE
     assert dear.levels.get("event") is not None
     assert dear.levels["event"].quality.estimator is Estimator.CONTROL_VARIATE
-    assert explained(Nearby(loaded(GRU), row_seconds=1e-7)).options.estimator is Estimator.REGRESSION
-    assert explained(loaded(GRU)).options.estimator is Estimator.CONTROL_VARIATE
+    cheap = explained(Nearby(loaded(GRU), row_seconds=1e-7), **events)
+    assert cheap.options.estimator is Estimator.REGRESSION
+    assert explained(loaded(GRU), **events).options.estimator is Estimator.CONTROL_VARIATE
     again = explained(
         Nearby(loaded(GRU)),
         estimator=dear.options.estimator,
         max_coalitions=dear.levels["event"].quality.coalitions,
         target_standard_error=0.0,
-        levels=(Level.EVENT,),
+        **events,
     )
     assert numbers(again.levels.get("event")) == numbers(dear.levels.get("event"))
 

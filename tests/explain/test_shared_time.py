@@ -39,15 +39,21 @@ def test_a_deadline_gives_the_best_answer_so_far() -> None:
     model, deadline = out_of_time_at(GRU, batch=6)
     house = explainer(model)
     asked = question(
-        model, GRU.sample(60), GRU.average(), pruning_tolerance=0.0, target_standard_error=0.0, levels=EVENTS
+        model,
+        GRU.sample(60),
+        GRU.average(),
+        pruning_tolerance=0.0,
+        target_standard_error=0.0,
+        max_coalitions=8_192,
+        levels=EVENTS,
     )
     first = house.explain(asked, deadline)
     (level,) = levels(first)
     assert level.quality.stop_reason is StopReason.DEADLINE
     assert level.quality.additivity_residual < 1e-9
-    assert level.quality.coalitions < 32_768
+    assert level.quality.coalitions < 8_192
     assert first.cut_short
-    second = house.explain(replace(asked, options=replace(asked.options, max_coalitions=32_768)), Deadline())
+    second = house.explain(asked, Deadline())
     assert not second.cost.cached
     assert second.name != first.name
     assert levels(second)[0].quality.stop_reason is StopReason.BUDGET

@@ -179,13 +179,14 @@ def test_a_stratum_that_is_drawn_can_be_taken_whole() -> None:
     layer = strata(players)[index]
     assert layer.total == comb(30, 4) > MAX_PERMUTED
     pairs = PairSampler(players, 3).pairs(index, 0, layer.total)
-    assert len(np.unique(pairs, axis=0)) == layer.total
+    assert len(np.unique(np.packbits(pairs, axis=1), axis=0)) == layer.total
 
 
 def test_a_stratum_too_large_to_order_is_taken_whole() -> None:
-    """Asked for in steps, as stages do, to its last pair: every subset of five of 25 players once."""
-    sampler = PairSampler(25, seed=3)
-    sampler.pairs(4, 0, 40_000)
-    rows = sampler.pairs(4, 0, comb(25, 5))
+    """Asked for in steps, as stages do, to its last pair: every subset of five of 22 players once."""
+    assert comb(22, 5) > MAX_PERMUTED
+    sampler = PairSampler(22, seed=3)
+    sampler.pairs(4, 0, 20_000)
+    rows = sampler.pairs(4, 0, comb(22, 5))
     assert (rows.sum(axis=1) == 5).all()
-    assert len(np.unique(np.packbits(rows, axis=1), axis=0)) == comb(25, 5)
+    assert len(np.unique(np.packbits(rows, axis=1), axis=0)) == comb(22, 5)

@@ -71,7 +71,7 @@ class Parts:
         )
 
 
-@pytest.mark.parametrize("precision", [np.float32, np.float64])
+@pytest.mark.parametrize("precision", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 def test_values_and_bars_are_those_of_one_regression_over_all_pairs(precision: type) -> None:
     """φ(h), and what the process lacks by the base estimator: e at further pairs, and left-out errors at the others.
 
@@ -175,7 +175,9 @@ def test_the_design_says_which_pairs_are_known() -> None:
     assert design.nbytes == sum(each.nbytes for each in arrays)
 
 
-@pytest.mark.parametrize("budget", [2100, 2896, 9000])
+@pytest.mark.parametrize(
+    "budget", [2100, *(pytest.param(each, marks=pytest.mark.slow) for each in (2896, 9000))]
+)
 def test_attributions_add_up(budget: int) -> None:
     game = network_game(24, seed=3)
     found = ranked(game, 24, budget)
@@ -183,7 +185,7 @@ def test_attributions_add_up(budget: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("players", "budget", "seeds"), [(15, 6000, 4), pytest.param(18, 20_000, 10, marks=pytest.mark.slow)]
+    ("players", "budget", "seeds"), [(15, 6000, 2), pytest.param(18, 20_000, 10, marks=pytest.mark.slow)]
 )
 def test_a_stratum_that_becomes_whole_counts_with_its_full_weight(
     players: int, budget: int, seeds: int
