@@ -182,7 +182,9 @@ def test_sampled_games_leave_them_out_too(unshared_work: int, monkeypatch: pytes
 def test_the_limit_of_players_is_that_of_the_game() -> None:
     """100 events of which 60 are at the background are a game of 40 players."""
     model = loaded(GRU)
-    asked = question(model, gru_sequence(100, *range(60, 100)), GRU.average(), levels=EVENTS, **EXACT)
+    asked = question(
+        model, gru_sequence(100, *range(60, 100)), GRU.average(), levels=EVENTS, max_coalitions=1024, **EXACT
+    )
     narrow = explainer(model, limits=Limits(max_players=40)).explain(asked, Deadline())
     assert levels(narrow)[0].quality.stop_reason is StopReason.BUDGET
     too_narrow = explainer(model, limits=Limits(max_players=39)).explain(asked, Deadline())

@@ -205,12 +205,12 @@ def test_a_stratum_that_becomes_whole_counts_with_its_full_weight(
 
 def test_a_correction_that_takes_too_much_memory_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then the surest of the processes and the base estimator is the answer, and all of it adds up."""
-    game, most = sparse_game(20, 3), further_bytes(20, (4000 - 2) // 2, 1)
-    corrected = ranked(game, 20, 4000, 1)
+    game, most = sparse_game(20, 3), further_bytes(20, (2600 - 2) // 2, 1)
+    corrected = ranked(game, 20, 2600, 1)
     monkeypatch.setattr(rank_solver, "MAX_FURTHER_BYTES", most + 1000)
-    np.testing.assert_array_equal(ranked(game, 20, 4000, 1).values, corrected.values)
+    np.testing.assert_array_equal(ranked(game, 20, 2600, 1).values, corrected.values)
     monkeypatch.setattr(rank_solver, "MAX_FURTHER_BYTES", most // 2)
-    without = ranked(game, 20, 4000, 1)
+    without = ranked(game, 20, 2600, 1)
     assert not np.array_equal(without.values, corrected.values)
     assert without.errors.sum() > corrected.errors.sum()
     np.testing.assert_allclose(without.values.sum(axis=0), gain(game, 20), atol=1e-10)
@@ -227,15 +227,15 @@ def test_all_coalitions_are_exact() -> None:
 def test_each_target_is_corrected_for_itself() -> None:
     """A copy in other units, and a target that is constant, change nothing but rounding."""
     game = sparse_game(20, 3)
-    alone = ranked(game, 20, 4000, 1)
-    three = ranked(lambda z: np.hstack([game(z), np.full((len(z), 1), 7.0), 1e-9 * game(z)]), 20, 4000, 1)
+    alone = ranked(game, 20, 2600, 1)
+    three = ranked(lambda z: np.hstack([game(z), np.full((len(z), 1), 7.0), 1e-9 * game(z)]), 20, 2600, 1)
     np.testing.assert_allclose(three.values[:, [0]], alone.values, atol=1e-5)
     np.testing.assert_allclose(1e9 * three.values[:, [2]], alone.values, atol=1e-5)
     assert not three.values[:, 1].any()
     assert not three.errors[:, 1].any()
 
 
-@pytest.mark.parametrize("seeds", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seeds", [1, pytest.param(4, marks=pytest.mark.slow)])
 def test_large_samples_gain_more_than_the_process_alone(seeds: int) -> None:
     """An airport of 30 companies: 8,192 coalitions have at most half the error of 2,048."""
     game = airport(np.random.default_rng(0).pareto(1.5, size=30))
