@@ -260,8 +260,8 @@ class Crowd:
 
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_no_more_calls_at_a_time_than_workers(workers: int) -> None:
-    """Three callers at once, each with prefixes, scans and trees of its own: the model never sees more than the pool has
-    places for, and everybody gets the answer that they would get alone.
+    """Three callers at once, each with prefixes, scans and trees of its own: the model never sees more than the pool
+    has places for, and everybody gets the answer that they would get alone.
     """
     crowd = Crowd()
     pool = WorkerPool(workers)
