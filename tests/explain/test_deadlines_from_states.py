@@ -320,7 +320,7 @@ def test_batches_of_few_rows_tell_nothing(wait: Callable[[float], None]) -> None
     assert request.run(1000, 100, math.inf, lambda _: "asked") == "asked"
 
 
-@pytest.mark.parametrize("length", [24, 60, 120])
+@pytest.mark.parametrize("length", [24, 60, pytest.param(120, marks=pytest.mark.slow)])
 def test_a_slow_beginning_changes_no_answer(length: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first large batch takes a minute by the clock; six are left, and the answer is that of a request in no
     hurry.

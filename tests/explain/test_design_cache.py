@@ -99,6 +99,7 @@ def test_the_setting_bounds_the_service() -> None:
     assert [each.values for each in first.attributions] == [each.values for each in second.attributions]
 
 
+@pytest.mark.slow
 def test_large_designs_are_counted_or_not_kept() -> None:
     """With 2^17 coalitions of 30 players and other seeds, memory does not grow: what is not counted is not kept."""
     cache = DesignCache(16 << 20)

@@ -140,7 +140,7 @@ def test_the_scan_has_the_values_of_the_whole_model(length: int) -> None:
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("events", [6, 10, 13])
+@pytest.mark.parametrize("events", [6, 10, pytest.param(13, marks=pytest.mark.slow)])
 def test_all_coalitions_of_events_run_by_the_prefix_tree(events: int) -> None:
     """2^m coalitions cost about 2^(m+1) - 2 events run, beside the prefix, instead of m · 2^m."""
     model = PlainRnn()

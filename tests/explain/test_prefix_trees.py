@@ -191,7 +191,8 @@ def test_branches_begin_in_the_middle_of_what_is_held(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shared", "branches", "smallest"), [(1, 1, 1), (1, 1000, 1), (10_000, 1, 1), (2, 3, 50)]
+    ("shared", "branches", "smallest"),
+    [(1, 1, 1), pytest.param(1, 1000, 1, marks=pytest.mark.slow), (10_000, 1, 1), (2, 3, 50)],
 )
 def test_the_constants_change_no_value(
     shared: int, branches: int, smallest: int, seen: Seen, monkeypatch: pytest.MonkeyPatch

@@ -130,7 +130,7 @@ def test_attributions_and_errors_scale_with_the_output(scale: float) -> None:
         (20, 3000),
         (46, 184),
         (46, 20_000),
-        (200, 24_000),
+        pytest.param(200, 24_000, marks=pytest.mark.slow),
     ],
 )
 def test_a_design_is_solved_by_its_normal_equations(players: int, budget: int) -> None:
