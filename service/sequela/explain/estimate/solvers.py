@@ -46,10 +46,12 @@ RANKED_MARGIN = 1.1
 """The same for rank kernels. Their next stage should be the last one, so it had better be too large than too small."""
 BUILDING_SPEED = 1e10
 """Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
-PREDICTED_PER_SECOND = 6e7
-"""Covariances per second between pairs that a process knows and further ones. Most games need one of the two processes,
-so this leaves a margin of two.
+PREDICTED_PER_SECOND = 3e8
+"""Covariances per second, in single precision, between pairs that a process knows and further ones. Most games need one
+of the two processes, so this leaves a margin of two or more.
 """
+REFINING = 6.0
+"""The time to refine what the process knows, in units of the time to predict as many pairs as it knows."""
 MAX_GROWTH = 4.0
 MAX_VARIATE_GROWTH = 1.5
 """How many times larger than the current sample a prediction of the required sample may be, because small samples
@@ -197,7 +199,8 @@ def _ranked_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
     without = _known_seconds(designs, counts)
     if known in (0, pairs) or 2 * pairs + 2 >= all_coalitions(m):
         return without
-    predicted = pairs * (m * known / WORK_PER_SECOND + known / PREDICTED_PER_SECOND)
+    predicted = (pairs - known) * (m * known / WORK_PER_SECOND + known / PREDICTED_PER_SECOND)
+    predicted += REFINING * known**2 / PREDICTED_PER_SECOND
     return without + len(EFFECTIVE_PLAYERS) * (predicted + 2 * _regression_seconds(m, pairs))
 
 

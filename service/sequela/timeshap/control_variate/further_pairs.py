@@ -181,7 +181,7 @@ class _Mean:
 
         def block(start: int) -> NDArray[np.float64]:
             signs = design.signs(rows[start : start + BLOCK_PAIRS])
-            return self.kernel.between(signs, self.signs) @ self.alpha
+            return self.kernel.sums(signs, self.signs, self.alpha)
 
         return np.concatenate(list(run_jobs(partial(block, i) for i in range(0, len(rows), BLOCK_PAIRS))))
 

@@ -49,6 +49,30 @@ class OddKernel:
         result += np.matmul(signs * (OWN_EFFECTS / len(rates)), others.T, out=alike)
         return result
 
+    def sums(
+        self, signs: NDArray[np.float64], others: NDArray[np.float64], weights: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Returns Σ_q K(z_p, z'_q) w_q for coalitions z (p, m) and z' (q, m) and weights w (q, targets), (p, targets).
+
+        The first term of K is computed in single precision, which takes a fifth of the time. The sums are off by about
+        1e-7 times the root of Σ w_q².
+        """
+        near = self._near(signs, others) @ weights.astype(np.float32)
+        own = signs @ (others.T @ weights * (OWN_EFFECTS / others.shape[1]))
+        return np.asarray(near + own)
+
+    def _near(self, signs: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Returns the first term of K in single precision, (p, q)."""
+        bound = np.float32(self._bound)
+        alike = (signs * self.rates).astype(np.float32) @ others.astype(np.float32).T
+        alike -= bound
+        result: NDArray[np.float32] = np.exp(alike)
+        np.negative(alike, out=alike)
+        alike -= 2 * bound
+        result -= np.exp(alike, out=alike)
+        result /= np.float32(-np.expm1(-2 * self._bound))
+        return result
+
     def slopes(self, signs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns Σ_pq w_pq ∂K(z_p, z_q)/∂λ_i for coalitions (p, m) and weights w (p, p), (m,)."""
         rates, bound = self.rates, self._bound
