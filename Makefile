@@ -1,7 +1,7 @@
 # Every target makes the environment it needs; nothing but Python (3.11 or newer, with venv and pip) and make is assumed.
 PYTHON ?= python3
-# Of the fast tests, many of which wait for each other's servers; the slow ones compute, one to a core.
-WORKERS ?= 4
+# For two cores. Of the fast tests, many wait for each other's servers; the slow ones compute, one to a core.
+WORKERS ?= 3
 SLOW_WORKERS ?= 2
 
 VENV := .venv

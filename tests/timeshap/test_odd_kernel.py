@@ -32,7 +32,9 @@ def test_sums_are_sums_of_the_kernel(rho: list[float], seed: int) -> None:
     kernel, signs = OddKernel(np.array(rho)), all_signs(len(rho))
     weights = np.random.default_rng(seed).normal(size=(len(signs), 2))
     expected = kernel.between(signs, signs) @ weights
-    np.testing.assert_allclose(kernel.sums(signs, signs, weights), expected, atol=1e-6 * np.linalg.norm(weights))
+    np.testing.assert_allclose(
+        kernel.sums(signs, signs, weights), expected, atol=1e-6 * np.linalg.norm(weights)
+    )
 
 
 @given(strengths)

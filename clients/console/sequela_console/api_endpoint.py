@@ -70,13 +70,17 @@ def api_endpoint(
 ) -> Endpoint:
     """Returns the function that answers with what another one finds in a thread, or with its error."""
 
+    def response(request: Request, body: Mapping[str, Any]) -> Response:
+        # In the thread as well: to write a large document takes long enough to hold up other requests.
+        return prepared(found(request, body))
+
     async def answer(request: Request) -> Response:
         try:
             check_caller(console, request)
             # Also for reading: without login, and for work that takes long, no cookie would be missed.
             check_origin(request.headers)
             body = await json_body(request)
-            return prepared(await run(found, request, body))
+            answered: Response = await run(response, request, body)
         except ApiError as error:
             return _told(request, error)
         except SequelaError as error:
@@ -85,6 +89,7 @@ def api_endpoint(
             if (failure := failure_of(error)) is None:
                 raise
             return _told(request, ApiError(503, "STATE_UNAVAILABLE", failure))
+        return answered
 
     return answer
 
