@@ -1,14 +1,22 @@
-"""After the store was closed, no call opens a connection to Redis that nobody would close."""
+"""Closing the store: calls that are running end, and no later one opens a connection that nobody would close."""
 
 from __future__ import annotations
 
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from adapters.store.redis_stores import connected
-from redis_server import RedisServer, eventually, redis_server
+from adapters.store.store_samples import Heard
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis_server import PATIENCE, RedisServer, eventually, redis_server
 from sequela.adapters.store.ports import StoreDown
 from sequela.adapters.store.redis.backend import redis_store
+from sequela.adapters.store.redis.call_limit import LimitedSocket
 from sequela.adapters.store.redis.connection import RedisConnection
-from sequela.adapters.store.redis.url import Client
+from sequela.adapters.store.redis.url import Client, RedisTimeouts
+from sequela.explain.telemetry import StoreState
 
 __all__ = ["redis_server"]
 
@@ -49,3 +57,59 @@ def test_a_connection_that_is_opened_during_the_close_is_closed(redis_server: Re
 
     redis._connect = interrupted
     assert_closed(redis_server, redis)
+
+
+def test_a_call_that_waits_for_redis_ends_with_the_close(redis_server: RedisServer) -> None:
+    """Long before its own limit."""
+    client = redis_server.client()
+    redis = RedisConnection(redis_server.url, Heard(), RedisTimeouts(5.0, 10 * PATIENCE))
+    with ThreadPoolExecutor(1) as thread:
+        call = thread.submit(redis.call, lambda redis: redis.blpop("nothing", 0))
+        eventually(lambda: client.info("clients")["blocked_clients"] == 1)
+        redis.close()
+        with pytest.raises(StoreDown):
+            call.result(PATIENCE)
+    client.close()
+
+
+def test_a_call_that_the_close_cuts_off_is_no_outage(redis_server: RedisServer) -> None:
+    """Its caller gets the error of one, but nobody is told that Redis is down."""
+    heard = Heard()
+    redis = connected(redis_server, heard)
+    assert redis.check()
+
+    def cut_off(_: Client) -> None:
+        redis.close()
+        raise RedisConnectionError("connection closed by server")
+
+    with pytest.raises(StoreDown):
+        redis.call(cut_off)
+    assert [record.up for record in heard.of(StoreState)] == [True]
+
+
+class Noted(socket.socket):
+    """A socket that notes that a thread is about to read."""
+
+    reads = threading.Event()
+
+    def recv(self, *args: int) -> bytes:
+        self.reads.set()
+        return super().recv(*args)
+
+
+def test_a_call_keeps_its_descriptor_until_it_ends() -> None:
+    """The close comes while a thread reads. Otherwise another connection could get the number that it reads from."""
+    ours, peer = socket.socketpair()
+    plain = Noted(ours.family, ours.type, fileno=ours.detach())
+    plain.settimeout(PATIENCE)
+    limited, descriptor = LimitedSocket(plain), plain.fileno()
+    with peer, ThreadPoolExecutor(1) as thread:
+        reader = thread.submit(limited.recv, 1)
+        assert plain.reads.wait(PATIENCE)
+        limited.close()
+        assert plain.fileno() == descriptor
+        peer.send(b"x")
+        assert reader.result(PATIENCE) == b"x"
+    assert plain.fileno() == -1
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        limited.sendall(b"x")

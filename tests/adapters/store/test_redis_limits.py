@@ -41,6 +41,7 @@ __all__ = ["fragile_redis", "redis_cluster", "redis_server", "valkey_server"]
 
 TIMEOUTS = RedisTimeouts(connect_seconds=0.2, answer_seconds=0.3)
 CALL_SECONDS = TIMEOUTS.call_seconds
+ENDLESS = RedisTimeouts(connect_seconds=5.0, answer_seconds=2 * PATIENCE)
 CALLERS = 24
 BOUND = 6.0
 """Seconds. Twelve times the limit of a call, for machines that are busy; all callers in a queue would take 12."""
@@ -209,21 +210,27 @@ def test_a_call_while_the_connection_is_closed_is_down(redis_server: RedisServer
 
 @pytest.mark.slow
 def test_calls_meet_no_other_error_while_the_connection_is_closed(redis_server: RedisServer) -> None:
-    """Of several threads that are calling when it happens, many times over."""
+    """Of several threads that are calling when it happens, many times over. None waits for an answer of another one,
+    which would take longer than the test has.
+    """
     for _ in range(20):
-        redis, begun = opened(redis_server.url, probe_interval_seconds=3600), threading.Event()
+        redis, begun = opened(redis_server.url, None, 3600, ENDLESS), threading.Event()
         values, ended = redis_store(redis).values, threading.Event()
 
         def call(
-            values: KeyValue = values, begun: threading.Event = begun, ended: threading.Event = ended
+            key: str,
+            values: KeyValue = values,
+            begun: threading.Event = begun,
+            ended: threading.Event = ended,
         ) -> None:
             with contextlib.suppress(StoreDown):
+                values.put(key, key.encode())
                 while not ended.is_set():
-                    values.get("key")
+                    assert values.get(key) == key.encode()
                     begun.set()
 
         with ThreadPoolExecutor(3) as threads:
-            calls = [threads.submit(call) for _ in range(3)]
+            calls = [threads.submit(call, f"key {number}") for number in range(3)]
             assert begun.wait(PATIENCE)
             redis.close()
             ended.set()

@@ -40,7 +40,9 @@ def remaining_seconds() -> float:
 class LimitedSocket:
     """A socket whose reads and writes end when the time of the thread's call is over.
 
-    It has the methods of the socket that redis-py uses; all others are passed on.
+    It has the methods of the socket that redis-py uses; all others are passed on. Another thread may close it: a read
+    or write that is running keeps its descriptor until it ends. Otherwise the system could give the same number to the
+    next connection, and the call would wait for, or even take, the answer to somebody else's.
 
     Args:
         plain: A connected socket, with the timeout for one read or write.
@@ -49,6 +51,8 @@ class LimitedSocket:
     def __init__(self, plain: socket) -> None:
         self._plain = plain
         self._timeout = plain.gettimeout()
+        self._use = threading.Lock()
+        self._closing = False
 
     def settimeout(self, seconds: float | None) -> None:
         """Sets the timeout for one read or write."""
@@ -57,21 +61,42 @@ class LimitedSocket:
 
     def recv(self, *args: Any) -> bytes:
         """Reads as `socket.recv` does. Raises TimeoutError if the call has no time left."""
-        self._shorten()
-        return self._plain.recv(*args)
+        with self._in_use():
+            self._shorten()
+            return self._plain.recv(*args)
 
     def recv_into(self, *args: Any) -> int:
         """Reads as `socket.recv_into` does. Raises TimeoutError if the call has no time left."""
-        self._shorten()
-        return self._plain.recv_into(*args)
+        with self._in_use():
+            self._shorten()
+            return self._plain.recv_into(*args)
 
     def sendall(self, data: bytes) -> None:
         """Writes all of `data`. Raises TimeoutError if the call has no time left."""
         # In parts, because the timeout of a TLS socket holds for each part.
         left = memoryview(data)
-        while left:
-            self._shorten()
-            left = left[self._plain.send(left) :]
+        with self._in_use():
+            while left:
+                self._shorten()
+                left = left[self._plain.send(left) :]
+
+    def close(self) -> None:
+        """Closes the socket, or leaves that to the thread that is using it. `shutdown` before ends what it does."""
+        self._closing = True
+        if self._use.acquire(blocking=False):
+            try:
+                self._plain.close()
+            finally:
+                self._use.release()
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        try:
+            with self._use:
+                yield
+        finally:
+            if self._closing:
+                self.close()
 
     def _shorten(self) -> None:
         remaining = remaining_seconds()

@@ -191,7 +191,8 @@ class RedisConnection:
 
     def _outage(self, client: Client | None, error: Exception) -> StoreDown:
         self._discard(client)
-        self._breaker.fail(_describe(error))
+        if not self._closed:  # otherwise it was `close` that ended the call, not an outage
+            self._breaker.fail(_describe(error))
         return StoreDown(_UNREACHABLE)
 
     def _refusal(self, error: RedisError) -> StoreDown:
