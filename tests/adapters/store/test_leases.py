@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 from adapters.store.backends import opened, redis_server, three_nodes, valkey_server
-from adapters.store.redis_stores import connected
+from adapters.store.redis_stores import call_limit, connected
 from adapters.store.store_samples import Heard, explanation, kept_sequence
 from redis_server import RedisServer, eventually, fragile_redis
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.ports import Leases, Store
+from sequela.adapters.store.ports import Leases, Store, StoreDown
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.sqlite.store import file_store, memory_store
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
@@ -205,3 +205,47 @@ def test_without_redis_everybody_computes(fragile_redis: RedisServer) -> None:
         fragile_redis.stop()
     assert replica.explain(Deadline(60)) == explanation(1)
     replica.store.close()
+
+
+def test_a_lease_of_a_holder_who_ended_while_redis_was_down_is_free(fragile_redis: RedisServer) -> None:
+    """As soon as Redis is back, although it kept the lease: nobody waits for one who has ended."""
+    redis = connected(fragile_redis)
+    leases = redis_store(redis).leases
+    token = leases.take("key", 3600.0)
+    fragile_redis.stop()
+    with pytest.raises(StoreDown):
+        leases.release("key", token)
+    fragile_redis.start()
+    eventually(lambda: redis.is_up)
+    assert leases.take("key", 60.0)
+    redis.close()
+
+
+def test_a_lease_that_redis_did_not_confirm_is_free(fragile_redis: RedisServer) -> None:
+    """Redis takes it when it goes on, but the one who asked for it has long worked without it."""
+    redis = connected(fragile_redis)
+    leases = redis_store(redis).leases
+    assert redis.check()
+    fragile_redis.pause()
+    with call_limit(redis, 0.3), pytest.raises(StoreDown):
+        leases.take("key", 3600.0)
+    fragile_redis.resume()
+    eventually(lambda: redis.is_up)
+    assert leases.take("key", 60.0)
+    redis.close()
+
+
+def test_a_lease_that_somebody_else_has_taken_since_stays_his(fragile_redis: RedisServer) -> None:
+    """The former one expired while Redis was down."""
+    redis, other = connected(fragile_redis, namespace="n:"), connected(fragile_redis, namespace="n:")
+    leases = redis_store(redis).leases
+    token = leases.take("key", 3600.0)
+    fragile_redis.stop()
+    with pytest.raises(StoreDown):
+        leases.release("key", token)
+    fragile_redis.start()
+    fragile_redis.client().set("n:lease:key", "another token")
+    eventually(lambda: redis.is_up)
+    assert held(redis_store(other), "key")
+    redis.close()
+    other.close()

@@ -93,12 +93,17 @@ class RedisConnection:
         self._client: Client | None = None
         self._last_refusal = ""
         self._closed = False
+        self._before_return: list[Callable[[Client], None]] = []
         self._breaker = CircuitBreaker(self._probe, self._notify, probe_interval_seconds, "store-probe")
 
     @property
     def is_up(self) -> bool:
         """Whether Redis answered last time, as far as is known."""
         return self._breaker.why_open is None
+
+    def before_return(self, task: Callable[[Client], None]) -> None:
+        """Has a task done whenever Redis is available again, before the first call. The task must catch its errors."""
+        self._before_return.append(task)
 
     def check(self) -> bool:
         """Probes Redis once, notifies the observer, and returns whether Redis answered. A refusal is also an answer."""
@@ -210,6 +215,8 @@ class RedisConnection:
             with call_limit(self._probe_seconds):
                 client = self._connected()
                 self._ping(client)
+                for task in self._before_return:
+                    task(client)
         except RedisError as error:
             if isinstance(error, _OUTAGES) or _READ_ONLY in str(error):
                 self._discard(client)
