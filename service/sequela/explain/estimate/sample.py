@@ -180,7 +180,8 @@ class Sample:
         try:
             return solver.solve(self._designs, self._odd, self._gain, run_jobs, check), solver
         except DeadlinePassed:
-            # A drain, or callers who wait, may have brought the deadline forward. A quicker one takes milliseconds.
+            # A drain, or callers who wait, may have brought the deadline forward. A quicker one usually takes
+            # milliseconds. With hundreds of players and many coalitions it takes longer, and is not interrupted.
             left = max(self._end - deadline.now(), LATE_SECONDS)
             quicker = solver.quicker and solver.quicker.within(left, self._designs, self._counts)
             return self._solved(quicker or self._base)

@@ -47,8 +47,9 @@ from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
 BLOCK_PAIRS = 1024
 """Pairs whose values are predicted at once. It limits memory use."""
 REFINEMENTS = 3
-"""How often α is refined. K⁻¹ is kept in single precision, which alone would leave h off by 1e-5 to 1e-4 of the largest
-value. In smooth games that is as much as the process lacks. Each step leaves a thirtieth of it, or less.
+"""How often α is refined. K⁻¹ is kept in single precision. That alone would leave h off by up to several percent of the
+largest value in games of many players, and in smooth games by as much as the process lacks. Each step leaves a tenth of
+it or less.
 """
 
 
@@ -144,9 +145,8 @@ def extended(
     slope, lacked = np.hsplit(slopes(sample, np.hstack([errors, missing]), nothing, run_jobs), 2)
     noise = standard_errors(sample, errors, nothing[: odd.shape[1]], slope, run_jobs)
     floor = np.sqrt(_left_of_variance(design, known.process)) * known.solution.errors
-    # Because of its nugget, the mean is slightly off at the known pairs. The rest of Δ is divided equally among the
-    # players, so that the attributions add up exactly.
-    values = mean.attributions + _of_known(design, NUGGET * mean.alpha[1:]) + lacked
+    # The rest of Δ is divided equally among the players, so that the attributions add up exactly.
+    values = mean.attributions + _of_known(design, mean.left[1:]) + lacked
     values += (2 * known.values[0] - values.sum(axis=0)) / len(values)
     return Solution(values, np.maximum(noise, floor))
 
@@ -165,11 +165,13 @@ class _Mean:
         kernel: The covariance.
         signs: The full coalition and the known pairs as signs, (a + 1, m).
         alpha: α = K⁻¹g, (a + 1, targets).
+        left: g - h at these coalitions, (a + 1, targets). It is small, but not 0, because of the nugget.
     """
 
     kernel: OddKernel
     signs: NDArray[np.float64]
     alpha: NDArray[np.float64]
+    left: NDArray[np.float64]
 
     @property
     def attributions(self) -> NDArray[np.float64]:
@@ -194,7 +196,7 @@ def _mean(known: KnownValues, pairs: NDArray[np.float64]) -> _Mean:
     alpha = known.process.alpha(known.values)
     for _ in range(REFINEMENTS):
         alpha += known.process.alpha(known.values - covariance @ alpha)
-    return _Mean(known.kernel, signs, alpha)
+    return _Mean(known.kernel, signs, alpha, known.values - covariance @ alpha + NUGGET * alpha)
 
 
 def _of_known(design: FurtherDesign, values: NDArray[np.float64]) -> NDArray[np.float64]:
