@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matrix import ROOT
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import Serving, inputs
+from serving import PATIENCE, Serving, inputs
 
 GRU = (ROOT / "gru" / "1" / "model.onnx").read_bytes()
 COLUMNS = 5
@@ -44,4 +44,5 @@ def upload(
 
 
 def register(server: Serving, name: str, onnx: bytes = GRU) -> pb.Model:
-    return server.models.RegisterModel(iter(upload(name, onnx))).model
+    # A timeout of its own, because the server's default may be too short for a busy machine.
+    return server.models.RegisterModel(iter(upload(name, onnx)), timeout=PATIENCE).model

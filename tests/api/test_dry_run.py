@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from api.inference_calls import infer_request, stub, tensors
 from api.rpc_calls import COLUMNS, EVENTS, background, explain_request, inline, sequence
-from asking import explainer, loaded, question
+from asking import Watched, explainer, loaded, question
 from endpoint_folders import reachable, write_endpoint
 from google.protobuf.message import Message
 from inference_server import InferenceServer, ServedModel
@@ -177,11 +177,12 @@ def test_a_dry_run_waits_for_nobody() -> None:
 
 def test_a_dry_run_that_is_cut_short_has_no_name_either() -> None:
     """Such answers get a random name otherwise."""
-    model, case = loaded(BY_NAME["gru"]), BY_NAME["gru"]
+    deadline, case = Deadline(), BY_NAME["gru"]
+    model = Watched(loaded(case), lambda batch: deadline.hurry(deadline.now()) if batch == 6 else None)
     options = {"max_coalitions": 1 << 20, "target_standard_error": 0.0, "pruning_tolerance": 0.0}
     asked = question(model, case.sample(40), case.average(), **options)
     dry = ExplainRequest(asked.model, asked.sequence, asked.background, asked.options, dry_run=True)
-    answer = explainer(model).explain(dry, Deadline(1.0))
+    answer = explainer(model).explain(dry, deadline)
     assert (answer.name, answer.cut_short) == ("", True)
 
 

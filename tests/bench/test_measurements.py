@@ -155,7 +155,7 @@ def test_the_generator_counts_what_it_sends(tmp_path: Path) -> None:
             alert=alert,
             first_number=1000,
             arrivals=None,
-            closed=(2.0, 0.05),
+            closed=(2.0, 0.2),
             client={},
         )
         assert len(asyncio.run(run(closed))["latencies"]) >= 2

@@ -211,8 +211,17 @@ def test_other_errors_are_not_sent_again() -> None:
 
 def test_without_time_to_send_again_the_error_is_told() -> None:
     """Not the deadline is at fault, but what took the time."""
+    deadline = Deadline(60.0)
+
+    def lose(number: int, batch: Cells) -> None:
+        if number == 2:
+            deadline.shorten(0.0)
+        failing(1000)(number, batch)
+
+    model = Nearby(loaded(GRU), lose, attempts=100)
     with pytest.raises(Unavailable):
-        explained(Nearby(loaded(GRU), failing(1000), attempts=100), timeout=0.4)
+        explainer(model).explain(question(model, SEQUENCE, BACKGROUND), deadline)
+    assert len(model.batches) == 2
 
 
 def test_a_caller_who_leaves_stops_the_rows() -> None:

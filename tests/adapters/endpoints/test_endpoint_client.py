@@ -136,11 +136,22 @@ def test_a_refused_call_is_not_sent_again(client: Client) -> None:
 
 def test_without_time_to_send_again(client: Client) -> None:
     """The deadline's cause is what took the time."""
-    calls = Calls({number: RetryableError(LOST) for number in range(1, 99)})
+    deadline = Deadline(60.0)
+
+    class Late(Calls):
+        """Its second call uses up the time."""
+
+        def __call__(self, batch: Cells, padding: PaddingRows, output_event: int, until: float) -> Outputs:
+            if len(self.sizes) == 1:
+                deadline.shorten(0.0)
+            return super().__call__(batch, padding, output_event, until)
+
+    calls = Late({number: RetryableError(LOST) for number in range(1, 99)})
     endpoint = client(calls, EndpointTerms(attempts=10, max_calls=1))
     with pytest.raises(DeadlinePassed) as caught:
-        score(endpoint, rows(4), Heard(), timeout=0.3)
+        endpoint.score_batches(rows(4), deadline, math.inf, Heard())
     assert caught.value.__cause__ is LOST
+    assert calls.sizes == [4, 4]
 
 
 def test_no_call_begins_after_the_deadline(client: Client) -> None:
