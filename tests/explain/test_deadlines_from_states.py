@@ -258,9 +258,12 @@ class Crowd:
             self.now -= 1
 
 
-@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_no_more_calls_at_a_time_than_workers(workers: int) -> None:
-    """Three callers at once, each with prefixes, scans and trees of its own: the model never sees more than the pool
+@pytest.mark.parametrize(
+    ("workers", "callers"),
+    [(2, 3), *(pytest.param(workers, 6, marks=pytest.mark.slow) for workers in (1, 2))],
+)
+def test_no_more_calls_at_a_time_than_workers(workers: int, callers: int) -> None:
+    """Several callers at once, each with prefixes, scans and trees of its own: the model never sees more than the pool
     has places for, and everybody gets the answer that they would get alone.
     """
     crowd = Crowd()
@@ -268,14 +271,14 @@ def test_no_more_calls_at_a_time_than_workers(workers: int) -> None:
     model: Any = Stepped(loaded(CASE), lambda *_: crowd.enter(), crowd.leave)
     house = explainer(model, pool=pool)
     try:
-        with ThreadPoolExecutor(3) as callers:
-            answers = list(callers.map(lambda seed: house.explain(asked(seed), Deadline()), range(3)))
+        with ThreadPoolExecutor(callers) as threads:
+            answers = list(threads.map(lambda seed: house.explain(asked(seed), Deadline()), range(callers)))
     finally:
         pool.close()
     assert crowd.most == workers
     assert crowd.calls > 200
     assert crowd.now == 0
-    for seed in (0, 2):
+    for seed in (0, callers - 1):
         alone = explainer(loaded(CASE)).explain(asked(seed), Deadline())
         assert_alike(answers[seed], alone, 0.0)
 
