@@ -40,6 +40,11 @@ def examples(count: int) -> int:
     return max(5, count * settings().max_examples // 100)
 
 
+def size(fast: int, whole: int) -> int:
+    """Returns how large a test is: `whole` in `make test-all`, and `fast` in `make test`."""
+    return whole if settings().max_examples >= 100 else fast
+
+
 def first_few(cases: Iterable[Any], count: int) -> list[Any]:
     """Returns the cases as parameters, where all go the same way through the code; all but a few are slow tests."""
     return [

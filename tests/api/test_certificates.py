@@ -20,6 +20,7 @@ from sequela.api.grpc import listener
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from serving import PATIENCE, Serving, embedded
+from sweeps import size
 from transports import eventually
 
 UNAUTHENTICATED, OK, UNAVAILABLE = (
@@ -149,7 +150,7 @@ def test_reload_under_load(tmp_path: Path) -> None:
         threads = [threading.Thread(target=ask, args=(each,)) for each in range(2)]
         for each in threads:
             each.start()
-        for number in range(5):
+        for number in range(size(5, 10)):
             pki.issue_server()
             eventually(lambda number=number: reloads() > number)  # type: ignore[misc]
         eventually(lambda: len(done) > 10)

@@ -17,6 +17,7 @@ from matrix import ROOT
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from serving import PATIENCE, Failure, Serving, in_process, inputs
+from sweeps import size
 from transports import eventually
 
 UNAUTHENTICATED, PERMISSION_DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
@@ -224,7 +225,8 @@ def test_tokens_change_under_load(door: Door) -> None:
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for each in threads:
         each.start()
-    for number in range(10):
+    changes = size(10, 20)  # each is another chance that a call meets one
+    for number in range(changes):
         replace(door.file, line + token_line("other", f"token-{number}", "admin"))
         asked = len(done)
         eventually(lambda asked=asked: len(done) > asked + 1)  # type: ignore[misc]
@@ -232,5 +234,5 @@ def test_tokens_change_under_load(door: Door) -> None:
     for each in threads:
         each.join(PATIENCE)
     assert failed == []
-    assert door.grpc("token-9") is OK
-    assert door.grpc("token-8") is UNAUTHENTICATED
+    assert door.grpc(f"token-{changes - 1}") is OK
+    assert door.grpc(f"token-{changes - 2}") is UNAUTHENTICATED

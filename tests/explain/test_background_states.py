@@ -16,6 +16,7 @@ from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Model
 from sequela.explain.request import GivenBackground
 from sequela.explain.service import Explainer
+from sweeps import size
 
 LENGTHS = (17, 40, 77)
 ROWS = 50
@@ -75,7 +76,7 @@ def answered(answering: Explainer, case: Case, model: Model, asked: Asked) -> Ex
         case.sample(asked.length, asked.seed),
         asked.background(case),
         pruning_tolerance=0.03,
-        max_coalitions=128,
+        max_coalitions=size(128, 256),
         target_standard_error=0.0,
         full_pruning_curve=True,
     )

@@ -13,7 +13,7 @@ from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Model
-from sweeps import one_of_each_state
+from sweeps import one_of_each_state, size
 
 LENGTH = 24
 
@@ -54,7 +54,7 @@ def test_the_number_of_workers_changes_no_bit(case: Case) -> None:
 def test_from_states_is_as_good_as_whole(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same coalitions, the same attributions to float noise, for a fraction of the events run."""
     monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", 0)  # however small the model is
-    tight = {"target_standard_error": 0.0, "max_coalitions": 1024}
+    tight = {"target_standard_error": 0.0, "max_coalitions": size(1024, 2048)}
     whole = explained(case, Watched(loaded(case), lambda _: None), 1, **tight)
     states = explained(case, loaded(case), 1, **tight)
     for plain, quick in zip(levels(whole), levels(states), strict=True):

@@ -24,6 +24,7 @@ from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import Verdict
+from sweeps import size
 
 GRU = BY_NAME["gru"]
 LENGTH = 6
@@ -180,17 +181,24 @@ def test_sampled_games_leave_them_out_too(unshared_work: int, monkeypatch: pytes
 
 
 def test_the_limit_of_players_is_that_of_the_game() -> None:
-    """100 events of which 60 are at the background are a game of 40 players."""
+    """100 events of which 60 are at the background are a game of 40 players, and 200 are one of 80."""
+    events = size(100, 200)
+    players = events * 2 // 5
     model = loaded(GRU)
     asked = question(
-        model, gru_sequence(100, *range(60, 100)), GRU.average(), levels=EVENTS, max_coalitions=1024, **EXACT
+        model,
+        gru_sequence(events, *range(events * 3 // 5, events)),
+        GRU.average(),
+        levels=EVENTS,
+        max_coalitions=1024,
+        **EXACT,
     )
-    narrow = explainer(model, limits=Limits(max_players=40)).explain(asked, Deadline())
+    narrow = explainer(model, limits=Limits(max_players=players)).explain(asked, Deadline())
     assert levels(narrow)[0].quality.stop_reason is StopReason.BUDGET
-    too_narrow = explainer(model, limits=Limits(max_players=39)).explain(asked, Deadline())
+    too_narrow = explainer(model, limits=Limits(max_players=players - 1)).explain(asked, Deadline())
     quality = levels(too_narrow)[0].quality
     assert quality.stop_reason is StopReason.NOT_COMPUTED
-    assert quality.detail.startswith("40 players exceed the limit of 39")
+    assert quality.detail.startswith(f"{players} players exceed the limit of {players - 1}")
 
 
 def test_a_sequence_like_its_background_has_nothing_to_explain() -> None:

@@ -216,7 +216,8 @@ def test_a_stratum_that_becomes_whole_counts_with_its_full_weight(
     )
     found = coverage([ranked(game, players, budget, seed) for seed in range(seeds)], every)
     assert found.pooled >= 0.9
-    assert found.worst >= at_least(seeds, 0.92)
+    if seeds > 2:  # of two seeds, the worst player says nothing
+        assert found.worst >= at_least(seeds, 0.92)
 
 
 def test_a_correction_that_takes_too_much_memory_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 from console.cohort_files import START, Row, as_json, labels_of, rows_once
 from console.cohorts.event_tables import CLASS_BY_LABEL, class_of, events_of, level_of, read_table
 from httpx import Client
+from sweeps import size
 
 VARIANT = "checkpoint=600"
 SPEC = {
@@ -158,7 +159,7 @@ def test_groups_have_as_many_members_as_the_figure_says(client: Client) -> None:
 def test_every_bin_of_the_density_has_as_many_members(client: Client, of: str) -> None:
     """The count of each bin of some strips is the number of sequences that the same range gives."""
     found = client.get(f"/api/cohorts/payments/density/{of}", params={"variant": VARIANT}).json()
-    for strip, counts in list(zip(found["rows"], found["counts"], strict=True))[:2]:
+    for strip, counts in list(zip(found["rows"], found["counts"], strict=True))[: size(2, 3)]:
         kind = (
             {"kind": "event_bin", "t": int(strip["key"])}
             if of == "events"
@@ -169,7 +170,7 @@ def test_every_bin_of_the_density_has_as_many_members(client: Client, of: str) -
         )
         assert sum(counts) == strip["n"] == len(_ids(client, {**kind, "low": None, "high": None}))
         # All bins would take a minute; the fullest ones and those at the ends are the most telling.
-        fullest = sorted(range(len(counts)), key=lambda place: -counts[place])[:4]
+        fullest = sorted(range(len(counts)), key=lambda place: -counts[place])[: size(4, 6)]
         for place in {0, *fullest, len(counts) - 1}:
             count = counts[place]
             low, high = found["edges"][place], found["edges"][place + 1]
