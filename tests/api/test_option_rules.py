@@ -11,6 +11,7 @@ from api.made import explanation
 from google.protobuf.descriptor import FieldDescriptor
 from sequela.api.grpc.decode.options import options as decoded
 from sequela.api.inference.parameters import read_parameters
+from sequela.api.option_values import check_targets
 from sequela.api.violations import MAX_VIOLATIONS, Violations
 from sequela.contract import enums
 from sequela.contract.enums import OPTION_TABLES, EnumTable
@@ -188,3 +189,11 @@ def test_an_answer_repeats_the_options_used() -> None:
     assert list(message.levels) == [1, 2, 3]
     assert not message.HasField("minimum_score")
     assert list(message.pruning_tolerance) == list(made.options.pruning_tolerance)
+
+
+def test_too_many_targets_name_the_setting() -> None:
+    """The caller learns the limit, and which flag of the server sets it."""
+    violations = Violations()
+    check_targets(["0"] * 3, "targets", violations, Limits(max_targets=2))
+    with pytest.raises(InvalidInput, match=r"3 targets exceed the limit of 2 \(--max-targets\); send fewer"):
+        violations.raise_any()

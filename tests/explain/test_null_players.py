@@ -198,7 +198,7 @@ def test_the_limit_of_players_is_that_of_the_game() -> None:
     too_narrow = explainer(model, limits=Limits(max_players=players - 1)).explain(asked, Deadline())
     quality = levels(too_narrow)[0].quality
     assert quality.stop_reason is StopReason.NOT_COMPUTED
-    assert quality.detail.startswith(f"{players} players exceed the limit of {players - 1}")
+    assert quality.detail.startswith(f"{players} players exceed the server's limit of {players - 1}")
 
 
 def test_a_sequence_like_its_background_has_nothing_to_explain() -> None:

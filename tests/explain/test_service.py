@@ -85,7 +85,7 @@ def test_more_players_than_the_limit_are_named() -> None:
     answer = explainer(model, limits=Limits(max_players=10)).explain(asked, Deadline())
     assert answer.levels.get("event") is not None
     assert answer.levels["event"].quality.stop_reason is StopReason.NOT_COMPUTED
-    assert "20 players exceed the limit of 10" in answer.levels["event"].quality.detail
+    assert "20 players exceed the server's limit of 10; " in answer.levels["event"].quality.detail
 
 
 def test_one_event_gets_everything() -> None:

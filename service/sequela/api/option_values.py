@@ -48,7 +48,8 @@ def _check_repeated(
     """Checks a repeated option. Enum members are returned in the order of the enum, without duplicates."""
     most = rule.highest(limits) if rule.highest else len(values)
     if len(values) > most:
-        text = f"{len(values)} {name} exceed the limit of {most}; send fewer"
+        source = f" ({rule.setting})" if rule.setting else ""
+        text = f"{len(values)} {name} exceed the limit of {most}{source}; send fewer"
         violations.add(path, f"TOO_MANY_{name.upper()}", text)
         return ()
     if issubclass(rule.kind, Enum):

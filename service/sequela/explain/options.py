@@ -51,6 +51,7 @@ class OptionRule:
         repeated: Whether the option takes several values.
         lowest: The smallest number allowed; None for no bound.
         highest: The largest number allowed, or the largest count of repeated values; None for no bound.
+        setting: The flag of the server that sets the largest count of repeated values.
     """
 
     kind: type
@@ -58,6 +59,7 @@ class OptionRule:
     repeated: bool = False
     lowest: Bound | None = None
     highest: Bound | None = None
+    setting: str = ""
 
 
 def _rule(
@@ -67,9 +69,10 @@ def _rule(
     repeated: bool = False,
     lowest: Bound | None = None,
     highest: Bound | None = None,
+    setting: str = "",
 ) -> Mapping[str, OptionRule]:
     """Returns the metadata for the field of an option."""
-    return {_RULE: OptionRule(kind, help, repeated, lowest, highest)}
+    return {_RULE: OptionRule(kind, help, repeated, lowest, highest, setting)}
 
 
 def _zero(_: Limits) -> int:
@@ -155,6 +158,7 @@ class Options(CommonOptions):
             "Outputs to explain, by name or column number.",
             repeated=True,
             highest=lambda limits: limits.max_targets,
+            setting="--max-targets",
         ),
     )
     pruning_tolerance: float | None = field(

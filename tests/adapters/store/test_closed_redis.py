@@ -22,7 +22,7 @@ __all__ = ["redis_server"]
 
 
 def assert_closed(server: RedisServer, redis: RedisConnection) -> None:
-    """A call fails as it does while Redis is down. Redis gets no connection that stays."""
+    """A call fails as it does while Redis is down, and a check gets no answer. Redis gets no connection that stays."""
     client = server.client()
 
     def connections() -> set[str]:
@@ -31,7 +31,7 @@ def assert_closed(server: RedisServer, redis: RedisConnection) -> None:
     before = connections()
     with pytest.raises(StoreDown):
         redis_store(redis).values.get("key")
-    redis.check()
+    assert not redis.check()
     eventually(lambda: connections() <= before)
     client.close()
 

@@ -95,7 +95,7 @@ class _Game:
             return GameOutcome(self.players, StopReason.EXACT, solution, coalitions=all_coalitions(m))
         if m > rules.max_players:
             return self._unsolved_outcome(
-                f"{m} players exceed the limit of {rules.max_players} (--max-players); "
+                f"{m} players exceed the server's limit of {rules.max_players}; "
                 "a larger pruning_tolerance prunes more events"
             )
         sizes = self._stage_sizes()

@@ -106,10 +106,13 @@ class RedisConnection:
         self._before_return.append(task)
 
     def check(self) -> bool:
-        """Probes Redis once, notifies the observer, and returns whether Redis answered. A refusal is also an answer."""
+        """Probes Redis once, notifies the observer, and returns whether Redis answered. A refusal is also an answer.
+
+        After `close` there is no answer.
+        """
         with contextlib.suppress(StoreDown):
             self.call(self._ping)
-        return self.is_up
+        return self.is_up and not self._closed
 
     def close(self) -> None:
         """Closes the connections and stops probing. Calls that are running, and later ones, raise StoreDown."""
