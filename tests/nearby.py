@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClient
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.limiter import Limiter
+from sequela.errors import Unavailable
 from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.options import Estimator
 from sequela.explain.ports import LocalModel, Observers, PaddingRows, RemoteModel
@@ -72,3 +74,14 @@ class Nearby(RemoteModel):
     def rows_sent(self) -> int:
         """Rows of all calls."""
         return sum(len(batch.events[0]) for batch in self.batches)
+
+
+def failing(times: int) -> Twist:
+    """Loses the first calls."""
+
+    def twist(number: int, batch: Cells) -> None:
+        del batch
+        if number <= times:
+            raise RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", "lost", retry_after=1.0))
+
+    return twist

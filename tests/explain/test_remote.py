@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from asking import Arrays, assert_alike, explainer, loaded, named, numbers, one_worker, question
 from matrix import BY_NAME, Case
-from nearby import Nearby
+from nearby import Nearby, failing
 from numpy.typing import NDArray
 from sequela.adapters.endpoints.failures import RetryableError
 from sequela.concurrency.deadline import Deadline
@@ -48,17 +47,6 @@ def padded(case: Case, length: int, pads: int, seed: int = 0) -> Arrays:
         elif each.role == "length":
             sequence[each.name] = np.array(length, each.dtype)
     return sequence
-
-
-def failing(times: int) -> Callable[[int, Cells], None]:
-    """Loses the first calls."""
-
-    def twist(number: int, batch: Cells) -> None:
-        del batch
-        if number <= times:
-            raise RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", "lost", retry_after=1.0))
-
-    return twist
 
 
 def test_attributions_are_those_of_the_model_itself() -> None:
@@ -211,14 +199,14 @@ def test_other_errors_are_not_sent_again() -> None:
 
 def test_without_time_to_send_again_the_error_is_told() -> None:
     """Not the deadline is at fault, but what took the time."""
-    deadline = Deadline(60.0)
+    deadline, lose = Deadline(60.0), failing(1000)
 
-    def lose(number: int, batch: Cells) -> None:
+    def late(number: int, batch: Cells) -> None:
         if number == 2:
             deadline.shorten(0.0)
-        failing(1000)(number, batch)
+        lose(number, batch)
 
-    model = Nearby(loaded(GRU), lose, attempts=100)
+    model = Nearby(loaded(GRU), late, attempts=100)
     with pytest.raises(Unavailable):
         explainer(model).explain(question(model, SEQUENCE, BACKGROUND), deadline)
     assert len(model.batches) == 2
