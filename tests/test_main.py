@@ -232,3 +232,17 @@ def test_threads_take_turns_often(monkeypatch: pytest.MonkeyPatch) -> None:
     sys.setswitchinterval(0.005)
     main.main([])
     assert found[0] <= 0.001
+
+
+def test_it_ends_with_1_when_grpc_ends_by_itself() -> None:
+    """A process that only HTTP can reach would look healthy."""
+
+    class Ended:
+        async def grpc_ended(self) -> BaseException:
+            return RuntimeError("the loop of gRPC failed")
+
+    with structlog.testing.capture_logs() as logged:
+        status = asyncio.run(main._until_end(asyncio.Event(), Ended()))  # type: ignore[arg-type]
+    assert status == 1
+    assert [(each["event"], each["log_level"]) for each in logged] == [("grpc ended", "error")]
+    assert "the loop of gRPC failed" in logged[0]["detail"]

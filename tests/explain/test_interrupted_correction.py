@@ -25,7 +25,7 @@ GAME = event_game(PLAYERS, seed=1)
 
 
 class Asked(Deadline):
-    """Does something when a correction asks for the so manieth time whether to go on.
+    """Does something when a correction asks for the n-th time whether to continue.
 
     Attributes:
         correcting: Whether a correction has begun.
