@@ -20,6 +20,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from redis_server import eventually
 from sequela.adapters.store.shared_store import SharedStoreOptions
+from sequela.settings import Settings
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded, in_process
 
@@ -269,11 +270,16 @@ def test_an_unexpected_error_tells_only_its_id() -> None:
     assert "secret" in str(line["exc_info"])
 
 
-def test_logs_hold_no_values_of_sequences() -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [in_process(), pytest.param(embedded(), marks=pytest.mark.slow)],
+    ids=["in process", "in engines"],
+)
+def test_logs_hold_no_values_of_sequences(settings: Settings) -> None:
     """Every call has a line with its id, method and code; a value of the sequence is in none of them."""
     marked = sequence()
     marked.inputs[0].tensor.CopyFrom(pb.Tensor(shape=[EVENTS, 5], numbers=[1234.5678] * EVENTS * 5))
-    with captured() as logged, Serving(in_process()) as server:
+    with captured() as logged, Serving(settings) as server:
         server.explanations.Explain(explain_request(sequence=marked))
         eventually(lambda: any(line.get("code") == "OK" for line in logged))
     assert "1234.5678" not in str(logged)

@@ -8,10 +8,13 @@ from sequela_client import Sequela
 from serving import Serving, embedded
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[Serving]:
-    """A server that runs the models itself: a process for each of them would take twice the time."""
-    with Serving(embedded(upload_engines=0)) as running:
+@pytest.fixture(scope="session", params=["in process", pytest.param("in engines", marks=pytest.mark.slow)])
+def server(request: pytest.FixtureRequest) -> Iterator[Serving]:
+    """A server that runs the models itself, because a process for each of them would take twice the time, and in the
+    slow tests also one with engines.
+    """
+    settings = {"upload_engines": 0} if request.param == "in process" else {}
+    with Serving(embedded(**settings)) as running:
         yield running
 
 

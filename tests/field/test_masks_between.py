@@ -58,12 +58,13 @@ def test_a_mask_between_events_is_refused(explain: Explain, name: str) -> None:
     assert "Export the model so that it makes this mask itself" in said
 
 
-def test_a_schema_does_not_make_it_a_mask_of_events(explain: Explain) -> None:
+@pytest.mark.parametrize("lengths", [(8, 8), pytest.param(("l", "l"), marks=pytest.mark.slow)])
+def test_a_schema_does_not_make_it_a_mask_of_events(explain: Explain, lengths: tuple[int | str, ...]) -> None:
     """A trial tells, whatever the schema says."""
     schema = (
         '{"inputs": [{"name": "x", "role": "events", "width": 3}, {"name": "attn_mask", "role": "mask"}]}'
     )
-    content = attending(FLOAT, (8, 8), ("n", 8, WIDTH))
+    content = attending(FLOAT, lengths, ("n", lengths[0], WIDTH))
     sequence = np.ones((8, WIDTH), np.float32)
     assert "mask between events" in refusal(explain, content, sequence, schema=schema)
 
