@@ -16,7 +16,7 @@ from client.guarded import Guard, guarded
 from client.scripted import Script, refuse, serving
 from matrix import BY_NAME
 from sequela_client import AsyncSequela, CallerError, Sequela, Sequence, TokenExpired, TryAgain, Unavailable
-from sequela_client.resumptions import Resumptions
+from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.statuses import from_rpc
 from serving import Serving, embedded
 from transports import eventually
@@ -29,9 +29,16 @@ LEAST_ANSWERS = 1_000
 
 
 @pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Streams are opened again after a hundredth of a second or a few."""
+def short_pauses(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streams are opened again after a hundredth of a second or a few, but for the slow tests."""
+    if request.node.get_closest_marker("slow"):
+        return
     monkeypatch.setattr("sequela_client.resumptions.pause_seconds", lambda failures: 0.01 * failures)
+
+
+def test_pauses_grow() -> None:
+    """Each is twice as long as the one before, from a tenth of a second."""
+    assert [pause_seconds(failures) for failures in (1, 2, 3)] == [0.1, 0.2, 0.4]
 
 
 class BreakingScript(Script):
