@@ -22,7 +22,7 @@ gc.freeze()
 gc.enable()
 
 status = main()
-# Everything is closed by now. Python would take up to some seconds more to take its modules and objects apart.
+# Everything is closed by now. Python would take up to several seconds more to tear down its modules and objects.
 logging.shutdown()
 sys.stdout.flush()
 os._exit(status)

@@ -1,7 +1,8 @@
 """The file of revoked clients, who may not call any more although their tokens or certificates are still valid.
 
-A line is the name of a client, as the audit log writes it, or of a certificate an identity or `sha256:FINGERPRINT`.
-Identities may be written as in the file of identities. A name may be in the quotes that the audit log has around it.
+A line is the name of a client, as the audit log writes it, or it stands for a certificate: one of its identities, or
+`sha256:FINGERPRINT`. Identities may be written as in the file of identities. A name may be in quotes, as in the audit
+log.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def current_caller() -> Caller:
 
 
 def current_client() -> str:
-    """Returns the client to which the queues count the current request: the caller's name, or else its address."""
+    """Returns the client to which the queues attribute the current request: the caller's name, or else its address."""
     record = _current.get()
     return (record.caller.name or record.host) if record else ""
 

@@ -45,7 +45,7 @@ ABOUT_THE_REQUEST = (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PR
 """The codes of errors whose message may quote values of the request, which must not be logged."""
 
 FIELD_UNKNOWN = "FIELD_UNKNOWN"
-"""The reason for fields that do not exist, so their names are the caller's own."""
+"""The reason for fields that do not exist. Their names are texts of the caller's."""
 BODY_TOO_LARGE = "BODY_TOO_LARGE"
 BODY_COMPRESSED = "BODY_COMPRESSED"
 WEB_PAGE_REFUSED = "WEB_PAGE_REFUSED"

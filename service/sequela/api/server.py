@@ -24,7 +24,7 @@ from sequela.explain.ports import Observer
 from sequela.spans import NO_SPANS, RequestSpans
 
 WORK_SHARE = 0.8
-"""Work must conclude within this share of the grace period. The rest is for its last batch, solving and sending."""
+"""Work gets a deadline at this share of the grace period. The rest is for its last batch, solving and sending."""
 
 STATUS_SECONDS = 1.0
 """Time after the grace period for sending the last statuses, in seconds. After that, gRPC cancels calls without one."""

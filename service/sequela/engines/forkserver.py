@@ -50,7 +50,7 @@ class _Forkserver:
                 if isinstance(order, ForkOrder):
                     self._fork(order, files)
                 elif isinstance(order, Import):
-                    with contextlib.suppress(Exception):  # the order of an engine will report the error
+                    with contextlib.suppress(Exception):  # the ForkOrder for it will report the error
                         _load(order.entry)
                 else:
                     return

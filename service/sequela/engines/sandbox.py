@@ -20,8 +20,8 @@ from sequela.engines.libc import PR_SET_NO_NEW_PRIVS, drop_capabilities, prctl
 
 MAX_OPEN_FILES = 64
 MAX_FILE_BYTES = 64 * 1024  # of its log, which is the only file that it has
-NICE = 10  # less than the front's share of the processor
-OOM_SCORE = 1000  # the first that the kernel ends when memory is short
+NICE = 10  # a smaller share of the processor than the front's
+OOM_SCORE = 1000  # the kernel ends these processes first when memory is short
 REPORT_SECONDS = 60
 
 

@@ -191,7 +191,7 @@ class ExplainRequest:
         caller_id: The caller's own id for the sequence, for example that of an alert.
         labels: The caller's labels.
         paths: The paths of the background and the options in the request.
-        dry_run: Whether the answer is computed whatever is stored, and is not stored.
+        dry_run: Whether the answer is computed even if one is stored already, and is not stored itself.
         requested_by: The name of the authenticated caller. It comes from authentication, never from the request itself.
         error_factor: By how much the default target of the standard errors is multiplied, because the server is
             overloaded. A target in the options is used as it is.

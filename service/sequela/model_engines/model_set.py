@@ -55,7 +55,7 @@ class ModelSet:
         for version in versions:
             wanted.setdefault(version.digest, []).append(version)
         self._versions = wanted
-        # The others go first, so that both never need memory at the same time.
+        # Other models are dropped first, so that they never take memory at the same time as new ones.
         self._models = {digest: model for digest, model in self._models.items() if digest in wanted}
         for digest in wanted:
             if digest not in self._models:

@@ -138,7 +138,7 @@ def _extended(
     gain: NDArray[np.float64],
     run_jobs: JobRunner,
 ) -> Sequence[Solution]:
-    """Returns the solutions from all pairs, of the processes with the smallest error bars for at least one target."""
+    """Returns the solutions from all pairs of those processes that have the smallest error bars for some target."""
     spreads = [np.square(each.errors).sum(axis=0) for each in (known.base, *known.processes)]
     surest = set(np.array(spreads).argmin(axis=0).tolist()) - {0}
     if not surest:

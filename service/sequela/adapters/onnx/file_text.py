@@ -1,4 +1,4 @@
-"""Checks that the texts of a model file are UTF-8. Protobuf passes others on as bytes, which no name may be."""
+"""Checks that the texts of a model file are UTF-8. Protobuf returns other texts as bytes, which cannot be names."""
 
 from __future__ import annotations
 

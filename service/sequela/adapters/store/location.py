@@ -51,7 +51,7 @@ def location_text(location: StoreLocation) -> str:
         case InFile(path):
             return str(path)
         case InRedis(url):
-            # Most servers have no Redis, and to import its client takes a good part of their start.
+            # Most servers have no Redis, and importing its client would take a good part of their start-up time.
             from sequela.adapters.store.redis.url import RedisUrl  # noqa: PLC0415
 
             return RedisUrl.split(url).shown

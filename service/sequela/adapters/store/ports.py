@@ -87,7 +87,7 @@ class Record:
         summary: What lists show and filters read.
         cost: The cost of the answer.
         body: The digest of the body's content, 64 hexadecimal digits. Several records may share a body.
-        accepted: When the request was accepted. A record is not added after a deletion before which it was accepted.
+        accepted: When the request was accepted. A record is not added if a later deletion covers it.
         expires: When the explanation is no longer kept.
     """
 
@@ -160,14 +160,14 @@ class Records(Protocol):
     def delete(self, wanted: Selector, until: float) -> Deleted:
         """Deletes the selected records that are in the store, and bodies that no other record uses.
 
-        The deletion is recorded first (as a tombstone, which lives as long as records may), so that none that was
-        accepted before is added later. Then the bytes are removed in batches. Clocks of several servers differ, so what
-        is in the store goes whatever its times, and a shared store adds nothing that was accepted up to some seconds
-        after the deletion.
+        The deletion is recorded first (as a tombstone, which lives as long as records may), so that no record that was
+        accepted before it is added later. Then the bytes are removed in batches. Clocks of several servers differ, so
+        whatever is in the store is deleted, regardless of its times, and a shared store adds nothing that was accepted
+        up to several seconds after the deletion.
 
         Args:
             wanted: Which records.
-            until: When to leave the rest to a thread, in seconds on the monotonic clock.
+            until: When to leave what remains to a background thread, in seconds on the monotonic clock.
         """
 
 

@@ -14,7 +14,7 @@ ALL = "all"
 
 
 def scopes(summary: ExplanationSummary) -> tuple[str, ...]:
-    """Returns the scopes whose indexes have an explanation."""
+    """Returns the scopes whose indexes contain the explanation."""
     caller = (selector_digest(CallerSelector(summary.caller_id)),) if summary.caller_id else ()
     labels = (selector_digest(LabelSelector(key, value)) for key, value in summary.labels.items())
     return ALL, *caller, *labels

@@ -144,7 +144,7 @@ class EngineClient:
             self.quarantine.add_question(digest, task.question(), detail)
 
     def _fair_seconds(self, task: ModelTask) -> float:
-        """Returns how long a task may take at most, if the model is to blame when it does not stop then."""
+        """Returns how many seconds a task must have been given before its model is blamed for not stopping."""
         if task.source:
             # Loading cannot stop in the middle, so it may take all of its time.
             return self.load_seconds * FAIR_SHARE

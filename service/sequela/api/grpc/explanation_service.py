@@ -116,7 +116,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
             request, item = split_item(message)
             deadline = call_deadline(self._policy, context, decode.item_timeout(item))
             head = explain_head(request)
-            # A caller of a stream has many sequences.
+            # Streams carry many sequences, so their items are bulk work.
             work = item_work(request, self._limits, head, Priority.BULK)
             found = await self._explain(work, head.model, deadline)
         except InvalidInput as error:

@@ -47,7 +47,7 @@ class Parameters:
         background: The background; None for the model's default.
         caller_id: The caller's own id for what is explained.
         given: The names of the options that the request sets.
-        dry_run: Whether the answer is computed whatever is stored, and is not stored.
+        dry_run: Whether the answer is computed even if one is stored already, and is not stored itself.
     """
 
     options: Options

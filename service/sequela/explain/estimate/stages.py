@@ -80,7 +80,7 @@ class StagePlan:
         reachable = (
             each for each in later if each <= smallest_useful and self._fits(each - size, self._direct_share)
         )
-        # `following` stands there twice because max() needs two arguments even if no stage is reachable.
+        # `following` appears twice because max() needs two arguments even if no stage is reachable.
         return max(following, *reachable, following)
 
     def _share(self, size: int, preferred: int) -> float:

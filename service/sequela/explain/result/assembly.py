@@ -46,7 +46,7 @@ def basic_explanation(
 ) -> Explanation:
     """Returns the part of the answer that every request gets, even if its score is below the minimum."""
     request, info = task.request, task.model.info
-    # Warnings go from the model to the request to the answer.
+    # Warnings come first from the model, then from the request, then from the answer.
     left_out = outputs_left_out(request.options, len(task.targets.names), info.schema)
     return Explanation(
         name=name,

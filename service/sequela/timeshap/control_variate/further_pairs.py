@@ -48,8 +48,8 @@ BLOCK_PAIRS = 1024
 """Pairs whose values are predicted at once. It limits memory use."""
 REFINEMENTS = 3
 """How often α is refined. K⁻¹ is kept in single precision. That alone would leave h off by up to several percent of the
-largest value in games of many players, and in smooth games by as much as the process lacks. Each step leaves a tenth of
-it or less.
+largest value in games of many players, and in smooth games by as much as the process's own error. Each step leaves a
+tenth of the rounding error or less.
 """
 
 

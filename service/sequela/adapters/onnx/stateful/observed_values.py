@@ -90,8 +90,8 @@ def observed_lengths(fixed: int | None) -> tuple[int, ...]:
     """Returns the numbers of events to run a graph on.
 
     Args:
-        fixed: The number of events that the file fixes, if it does. Such a graph is exported for no more events, and
-            often runs on a few less only.
+        fixed: The number of events that the file fixes, if it does. Such a graph was not exported for more events, and
+            often fails on far fewer.
     """
     if fixed is None:
         return (*SHORT_LENGTHS, LONG_LENGTH)

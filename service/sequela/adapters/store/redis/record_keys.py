@@ -1,7 +1,7 @@
 """The keys of explanations in Redis, and the members of their indexes.
 
-    record:{name}           the record, and the key of the answer that it is
-    answer:{key}            the name of the explanation that answers such a request
+    record:{name}           the record, and the key under which it can be reused as an answer
+    answer:{key}            the name of the explanation that answers requests with this key
     body:{{digest}}         the bytes of a body
     users:{{digest}}        the records that use it, by the time when they expire
     hours:{scope}           the hours for which the scope has an index, by the time when they expire
@@ -25,10 +25,10 @@ from sequela.explain.explanation_summary import ExplanationSummary
 HOUR_MICROSECONDS = 3_600_000_000
 
 _NAME_END, _AFTER_NAME = b"\x00", b"\x01"
-"""The end of a name in a member, which sorts before all characters of names, and what sorts after it."""
+"""The byte that ends the name in a member, which sorts before all characters of names, and the byte after it."""
 
 _COUNTDOWN_FROM = 1 << 63
-"""More microseconds than any date has since 1970, so that the difference is positive and has 16 digits."""
+"""More microseconds than from 1970 to any date, so that the difference is positive and has 16 hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ FORMS = (
 class RedisUrl:
     """A URL in its parts.
 
-    `urllib.parse` is not used: it rejects several hosts and brackets among them, and how it does differs between patch
+    `urllib.parse` is not used: it rejects lists of hosts, and brackets in them, in ways that differ between patch
     versions of Python.
 
     Attributes:
@@ -154,7 +154,7 @@ def _single(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]
 
 
 def _fault(url: str, options: Mapping[str, Any]) -> str | None:
-    """Returns what redis-py says against a URL; None if it accepts it."""
+    """Returns redis-py's objection to a URL; None if it accepts it."""
     try:
         Redis.from_url(url, **options)
     except (ValueError, TypeError) as error:
@@ -181,7 +181,7 @@ def _cluster(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client
     hosts, access = _hosts(parts, 6379), _access(parts)
     access["connection_class"] = LimitedTls if access.pop("ssl", False) else LimitedTcp
     name, port = hosts[0]
-    # redis-py takes a class of connections only with a URL; one of rediss:// would overrule it.
+    # redis-py accepts a connection class only together with a URL. A rediss:// URL would override the class.
     first = f"redis://[{name}]:{port}" if ":" in name else f"redis://{name}:{port}"
     return lambda: RedisCluster(
         url=first,

@@ -23,7 +23,7 @@ class StoreInUse(Unavailable):
 
 
 class StoreLock:
-    """Locks `{path}.lock` for as long as this process lives. The number in that file only informs."""
+    """Locks `{path}.lock` for as long as this process lives. The process id in that file is only for messages."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.with_name(f"{path.name}.lock")

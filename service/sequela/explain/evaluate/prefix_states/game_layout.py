@@ -1,4 +1,4 @@
-"""The data for running the coalitions of one game that depend on the game's players only."""
+"""What is needed to run the coalitions of one game, and depends only on the game's players."""
 
 from __future__ import annotations
 
