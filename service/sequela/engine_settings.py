@@ -52,8 +52,8 @@ class EngineSettings(BaseModel):
     quarantine_seconds: float = Field(
         600.0,
         ge=0,
-        description="How long, in seconds, an uploaded or inline model that ended its process is refused, and a "
-        "request that ended several processes.",
+        description="How long, in seconds, an uploaded or inline model that ended its process, or a request that "
+        "ended several processes, is refused.",
     )
     max_design_bytes: int = Field(
         Limits().max_design_bytes,

@@ -177,7 +177,7 @@ class Settings(
         0.02,
         ge=0,
         description="Seconds before a deadline that are reserved for sending the answer, but at most 40 % of the "
-        "deadline. Another 1 % of the deadline is always reserved, and 0.5 % of it but at most 0.1 s.",
+        "deadline. In addition, 1 % of the deadline and another 0.5 % of it (at most 0.1 s) are always reserved.",
     )
     drain_delay: float = Field(
         2.0,

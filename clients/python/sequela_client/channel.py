@@ -146,11 +146,11 @@ class Client(ABC):
         """Closes a channel that has no more calls."""
 
     def _metadata(self) -> Metadata:
-        """What the next call says of the caller."""
+        """The metadata that tells the server who calls: the token, if there is one."""
         return self._token.metadata()
 
     def _sent(self) -> Metadata:
-        """What is sent with the next call: that, and the current trace."""
+        """The metadata of the next call: the token and the current trace."""
         return with_trace(self._metadata())
 
     def _pause(
@@ -195,5 +195,5 @@ def _chosen(named: Credentials, given: Credentials | grpc.ChannelCredentials | N
 
 
 def _both(why: str) -> CallerError:
-    text = f"credentials: goes without the arguments that are part of it: {why}"
+    text = f"credentials: cannot be combined with the arguments that it replaces: {why}"
     return CallerError(text, reason="ARGUMENT_INVALID")

@@ -24,7 +24,7 @@ def refusal(response: pb.ExplainStreamResponse) -> TryAgain | None:
     if response.WhichOneof("outcome") != "error":
         return None
     error = from_item(response.error)
-    # Where the time is up, the item has had all that it was given.
+    # An item whose time is up has used all the time that it was given.
     if (
         isinstance(error, TryAgain)
         and error.retry_after is not None

@@ -9,7 +9,7 @@ from sequela_client.errors import SequelaError, Unavailable
 
 
 def pause_seconds(failures: int) -> float:
-    """How many seconds to wait after so many failures in a row, at least 1."""
+    """How many seconds to wait after this many failures in a row, at least 1."""
     return 0.1 * float(2 ** (failures - 1))
 
 

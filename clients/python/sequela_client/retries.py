@@ -43,7 +43,7 @@ class Retries:
                 raise CallerError(text, reason="ARGUMENT_INVALID")
 
     def backoff_seconds(self, failures: int) -> float:
-        """The wait after so many failures of a call, at least 1, if the server asks for no other."""
+        """The wait after this many failures of a call, at least 1, if the server asks for no other."""
         return self.first_wait_seconds * float(2 ** (failures - 1))
 
 

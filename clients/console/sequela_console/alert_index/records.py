@@ -16,7 +16,9 @@ from sequela_console.state.alerts import AlertDetails, AlertRow, AlertTarget, Re
 
 PREFIX = "explanations/"
 REFERENCE_EVENTS = 200
-"""The latest events of an alert that values are compared with, so that one long history does not outweigh others."""
+"""How many events of each alert values are compared with, the latest ones, so that one long history does not outweigh
+others.
+"""
 
 
 def row_of_summary(summary: ExplanationSummary) -> AlertRow:

@@ -14,8 +14,8 @@ from math import inf, isfinite
 from sequela_console.alerts.change_candidates import CellChange
 
 PAIR_CELLS = 12
-"""If not all pairs can be tried, they are made of so many cells: those whose own changes take the score nearest to the
-threshold.
+"""If not all pairs can be tried, they are made of this many cells: those whose own changes take the score nearest to
+the threshold.
 """
 MAX_FOUND = 5
 """How many changes of one cell, and how many of two, are named."""

@@ -191,6 +191,6 @@ def _limit(found: SearchResult) -> str:
     if not found.unpaired_cells:
         return ""
     return (
-        f" Only pairs of the {PAIR_CELLS} facts with the largest effects were tried; a pair with another fact may do "
-        "it as well."
+        f" Only pairs of the {PAIR_CELLS} facts whose own changes come closest were tried; a pair with another fact "
+        "may do it as well."
     )

@@ -33,7 +33,7 @@ def compared_with(document: AlertDocument, material: Material, cohort: OpenCohor
     """Returns the document with the standings of its values among the events of a cohort.
 
     Values are compared as they are shown, since files of cohorts have nothing else: numbers in units, and words.
-    Each sequence counts with its latest events, without that of the same case.
+    Each sequence counts with its latest events; the sequence of the same case is left out.
     """
     if material.table is None:
         return document

@@ -126,5 +126,5 @@ def _file(content: str, kind: str, name: str) -> Response:
 
 
 def _time(seconds: float | None) -> str:
-    # Labels of an older version, whose alert had already left, do not know when it was explained.
+    # A label of an older version has no such time if its alert had already left the list.
     return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()

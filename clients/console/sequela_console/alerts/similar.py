@@ -26,7 +26,7 @@ from sequela_console.state.alert_list import alert_row
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 50
 STRONGEST = 5
-"""Among so many of the strongest features of both alerts, common ones are looked for."""
+"""Features in common are looked for among this many of the strongest features of each alert."""
 MAX_COMMON = 2
 
 

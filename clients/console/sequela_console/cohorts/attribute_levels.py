@@ -18,7 +18,7 @@ NO_LEVEL = 255
 
 MOST_LEVELS = 254
 MOST_NUMBERS = 12
-"""A numeric attribute with at most so many different values, such as a count, has a level for each."""
+"""A numeric attribute with at most this many different values, such as a count, has a level for each."""
 OTHER = "other"
 
 
@@ -63,7 +63,7 @@ def attribute_levels(
 def _words(
     feature: CohortFeatureInfo, words: Sequence[str], numbers: Numbers
 ) -> tuple[GridAttribute, NDArray[np.uint8]]:
-    """Orders words as the schema does, words that it does not name after them, and puts the rarest together."""
+    """Orders words as the schema does, with the words that it lacks at the end, and puts the rarest together."""
     counts = np.bincount(numbers[numbers >= 0], minlength=len(words))
     ranks = {word: rank for rank, word in enumerate(feature.categories)}
     used = [each for each in range(len(words)) if counts[each]]

@@ -15,7 +15,8 @@ from sequela_console.cohorts.event_words import event_words
 
 # Bins over the whole range of values. A strip of some 400 points cannot show more.
 MOST_BINS = 80
-# Bins are made for the values between this quantile and that on the other side, if some are FAR times as large.
+# If some values are more than FAR times as large as those between this quantile and the one on the other side, the
+# bins are made for the latter.
 INNER = 0.995
 FAR = 2.0
 # Dots of all strips together; a strip has those of the same sequences as the others.

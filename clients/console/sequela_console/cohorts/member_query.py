@@ -95,7 +95,7 @@ def _first_positive(_: Cohort, members: Mapping[str, Any]) -> RowCondition:
 
 
 def _group(rows: Cohort, members: Mapping[str, Any]) -> RowCondition:
-    """Rows of a group. The names of groups are those that the report gives them, from which the order follows."""
+    """Rows of a group, which is named as the report names it."""
     value = group_value(rows, _text(members, "by"))
     chosen = grouping(rows, value, GROUPS)
     known = f"status <> '{schema.FAILED}'"
@@ -149,7 +149,7 @@ def _verdict(_: Cohort, members: Mapping[str, Any]) -> RowCondition:
 
 
 def _pruned_length(rows: Cohort, members: Mapping[str, Any]) -> RowCondition:
-    """Sequences of the table by tolerance whose length there lies between two ends; both open: all of the table."""
+    """Sequences whose length in the table by tolerance lies in a range; if both ends are open, all of the table."""
     tolerance = 0.0 if members.get("tolerance") is None else _number(members, "tolerance")
     if tolerance not in (0.0, *PAPER_TOLERANCES):
         raise _wrong("tolerance", f"null or one of {', '.join(map(str, PAPER_TOLERANCES))}", tolerance)
@@ -175,7 +175,9 @@ def _every(rows: Cohort, members: Mapping[str, Any]) -> RowCondition:
     parts = []
     for each in held:
         if not isinstance(each, Mapping) or each.get("kind") == "every":
-            raise bad_request("MEMBERS_INVALID", "of has a predicate that is none, or another list", "of")
+            raise bad_request(
+                "MEMBERS_INVALID", "of has an item that is not a predicate, or that is another list", "of"
+            )
         parts.append(condition_of(rows, each))
     text = " AND ".join(f"({each.text})" for each in parts)
     return RowCondition(text, tuple(value for each in parts for value in each.values))

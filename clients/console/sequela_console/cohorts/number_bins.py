@@ -100,14 +100,14 @@ def number_bins(known: Floats, kind: BinKind, count: int) -> NumberBins:
 
 
 def _frequent(counts: Numbers, bins: int) -> Flags:
-    """Returns which numbers fill more than a bin, where the other numbers share the bins that are left."""
+    """Returns which numbers occur more often than an average bin of the numbers that share bins."""
     alone = np.zeros(len(counts), np.bool_)
     while True:
         found = ~alone & (counts * (bins - alone.sum()) > counts[~alone].sum())
         if not found.any():
             break
         alone |= found
-    # Numbers in the middle part the others, and each part needs a bin.
+    # Such a number in the middle divides the others into segments, and each segment needs a bin.
     while alone.sum() + len(_segments(alone)) > bins:
         alone[np.argmin(np.where(alone, counts, counts.sum() + 1))] = False
     return alone

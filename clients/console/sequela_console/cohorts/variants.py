@@ -21,7 +21,7 @@ def rows_of_variant(cohort: OpenCohort, name: str | None) -> Cohort:
     """
     chosen = only_variant(cohort, name)
     check_variant(cohort, chosen)
-    # The parts of a full name, such as "checkpoint=200,seed=3", are those of no other variant.
+    # No other variant has all the parts of a full name, such as "checkpoint=200,seed=3".
     parts = tuple(chosen.split(",")) if len(cohort.variants) > 1 else ()
     return replace(cohort.rows, variant_parts=parts)
 

@@ -1,4 +1,4 @@
-"""Reads pages of the index: sorted, filtered, and always from a place in the order, not from a number of rows."""
+"""Reads pages of the index: sorted, filtered, and beginning at a place in the order, not after a number of rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SORT_COLUMNS = {"created": "created", "happened": "moment", "score": "score", "c
 
 
 MAX_SORTED_ALERTS = 2000
-"""Up to so many alerts are sorted after they have been found; more are read in the order of an index."""
+"""Up to this many alerts are sorted after they have been found; more are read in the order of an index."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class SavedView:
 def save_view(database: StateDatabase, view: SavedView) -> str:
     """Returns the id of a view. The same view always gets the same one.
 
-    Views that nobody has saved for 90 days are removed, and above 100,000 those that have waited the longest.
+    Views that nobody has saved for 90 days are removed. If there are more than 100,000, those that nobody has saved for
+    the longest time are removed, too.
     """
     id = hashlib.sha256(f"{view.path}\n{view.state}".encode()).hexdigest()[:_ID_CHARACTERS]
     now = time.time()

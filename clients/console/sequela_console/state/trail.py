@@ -52,7 +52,7 @@ def record(state: StateDatabase, alert: str, action: str, who: Actor, detail: st
 
 
 def record_once(state: StateDatabase, alert: str, action: str, who: Actor, detail: str = "") -> None:
-    """Adds an entry, unless there is the same one of the last minute. See `record`."""
+    """Adds an entry, unless the same one was added in the last minute. See `record`."""
     if _is_repeated(state.read, alert, action, who, detail):
         return
     with state.write() as database:

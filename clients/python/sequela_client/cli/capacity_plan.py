@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# What Redis executes for one new explanation, commands in scripts included: so many in any case, and so many for each
-# index. Counted in Redis 6.2 and Valkey 8; a test counts them again.
+# How many commands Redis executes for one new explanation, those in scripts included: a fixed number, and a number for
+# each index. Counted in Redis 6.2 and Valkey 8; a test counts them again.
 REDIS_COMMANDS = 16
 REDIS_COMMANDS_PER_INDEX = 8
 # What an explanation takes in Redis beyond its bytes in the store's file: keys, and an entry in each index.

@@ -80,7 +80,8 @@ Examples:
 def explanation_list(limit: int, as_json: bool, **values: Any) -> None:
     """Lists stored explanations, newest first: the name or the beginning of it, which `sequela show` takes; when it was
     made, the caller id, the model, the score of the first target as the model returned it, the number of events, and
-    the labels. If the output is not a terminal, each is a line with tabs between them and with the whole name.
+    the labels. If the output is not a terminal, each explanation is a line of these, separated by tabs,
+    with the whole name.
     """
     wanted = {name: values[name] for name in ("caller_id", "model", "labels", "start", "end")}
     scores = {name: values[name] for name in ("min_score", "max_score")}

@@ -20,7 +20,7 @@ def utf8_copies(paths: Sequence[str], encoding: str, folder: str | None) -> list
     """Copies files, and returns the paths of the copies. They are removed when this process ends.
 
     Args:
-        paths: the files, which may be packed.
+        paths: the files, which may be compressed.
         encoding: their encoding.
         folder: where the copies are made; None: a folder of the system.
 
@@ -45,7 +45,7 @@ def utf8_copies(paths: Sequence[str], encoding: str, folder: str | None) -> list
 
 
 def _plain_name(path: str) -> str:
-    """The name of a file without the suffix of a packed one."""
+    """The name of a file, without .gz or .zst if it is compressed."""
     return Path(path).name.removesuffix(".gz").removesuffix(".zst")
 
 
