@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 FEWEST_KNOWN = 20
 LARGEST_SHARE = 0.5
 CONFIRMATION_SECONDS = 600.0
-"""How long, in seconds, every complete list must lack the missing alerts before they are removed. By then a wrong service
-will have been noticed.
+"""How long, in seconds, every complete list must lack the missing alerts before they are removed. By then a wrong
+service will have been noticed.
 """
 
 log = logging.getLogger(__name__)
