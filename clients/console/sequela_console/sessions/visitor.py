@@ -37,7 +37,7 @@ class Visitor:
         return role in self.roles or "admin" in self.roles
 
     def check_confirmed(self) -> None:
-        """Raises ApiError (503) if the service cannot confirm this person now. Reading does not need this check."""
+        """Raises ApiError (503) if the service cannot confirm this person now."""
         if not self.confirmed:
             raise ApiError(
                 503,
