@@ -52,8 +52,9 @@ class EngineSettings(BaseModel):
     quarantine_seconds: float = Field(
         600.0,
         ge=0,
-        description="How long, in seconds, an uploaded or inline model that ended its process, or a request that "
-        "ended several processes, is refused.",
+        description="How long, in seconds, a request is refused after it has crashed a process that runs an uploaded "
+        "or inline model, or two that run the operator's models. An uploaded or inline model is refused for the "
+        "same time after it has crashed its process while it was loaded, or in three different requests.",
     )
     max_design_bytes: int = Field(
         Limits().max_design_bytes,
