@@ -39,8 +39,8 @@ class ConnectionSettings(BaseModel):
     allowed_hosts: str = Field(
         "",
         description="Names, separated by spaces, that the Host header of HTTP GET requests may hold besides the "
-        "machine's own; * allows all. Unset: only the machine's own where --http-host is a loopback address, and all "
-        "elsewhere.",
+        "machine's own; * allows all. Unset: only the machine's own if --http-host is a loopback address, otherwise "
+        "all.",
     )
     max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message.")
     max_message_bytes_in_flight: int = Field(
