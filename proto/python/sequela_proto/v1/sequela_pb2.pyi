@@ -1520,7 +1520,7 @@ class LevelQuality(_message.Message):
     stop_reason: Global___StopReason.ValueType
     """Why sampling stopped. EXACT means that there is no sampling error."""
     detail: _builtins.str
-    """For people: what was missing for NOT_COMPUTED; of a level that is coarser than it could be, why; else empty."""
+    """For people: why the level was not computed (NOT_COMPUTED), or why it is coarser than it could be; otherwise empty."""
     players: _builtins.int
     """The number of players in the game. Null players are not part of it."""
     coalitions: _builtins.int
@@ -1707,7 +1707,7 @@ class Cost(_message.Message):
     ENDPOINT_ROWS_FIELD_NUMBER: _builtins.int
     ENDPOINT_CALLS_FIELD_NUMBER: _builtins.int
     model_rows: _builtins.int
-    """The number of rows that the model ran, and of its calls. A row is a sequence, or a part of one if the model is run
+    """How many rows the model was run for, and in how many calls. A row is a sequence, or a part of one if the model is run
     from states.
     """
     model_calls: _builtins.int
@@ -2324,8 +2324,8 @@ class GetExplanationResponse(_message.Message):
     def explanation(self) -> Global___Explanation: ...
     @_builtins.property
     def sequence(self) -> Global___Sequence:
-        """The sequence that was explained, as the caller sent it. Unset unless `sequence_state` is KEPT, and if the request
-        omits it.
+        """The sequence that was explained, as the caller sent it. Set only if `sequence_state` is KEPT and the request does
+        not omit it.
         """
 
     def __init__(

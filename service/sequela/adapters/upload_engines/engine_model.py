@@ -42,7 +42,7 @@ class EngineCalls:
         return arrays[0]
 
     def states(self, operation: ModelOperation, like: States, rows: int, until: float) -> States:
-        """Returns states of so many rows, with the sizes and types of these."""
+        """Returns the states of this many rows, with the sizes and types of `like`."""
         arrays = self.client.run(self.source, operation, until)
         if not same_shapes(arrays, [((rows, *state.shape[1:]), state.dtype.str) for state in like]):
             self.client.reject(self.source.digest, _shapes(arrays))

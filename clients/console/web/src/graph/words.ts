@@ -104,6 +104,6 @@ export function openWords(measure: Measure): string {
       : "not divided by the size of the class, so that a larger class looks stronger";
   return (
     `The published design leaves open how classes compare: here frequencies are ${size}. ` +
-    "It leaves open how opaque lines are: here one scale is common to both classes, and fainter where lines are dense."
+    "It leaves open how opaque lines are: here both classes share one scale, and lines are fainter where there are many."
   );
 }
