@@ -18,7 +18,8 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.attributions import Attribution, PlayerKind
-from sequela_client.cli.main import main
+from sequela_client.cli.main import _advice, main
+from sequela_client.errors import TimeSpentWaiting
 from sequela_client.explanation_parts import Verdict
 from sequela_client.local_server import embedded_server
 from sequela_client.phrases import Phrases
@@ -382,3 +383,9 @@ def test_names_the_minimum_score(run: Run, arguments: list[object]) -> None:
     """A score that is not explained is set against the number that the caller gave."""
     done = run(*arguments, "--minimum-score", 0.999)
     assert "below the minimum score of 0.999, so it is not explained." in done.stdout
+
+
+def test_the_advice_for_time_spent_waiting_names_both_ways_out() -> None:
+    """To come again, or to bring more time."""
+    error = TimeSpentWaiting("the deadline passed while the request waited", retry_after=0.1)
+    assert _advice(error) == " (try again in 0.1 s, or with a longer --timeout)"

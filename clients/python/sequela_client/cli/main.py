@@ -22,7 +22,14 @@ from sequela_client.cli.models import models
 from sequela_client.cli.option_flags import error_with_flags
 from sequela_client.cli.serve import serve
 from sequela_client.cli.terminal import write_in_any_encoding
-from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
+from sequela_client.errors import (
+    CallerError,
+    DeadlineExceeded,
+    OperatorError,
+    SequelaError,
+    TimeSpentWaiting,
+    TryAgain,
+)
 from sequela_client.printable_text import printable
 
 # Exit codes by the class of the error. 2 is click's own, for a wrong command line.
@@ -75,10 +82,10 @@ def _print_error(text: str) -> None:
 def _advice(error: SequelaError) -> str:
     """What to do, unless the message says it already."""
     match error:
-        case TryAgain() if "try again" in error.message:
+        case TryAgain() | DeadlineExceeded() if _says_what_to_do(error):
             return ""
-        case DeadlineExceeded() if "--timeout" in error_with_flags(error.message):
-            return ""
+        case TimeSpentWaiting(retry_after=float() as seconds):
+            return f" (try again in {seconds:g} s, or with a longer --timeout)"
         case TryAgain(retry_after=float() as seconds):
             return f" (try again in {seconds:g} s)"
         case TryAgain():
@@ -87,6 +94,12 @@ def _advice(error: SequelaError) -> str:
             return " (allow more time with --timeout)"
         case _:
             return ""
+
+
+def _says_what_to_do(error: SequelaError) -> bool:
+    if isinstance(error, TryAgain) and "try again" in error.message:
+        return True
+    return isinstance(error, DeadlineExceeded) and "--timeout" in error_with_flags(error.message)
 
 
 def _version() -> str:
