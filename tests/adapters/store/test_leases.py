@@ -207,22 +207,27 @@ def test_without_redis_everybody_computes(fragile_redis: RedisServer) -> None:
     replica.store.close()
 
 
-def test_a_lease_of_a_holder_who_ended_while_redis_was_down_is_free(fragile_redis: RedisServer) -> None:
-    """As soon as Redis is back, although it kept the lease: nobody waits for one who has ended."""
-    redis = connected(fragile_redis)
-    leases = redis_store(redis).leases
+def end_while_down(leases: Leases, server: RedisServer) -> None:
+    """Takes a lease, and cannot give it back, because Redis is down. Redis then starts again."""
     token = leases.take("key", 3600.0)
-    fragile_redis.stop()
+    server.stop()
     with pytest.raises(StoreDown):
         leases.release("key", token)
-    fragile_redis.start()
+    server.start()
+
+
+def test_a_lease_of_a_holder_who_ended_while_redis_was_down_is_free(fragile_redis: RedisServer) -> None:
+    """As soon as Redis is back, although Redis still has the lease."""
+    redis = connected(fragile_redis)
+    leases = redis_store(redis).leases
+    end_while_down(leases, fragile_redis)
     eventually(lambda: redis.is_up)
     assert leases.take("key", 60.0)
     redis.close()
 
 
 def test_a_lease_that_redis_did_not_confirm_is_free(fragile_redis: RedisServer) -> None:
-    """Redis takes it when it goes on, but the one who asked for it has long worked without it."""
+    """Redis carries out the command after its pause, when whoever sent it no longer waits for the lease."""
     redis = connected(fragile_redis)
     leases = redis_store(redis).leases
     assert redis.check()
@@ -235,15 +240,11 @@ def test_a_lease_that_redis_did_not_confirm_is_free(fragile_redis: RedisServer) 
     redis.close()
 
 
-def test_a_lease_that_somebody_else_has_taken_since_stays_his(fragile_redis: RedisServer) -> None:
-    """The former one expired while Redis was down."""
+def test_a_lease_that_somebody_else_has_taken_meanwhile_is_not_given_back(fragile_redis: RedisServer) -> None:
+    """The first holder's lease expired while Redis was down."""
     redis, other = connected(fragile_redis, namespace="n:"), connected(fragile_redis, namespace="n:")
     leases = redis_store(redis).leases
-    token = leases.take("key", 3600.0)
-    fragile_redis.stop()
-    with pytest.raises(StoreDown):
-        leases.release("key", token)
-    fragile_redis.start()
+    end_while_down(leases, fragile_redis)
     fragile_redis.client().set("n:lease:key", "another token")
     eventually(lambda: redis.is_up)
     assert held(redis_store(other), "key")

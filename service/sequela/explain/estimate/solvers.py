@@ -43,7 +43,7 @@ MARGIN = 0.7
 margin allows for an error bar that is too wide.
 """
 RANKED_MARGIN = 1.1
-"""The same for rank kernels. Their next stage should be the last one, so it had better be too large than too small."""
+"""The same for rank kernels. Their next stage should be the last one, so it is better too large than too small."""
 BUILDING_SPEED = 1e10
 """Multiply-adds per second while a design is built, which are products of large matrices: half of what was measured."""
 PREDICTED_PER_SECOND = 3e8

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.control_variate.gaussian_process import NUGGET, whitening
-from sequela.timeshap.control_variate.odd_kernel import OddKernel
+from sequela.timeshap.control_variate.odd_kernel import OddKernel, scaled_product
 from sequela.timeshap.pair_order import Pairs
 
 
@@ -52,12 +52,7 @@ class ProcessDesign:
 
     def alpha(self, known: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns α = K⁻¹g for the known values g, both (p + 1, targets)."""
-        # In single precision, values of any size must neither vanish nor overflow.
-        scale = np.maximum(np.abs(known).max(axis=0), np.finfo(np.float64).tiny)
-        product: NDArray[np.float64] = (self.inverse @ (known / scale).astype(self.inverse.dtype)).astype(
-            np.float64
-        )
-        return np.asarray(product * scale)
+        return scaled_product(self.inverse, known)
 
 
 def process_design(
