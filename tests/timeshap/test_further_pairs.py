@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from recurrent_games import event_game
 from sequela.timeshap import rank_solver
 from sequela.timeshap.coalitions import allocation, strata, unknown_shares
+from sequela.timeshap.control_variate import further_pairs
+from sequela.timeshap.control_variate import process_design as process_design_module
 from sequela.timeshap.control_variate.further_pairs import (
     KnownValues,
     extended,
@@ -103,6 +105,16 @@ def test_values_and_bars_are_those_of_one_regression_over_all_pairs(precision: t
     expected = kernel.attributions(signs).T @ alpha + lacked.values
     np.testing.assert_allclose(found.values, expected, atol=1e-5 * np.abs(expected).max())
     np.testing.assert_allclose(found.errors, bars.errors, rtol=1e-3)
+
+
+def test_with_all_pairs_the_attributions_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if the nugget is so large that the mean is off at the pairs that the process knows."""
+    for module in (process_design_module, further_pairs):
+        monkeypatch.setattr(module, "NUGGET", 0.5)
+    parts = Parts(sparse_game(PLAYERS, 3), np.float64, counts=[each.total for each in strata(PLAYERS)])
+    found = parts.extended(np.zeros((PLAYERS, 1)))
+    expected = exact(parts.game, PLAYERS).values
+    np.testing.assert_allclose(found.values, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_single_precision_changes_nothing_but_rounding() -> None:

@@ -69,7 +69,7 @@ class OddKernel:
         1e-7 times the root of Σ w_q².
         """
         own = signs @ (others.T @ weights * (OWN_EFFECTS / others.shape[1]))
-        return scaled_product(self._near(signs, others), weights) + own
+        return np.asarray(scaled_product(self._near(signs, others), weights) + own)
 
     def _near(self, signs: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float32]:
         """Returns the first term of K in single precision, (p, q)."""
