@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
@@ -35,11 +36,13 @@ class MessageShare:
     """What one call takes.
 
     Attributes:
+        number: How many calls came before it.
         held_bytes: The size of its complete messages.
         limit: The time limit of the message that it is reading; None while it reads none.
         is_evicted: Whether it has to make room for others.
     """
 
+    number: int
     held_bytes: int = 0
     limit: asyncio.Timeout | None = None
     is_evicted: bool = False
@@ -57,6 +60,9 @@ class MessageBudget:
     Room goes to those that wait for it, in their order. If they wait for too long, the message that has been read for
     the longest time ends, one message at a time.
 
+    An upload keeps the room of its messages while it waits for that of the next one. Uploads that wait for each other
+    would wait for ever, so those that began last are refused. The one that began first is not, so that it is completed.
+
     Attributes:
         max_bytes: The size of all messages together. One message may always be read.
         message_bytes: The largest size of one message.
@@ -73,7 +79,9 @@ class MessageBudget:
     _held_bytes: int = 0
     _reading: dict[MessageShare, float] = field(default_factory=dict)
     """Who has room for a message that is still arriving, and since when; the longest first."""
-    _waiting: deque[tuple[MessageShare, asyncio.Future[None]]] = field(default_factory=deque)
+    _waiting: deque[tuple[MessageShare, asyncio.Future[bool]]] = field(default_factory=deque)
+    """Who waits for room. The result is False for a call that is refused because of others."""
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
     _timer: asyncio.TimerHandle | None = None
 
     @property
@@ -84,7 +92,7 @@ class MessageBudget:
     @contextlib.contextmanager
     def share(self) -> Iterator[MessageShare]:
         """Returns the share of a call, which is given back on exit."""
-        share = MessageShare()
+        share = MessageShare(next(self._numbers))
         try:
             yield share
         finally:
@@ -113,7 +121,8 @@ class MessageBudget:
 
         Raises:
             OutOfTime: The message did not arrive in time.
-            Overloaded: There was no room, or others waited for the room of a message that arrived too slowly.
+            Overloaded: There was no room, or others waited for the room of a message that arrived too slowly, or for
+                that of the call's earlier messages.
         """
         await self._wait_for_room(share, end)
         size = 0
@@ -150,12 +159,14 @@ class MessageBudget:
             return
         if len(self._waiting) >= MAX_WAITING:
             raise self._refusal(self._full())
-        place = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((share, place))
+        if share.held_bytes:
+            self._end_stall()
         self._plan_eviction()
         try:
             async with asyncio.timeout_at(end):
-                await place
+                has_room = await place
         except BaseException as error:
             if share in self._reading:  # it has got its place just now, which is then for the next one
                 self._end_reading(share, 0)
@@ -166,6 +177,8 @@ class MessageBudget:
             if isinstance(error, TimeoutError):
                 raise self._refusal(self._full()) from None
             raise
+        if not has_room:
+            raise self._refusal(self._crowded())
 
     def _has_room(self, share: MessageShare) -> bool:
         # A call that is alone is never refused, however small the budget is.
@@ -173,12 +186,34 @@ class MessageBudget:
         return alone or self.used_bytes + self.message_bytes <= self.max_bytes
 
     def _wake(self) -> None:
-        while self._waiting and self._has_room(self._waiting[0][0]):
-            share, place = self._waiting.popleft()
+        while (each := self._next()) is not None:
+            self._waiting.remove(each)
+            share, place = each
             if not place.done():
                 self._begin_reading(share)
-                place.set_result(None)
+                place.set_result(True)
         self._plan_eviction()
+
+    def _next(self) -> tuple[MessageShare, asyncio.Future[bool]] | None:
+        """Returns who gets room now: the first that waits, or the one for whose messages all others wait."""
+        if self._waiting and self._has_room(self._waiting[0][0]):
+            return self._waiting[0]
+        used = self.used_bytes
+        return next((each for each in self._waiting if each[0].held_bytes == used), None)
+
+    def _end_stall(self) -> None:
+        """Refuses calls until the messages of those that wait leave room for another one, or one call is left.
+
+        They hold these messages for as long as they wait. So none of them could go on, whatever all other calls do.
+        """
+        stuck = [each for each in self._waiting if each[0].held_bytes and not each[1].done()]
+        stuck.sort(key=lambda each: each[0].number)
+        held = sum(share.held_bytes for share, _ in stuck)
+        while len(stuck) > 1 and held + self.message_bytes > self.max_bytes:
+            share, place = last = stuck.pop()
+            held -= share.held_bytes
+            self._waiting.remove(last)
+            place.set_result(False)
 
     def _begin_reading(self, share: MessageShare) -> None:
         share.is_evicted = False  # an earlier message of the call may have been complete just in time
@@ -220,6 +255,11 @@ class MessageBudget:
 
     def _full(self) -> Overloaded:
         text = f"the messages of other calls hold {self.used_bytes} of at most {self.max_bytes} bytes "
+        text += "(--max-message-bytes-in-flight); retry later"
+        return Overloaded("QUEUE_FULL", text, retry_after=RETRY_SECONDS)
+
+    def _crowded(self) -> Overloaded:
+        text = "uploads that began earlier need the room that the messages of this one hold "
         text += "(--max-message-bytes-in-flight); retry later"
         return Overloaded("QUEUE_FULL", text, retry_after=RETRY_SECONDS)
 
