@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import grpc
 import pytest
 from api.made import Gate
-from api.rpc_calls import explain_request
+from api.rpc_calls import explain_request, register, sequence
 from api.test_operations import sample
 from api.virtual_time import play
 from half_messages import FIRST_WINDOW, HalfCall
@@ -22,7 +22,7 @@ from sequela.api.message_budget import MessageBudget
 from sequela.errors import OutOfTime, Overloaded
 from sequela.explain.ports import Observers
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import PATIENCE, Failure, Serving, embedded, in_process
 
 SIZE = 1 << 20
 EXPLAIN = "/sequela.v1.ExplanationService/Explain"
@@ -141,6 +141,52 @@ def test_messages_that_are_worked_on_count_too() -> None:
         gate.open.set()
         assert held.result().explanation
         eventually(lambda: list_models(server) == grpc.StatusCode.OK)
+
+
+def background_parts(name: str, go_on: threading.Event) -> Iterator[pb.CreateBackgroundRequest]:
+    """Seven sequences of almost 64 KiB, all but the first of which are sent once they may."""
+    model = pb.ModelReference(name="models/m")
+    yield pb.CreateBackgroundRequest(header=pb.CreateBackgroundHeader(name=name, model=model))
+    one = pb.CreateBackgroundRequest(sequence=sequence(events=3200))
+    yield one
+    go_on.wait(PATIENCE)
+    for _ in range(6):
+        yield one
+
+
+def test_uploads_that_fill_the_room_together_do_not_all_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is room for seven messages, and four uploads of seven have begun. Some are completed. The others are told
+    at once, and not when their time is over, why they are refused and when to come again.
+    """
+    monkeypatch.setattr(message_budget, "PATIENCE_SECONDS", PATIENCE)
+    size, go_on = 1 << 16, threading.Event()
+    settings = in_process(
+        max_message_bytes=size, max_message_bytes_in_flight=7 * size, upload_timeout=PATIENCE
+    )
+    with Serving(settings) as server, ThreadPoolExecutor(4) as threads:
+        register(server, "m")
+
+        def send(number: int) -> Failure | None:
+            parts = background_parts(f"models/m/backgrounds/b{number}", go_on)
+            try:
+                server.backgrounds.CreateBackground(parts, timeout=2 * PATIENCE)
+            except grpc.RpcError as error:
+                return Failure(error)
+            return None
+
+        sent = [threads.submit(send, number) for number in range(4)]
+        upload = {"grpc_service": "sequela.v1.BackgroundService", "grpc_method": "CreateBackground"}
+        labels = {"grpc_type": "client_stream", **upload}
+        eventually(lambda: sample(server, "grpc_server_msg_received_total", **labels) == 8)
+        go_on.set()
+        found = [each.result() for each in sent]
+        refused = {number: failure for number, failure in enumerate(found) if failure}
+        assert 1 <= len(refused) <= 3
+        for failure in refused.values():
+            assert (failure.code, failure.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL")
+            assert "uploads that began earlier need the room" in failure.message
+            assert failure.retry == message_budget.RETRY_SECONDS
+        assert [send(number) for number in refused] == [None] * len(refused)
 
 
 def test_open_streams_are_limited() -> None:
