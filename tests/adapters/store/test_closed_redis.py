@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,18 +22,18 @@ from sequela.explain.telemetry import StoreState
 __all__ = ["redis_server"]
 
 
+def connections(client: Client) -> set[str]:
+    return {each["id"] for each in client.client_list()}
+
+
 def assert_closed(server: RedisServer, redis: RedisConnection) -> None:
     """A call fails as it does while Redis is down, and a check gets no answer. Redis gets no connection that stays."""
     client = server.client()
-
-    def connections() -> set[str]:
-        return {each["id"] for each in client.client_list()}
-
-    before = connections()
+    before = connections(client)
     with pytest.raises(StoreDown):
         redis_store(redis).values.get("key")
     assert not redis.check()
-    eventually(lambda: connections() <= before)
+    eventually(lambda: connections(client) <= before)
     client.close()
 
 
@@ -57,6 +58,23 @@ def test_a_connection_that_is_opened_during_the_close_is_closed(redis_server: Re
 
     redis._connect = interrupted
     assert_closed(redis_server, redis)
+
+
+def test_a_connection_that_is_opened_after_the_close_is_closed(redis_server: RedisServer) -> None:
+    """The close comes when a call has its client and has not yet sent its command. redis-py then connects again."""
+    client, redis = redis_server.client(), connected(redis_server)
+    before, used = connections(client), list[Client]()
+
+    def late(late_client: Client) -> None:
+        used.append(late_client)  # otherwise Python would close it, because nobody needs it any more
+        redis.close()
+        late_client.ping()
+
+    with contextlib.suppress(StoreDown):
+        redis.call(late)
+    assert used
+    eventually(lambda: connections(client) <= before)
+    client.close()
 
 
 def test_a_call_that_waits_for_redis_ends_with_the_close(redis_server: RedisServer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import structlog
@@ -115,7 +115,7 @@ class RedisConnection:
         return self.is_up and not self._closed
 
     def close(self) -> None:
-        """Closes the connections and stops probing. Calls that are running, and later ones, raise StoreDown."""
+        """Closes the connections and stops probing. Later calls raise StoreDown, and so do those that this cuts off."""
         self._closed = True
         self._breaker.close()
         with self._lock:
@@ -129,8 +129,7 @@ class RedisConnection:
             raise StoreDown(_UNREACHABLE)
         client = self._client
         try:
-            with call_limit(self._call_seconds):
-                client = self._connected()
+            with call_limit(self._call_seconds), self._in_use() as client:
                 answer = command(client)
         except _OUTAGES as error:
             raise self._outage(client, error) from error
@@ -215,8 +214,7 @@ class RedisConnection:
     def _probe(self) -> bool:
         client = self._client
         try:
-            with call_limit(self._probe_seconds):
-                client = self._connected()
+            with call_limit(self._probe_seconds), self._in_use() as client:
                 self._ping(client)
                 for task in self._before_return:
                     task(client)
@@ -234,6 +232,16 @@ class RedisConnection:
     def _ping(self, client: Client) -> None:
         # A write, because a replica would answer anything else.
         client.set(self.namespace + "probe", b"", px=_PROBE_MILLISECONDS)
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[Client]:
+        """Connects. On exit, closes what a command has opened after `close`: redis-py would connect again for it."""
+        client = self._connected()
+        try:
+            yield client
+        finally:
+            if self._closed:
+                client.close()
 
     def _connected(self) -> Client:
         client = self._client
