@@ -30,6 +30,18 @@ def test_a_share_of_the_time_left() -> None:
     assert not deadline.hurried
 
 
+def test_no_share_of_endless_time_is_no_time() -> None:
+    """Half of it is endless, and none of it is over at once. A deadline that has passed does not come again."""
+    deadline = Deadline()
+    deadline.shorten(0.5)
+    assert deadline.remaining == math.inf
+    deadline.shorten(0.0)
+    assert deadline.remaining == 0.0
+    passed = Deadline(-1.0)
+    passed.shorten(0.0)
+    assert passed.remaining == -1.0
+
+
 def test_a_clock_beside_another_ends_with_it_and_is_cancelled_alone() -> None:
     """The end is the same; to cancel the one leaves the other running."""
     deadline = Deadline(100)

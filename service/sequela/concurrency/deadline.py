@@ -83,7 +83,8 @@ class Deadline:
 
     def shorten(self, share: float) -> None:
         """Brings the end forward so that only this share of the remaining time is left."""
-        self.end = min(self.end, self.now() + share * self.remaining)
+        left = share * self.remaining if share else 0.0  # zero times infinity would not be a number
+        self.end = min(self.end, self.now() + left)
 
     def beside(self) -> Deadline:
         """Returns a deadline with the same end that can be cancelled separately, for one part of the work."""
