@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -151,6 +152,18 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
         assert main.main(given) == 1
     assert logged[-1]["event"] == "cannot start"
     assert logged[-1]["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_what_it_has_begun_ends_when_it_cannot_start(tmp_path: Path) -> None:
+    """A wrong file of tokens is found once the threads of its engines have started. None of them is left."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("anna\n")
+    before = set(threading.enumerate())
+    given = ["--store", "memory:", "--port", "0", "--http-port", "0", "--tokens", str(tokens)]
+    assert main.main([*given, "--model-repository", str(put_gru(tmp_path)), "--engines", "2"]) == 1
+    # The process that engines are forked from ends a moment after the last of them.
+    eventually(lambda: {each.name for each in set(threading.enumerate()) - before} <= {"forkserver-end"})
 
 
 @pytest.mark.slow

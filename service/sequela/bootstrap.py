@@ -131,86 +131,84 @@ def build(
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version(), store_kind(settings.store_location))
     observer = Observers((metrics, LogObserver(settings.log_caller_ids)))
-    # The parts are closed in reverse order, so each one outlives those that use it.
-    closing = ExitStack()
-    spans = _spans(settings, closing)
-    diagnostics = _diagnostics(settings, closing)
-    store = _store(settings, observer)
-    closing.callback(store.close)
-    workers = settings.workers or usable_cores()
-    pool = WorkerPool(workers, pin_to(own_cores(workers)))
-    closing.callback(pool.close)
-    metrics.watch(pool)
-    endpoint_registry = EndpointRegistry(settings.endpoint_rules, limits, observer)
-    closing.callback(endpoint_registry.close)
-    elsewhere = build_model_engines(settings, metrics, observer, closing)
-    engines = elsewhere.engines if elsewhere else None
-    here = Loader(limits, settings.model_threads, settings.execution_provider)
-    loader = elsewhere.loader if elsewhere else here
-    configured = OperatorModels.in_folder(
-        settings.model_repository, loader, endpoint_registry, engines, _repository_rules(settings)
-    )
-    metrics.watch_models(configured.states, configured.absences)
-    cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
-    uploaded = Uploads(store, observer)
-    upload_loader = build_upload_loader(settings, metrics, observer, closing)
-    models = models or ModelRepository(
-        configured, uploaded, cache, upload_loader, endpoint_registry, settings.uploads
-    )
-    backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
-    explanations = explanations or ExplanationStore(
-        store.records, observer, settings.explanation_ttl, settings.keep_sequences
-    )
-    # Both explainers share the store, so equal requests must not be answered twice at the same time.
-    flights = _flights(store)
-    make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=flights)
-    upload_workers = SerialWorkers(count_upload_engines(settings))
-    closing.callback(upload_workers.close)
-    upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
-    explainer = explainer or make(pool, diagnostics=diagnostics)
-    if engines:
-        engines.connect(StoredParts(store.records, backgrounds, flights, observer))
-    executors = _executors(settings, count_engines(settings) or pool.workers, metrics, observer)
-    policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    dataplane = DataPlane(
-        explainer,
-        upload_explainer,
-        models,
-        explanations,
-        executors,
-        engines or NoEngines(),
-        policy,
-        limits,
-        observer,
-    )
-    catalog = Catalog(models, backgrounds, executors, limits)
-    readiness = Readiness(SERVICE_NAMES, configured_states or configured)
-    inference = OpenInference(dataplane, version(), readiness.why_not)
-    gate = DrainGate()
-    hosts = HostCheck.of(settings.http_host, settings.allowed_hosts.split())
-    access, tls = _access(settings, observer, closing), _tls(settings, observer)
-    factory = RouteFactory(
-        observer, gate, policy, _bodies(settings, observer), access, hosts, settings.max_http_timeout, spans
-    )
-    routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
-    pages = application(
-        metrics.registry, readiness.report, routes if settings.explains_over_http else (), access, hosts
-    )
-    http = _http(settings, pages, tls)
-    server = Server(
-        _listener(settings, tls),
-        services(catalog, inference),
-        executors,
-        readiness,
-        http,
-        observer,
-        gate,
-        _reader(settings, observer),
-        access,
-        spans,
-    )
-    times = DrainTimes(settings.drain_delay_seconds, settings.drain_grace)
-    return Application(settings, metrics, configured, server, times, closing.close)
+    # The parts are closed in reverse order, so each one outlives those that use it; also if one cannot be built.
+    with ExitStack() as closing:
+        spans = _spans(settings, closing)
+        diagnostics = _diagnostics(settings, closing)
+        store = _store(settings, observer)
+        closing.callback(store.close)
+        workers = settings.workers or usable_cores()
+        pool = WorkerPool(workers, pin_to(own_cores(workers)))
+        closing.callback(pool.close)
+        metrics.watch(pool)
+        endpoint_registry = EndpointRegistry(settings.endpoint_rules, limits, observer)
+        closing.callback(endpoint_registry.close)
+        elsewhere = build_model_engines(settings, metrics, observer, closing)
+        engines = elsewhere.engines if elsewhere else None
+        here = Loader(limits, settings.model_threads, settings.execution_provider)
+        loader = elsewhere.loader if elsewhere else here
+        configured = OperatorModels.in_folder(
+            settings.model_repository, loader, endpoint_registry, engines, _repository_rules(settings)
+        )
+        metrics.watch_models(configured.states, configured.absences)
+        cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
+        uploaded = Uploads(store, observer)
+        upload_loader = build_upload_loader(settings, metrics, observer, closing)
+        models = models or ModelRepository(
+            configured, uploaded, cache, upload_loader, endpoint_registry, settings.uploads
+        )
+        backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
+        explanations = explanations or ExplanationStore(
+            store.records, observer, settings.explanation_ttl, settings.keep_sequences
+        )
+        # Both explainers share the store, so equal requests must not be answered twice at the same time.
+        flights = _flights(store)
+        make = partial(Explainer, models, backgrounds, explanations, observer, limits, flights=flights)
+        upload_workers = SerialWorkers(count_upload_engines(settings))
+        closing.callback(upload_workers.close)
+        upload_explainer = explainer or make(upload_workers, diagnostics=diagnostics)
+        explainer = explainer or make(pool, diagnostics=diagnostics)
+        if engines:
+            engines.connect(StoredParts(store.records, backgrounds, flights, observer))
+        executors = _executors(settings, count_engines(settings) or pool.workers, metrics, observer)
+        policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
+        dataplane = DataPlane(
+            explainer,
+            upload_explainer,
+            models,
+            explanations,
+            executors,
+            engines or NoEngines(),
+            policy,
+            limits,
+            observer,
+        )
+        catalog = Catalog(models, backgrounds, executors, limits)
+        readiness = Readiness(SERVICE_NAMES, configured_states or configured)
+        inference = OpenInference(dataplane, version(), readiness.why_not)
+        gate = DrainGate()
+        hosts = HostCheck.of(settings.http_host, settings.allowed_hosts.split())
+        access, tls = _access(settings, observer, closing), _tls(settings, observer)
+        bodies, http_seconds = _bodies(settings, observer), settings.max_http_timeout
+        factory = RouteFactory(observer, gate, policy, bodies, access, hosts, http_seconds, spans)
+        routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
+        pages = application(
+            metrics.registry, readiness.report, routes if settings.explains_over_http else (), access, hosts
+        )
+        server = Server(
+            _listener(settings, tls),
+            services(catalog, inference),
+            executors,
+            readiness,
+            _http(settings, pages, tls),
+            observer,
+            gate,
+            _reader(settings, observer),
+            access,
+            spans,
+        )
+        times = DrainTimes(settings.drain_delay_seconds, settings.drain_grace)
+        return Application(settings, metrics, configured, server, times, closing.pop_all().close)
 
 
 def version() -> str:
