@@ -12,6 +12,7 @@ from sequela.timeshap.coalitions import strata, unknown_shares
 from sequela.timeshap.control_variate.further_pairs import FurtherDesign, further_design
 from sequela.timeshap.control_variate.process_design import ProcessDesign, known_signs, process_design
 from sequela.timeshap.control_variate.rank_kernels import rank_kernel
+from sequela.timeshap.control_variate.sparse_fit import SparseDesign, sparse_design
 from sequela.timeshap.pair_order import Pairs
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn, sample_design
 
@@ -34,6 +35,10 @@ class Designs(Protocol):
 
     def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
         """Returns all pairs of a sample, and which of them a process knows (further_pairs.py)."""
+        ...
+
+    def sparse(self, counts: Sequence[int]) -> SparseDesign:
+        """Returns the design of sparse fits (sparse_fit.py)."""
         ...
 
 
@@ -60,3 +65,7 @@ class NewDesigns:
     def further(self, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
         """As in `Designs`."""
         return further_design(self.sampler, known, counts)
+
+    def sparse(self, counts: Sequence[int]) -> SparseDesign:
+        """As in `Designs`."""
+        return sparse_design(known_signs(self.sampler, counts))

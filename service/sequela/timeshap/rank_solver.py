@@ -1,4 +1,4 @@
-"""The estimator of models in this process: the base estimator, and two Gaussian processes with rank kernels.
+"""The estimator of models in this process: the base estimator, two processes with rank kernels, and sparse fits.
 
 Players must be in the order of their ranks (rank_kernels.py). Each target is given the solution with the smallest error
 bars. Everything that does not depend on values comes from designs, which can be reused.
@@ -14,10 +14,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import GROWTH, allocation, stages
+from sequela.timeshap.coalitions import GROWTH, all_coalitions, allocation, stages
 from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.further_pairs import KnownValues, extended
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, rank_kernel
+from sequela.timeshap.control_variate.sparse_solver import PartlySeen, sparse_solution
 from sequela.timeshap.designs import Designs
 from sequela.timeshap.regression import Solution, more_precise, solve_design
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, checking, in_turn
@@ -30,6 +31,14 @@ MAX_PLAYERS = 512
 """Games with more players are solved by the base estimator."""
 MAX_FURTHER_BYTES = 1 << 28
 """Further pairs correct the processes only if that takes at most this many bytes of memory (`further_bytes`)."""
+
+MAX_SPARSE_PLAYERS = 128
+MAX_SPARSE_TARGETS = 4
+"""Sparse fits are tried in games of at most so many players and targets, because each target needs fits of its own."""
+MIN_RIVAL = 0.2
+"""A sparse fit is tried if the smallest error bars are at least this share of the base estimator's. Otherwise a process
+describes the game well.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,10 +68,11 @@ def solve_ranked(
         odd: For each stratum the odd parts g of its known pairs, (k_s, targets).
         gain: Δ, (targets,).
         run_jobs: As in `regression.solve`.
-        check: Called before each block of pairs that corrects a process, which can take half a second in all. If it
-            raises, there is no solution.
+        check: Called before each block of pairs that corrects a process, and before each term of a sparse fit, which
+            can take half a second in all. If it raises, there is no solution.
     """
-    return _solved(designs, odd, gain, run_jobs, partial(_extended, check))
+    found = _solved(designs, odd, gain, run_jobs, partial(_extended, check))
+    return _with_sparse_fits(found, designs, odd, gain, run_jobs, check)
 
 
 def solve_known(
@@ -155,6 +165,43 @@ def _extended(
         learnt = KnownValues(kernel, process, values, known.processes[number - 1])
         found.append(extended(known.sample, design, learnt, every, checking(run_jobs, check)))
     return found
+
+
+def _with_sparse_fits(
+    found: RankedSolution,
+    designs: Designs,
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
+    run_jobs: JobRunner,
+    check: Callable[[], None],
+) -> RankedSolution:
+    """Returns the solution in which targets have that of a sparse fit if its error bars are smaller."""
+    bars, base_bars = (np.linalg.norm(each.errors, axis=0) for each in (found.solution, found.base))
+    rough = np.flatnonzero((base_bars > 0) & (bars >= MIN_RIVAL * base_bars))
+    counts = [len(rows) for rows in odd]
+    if not len(rough) or not may_be_sparse(designs.players, counts, len(gain)):
+        return found
+    used, every = process_counts(designs.players, counts), np.concatenate(odd, dtype=np.float64)
+    pairs = PartlySeen(designs.sample(counts, run_jobs), designs.sparse(used), designs.further(used, counts))
+    values, errors = found.solution.values.copy(), np.full(found.solution.errors.shape, np.inf)
+    for target in rough:
+        rival = float(bars[target] / base_bars[target])
+        fitted = sparse_solution(pairs, every[:, target], float(gain[target]), rival, run_jobs, check)
+        if fitted:
+            values[:, target], errors[:, target] = fitted.values[:, 0], fitted.errors[:, 0]
+    return RankedSolution(more_precise(found.solution, Solution(values, errors)), found.base)
+
+
+def may_be_sparse(players: int, counts: Sequence[int], targets: int) -> bool:
+    """Returns whether a game may have a sparse fit: it must have as many known pairs as the processes can use."""
+    used, pairs = sum(process_counts(players, counts)), sum(counts)
+    return (
+        0 < used == sum(allocation(players, MAX_COALITIONS))
+        and 2 * pairs + 2 < all_coalitions(players)
+        and players <= MAX_SPARSE_PLAYERS
+        and targets <= MAX_SPARSE_TARGETS
+        and further_bytes(players, pairs, targets) <= MAX_FURTHER_BYTES
+    )
 
 
 def further_bytes(players: int, pairs: int, targets: int) -> int:

@@ -18,6 +18,7 @@ from sequela.explain.limits import Limits
 from sequela.timeshap.coalitions import Portion, all_coalitions
 from sequela.timeshap.control_variate.further_pairs import FurtherDesign
 from sequela.timeshap.control_variate.process_design import ProcessDesign
+from sequela.timeshap.control_variate.sparse_fit import SparseDesign
 from sequela.timeshap.designs import NewDesigns
 from sequela.timeshap.pair_order import Pairs, pairs_of
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, holds_blocks, in_turn
@@ -176,6 +177,11 @@ class GameDesigns:
         first, taken = tuple(known), tuple(counts)
         key = ("further", *self._game, first, taken)
         return self.cache.get(key, lambda: self._new.further(first, taken))
+
+    def sparse(self, counts: Sequence[int]) -> SparseDesign:
+        """As in `Designs`."""
+        taken = tuple(counts)
+        return self.cache.get(("sparse", *self._game, taken), lambda: self._new.sparse(taken))
 
     def prepare_aside(self, counts: Sequence[int], effective_players: Iterable[float]) -> None:
         """Builds processes in another thread, for later games of this kind."""
