@@ -39,6 +39,8 @@ MIN_RIVAL = 0.2
 """A sparse fit is tried if the smallest error bars are at least this share of the base estimator's. Otherwise a process
 describes the game well.
 """
+ROUNDING = 1e-6
+"""Error bars below this share of the attributions are those of a float32 model's rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +179,9 @@ def _with_sparse_fits(
 ) -> RankedSolution:
     """Returns the solution in which targets have that of a sparse fit if its error bars are smaller."""
     bars, base_bars = (np.linalg.norm(each.errors, axis=0) for each in (found.solution, found.base))
-    rough = np.flatnonzero((base_bars > 0) & (bars >= MIN_RIVAL * base_bars))
+    # Error bars of games without interactions are not 0, because of rounding.
+    unsure = base_bars > ROUNDING * np.linalg.norm(found.base.values, axis=0)
+    rough = np.flatnonzero(unsure & (bars >= MIN_RIVAL * base_bars))
     counts = [len(rows) for rows in odd]
     if not len(rough) or not may_be_sparse(designs.players, counts, len(gain)):
         return found

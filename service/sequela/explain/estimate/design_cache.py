@@ -180,8 +180,7 @@ class GameDesigns:
 
     def sparse(self, counts: Sequence[int]) -> SparseDesign:
         """As in `Designs`."""
-        taken = tuple(counts)
-        return self.cache.get(("sparse", *self._game, taken), lambda: self._new.sparse(taken))
+        return self.cache.get(self._sparse_key(counts), lambda: self._new.sparse(counts))
 
     def prepare_aside(self, counts: Sequence[int], effective_players: Iterable[float]) -> None:
         """Builds processes in another thread, for later games of this kind."""
@@ -192,6 +191,13 @@ class GameDesigns:
     def holds_process(self, counts: Sequence[int], effective_players: float) -> bool:
         """Returns whether the design of a process is kept, so that solving takes little time."""
         return self.cache.holds(self._process_key(counts, effective_players))
+
+    def holds_sparse(self, counts: Sequence[int]) -> bool:
+        """Returns whether the design of sparse fits is kept."""
+        return self.cache.holds(self._sparse_key(counts))
+
+    def _sparse_key(self, counts: Sequence[int]) -> Hashable:
+        return ("sparse", *self._game, tuple(counts))
 
     def _process_key(self, counts: Sequence[int], effective_players: float) -> Hashable:
         return ("process", *self._game, tuple(counts), effective_players)

@@ -30,8 +30,8 @@ LOCAL_DIRECT_SHARE = 0.25
 """In this process, a stage may be evaluated directly if it takes at most this share of the time left."""
 TOO_LATE_TO_SOLVE = "too little time was left for the control variate; the regression was used instead"
 TOO_LATE_TO_CORRECT = (
-    "too little time was left to correct the control variate with the coalitions beyond the first "
-    f"{MAX_COALITIONS:,}"
+    "too little time was left for all of the control variate: coalitions beyond the first "
+    f"{MAX_COALITIONS:,} did not correct it, and no sparse fit was tried"
 )
 """Why the standard errors of a game may be larger than its coalitions allow."""
 

@@ -36,7 +36,7 @@ def question_bytes(players: int, coalitions: int, targets: int) -> int:
 
 def _process_bytes(players: int, pairs: int, targets: int) -> int:
     """Returns about how many bytes the processes take: their games side by side, matrices that are built, and
-    what further pairs add if the sample is larger than the processes.
+    what further pairs add if the sample is larger than the processes. Sparse fits take less, after the processes.
     """
     if players > MAX_PLAYERS:
         return 0

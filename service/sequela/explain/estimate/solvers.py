@@ -21,9 +21,12 @@ from sequela.timeshap.control_variate.solver import (
     solving_seconds,
     worth_trying,
 )
+from sequela.timeshap.control_variate.sparse_fit import NEAR
+from sequela.timeshap.control_variate.sparse_solver import FEWEST_TERMS
 from sequela.timeshap.rank_solver import (
     MAX_COALITIONS,
     RankedSolution,
+    may_be_sparse,
     process_counts,
     ranked_stages,
     solve_known,
@@ -52,6 +55,8 @@ of the two processes, so this leaves a margin of two or more.
 """
 REFINING = 6.0
 """The time to refine what the process knows, in units of the time to predict as many pairs as it knows."""
+GROWN = 6
+"""Conjunctions whose literals are tried for each term of a sparse fit. Half of the pairs count for each."""
 MAX_GROWTH = 4.0
 MAX_VARIATE_GROWTH = 1.5
 """How many times larger than the current sample a prediction of the required sample may be, because small samples
@@ -193,10 +198,10 @@ def _variate_seconds(players: int, pairs: int) -> float:
 
 
 def _ranked_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
-    """Returns the time without further pairs, and that of what they add to each process."""
+    """Returns the time without further pairs, that of what they add to each process, and that of a sparse fit."""
     m, pairs = designs.players, sum(counts)
     known = sum(process_counts(m, counts))
-    without = _known_seconds(designs, counts)
+    without = _known_seconds(designs, counts) + _sparse_seconds(designs, counts)
     if known in (0, pairs) or 2 * pairs + 2 >= all_coalitions(m):
         return without
     predicted = (pairs - known) * (m * known / WORK_PER_SECOND + known / PREDICTED_PER_SECOND)
@@ -215,6 +220,20 @@ def _known_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
     built = (2 * pairs**3 + 4 * m * pairs**2) / BUILDING_SPEED
     missing = sum(not designs.holds_process(used, each) for each in EFFECTIVE_PLAYERS)
     return base + len(EFFECTIVE_PLAYERS) * once + missing * built
+
+
+def _sparse_seconds(designs: GameDesigns, counts: Sequence[int]) -> float:
+    """Returns the time to build the design of a sparse fit, if it is not kept, and to find out that a game has none.
+
+    If it has one, finding it takes longer, but can be interrupted.
+    """
+    m = designs.players
+    if not may_be_sparse(m, counts, targets=1):
+        return 0.0
+    used = process_counts(m, counts)
+    pairs, near = sum(used), min(m, NEAR)
+    built = 0.0 if designs.holds_sparse(used) else m * pairs * near**3 / 6 / BUILDING_SPEED
+    return built + FEWEST_TERMS * pairs * (near**3 / 2 + GROWN * m**2) / WORK_PER_SECOND
 
 
 def _prepare_ranked(designs: GameDesigns, counts: Sequence[int]) -> None:

@@ -36,9 +36,11 @@ MIN_SUPPORT = 8
 single pair.
 """
 MIN_GROWTH = 1e-4
-"""A longer conjunction must explain more by this share, since among equal ones the shorter one is simpler."""
+"""A longer conjunction, or one with other signs, must explain more by this share. Rounding must not decide."""
 NOTHING = 1e-9
-"""A residual is nothing if its root mean square is this share of what is left by the players' own effects."""
+"""A residual is nothing if its root mean square is less than this share of what players' own effects leave. The latter
+are all if they leave less than this share of the largest value.
+"""
 MIN_NEW = 1e-6
 """The smallest share of a term's sum of squares that the terms before it must leave unexplained."""
 
@@ -119,20 +121,24 @@ class SparseFit:
         self.terms, self.left = 0, 1.0
         self._signs, self._products, self._scales = design.signs[rows], design.products[rows], design.scales
         self._near = design.signs[rows, :NEAR].astype(np.float32)
-        self._odd, players = odd, design.signs.shape[1]
+        # Squares of very large or small values must neither overflow nor vanish.
+        self._unit = max(float(np.abs(odd).max()), np.finfo(np.float64).tiny)
+        self._odd, players = odd / self._unit, design.signs.shape[1]
         self._literals = [*np.eye(players)]
         # Rows are an orthonormal basis of the terms.
         self._basis = np.empty((players + MAX_TERMS, len(rows)))
         self._basis[:players] = np.linalg.qr(self._signs)[0].T
-        self._residual = self._orthogonal(odd)
-        self._first = float(np.sqrt(np.square(self._residual).mean()))
+        self._residual = self._orthogonal(self._odd)
+        self._first = self._rms()
+        if self._first < NOTHING:
+            self.left = 0.0
 
     @property
     def game(self) -> SparseGame:
         """The fitted game."""
         literals, basis = np.array(self._literals), self._known
         worths = np.linalg.solve(basis @ odd_parts(self._signs, literals), basis @ self._odd)
-        return SparseGame(literals, worths.astype(np.float64, copy=False))
+        return SparseGame(literals, self._unit * worths.astype(np.float64, copy=False))
 
     def grow(self) -> bool:
         """Adds a term. Returns whether there was one that explains more than noise."""
@@ -141,7 +147,9 @@ class SparseFit:
             return False
         found = self._best()
         noise = float(self._residual @ self._residual) / free
-        if found is None or found.explained <= 2 * np.log(np.count_nonzero(self._scales)) * noise:
+        # Every product is tried with four choices of signs, and every other player with two.
+        candidates = 8 * self._signs.shape[1] * np.count_nonzero(self._scales)
+        if found is None or found.explained <= 2 * np.log(max(candidates, 1)) * noise:
             return False
         self._add(found.literals)
         return True
@@ -149,6 +157,9 @@ class SparseFit:
     @property
     def _known(self) -> NDArray[np.float64]:
         return self._basis[: len(self._literals)]
+
+    def _rms(self) -> float:
+        return float(np.sqrt(np.square(self._residual).mean()))
 
     def _orthogonal(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns the part of a column that the terms do not explain."""
@@ -162,14 +173,17 @@ class SparseFit:
         self._basis[len(self._literals)] = new
         self._literals.append(literals)
         self._residual = self._residual - new * (new @ self._residual)
-        self.left = float(np.sqrt(np.square(self._residual).mean())) / self._first
+        self.left = self._rms() / self._first
         self.terms += 1
 
     def _best(self) -> _Candidate | None:
         """Returns the conjunction that explains most, of those that grow from the best product of three players."""
-        players = self._best_product()
-        grown = (self._grown(literals) for literals in _with_signs(players, self._signs.shape[1]))
-        return max((each for each in grown if each), key=lambda each: each.explained, default=None)
+        best: _Candidate | None = None
+        for literals in _with_signs(self._best_product(), self._signs.shape[1]):
+            grown = self._grown(literals)
+            if best is None or grown.explained > (1 + MIN_GROWTH) * best.explained:
+                best = grown
+        return best
 
     def _best_product(self) -> tuple[int, int, int]:
         residual = (self._residual / self._first).astype(np.float32)
@@ -178,13 +192,14 @@ class SparseFit:
         first, second = np.triu_indices(self._near.shape[1], 1)
         return player, int(first[pair]), int(second[pair])
 
-    def _grown(self, literals: NDArray[np.float64]) -> _Candidate | None:
+    def _grown(self, literals: NDArray[np.float64]) -> _Candidate:
         """Returns the conjunction with these literals and further ones, as long as each of them explains more."""
-        best: _Candidate | None = None
-        for longer in self._longer(literals):
-            if best and longer.explained <= (1 + MIN_GROWTH) * best.explained:
+        longer = self._longer(literals)
+        best = next(longer)
+        for candidate in longer:
+            if candidate.explained <= (1 + MIN_GROWTH) * best.explained:
                 break
-            best = longer
+            best = candidate
         return best
 
     def _longer(self, literals: NDArray[np.float64]) -> Iterator[_Candidate]:

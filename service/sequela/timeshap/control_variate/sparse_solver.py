@@ -35,7 +35,9 @@ from sequela.timeshap.regression import Solution, slopes, standard_errors
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
 
 FOLDS = 3
-PROMISING = {4: 1.2, 8: 1.0, 16: 0.8}
+FEWEST_TERMS = 4
+"""After so many terms it shows for the first time whether a fit is promising."""
+PROMISING = {FEWEST_TERMS: 1.2, 8: 1.0, 16: 0.8}
 """After so many terms a fit must leave at most this multiple of r."""
 BLOCK_PAIRS = 1024
 """Pairs whose values are predicted at once. It limits memory use."""
