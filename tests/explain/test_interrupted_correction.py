@@ -1,4 +1,6 @@
-"""Between the blocks of pairs that correct a process it is asked whether there is time, and whether anyone waits."""
+"""Before each block of pairs that corrects a process, and each term of a sparse fit, it is asked whether there is time,
+and whether anyone waits.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from games import sparse_game
 from played_games import played
 from recurrent_games import event_game
 from sequela.concurrency.deadline import Deadline
@@ -19,6 +22,7 @@ from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.options import Estimator
 from sequela.timeshap import rank_solver
 from sequela.timeshap.control_variate.further_pairs import extended
+from sequela.timeshap.control_variate.sparse_solver import sparse_solution
 
 PLAYERS, COALITIONS = 30, 9000
 GAME = event_game(PLAYERS, seed=1)
@@ -105,3 +109,46 @@ def test_what_knows_the_whole_sample_is_not_interrupted(answered: Callable[..., 
     answered(deadline, rank_solver.MAX_COALITIONS)
     assert not deadline.correcting
     assert not deadline.times
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Asked], GameOutcome]:
+    """Answers a game of few interactions, whose designs are kept from one answer to the next."""
+    designs, game = DesignCache(), sparse_game(24, seed=3, terms=20)
+
+    def answer(deadline: Asked) -> GameOutcome:
+        def begun(*arguments: Any) -> Any:
+            deadline.correcting = True
+            found = sparse_solution(*arguments)
+            deadline.correcting = False
+            return found
+
+        monkeypatch.setattr(rank_solver, "sparse_solution", begun)
+        options: dict[str, Any] = {"estimator": Estimator.CONTROL_VARIATE, "solvers": LOCAL_SOLVERS}
+        most = rank_solver.MAX_COALITIONS
+        return played(game, 24, 0.0, deadline, max_coalitions=most, designs=designs, **options)
+
+    return answer
+
+
+def test_whichever_term_the_time_ends_at_the_answer_is_that_of_the_processes(
+    fitted: Callable[[Asked], GameOutcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And says that no sparse fit was tried."""
+    undisturbed = Asked()
+    whole = fitted(undisturbed)
+    monkeypatch.setattr(rank_solver, "MAX_SPARSE_PLAYERS", 0)
+    processes = fitted(Asked())
+    monkeypatch.undo()
+    assert undisturbed.times > 20
+    assert whole.solution is not None
+    assert processes.solution is not None
+    assert whole.solution.largest_error[0] < 1e-6 < processes.solution.largest_error[0]
+    for number in (1, 2, undisturbed.times // 2, undisturbed.times):
+        cut = fitted(Asked(number, drained))
+        assert cut.solution is not None
+        assert cut.out_of_time
+        assert "sparse fit" in cut.detail
+        np.testing.assert_array_equal(cut.solution.values, processes.solution.values)
+    with pytest.raises(Cancelled):
+        fitted(Asked(undisturbed.times // 2))

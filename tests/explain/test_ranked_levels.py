@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from core_sampling import exact
-from games import additive_game, network_game
+from games import additive_game, network_game, sparse_game
 from played_games import GameRuns, played
 from recurrent_games import event_game
 from sequela.concurrency.deadline import Deadline
@@ -56,6 +56,19 @@ def test_the_largest_stage_of_the_processes_comes_before_larger_ones(target: flo
     assert reached[-1] in (found.coalitions, found.coalitions - 1)
     assert found.coalitions > MAX_COALITIONS
     assert MAX_COALITIONS in reached
+
+
+def test_a_game_of_few_interactions_ends_when_they_are_found() -> None:
+    """At the first size at which a sparse fit is tried. The regression alone takes all of the budget."""
+    game = sparse_game(25, seed=3, terms=40)
+    found = played(game, 25, 1e-3, max_coalitions=1 << 14, **RANKED)
+    assert found.reason is StopReason.TARGET
+    assert found.coalitions == MAX_COALITIONS
+    assert found.estimator is Estimator.CONTROL_VARIATE
+    assert found.solution is not None
+    np.testing.assert_allclose(found.solution.values, game.shapley(), atol=1e-8)
+    base = played(game, 25, 1e-3, max_coalitions=1 << 14)
+    assert base.reason is StopReason.BUDGET
 
 
 def _with_seconds(corrected: float, known: float) -> dict[str, Any]:
@@ -105,3 +118,16 @@ def test_time_for_further_pairs_counts_only_where_there_are_some() -> None:
     between = (solver.seconds(designs, large) + solver.quicker.seconds(designs, large)) / 2
     assert solver.within(between, designs, large) is solver.quicker
     assert solver.within(1e-9, designs, large) is None
+
+
+def test_time_for_a_sparse_fit_counts_where_one_is_tried() -> None:
+    """And that of its design until it is kept."""
+    solver = LOCAL_SOLVERS[Estimator.CONTROL_VARIATE]
+    assert solver.quicker is not None
+    designs = GameDesigns(DesignCache(), 30, (128, 1 << 14), 0)
+    tried, smaller = allocation(30, MAX_COALITIONS), allocation(30, MAX_COALITIONS - 2)
+    assert solver.seconds(designs, smaller) == solver.quicker.seconds(designs, smaller)
+    first = solver.seconds(designs, tried)
+    designs.sparse(tried)
+    kept = solver.seconds(designs, tried)
+    assert first > kept > solver.quicker.seconds(designs, tried)

@@ -15,7 +15,7 @@ from sequela.explain.request import EventInfo
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
-METHOD_VERSION = "6"
+METHOD_VERSION = "7"
 """Changes whenever the same request may get a different answer. Stored answers of another version are not reused."""
 
 PerTarget = tuple[float, ...]
