@@ -6,16 +6,21 @@
 `first` sends some, two at a time. PLAN is a file with planned calls as JSON. Once the generator is ready, it says so in
 a line. It then reads the time at which to start, in seconds of the monotonic clock, so that several of them start
 together. What became of the calls goes to standard output. Messages are made before they are sent, and answers are
-parsed after all is over, since both would take time from the server, which has the same cores.
+parsed after all is over, since both would take time from the server, which has the same cores. Where both want a core,
+the generator comes first, if it may (root, or CAP_SYS_NICE). It does not collect garbage meanwhile: with all answers in
+memory that takes a tenth of a second, in which no call is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +40,8 @@ TIMEOUT = 60.0
 FIRST_OF_CLOSED = 1 << 40
 """The number of the first call of a kind that has no plan; those of plans are smaller."""
 READY = "ready\n"
+PRIORITY = -10
+"""Of this process, for setpriority(2). The server has 0."""
 
 
 class Generator:
@@ -103,7 +110,9 @@ class Generator:
 
 
 def _agreed_start() -> float:
-    """Says that this process is ready, and returns the time at which to start."""
+    """Says that this process is ready, and returns the time at which to start. No garbage is collected any more."""
+    gc.freeze()
+    gc.disable()
     sys.stdout.write(READY)
     sys.stdout.flush()
     return float(sys.stdin.readline())
@@ -149,6 +158,14 @@ def _reason(error: Any) -> tuple[str, bool]:
     return reason, retry
 
 
+def _come_first() -> None:
+    """Has this process run before the server, if it may. Its calls are then sent at their times, and waiting for a core
+    does not count as waiting for the server.
+    """
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
+
+
 async def _run(address: str, kind: str, *rest: str) -> list[CallOutcome]:
     generator = Generator(address)
     await generator.connect()
@@ -162,4 +179,5 @@ async def _run(address: str, kind: str, *rest: str) -> list[CallOutcome]:
 
 
 if __name__ == "__main__":
+    _come_first()
     sys.stdout.write(to_json(asyncio.run(_run(*sys.argv[1:]))))

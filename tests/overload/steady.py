@@ -36,7 +36,8 @@ class SteadyFigures:
         refused_p99: The time until a refusal that came before the deadline.
         interactive_p99, unloaded_p99: The time until an interactive answer, under overload and without load.
         health_p99, health_longest: The time until an answer to a health check.
-        memory_mb: The memory of the server and its engines that is no part of a file, at the start and at the end.
+        memory_mb: The memory of the server and its engines that is no part of a file, at the start, in the middle and
+            at the end.
         coverage: How many 95 % intervals of rough answers hold the exact value; NaN if there were none.
         rough: The share of answers whose target was raised.
         bulk: Answers a second to bulk calls.
@@ -52,7 +53,7 @@ class SteadyFigures:
     unloaded_p99: float
     health_p99: float
     health_longest: float
-    memory_mb: tuple[float, float]
+    memory_mb: tuple[float, float, float]
     coverage: float
     rough: float
     bulk: float
@@ -61,7 +62,7 @@ class SteadyFigures:
 
     def rows(self) -> list[tuple[str, str, str]]:
         """Returns what was measured, what must be, and what was found."""
-        first, last = self.memory_mb
+        first, middle, last = self.memory_mb
         return [
             ("saturation, without brownout", "", f"{self.saturation:.1f} a second"),
             ("sent", f"{LOAD:g} times that", f"{self.sent:.1f} a second"),
@@ -71,7 +72,8 @@ class SteadyFigures:
             ("  unloaded, p99", "", _ms(self.unloaded_p99)),
             ("health, p99", "", _ms(self.health_p99)),
             ("health, longest", "", _ms(self.health_longest)),
-            ("memory of its own, at the start and at the end", "flat", f"{first:.0f} MB, {last:.0f} MB"),
+            ("memory of its own, at the start", "", f"{first:.0f} MB"),
+            ("  in the middle, at the end", "flat", f"{middle:.0f} MB, {last:.0f} MB"),
             ("95 % intervals of rough answers hold", ">= 93 %", f"{self.coverage:.1%}"),
             ("  of all answers are rough", "", f"{self.rough:.1%}"),
             ("  bulk answers", "", f"{self.bulk:.1f} a second"),
@@ -147,7 +149,7 @@ def _figures(
         unloaded_p99=percentile(each.seconds for each in quiet if not each.reason),
         health_p99=percentile(probes.seconds),
         health_longest=max(probes.seconds),
-        memory_mb=(probes.memory_mb[0], probes.memory_mb[-1]),
+        memory_mb=(probes.memory_mb[0], probes.memory_mb[len(probes.memory_mb) // 2], probes.memory_mb[-1]),
         coverage=coverage(answers, truth),
         rough=sum(each.target_raised for each in answers) / max(len(answers), 1),
         bulk=sum(each.call.priority == "bulk" for each in answers) / seconds,
