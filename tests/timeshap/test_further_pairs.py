@@ -24,9 +24,9 @@ from sequela.timeshap.control_variate.further_pairs import (
     pair_weight,
 )
 from sequela.timeshap.control_variate.gaussian_process import NUGGET
-from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.control_variate.process_design import ProcessDesign, known_signs, process_design
 from sequela.timeshap.control_variate.rank_kernels import rank_kernel
+from sequela.timeshap.control_variate.sections import SectionSum
 from sequela.timeshap.pair_order import PairSampler
 from sequela.timeshap.rank_solver import MAX_COALITIONS, further_bytes, process_counts
 from sequela.timeshap.regression import Solution, solve
@@ -130,6 +130,11 @@ def test_single_precision_changes_nothing_but_rounding() -> None:
     np.testing.assert_allclose(single.errors, double.errors, rtol=1e-3)
 
 
+def in_double(mean: SectionSum, signs: NDArray[np.float32], _: object = None) -> NDArray[np.float64]:
+    known = mean.sections.signs.astype(np.float64)
+    return np.asarray(mean.sections.kernel.between(signs.astype(np.float64), known) @ mean.weights)
+
+
 @pytest.mark.parametrize("game", first_few(known_games(PLAYERS, 3)[1:], 3), ids=lambda game: game.name)
 def test_predictions_in_single_precision_are_exact_enough(
     game: KnownGame, monkeypatch: pytest.MonkeyPatch
@@ -139,7 +144,7 @@ def test_predictions_in_single_precision_are_exact_enough(
     nothing = np.zeros((PLAYERS, 1))
     parts = Parts(game, known=sizes[0], counts=sizes[1])
     single = parts.extended(nothing)
-    monkeypatch.setattr(OddKernel, "sums", lambda self, signs, others, w: self.between(signs, others) @ w)
+    monkeypatch.setattr(SectionSum, "at", in_double)
     double = parts.extended(nothing)
     assert (np.abs(single.values - double.values) <= 0.01 * double.errors).all()
     np.testing.assert_allclose(single.errors, double.errors, rtol=1e-3)

@@ -26,17 +26,6 @@ def test_the_kernel_is_its_formula(rho: list[float]) -> None:
     np.testing.assert_allclose(OddKernel(np.array(rho)).between(signs, signs), expected, atol=1e-10)
 
 
-@given(strengths, st.integers(0, 2**32 - 1), st.integers(-60, 60))
-def test_sums_are_sums_of_the_kernel(rho: list[float], seed: int, magnitude: int) -> None:
-    """To single precision, however small or large the weights are."""
-    kernel, signs = OddKernel(np.array(rho)), all_signs(len(rho))
-    weights = np.random.default_rng(seed).normal(size=(len(signs), 2)) * 10.0**magnitude
-    expected = kernel.between(signs, signs) @ weights
-    np.testing.assert_allclose(
-        kernel.sums(signs, signs, weights), expected, atol=1e-6 * np.linalg.norm(weights)
-    )
-
-
 @given(strengths)
 def test_attributions_of_sections_are_their_shapley_values(rho: list[float]) -> None:
     """The Shapley values of z ↦ K(z, z'), by their definition, for every z'."""

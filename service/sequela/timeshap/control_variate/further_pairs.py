@@ -40,12 +40,13 @@ from sequela.timeshap.coalitions import strata, unknown_shares
 from sequela.timeshap.control_variate.gaussian_process import NUGGET
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.control_variate.process_design import ProcessDesign
+from sequela.timeshap.control_variate.sections import Sections, exact_in_single
 from sequela.timeshap.pair_order import Pairs
 from sequela.timeshap.regression import Solution, slopes, standard_errors
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, in_turn
 
-BLOCK_PAIRS = 1024
-"""Pairs whose values are predicted at once. It limits memory use."""
+BLOCK_PAIRS = 512
+"""Pairs whose values are predicted at once. It limits memory use, and the covariances stay in the cache."""
 REFINEMENTS = 3
 """How often α is refined. K⁻¹ is kept in single precision. That alone would leave h off by up to several percent of the
 largest value in games of many players, and in smooth games by as much as the process's own error. Each step leaves a
@@ -74,9 +75,9 @@ class FurtherDesign:
         """How many bytes the arrays hold."""
         return self.members.nbytes + self.known.nbytes + self.unknown.nbytes + self.weights.nbytes
 
-    def signs(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    def signs(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Returns some pairs as signs z = ±1."""
-        return np.where(self.members[rows], 1.0, -1.0)
+        return (2 * self.members.take(rows, axis=0).view(np.int8) - 1).astype(np.float32)
 
 
 def further_design(sampler: Pairs, known: Sequence[int], counts: Sequence[int]) -> FurtherDesign:
@@ -136,7 +137,7 @@ def extended(
         run_jobs: As in `regression.solve`. The result does not depend on it.
     """
     first, further = np.flatnonzero(design.known), np.flatnonzero(~design.known)
-    mean = _mean(known, design.signs(first))
+    mean = _mean(known, design.signs(first), run_jobs)
     errors = np.empty(odd.shape)
     errors[first] = mean.alpha[1:] / known.process.precision[1:]
     errors[further] = odd[further] - mean.at(design, further, run_jobs)
@@ -162,41 +163,46 @@ class _Mean:
     """The mean h of a process, as a game.
 
     Attributes:
-        kernel: The covariance.
-        signs: The full coalition and the known pairs as signs, (a + 1, m).
+        sections: The kernel's sections at the full coalition and the known pairs.
         alpha: α = K⁻¹g, (a + 1, targets).
         left: g - h at these coalitions, (a + 1, targets). It is small, but not 0, because of the nugget.
     """
 
-    kernel: OddKernel
-    signs: NDArray[np.float64]
+    sections: Sections
     alpha: NDArray[np.float64]
     left: NDArray[np.float64]
 
     @property
     def attributions(self) -> NDArray[np.float64]:
         """The Shapley values of h, (m, targets)."""
-        return self.kernel.attributions(self.signs).T @ self.alpha
+        signs = self.sections.signs.astype(np.float64)
+        return self.sections.kernel.attributions(signs).T @ self.alpha
 
     def at(self, design: FurtherDesign, rows: NDArray[np.intp], run_jobs: JobRunner) -> NDArray[np.float64]:
         """Returns h at some pairs, (rows, targets)."""
+        mean = self.sections.summed(self.alpha)
 
         def block(start: int) -> NDArray[np.float64]:
-            signs = design.signs(rows[start : start + BLOCK_PAIRS])
-            return self.kernel.sums(signs, self.signs, self.alpha)
+            return mean.at(design.signs(rows[start : start + BLOCK_PAIRS]))
 
         return np.concatenate(list(run_jobs(partial(block, i) for i in range(0, len(rows), BLOCK_PAIRS))))
 
 
-def _mean(known: KnownValues, pairs: NDArray[np.float64]) -> _Mean:
+def _mean(known: KnownValues, pairs: NDArray[np.float32], run_jobs: JobRunner) -> _Mean:
     """Returns the mean of a process that knows these pairs, given as signs (a, m)."""
-    signs = np.concatenate([np.ones((1, pairs.shape[1])), pairs])
-    covariance = known.kernel.between(signs, signs)
-    covariance[np.diag_indices_from(covariance)] += NUGGET
+    signs = np.concatenate([np.ones((1, pairs.shape[1]), dtype=np.float32), pairs])
+    sections = Sections(exact_in_single(known.kernel), signs)
+    blocks = [signs[i : i + BLOCK_PAIRS] for i in range(0, len(signs), BLOCK_PAIRS)]
+    nears = list(run_jobs(partial(sections.near, each, np.float64) for each in blocks))
+
+    def left(alpha: NDArray[np.float64]) -> NDArray[np.float64]:
+        mean = sections.summed(alpha)
+        return np.asarray(known.values - np.concatenate([*map(mean.at, blocks, nears)]))
+
     alpha = known.process.alpha(known.values)
     for _ in range(REFINEMENTS):
-        alpha += known.process.alpha(known.values - covariance @ alpha)
-    return _Mean(known.kernel, signs, alpha, known.values - covariance @ alpha + NUGGET * alpha)
+        alpha += known.process.alpha(left(alpha) - NUGGET * alpha)
+    return _Mean(sections, alpha, left(alpha))
 
 
 def _of_known(design: FurtherDesign, values: NDArray[np.float64]) -> NDArray[np.float64]:
