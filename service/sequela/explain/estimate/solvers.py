@@ -53,7 +53,7 @@ PREDICTED_PER_SECOND = 3e8
 """Covariances per second, in single precision, between pairs that a process knows and further ones. Most games need one
 of the two processes, so this leaves a margin of two or more.
 """
-REFINING = 6.0
+REFINING = 3.0
 """The time to refine what the process knows, in units of the time to predict as many pairs as it knows."""
 GROWN = 6
 """Conjunctions whose literals are tried for each term of a sparse fit. Half of the pairs count for each."""

@@ -1,7 +1,7 @@
 """The sections K(·, z') of the kernel (odd_kernel.py) at known coalitions z', summed as fast as possible.
 
 A sum Σ_q w_q K(·, z'_q) of a thousand sections is needed at many thousands of coalitions. Nearly all of its time goes
-into a = Σ λ_i z_i z'_i and its exponential, which single precision makes several times as fast:
+into a = Σ λ_i z_i z'_i and its exponential, which single precision makes twice as fast:
 
 - Each λ_i is rounded to a multiple of a power of two, so that single precision holds every sum of them exactly. This
   changes the kernel, but far too little to matter, and for all coalitions alike. Otherwise the rounding errors of a
