@@ -37,6 +37,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import strata, unknown_shares
+from sequela.timeshap.control_variate.every_pair import at_every_pair, worth_summing_all
 from sequela.timeshap.control_variate.gaussian_process import NUGGET
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.control_variate.process_design import ProcessDesign
@@ -181,6 +182,8 @@ class _Mean:
     def at(self, design: FurtherDesign, rows: NDArray[np.intp], run_jobs: JobRunner) -> NDArray[np.float64]:
         """Returns h at some pairs, (rows, targets)."""
         mean = self.sections.summed(self.alpha)
+        if worth_summing_all(design.members.shape[1], len(rows), self.alpha.shape[1]):
+            return at_every_pair(mean, design.signs(rows), run_jobs)
 
         def block(start: int) -> NDArray[np.float64]:
             return mean.at(design.signs(rows[start : start + BLOCK_PAIRS]))
