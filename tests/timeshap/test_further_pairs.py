@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from sequela.timeshap import rank_solver
 from sequela.timeshap.coalitions import allocation, strata, unknown_shares
 from sequela.timeshap.control_variate import further_pairs
 from sequela.timeshap.control_variate import process_design as process_design_module
+from sequela.timeshap.control_variate.every_pair import at_every_pair
 from sequela.timeshap.control_variate.further_pairs import (
     KnownValues,
     extended,
@@ -148,6 +150,26 @@ def test_predictions_in_single_precision_are_exact_enough(
     double = parts.extended(nothing)
     assert (np.abs(single.values - double.values) <= 0.01 * double.errors).all()
     np.testing.assert_allclose(single.errors, double.errors, rtol=1e-3)
+
+
+def test_predictions_at_all_coalitions_are_those_at_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If many pairs of a game of few players are needed, all of its coalitions are predicted, which takes less time."""
+    game = airport(np.random.default_rng(0).pareto(1.5, size=PLAYERS))
+    parts = Parts(game, known=allocation(PLAYERS, MAX_COALITIONS), counts=allocation(PLAYERS, 8192))
+    nothing, summed = np.zeros((PLAYERS, 1)), []
+
+    def noted(*arguments: Any) -> NDArray[np.float64]:
+        summed.append(at_every_pair(*arguments))
+        return summed[-1]
+
+    monkeypatch.setattr(further_pairs, "at_every_pair", noted)
+    every = parts.extended(nothing)
+    assert len(summed) == 1
+    monkeypatch.setattr(further_pairs, "worth_summing_all", lambda *_: False)
+    single = parts.extended(nothing)
+    assert len(summed) == 1
+    np.testing.assert_allclose(every.values, single.values, atol=0.01 * single.errors.min())
+    np.testing.assert_allclose(every.errors, single.errors, rtol=1e-3)
 
 
 @pytest.mark.parametrize("whole", [WHOLE, 20_000, 60_000])
