@@ -143,7 +143,7 @@ def test_whichever_term_the_time_ends_at_the_answer_is_that_of_the_processes(
     assert undisturbed.times > 20
     assert whole.solution is not None
     assert processes.solution is not None
-    assert whole.solution.largest_error[0] < 1e-6 < processes.solution.largest_error[0]
+    assert whole.solution.largest_error[0] < 0.8 * processes.solution.largest_error[0]
     for number in (1, 2, undisturbed.times // 2, undisturbed.times):
         cut = fitted(Asked(number, drained))
         assert cut.solution is not None

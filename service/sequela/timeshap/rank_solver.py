@@ -18,7 +18,7 @@ from sequela.timeshap.coalitions import GROWTH, all_coalitions, allocation, stag
 from sequela.timeshap.control_variate.correction import variate_solutions
 from sequela.timeshap.control_variate.further_pairs import KnownValues, extended
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS, rank_kernel
-from sequela.timeshap.control_variate.sparse_solver import PartlySeen, sparse_solution
+from sequela.timeshap.control_variate.sparse_solver import Bars, PartlySeen, sparse_solution
 from sequela.timeshap.designs import Designs
 from sequela.timeshap.regression import Solution, more_precise, solve_design
 from sequela.timeshap.sample_design import JobRunner, SampleDesign, checking, in_turn
@@ -32,9 +32,11 @@ MAX_PLAYERS = 512
 MAX_FURTHER_BYTES = 1 << 28
 """Further pairs correct the processes only if that takes at most this many bytes of memory (`further_bytes`)."""
 
-MAX_SPARSE_PLAYERS = 128
+MAX_SPARSE_PLAYERS = 64
 MAX_SPARSE_TARGETS = 4
-"""Sparse fits are tried in games of at most so many players and targets, because each target needs fits of its own."""
+"""Sparse fits are tried in games of at most so many players and targets. With more players it takes long to see that a
+game has none, and each target needs fits of its own.
+"""
 MIN_RIVAL = 0.2
 """A sparse fit is tried if the smallest error bars are at least this share of the base estimator's. Otherwise a process
 describes the game well.
@@ -186,13 +188,14 @@ def _with_sparse_fits(
     if not len(rough) or not may_be_sparse(designs.players, counts, len(gain)):
         return found
     used, every = process_counts(designs.players, counts), np.concatenate(odd, dtype=np.float64)
-    pairs = PartlySeen(designs.sample(counts, run_jobs), designs.sparse(used), designs.further(used, counts))
+    sample = partial(designs.sample, counts, run_jobs)
+    pairs = PartlySeen(sample, designs.sparse(used), designs.further(used, counts))
     values, errors = found.solution.values.copy(), np.full(found.solution.errors.shape, np.inf)
     for target in rough:
-        rival = float(bars[target] / base_bars[target])
-        fitted = sparse_solution(pairs, every[:, target], float(gain[target]), rival, run_jobs, check)
+        known = Bars(found.base.errors[:, [target]], found.solution.errors[:, [target]])
+        fitted = sparse_solution(pairs, every[:, target], float(gain[target]), known, run_jobs, check)
         if fitted:
-            values[:, target], errors[:, target] = fitted.values[:, 0], fitted.errors[:, 0]
+            values[:, [target]], errors[:, [target]] = fitted.values, fitted.errors
     return RankedSolution(more_precise(found.solution, Solution(values, errors)), found.base)
 
 

@@ -31,7 +31,7 @@ LOCAL_DIRECT_SHARE = 0.25
 TOO_LATE_TO_SOLVE = "too little time was left for the control variate; the regression was used instead"
 TOO_LATE_TO_CORRECT = (
     "too little time was left for all of the control variate: coalitions beyond the first "
-    f"{MAX_COALITIONS:,} did not correct it, and no sparse fit was tried"
+    f"{MAX_COALITIONS:,}, if any, did not correct it, and there was no sparse fit"
 )
 """Why the standard errors of a game may be larger than its coalitions allow."""
 

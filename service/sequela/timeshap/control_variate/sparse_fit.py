@@ -1,7 +1,7 @@
 """Fits a game of few interactions: players' own effects and a few conjunctions, which are found one after another.
 
 Each step looks for the conjunction that explains most of what the terms before it leave (orthogonal matching pursuit).
-A conjunction of two players adds nothing to their own effects, since its odd part is linear. One of three players
+The odd part of a conjunction of two players is linear, so it adds nothing to their own effects. One of three players
 differs from the product z_i z_j z_k by own effects only. So a step
 
 1. finds the product of three of the strongest players that explains most,
@@ -9,8 +9,8 @@ differs from the product z_i z_j z_k by own effects only. So a step
    one explains more than the conjunction before it,
 3. adds the best of them, and fits all terms anew.
 
-It ends if nothing is left, or if what the best term explains could as well be noise: among n candidates, the largest
-square of a standard normal variable is about 2 ln n.
+It ends if nothing is left, if there would be more terms than free pairs, or if what the best term explains could as
+well be noise: among n candidates, the largest square of a standard normal variable is about 2 ln n.
 
 Source: Pati, Rezaiifar and Krishnaprasad, Orthogonal matching pursuit (1993); Friedman and Popescu, Predictive learning
 via rule ensembles (2008); docs/estimator.md, "Games of few interactions".
@@ -32,8 +32,8 @@ NEAR = 32
 MAX_TERMS = 48
 MAX_LITERALS = 10
 MIN_SUPPORT = 8
-"""A conjunction or its opposite must hold in at least this many known pairs, because many different ones hold in a
-single pair.
+"""A conjunction or its opposite must hold in at least this many of the pairs that a fit learns from, because many
+different ones hold in a single pair.
 """
 MIN_GROWTH = 1e-4
 """A longer conjunction, or one with other signs, must explain more by this share. Rounding must not decide."""
@@ -115,6 +115,7 @@ class SparseFit:
     Attributes:
         left: The root mean square of what the terms leave, as a share of what the players' own effects leave.
         terms: The number of terms besides own effects.
+        peak: The largest value that own effects leave, divided by the root mean square of these values.
     """
 
     def __init__(self, design: SparseDesign, rows: NDArray[np.intp], odd: NDArray[np.float64]) -> None:
@@ -130,6 +131,7 @@ class SparseFit:
         self._basis[:players] = np.linalg.qr(self._signs)[0].T
         self._residual = self._orthogonal(self._odd)
         self._first = self._rms()
+        self.peak = float(np.abs(self._residual).max()) / max(self._first, np.finfo(np.float64).tiny)
         if self._first < NOTHING:
             self.left = 0.0
 
@@ -207,7 +209,7 @@ class SparseFit:
         size = int(np.abs(literals).sum())
         matches = self._signs @ literals
         rows = np.flatnonzero(np.abs(matches) == size)
-        # In these rows, the odd part is ±1/2.
+        # Twice the odd part, which is ±1/2 in these rows.
         odd = matches[rows] / size
         yield _Candidate(literals, self._explained(rows, odd))
         while size < MAX_LITERALS:
