@@ -97,7 +97,8 @@ def test_values_and_bars_are_those_of_a_regression_on_what_unseen_fits_leave(who
     assert found is not None
     expected = explained[:, None] + sampled.base(left, rest).values
     np.testing.assert_allclose(found.values, expected, atol=1e-9)
-    np.testing.assert_allclose(found.errors, sampled.base(errors, rest).errors, rtol=1e-6)
+    few = 1 + 2 * (errors**4).sum() / (errors**2).sum() ** 2
+    np.testing.assert_allclose(found.errors, few * sampled.base(errors, rest).errors, rtol=1e-6)
     # Where the base estimator's bars for g are much wider, those for e are not all.
     peaks = []
     for fold in range(FOLDS):
@@ -130,9 +131,9 @@ def test_bars_of_an_exact_solution_are_what_one_more_pair_could_show() -> None:
 
 
 @pytest.mark.parametrize("seeds", [6, pytest.param(40, marks=pytest.mark.slow)])
-@pytest.mark.parametrize(("inside", "outside"), [(5, 5), (6, 6)])
-def test_a_rule_that_no_pair_shows_is_within_the_bars(inside: int, outside: int, seeds: int) -> None:
-    """Beside 25 conjunctions that the fits find, and as large as they are. So e is 0 at most pairs, or at all."""
+@pytest.mark.parametrize(("inside", "outside"), [(4, 4), (5, 5), (6, 6)])
+def test_a_rule_that_few_pairs_show_is_within_the_bars(inside: int, outside: int, seeds: int) -> None:
+    """Beside 25 conjunctions that the fits find, and as large as they are. Often no pair shows it, so e is 0 at all."""
     sparse, rare = sparse_game(24, seed=7, terms=25), rare_effect(24, inside, outside, seed=1)
 
     def game(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -13,11 +13,14 @@ that they have seen. A stratum of which all pairs are known adds no error, as g 
 of few conjunctions and the fits find them, e is 0 at all pairs, and the values are exact. The standard error is the
 larger of two:
 
-    the base estimator's standard error for e, as if e were the game
+    (1 + 2/ν) times the base estimator's standard error for e, as if e were the game, with ν = (Σ e²)²/Σ e⁴
     b · max|r|/(rms(r) √k), with b the base estimator's standard error for g, k the number of all pairs, and r what the
         players' own effects leave at the pairs that a fit has seen
 
-The second one is what a single pair adds to b if its r is the largest one. An effect that one pair in k shows is in no
+If e is large at a few pairs only, ν is about their number, and a normal interval would be too narrow. 1 + 2/ν is about
+the ratio of the 95 % quantiles of Student's t with ν degrees of freedom and of the normal distribution.
+
+The second bar is what a single pair adds to b if its r is the largest one. An effect that one pair in k shows is in no
 known pair as often as not. So e = 0 at k pairs does not mean that there is no such effect.
 
 Smooth games are described better by a process. So a fit is given up if it is not promising. Let u be the root mean
@@ -157,7 +160,7 @@ def _corrected(
     folds: NDArray[np.intp],
     run_jobs: JobRunner,
 ) -> Solution:
-    """Returns φ(h) + d, with the base estimator's standard errors for e."""
+    """Returns φ(h) + d, with the first standard error."""
     signs, known = pairs.fits.signs[1:], pairs.further.known
     fits = np.column_stack([game.at(signs) for game in games])
     errors, left = odd.copy(), odd.copy()
@@ -171,10 +174,17 @@ def _corrected(
     sample = pairs.sample()
     slope = slopes(sample, np.column_stack([errors, left]), rest, run_jobs)
     noise = standard_errors(sample, errors[:, None], rest[:1], slope[:, :1], run_jobs)
+    noise *= 1 + 2 / _effective_number(errors)
     values = explained + slope[:, 1:]
     # What is left of Δ is divided equally among the players, so that the attributions add up exactly.
     values += (gain - values.sum()) / len(values)
     return Solution(values, noise)
+
+
+def _effective_number(errors: NDArray[np.float64]) -> float:
+    """Returns ν: the number of errors, if those that are not 0 are equally large, and at least 1."""
+    squares = np.square(errors / max(float(np.abs(errors).max()), np.finfo(np.float64).tiny))
+    return float(max(squares.sum() ** 2 / max(np.square(squares).sum(), 1.0), 1.0))
 
 
 def _mean_at(games: Sequence[SparseGame], design: FurtherDesign, run_jobs: JobRunner) -> NDArray[np.float64]:
