@@ -114,7 +114,7 @@ def test_what_knows_the_whole_sample_is_not_interrupted(answered: Callable[..., 
 @pytest.fixture
 def fitted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Asked], GameOutcome]:
     """Answers a game of few interactions, whose designs are kept from one answer to the next."""
-    designs, game = DesignCache(), sparse_game(24, seed=3, terms=20)
+    designs, game = DesignCache(), sparse_game(24, seed=3, terms=45)
 
     def answer(deadline: Asked) -> GameOutcome:
         def begun(*arguments: Any) -> Any:

@@ -37,9 +37,10 @@ MAX_SPARSE_TARGETS = 4
 """Sparse fits are tried in games of at most so many players and targets. With more players it takes long to see that a
 game has none, and each target needs fits of its own.
 """
-MIN_RIVAL = 0.2
+MIN_RIVAL, MIN_FIRST_RIVAL = 0.2, 0.6
 """A sparse fit is tried if the smallest error bars are at least this share of the base estimator's. Otherwise a process
-describes the game well.
+describes the game well. The second number holds for samples that the processes know completely: most levels of neural
+networks that are not finished before end there, and trying would cost a fifth of the processor time of such an alert.
 """
 ROUNDING = 1e-6
 """Error bars below this share of the attributions are those of a float32 model's rounding."""
@@ -183,11 +184,12 @@ def _with_sparse_fits(
     bars, base_bars = (np.linalg.norm(each.errors, axis=0) for each in (found.solution, found.base))
     # Error bars of games without interactions are not 0, because of rounding.
     unsure = base_bars > ROUNDING * np.linalg.norm(found.base.values, axis=0)
-    rough = np.flatnonzero(unsure & (bars >= MIN_RIVAL * base_bars))
-    counts = [len(rows) for rows in odd]
+    counts = tuple(len(rows) for rows in odd)
+    used = process_counts(designs.players, counts)
+    rough = np.flatnonzero(unsure & (bars >= (MIN_FIRST_RIVAL if used == counts else MIN_RIVAL) * base_bars))
     if not len(rough) or not may_be_sparse(designs.players, counts, len(gain)):
         return found
-    used, every = process_counts(designs.players, counts), np.concatenate(odd, dtype=np.float64)
+    every = np.concatenate(odd, dtype=np.float64)
     sample = partial(designs.sample, counts, run_jobs)
     pairs = PartlySeen(sample, designs.sparse(used), designs.further(used, counts))
     values, errors = found.solution.values.copy(), np.full(found.solution.errors.shape, np.inf)
