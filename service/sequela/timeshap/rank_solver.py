@@ -31,16 +31,15 @@ MAX_PLAYERS = 512
 """Games with more players are solved by the base estimator."""
 MAX_FURTHER_BYTES = 1 << 28
 """Further pairs correct the processes only if that takes at most this many bytes of memory (`further_bytes`)."""
-
 MAX_SPARSE_PLAYERS = 64
 MAX_SPARSE_TARGETS = 4
 """Sparse fits are tried in games of at most so many players and targets. With more players it takes long to see that a
 game has none, and each target needs fits of its own.
 """
-MIN_RIVAL, MIN_FIRST_RIVAL = 0.2, 0.6
+MIN_SHARE, MIN_FIRST_SHARE = 0.2, 0.6
 """A sparse fit is tried if the smallest error bars are at least this share of the base estimator's. Otherwise a process
 describes the game well. The second number holds for samples that the processes know completely: most levels of neural
-networks that are not finished before end there, and trying would cost a fifth of the processor time of such an alert.
+networks that need more than the first stage end there, and a trial for each would cost a quarter of the processor time.
 """
 ROUNDING = 1e-6
 """Error bars below this share of the attributions are those of a float32 model's rounding."""
@@ -181,24 +180,33 @@ def _with_sparse_fits(
     check: Callable[[], None],
 ) -> RankedSolution:
     """Returns the solution in which targets have that of a sparse fit if its error bars are smaller."""
-    bars, base_bars = (np.linalg.norm(each.errors, axis=0) for each in (found.solution, found.base))
-    # Error bars of games without interactions are not 0, because of rounding.
-    unsure = base_bars > ROUNDING * np.linalg.norm(found.base.values, axis=0)
     counts = tuple(len(rows) for rows in odd)
+    if not may_be_sparse(designs.players, counts, len(gain)):
+        return found
     used = process_counts(designs.players, counts)
-    rough = np.flatnonzero(unsure & (bars >= (MIN_FIRST_RIVAL if used == counts else MIN_RIVAL) * base_bars))
-    if not len(rough) or not may_be_sparse(designs.players, counts, len(gain)):
+    least = MIN_FIRST_SHARE if used == counts else MIN_SHARE
+    rough = {target: bars for target, bars in _unsure(found).items() if bars.share >= least}
+    if not rough:
         return found
     every = np.concatenate(odd, dtype=np.float64)
     sample = partial(designs.sample, counts, run_jobs)
     pairs = PartlySeen(sample, designs.sparse(used), designs.further(used, counts))
     values, errors = found.solution.values.copy(), np.full(found.solution.errors.shape, np.inf)
-    for target in rough:
-        known = Bars(found.base.errors[:, [target]], found.solution.errors[:, [target]])
-        fitted = sparse_solution(pairs, every[:, target], float(gain[target]), known, run_jobs, check)
+    for target, bars in rough.items():
+        fitted = sparse_solution(pairs, every[:, target], float(gain[target]), bars, run_jobs, check)
         if fitted:
             values[:, [target]], errors[:, [target]] = fitted.values, fitted.errors
     return RankedSolution(more_precise(found.solution, Solution(values, errors)), found.base)
+
+
+def _unsure(found: RankedSolution) -> dict[int, Bars]:
+    """Returns the error bars of the targets that the base estimator does not solve exactly, up to rounding."""
+    base, solution = found.base, found.solution
+    inexact = np.linalg.norm(base.errors, axis=0) > ROUNDING * np.linalg.norm(base.values, axis=0)
+    return {
+        target: Bars(base.errors[:, [target]], solution.errors[:, [target]])
+        for target in np.flatnonzero(inexact).tolist()
+    }
 
 
 def may_be_sparse(players: int, counts: Sequence[int], targets: int) -> bool:

@@ -2,7 +2,7 @@
 
 A conjunction has literals l_i: 1 if player i must be in, -1 if it must be out, 0 if it does not matter. Its value is 1
 for coalitions in which all of its n literals hold, and 0 for all others. With z_i = 1 for players that are in and -1
-for the others, the literals hold if z·l = n, and fail one and all if z·l = -n. So its odd part is
+for the others, all literals hold if z·l = n, and none holds if z·l = -n. So its odd part is
 
     g(z) = ([z·l = n] - [z·l = -n])/2
 

@@ -20,8 +20,9 @@ larger of two:
 If e is large at a few pairs only, ν is about their number, and a normal interval would be too narrow. 1 + 2/ν is about
 the ratio of the 95 % quantiles of Student's t with ν degrees of freedom and of the normal distribution.
 
-The second bar is what a single pair adds to b if its r is the largest one. An effect that one pair in k shows is in no
-known pair as often as not. So e = 0 at k pairs does not mean that there is no such effect.
+The second bar is what a single pair adds to b if its r is the largest one. An effect that one pair in k shows is in
+none of k known pairs in more than a third of all samples. So e = 0 at k pairs does not mean that there is no such
+effect.
 
 Smooth games are described better by a process. So a fit is given up if it is not promising. Let u be the root mean
 square of its errors in the fold that it has not seen, relative to that of a fit of own effects only, and t the
@@ -147,8 +148,8 @@ def _fitted(
         check()
         if not fit.grow():
             return fit if error() <= share * first else None
-        of_share, most = PROMISING.get(fit.terms, (np.inf, np.inf))
-        if fit.terms in PROMISING and error() > min(of_share * share, most) * first:
+        limits = PROMISING.get(fit.terms)
+        if limits and error() > min(limits[0] * share, limits[1]) * first:
             return None
 
 
