@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from intervals import at_least, coverage
 from known_games import KnownGame, airport, known_games, rare_effect
 from numpy.typing import NDArray
 from recurrent_games import event_game
+from sequela.timeshap import rank_solver
 from sequela.timeshap.coalitions import allocation, strata, unknown_shares
 from sequela.timeshap.control_variate import sparse_solver
 from sequela.timeshap.control_variate.further_pairs import further_design
@@ -232,6 +233,24 @@ def test_games_that_may_be_sparse() -> None:
     assert not may_be_sparse(MAX_SPARSE_PLAYERS + 1, allocation(MAX_SPARSE_PLAYERS + 1, MAX_COALITIONS), 1)
     assert not may_be_sparse(12, allocation(12, 1 << 12), 1)
     assert not may_be_sparse(64, allocation(64, 2_000_000), 4)  # it would take too much memory
+
+
+def test_a_game_that_a_process_describes_well_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An airport, whose error bars are a quarter of the base estimator's, is tried in larger samples only."""
+    tried: list[int] = []
+
+    def counted(*arguments: Any) -> None:
+        tried.append(1)
+
+    monkeypatch.setattr(rank_solver, "sparse_solution", counted)
+    game = airport(np.random.default_rng(0).pareto(1.5, size=30))
+    ranked(game, 30, MAX_COALITIONS)
+    assert not tried
+    ranked(game, 30, 2600)
+    assert tried == [1]
+    ranked(event_game(20, seed=1), 20, 2600)
+    ranked(sparse_game(20, seed=3, terms=30), 20, MAX_COALITIONS)
+    assert tried == [1, 1]
 
 
 def test_many_targets_get_what_the_processes_give() -> None:
