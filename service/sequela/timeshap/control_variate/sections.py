@@ -8,7 +8,8 @@ into a = Σ λ_i z_i z'_i and its exponential, which single precision makes twic
   would differ from one z' to the next. If most of 100 players have the same λ, they add up to ten times those of 46
   players, and weights in the thousands, most of which cancel, would multiply them.
 - 2 sinh a = e^a - 1/e^a takes one exponential. Neither term leaves the range of single precision, because |a| <= b, and
-  b is below 17 for all rank kernels.
+  b is below 17 for all rank kernels. It is above 1.3 for all of them, so rounding the two terms, which are nearly alike
+  if a is small, is an error of less than 5e-7 in K.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 from sequela.timeshap.control_variate.odd_kernel import OWN_EFFECTS, OddKernel, scaled_product
 
+MIN_BOUND = 1.0
+"""The smallest b of a kernel. The difference of the exponentials of a smaller one would lose digits."""
 MAX_BOUND = 40.0
 """The largest b of a kernel. Single precision also holds sums of e^40."""
 BITS = np.finfo(np.float32).nmant
@@ -39,7 +42,7 @@ class Sections:
     """Sections of a kernel.
 
     Attributes:
-        kernel: The kernel. Its rates are exact in single precision, and its b is at most `MAX_BOUND`.
+        kernel: The kernel. Its rates are exact in single precision, and its b is `MIN_BOUND` to `MAX_BOUND`.
         signs: The known coalitions z', (q, m).
     """
 
@@ -81,8 +84,8 @@ class SectionSum:
     ) -> NDArray[np.float64]:
         """Returns the sum at coalitions z (p, m), (p, targets).
 
-        In single precision it is off by about 1e-7 times the root of Σ w_q². `near` is that of the coalitions, if it is
-        known.
+        In single precision it is off by at most 5e-7 times Σ |w_q|, and usually by 1e-7 times the root of Σ w_q².
+        `near` is that of the coalitions, if it is known.
         """
         near = self.sections.near(signs) if near is None else near
         first = scaled_product(near, self.weights) / (2 * np.sinh(self.sections.kernel.bound))
