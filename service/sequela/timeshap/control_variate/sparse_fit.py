@@ -41,6 +41,7 @@ NOTHING = 1e-9
 """A residual is nothing if its root mean square is less than this share of what players' own effects leave. The latter
 are all if they leave less than this share of the largest value.
 """
+BOTH_SIGNS = np.array([[1.0], [-1.0]])
 MIN_NEW = 1e-6
 """The smallest share of a term's sum of squares that the terms before it must leave unexplained."""
 
@@ -126,10 +127,10 @@ class SparseFit:
         self._unit = max(float(np.abs(odd).max()), np.finfo(np.float64).tiny)
         self._odd, players = odd / self._unit, design.signs.shape[1]
         self._literals = [*np.eye(players)]
-        # Rows are an orthonormal basis of the terms.
-        self._basis = np.empty((players + MAX_TERMS, len(rows)))
-        self._basis[:players] = np.linalg.qr(self._signs)[0].T
-        self._residual = self._orthogonal(self._odd)
+        # The first row is the residual. The others are an orthonormal basis of the terms.
+        self._table = np.empty((1 + players + MAX_TERMS, len(rows)))
+        self._table[1 : 1 + players] = np.linalg.qr(self._signs)[0].T
+        self._table[0] = self._orthogonal(self._odd)
         self._first = self._rms()
         self.peak = float(np.abs(self._residual).max()) / max(self._first, np.finfo(np.float64).tiny)
         if self._first < NOTHING:
@@ -158,7 +159,11 @@ class SparseFit:
 
     @property
     def _known(self) -> NDArray[np.float64]:
-        return self._basis[: len(self._literals)]
+        return self._table[1 : 1 + len(self._literals)]
+
+    @property
+    def _residual(self) -> NDArray[np.float64]:
+        return self._table[0]
 
     def _rms(self) -> float:
         return float(np.sqrt(np.square(self._residual).mean()))
@@ -172,9 +177,9 @@ class SparseFit:
     def _add(self, literals: NDArray[np.float64]) -> None:
         new = self._orthogonal(odd_parts(self._signs, literals[None])[:, 0])
         new /= np.linalg.norm(new)
-        self._basis[len(self._literals)] = new
+        self._table[1 + len(self._literals)] = new
         self._literals.append(literals)
-        self._residual = self._residual - new * (new @ self._residual)
+        self._residual[:] -= new * (new @ self._residual)
         self.left = self._rms() / self._first
         self.terms += 1
 
@@ -235,19 +240,16 @@ class SparseFit:
 
         The longer conjunction has the odd part (odd ± z_k)/4 in these rows.
         """
-        signs, basis, residual = self._signs[rows], self._known[:, rows], self._residual[rows]
-        alike = odd @ signs
-        reached, reached_signs = (basis @ odd)[:, None], basis @ signs
-        found = []
-        for sign in (1.0, -1.0):
-            support = (len(rows) + sign * alike) / 2
-            left = support - np.square(reached + sign * reached_signs).sum(axis=0) / 4
-            explained = np.square(residual @ odd + sign * (residual @ signs)) / 4
-            usable = (support >= MIN_SUPPORT) & (left > MIN_NEW * support) & (literals == 0)
-            found.append(np.where(usable, explained / np.where(usable, left, 1.0), 0.0))
-        both = np.array(found)
-        which, player = divmod(int(both.argmax()), both.shape[1])
-        return player, (1.0, -1.0)[which], float(both[which, player])
+        signs, factors = self._signs[rows], self._table[: 1 + len(self._literals), rows]
+        support = (len(rows) + BOTH_SIGNS * (odd @ signs)) / 2
+        # For each sign and player the sums over the residual and each term, squared, (signs, 1 + terms, m).
+        sums = (factors @ odd)[:, None] + BOTH_SIGNS[:, None] * (factors @ signs)
+        np.square(sums, out=sums)
+        left = support - sums[:, 1:].sum(axis=1) / 4
+        usable = (support >= MIN_SUPPORT) & (left > MIN_NEW * support) & (literals == 0)
+        explained = np.divide(sums[:, 0] / 4, left, out=np.zeros_like(left), where=usable)
+        which, player = divmod(int(explained.argmax()), explained.shape[1])
+        return player, float(BOTH_SIGNS[which, 0]), float(explained[which, player])
 
 
 class _Candidate(NamedTuple):
