@@ -162,8 +162,33 @@ def test_what_it_has_begun_ends_when_it_cannot_start(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     given = ["--store", "memory:", "--port", "0", "--http-port", "0", "--tokens", str(tokens)]
     assert main.main([*given, "--model-repository", str(put_gru(tmp_path)), "--engines", "2"]) == 1
-    # The process that engines are forked from ends a moment after the last of them.
-    eventually(lambda: {each.name for each in set(threading.enumerate()) - before} <= {"forkserver-end"})
+    assert_only_these_threads(before)
+
+
+@pytest.mark.usefixtures("_as_it_was")
+def test_it_closes_everything_when_it_cannot_listen(tmp_path: Path) -> None:
+    """A port that is in use is found after all else has been built."""
+    before, file = set(threading.enumerate()), tmp_path / "store.sqlite"
+    given = ["--store", f"sqlite:{file}", "--http-port", "0"]
+    with socket.create_server(("127.0.0.1", 0)) as taken, structlog.testing.capture_logs() as logged:
+        assert main.main([*given, "--port", str(taken.getsockname()[1])]) == 1
+    assert [line["event"] for line in logged][-1] == "cannot start"
+    assert_only_these_threads(before)
+    # The file is free for another server.
+    with Serving(embedded(store=f"sqlite:{file}")):
+        pass
+
+
+def assert_only_these_threads(before: set[threading.Thread]) -> None:
+    """And that of the process that engines are forked from, which ends a moment after the last of them, and gRPC's own,
+    which never ends.
+    """
+
+    def others() -> list[str]:
+        names = {each.name for each in set(threading.enumerate()) - before}
+        return [name for name in names if name != "forkserver-end" and "_poll_wrapper" not in name]
+
+    eventually(lambda: not others())
 
 
 @pytest.mark.slow

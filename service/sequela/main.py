@@ -69,7 +69,14 @@ async def serve(settings: Settings) -> int:
     """
     stopping = _first_signal()
     asyncio.get_running_loop().set_exception_handler(LoopErrors().handle)
-    application = build(fit_connections(settings))
+    with contextlib.closing(build(fit_connections(settings))) as application:
+        status = await _serve(application, stopping)
+    log.info("stopped")
+    return status
+
+
+async def _serve(application: Application, stopping: asyncio.Event) -> int:
+    settings = application.settings
     bound = await application.server.open()
     # Only now, so that a port in use ends the start before any model is loaded.
     application.configured.start()
@@ -81,8 +88,6 @@ async def serve(settings: Settings) -> int:
     log.info("draining", delay_seconds=settings.drain_delay_seconds, grace_seconds=settings.drain_grace)
     application.configured.stop()
     await application.server.drain(application.drain_times)
-    application.close()
-    log.info("stopped")
     return status
 
 

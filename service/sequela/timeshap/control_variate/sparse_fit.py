@@ -128,7 +128,7 @@ class SparseFit:
         self._odd, players = odd / self._unit, design.signs.shape[1]
         self._literals = [*np.eye(players)]
         # The first row is the residual. The others are an orthonormal basis of the terms.
-        self._table = np.empty((1 + players + MAX_TERMS, len(rows)))
+        self._table: NDArray[np.float64] = np.empty((1 + players + MAX_TERMS, len(rows)))
         self._table[1 : 1 + players] = np.linalg.qr(self._signs)[0].T
         self._table[0] = self._orthogonal(self._odd)
         self._first = self._rms()
@@ -163,7 +163,7 @@ class SparseFit:
 
     @property
     def _residual(self) -> NDArray[np.float64]:
-        return self._table[0]
+        return self._table[0, :]
 
     def _rms(self) -> float:
         return float(np.sqrt(np.square(self._residual).mean()))
