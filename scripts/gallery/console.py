@@ -37,6 +37,7 @@ VIEWS: dict[str, tuple[str, dict[str, Any], tuple[int, int]]] = {
     "console-progress.png": (f"{COHORT}/progress", {"pair": PAIR}, (1600, 1500)),
     "console-cohort.png": ("/cohorts/accounts", {}, (1280, 1400)),
 }
+IS_READ = "() => !/being read|of \\d+ read/.test(document.body.innerText)"
 
 
 def console_pictures(folder: Path) -> dict[str, bytes]:
@@ -81,6 +82,8 @@ def _photograph(page: Page, address: str, size: tuple[int, int]) -> bytes:
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto(address)
     page.wait_for_load_state("networkidle")
+    # On a busy machine, explanations are still being read when nothing is on its way any more.
+    page.wait_for_function(IS_READ, timeout=1000 * PATIENCE_SECONDS)
     # Workers draw a moment after everything has been loaded.
     page.wait_for_timeout(4000)
     image = Image.open(io.BytesIO(page.screenshot()))
