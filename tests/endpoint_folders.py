@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import numpy as np
 from matrix import Case
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving, embedded, inputs
+from waiting import PATIENCE, eventually
 
-PATIENCE = 60.0
 TOLERATED = 10.0
 """In seconds: how long after a deadline a busy machine may take to report it."""
 HASTY = {"endpoint_retry_after": 0.1, "endpoint_description_ttl": 1.0}
@@ -119,14 +118,6 @@ def metric(server: Serving, name: str, **labels: str) -> float:
 def state(server: Serving, name: str) -> pb.Model:
     """Returns the server's description of a model."""
     return server.models.GetModel(pb.GetModelRequest(name=f"models/{name}")).model
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until the condition holds."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def reachable(server: Serving, *names: str) -> None:

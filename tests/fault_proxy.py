@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from free_ports import free_ports
+from waiting import PATIENCE
 
 T = TypeVar("T")
 
-PATIENCE = 60.0
 PIECE = 1 << 16
 NO_LINGER = struct.pack("ii", 1, 0)
 """The option with which closing a socket sends a reset at once."""

@@ -10,7 +10,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from serving import PATIENCE, Serving
+from serving import Serving
+from waiting import PATIENCE
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8

@@ -10,9 +10,6 @@ from contextlib import contextmanager
 import numpy as np
 from sequela.concurrency.worker_pool import WorkerPool
 
-PATIENCE = 60.0
-"""Seconds that no healthy machine needs."""
-
 
 @contextmanager
 def pool_of(workers: int) -> Iterator[WorkerPool]:

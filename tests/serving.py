@@ -18,10 +18,9 @@ from sequela.bootstrap import Application, build
 from sequela.settings import Settings
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
+from waiting import PATIENCE
 
 T = TypeVar("T")
-PATIENCE = 60.0
-"""In seconds: longer than any working machine should take."""
 
 
 def embedded(**changed: Any) -> Settings:

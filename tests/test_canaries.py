@@ -26,7 +26,8 @@ from sequela_proto.inference import open_inference_pb2 as oip
 from sequela_proto.inference.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
-from serving import PATIENCE, inputs, tensor
+from serving import inputs, tensor
+from waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("service", "clients/python", "proto/python")

@@ -22,12 +22,12 @@ import structlog
 import trustme
 from api.rpc_calls import GRU, explain_request, sequence
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from redis_server import eventually
 from sequela import main
 from sequela.adapters import logs
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1.sequela_pb2_grpc import ExplanationServiceStub
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import Failure, Serving, embedded
+from waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("service", "clients/python", "proto/python")

@@ -19,10 +19,10 @@ from types import SimpleNamespace
 import httpx
 import pytest
 import structlog
-from redis_server import eventually
 from sequela import open_files
 from sequela.open_files import LoopErrors, fit_connections, raise_limit
-from serving import PATIENCE, embedded
+from serving import embedded
+from waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("service", "clients/python", "proto/python")

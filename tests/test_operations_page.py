@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from documents import ROOT
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-from redis_server import eventually
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 SERVICE = ROOT / "service" / "sequela"

@@ -23,9 +23,8 @@ from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
 from small_onnx import FLOAT, HALF, INT64, over_events, reduced, same, scoring, value
+from waiting import PATIENCE
 
-PATIENCE = 60.0
-"""In seconds: longer than any working machine should take."""
 SCORER = scoring({"events": (FLOAT, ["n", "l", 3])})
 STEPS = over_events([reduced("events", "steps", [2])], value("steps", FLOAT, ["n", "l"]))
 HALVES = scoring({"events": (HALF, ["n", "l", 3])})
@@ -110,14 +109,6 @@ class Names:
 def loopback(uri: EndpointUri) -> AddressGuard:
     """Allows addresses of this machine."""
     return AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128")))
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until the condition is true."""
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def threads() -> set[threading.Thread]:

@@ -16,8 +16,9 @@ from api.rpc_calls import explain_request
 from credential_files import bearer, code_of, token_line, tokens_by_role
 from sequela.access.audit import AuditEntry, AuditFile
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, in_process
+from serving import Serving, in_process
 from structlog.testing import capture_logs
+from waiting import PATIENCE
 
 ENTRY = AuditEntry("client", "s/Method", "models/m", "OK", "", "id-1")
 

@@ -19,7 +19,8 @@ from jwt.algorithms import OKPAlgorithm
 from sequela_client import AsyncSequela, Caller, CredentialsMissing, Sequela, TokenRefused
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 KEY = ed25519.Ed25519PrivateKey.generate()
 ISSUER, AUDIENCE = "https://idp.example", "sequela"

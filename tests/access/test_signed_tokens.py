@@ -25,8 +25,8 @@ from sequela.access.signed_tokens import LEEWAY_SECONDS, JsonWebTokens, TokenRul
 from sequela.errors import NotAuthenticated, Unavailable
 from sequela.explain.telemetry import CredentialsReloaded
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
-from transports import eventually
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 RULES = TokenRules("https://idp.example", "sequela", "roles")
 EC = ec.generate_private_key(ec.SECP256R1())

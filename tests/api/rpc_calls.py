@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from matrix import ROOT
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, inputs
+from serving import Serving, inputs
+from waiting import PATIENCE
 
 GRU = (ROOT / "gru" / "1" / "model.onnx").read_bytes()
 COLUMNS = 5

@@ -19,9 +19,9 @@ from sequela.api import http_server
 from sequela.api.grpc import listener
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
 from sweeps import size
-from transports import eventually
+from waiting import PATIENCE, eventually
 
 UNAUTHENTICATED, OK, UNAVAILABLE = (
     grpc.StatusCode.UNAUTHENTICATED,

@@ -16,9 +16,9 @@ from credential_files import bearer, code_of, replace, token_line, tokens_by_rol
 from matrix import ROOT
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
-from serving import PATIENCE, Failure, Serving, in_process, inputs
+from serving import Failure, Serving, in_process, inputs
 from sweeps import size
-from transports import eventually
+from waiting import PATIENCE, eventually
 
 UNAUTHENTICATED, PERMISSION_DENIED = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED
 OK, UNAVAILABLE = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE

@@ -13,12 +13,12 @@ from api.made import Gate, Scripted
 from api.rpc_calls import explain_request, sequence, upload
 from asking import FixedModels, Watched, loaded
 from matrix import BY_NAME
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled
 from sequela.explain.request import ModelChoice
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import Failure, Serving, embedded
+from waiting import PATIENCE, eventually
 
 
 class Endless(FixedModels):

@@ -22,7 +22,8 @@ from sequela.concurrency.deadline import Deadline
 from sequela.explain.request import ExplainRequest
 from sequela_client import AsyncSequela, Sequela
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded, in_process
+from serving import Serving, embedded, in_process
+from waiting import PATIENCE
 
 NAMED = pb.ModelReference(name="gru")
 OWN = {"name", "create_time", "cost", "time"}

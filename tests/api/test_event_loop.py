@@ -8,9 +8,9 @@ import grpc
 from api.rpc_calls import explain_request, sequence
 from api.test_bad_input import assert_serving
 from api.test_executors import depth
-from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded, explained_by_deadline, in_process
+from serving import Serving, embedded, explained_by_deadline, in_process
+from waiting import PATIENCE, eventually
 
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
 

@@ -16,13 +16,13 @@ import pytest
 from api.made import Gate
 from api.rpc_calls import explain_request
 from api.test_bad_input import assert_serving
-from redis_server import eventually
 from sequela.api.executors import Executor
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, Unavailable
 from sequela.explain.ports import Observers
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import Failure, Serving, embedded
+from waiting import PATIENCE, eventually
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import uvicorn.server
 from api.test_http_limits import connect, head, received, small
 from api.test_kserve import get
 from credential_files import Pki
-from redis_server import eventually
 from sent_at_once import noted
 from sequela.api import http_protocol, http_server
 from sequela.api.rest.host_check import HostCheck
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 __all__ = ["small"]  # a fixture
 

@@ -15,7 +15,8 @@ from api.rpc_calls import register
 from api.test_kserve import ONE, USUAL, post
 from matrix import BY_NAME
 from request_fuzz.values import SPLICES, splice
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 SEED = 20_261_126
 PATHS = (

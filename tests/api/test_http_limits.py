@@ -22,10 +22,10 @@ from api.test_executors import depth
 from api.test_kserve import ONE, USUAL, get, post
 from api.test_operations import sample
 from matrix import BY_NAME
-from redis_server import eventually
 from sequela import errors
 from sequela.api import http_protocol
-from serving import PATIENCE, Serving, embedded, in_process
+from serving import Serving, embedded, in_process
+from waiting import PATIENCE, eventually
 
 ASKED = {"instances": ONE}
 ROWS = inference_calls.sample_rows(BY_NAME["gru"], 1)

@@ -12,9 +12,9 @@ from api import inference_calls
 from api.inference_calls import BACKGROUND, instances, ours, sample_rows
 from google.protobuf import json_format
 from matrix import BY_NAME
-from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 GRU = BY_NAME["gru"]
 SAME = {"rtol": 0, "atol": 1e-12}

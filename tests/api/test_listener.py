@@ -8,7 +8,8 @@ import grpc
 import pytest
 import trustme
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 

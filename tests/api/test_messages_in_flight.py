@@ -16,13 +16,13 @@ from api.rpc_calls import explain_request, register, sequence
 from api.test_operations import sample
 from api.virtual_time import play
 from half_messages import FIRST_WINDOW, HalfCall
-from redis_server import eventually
 from sequela.api import message_budget
 from sequela.api.message_budget import MessageBudget
 from sequela.errors import OutOfTime, Overloaded
 from sequela.explain.ports import Observers
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded, in_process
+from serving import Failure, Serving, embedded, in_process
+from waiting import PATIENCE, eventually
 
 SIZE = 1 << 20
 EXPLAIN = "/sequela.v1.ExplanationService/Explain"

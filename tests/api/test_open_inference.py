@@ -14,11 +14,11 @@ from api.made import Gate, LoadingStates
 from api.test_executors import depth
 from google.protobuf import json_format
 from matrix import BY_NAME, Case
-from redis_server import eventually
 from sequela.errors import Unavailable
 from sequela_proto.inference import open_inference_pb2 as oip
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving, embedded
+from waiting import eventually
 
 PAST = (pb.PLAYER_KIND_PRUNED, pb.PLAYER_KIND_HISTORY)
 SAME = {"rtol": 0, "atol": 1e-12}

@@ -13,7 +13,8 @@ from alone import Alone
 from api.inference_calls import infer_request, stub, tensors
 from endpoint_folders import write_local
 from sequela_proto.inference import open_inference_pb2 as oip
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 MODELS = Path(__file__).resolve().parents[1] / "fixtures" / "cases" / "models"
 CLIENT = httpx.Client(trust_env=False, timeout=PATIENCE)

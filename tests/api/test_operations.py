@@ -18,11 +18,11 @@ from api.rpc_calls import EVENTS, explain_request, register, sequence
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from redis_server import eventually
 from sequela.adapters.store.shared_store import SharedStoreOptions
 from sequela.settings import Settings
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded, in_process
+from serving import Failure, Serving, embedded, in_process
+from waiting import PATIENCE, eventually
 
 SERVICES = [f"sequela.v1.{name}Service" for name in ("Explanation", "Model", "Background")]
 SERVING = health_pb2.HealthCheckResponse.SERVING

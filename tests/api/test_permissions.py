@@ -20,7 +20,8 @@ from sequela.access.caller import Caller
 from sequela.access.roles import AccessRole
 from sequela.api.permissions import GRANTS, Permissions
 from sequela.errors import NotPermitted
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
 PROBES = {"Check", "List", "Watch", "ServerLive", "ServerReady"}

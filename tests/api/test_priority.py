@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import grpc
 import pytest
 from demo_alert import DEMO, MODEL, request
-from redis_server import eventually
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.request_shape import ExplainShape, ScoreShape, shape_of
 from sequela.api.grpc.decode.explanations import explain_request
@@ -17,6 +16,7 @@ from sequela_client import Sequela
 from sequela_client.errors import CallerError
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving, embedded
+from waiting import eventually
 
 QUEUES = ("interactive", "bulk")
 

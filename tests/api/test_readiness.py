@@ -9,13 +9,13 @@ import structlog
 from adapters.repository.replicas import SlowLoader, put
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from matrix import BY_NAME
-from redis_server import eventually
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.api.readiness import Readiness
 from sequela.explain.ports import ModelRecord, Observers
 from sequela_client import Sequela
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 GRU = BY_NAME["gru"].path.read_bytes()
 

@@ -17,7 +17,8 @@ from credential_files import bearer, token_line
 from matrix import ROOT
 from sequela_client import Sequela
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, in_process
+from serving import Serving, in_process
+from waiting import PATIENCE
 
 NAMED = pb.ModelReference(name="gru")
 

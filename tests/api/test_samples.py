@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 from real_servers import DEMO, ROOT, python
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 PAGE = (ROOT / "docs" / "open_inference.md").read_text()
 

@@ -12,7 +12,8 @@ from api.rpc_calls import explain_request
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.request import ExplainRequest
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import Failure, Serving, embedded
+from waiting import PATIENCE
 
 
 def items(count: int) -> Iterator[pb.ExplainStreamRequest]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import grpc
 import pytest
 from api.test_bad_input import assert_serving
-from redis_server import eventually
 from request_fuzz import http2
 from sequela.api.grpc import unknown_methods
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 UNIMPLEMENTED = str(grpc.StatusCode.UNIMPLEMENTED.value[0])
 

@@ -15,7 +15,8 @@ from sequela.explain.evaluate import model_caller
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.evaluate.prefix_states.execution import MAX_UNSHARED_WORK
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 ALERTS = 6
 EVENTS, COALITIONS = 24, 4096

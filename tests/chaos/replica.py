@@ -14,8 +14,8 @@ import httpx
 from demo_alert import DEMO
 from fault_proxy import FaultProxy
 from metric_text import sum_of_series
-from redis_server import eventually
 from sequela_client.local_server import LocalServer, start_server
+from waiting import eventually
 
 from benchmarks.processes import children
 

@@ -13,7 +13,7 @@ from client.scripted import Script, serving
 from matrix import BY_NAME
 from sequela_client import Sequela
 from sequela_client.cli.main import main
-from serving import PATIENCE
+from waiting import PATIENCE
 
 GRU = BY_NAME["gru"]
 

@@ -36,7 +36,7 @@ from sequela_client import (
     TokenRefused,
 )
 from sequela_client.cohort.run import RunOptions
-from serving import PATIENCE
+from waiting import PATIENCE
 
 SECRET = "canary-7f1d9e3b5a"
 SEQUENCE = np.ones((3, 2))

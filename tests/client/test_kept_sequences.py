@@ -19,7 +19,8 @@ from sequela_client.files import read_sequence
 from sequela_client.local_server import server_package
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 GRU = BY_NAME["gru"]
 OPTIONS: dict[str, Any] = {

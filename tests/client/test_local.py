@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matrix import BY_NAME
-from redis_server import eventually
 from sequela_client import AsyncSequela, CallerError, DeadlineExceeded, OperatorError, Sequela, TryAgain
-from serving import PATIENCE
+from waiting import PATIENCE, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "service" / "sequela" / "demo" / "models"

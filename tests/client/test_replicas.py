@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from client.scripted import Script, serving
-from redis_server import eventually
 from sequela_client import Sequela
+from waiting import eventually
 
 SEQUENCE = np.ones((3, 2))
 

@@ -12,7 +12,7 @@ import pytest
 from client.scripted import Script
 from sequela_client import AsyncSequela, CallerError, OperatorError, Retries, Sequela, TryAgain, Unavailable
 from sequela_client.retries import RetryBudget
-from serving import PATIENCE
+from waiting import PATIENCE
 
 SEQUENCE = np.ones((3, 2))
 BUSY = (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL", "full", "")

@@ -19,7 +19,7 @@ from sequela_client import AsyncSequela, CallerError, Sequela, Sequence, TokenEx
 from sequela_client.resumptions import Resumptions, pause_seconds
 from sequela_client.statuses import from_rpc
 from serving import Serving, embedded
-from transports import eventually
+from waiting import eventually
 
 SEQUENCE = np.ones((3, 2))
 WRONG = np.ones((3, 2), dtype=complex)

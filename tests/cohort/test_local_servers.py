@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 from cohort import cohorts
-from redis_server import eventually
 from sequela_client.cohort import BulkQuestion, explain_batches
 from sequela_client.cohort.servers import local_pool
+from waiting import eventually
 
 # Two cores at most, whatever the machine has.
 WORKERS = 2

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from pools import PATIENCE
 from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
+from waiting import PATIENCE
 
 HERE = len(os.sched_getaffinity(0))
 

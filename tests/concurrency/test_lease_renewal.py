@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from redis_server import eventually
 from sequela.concurrency.lease_renewal import LeaseRenewal
 from sequela.errors import Unavailable
+from waiting import eventually
 
 LEASE_SECONDS = 0.03
 

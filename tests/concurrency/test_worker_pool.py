@@ -12,10 +12,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from pools import PATIENCE, Spy, busy_for, pool_of
+from pools import Spy, busy_for, pool_of
 from sequela.concurrency.cpu import pin_to
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Unavailable
+from waiting import PATIENCE
 
 WORKERS = (1, 2, 3)
 WORD = contextvars.ContextVar("WORD", default="none")

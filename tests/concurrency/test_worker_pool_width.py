@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-from pools import PATIENCE, Spy, busy_for, pool_of
+from pools import Spy, busy_for, pool_of
 from sequela.concurrency.worker_pool import WorkerPool
+from waiting import PATIENCE
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])

@@ -20,7 +20,7 @@ from sequela_console import logs
 from sequela_console.server import ConsoleServer
 from sequela_console.state import database
 from serving import Serving, embedded
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 SECRET = "account-4711-is-a-secret"
 LINK = {"path": "/alerts", "state": ""}

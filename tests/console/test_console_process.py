@@ -22,7 +22,8 @@ from console.running_console import running_console
 from sent_at_once import noted
 from sequela_console.command import console as command
 from sequela_console.http.bounded_protocol import BoundedProtocol
-from serving import PATIENCE, Serving
+from serving import Serving
+from waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)

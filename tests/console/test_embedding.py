@@ -12,7 +12,7 @@ from console.running_console import running_console
 from sequela_client.errors import CallerError
 from sequela_console.server import ConsoleServer
 from sequela_console.sessions import embed_keys
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 ORIGIN = "https://cases.example"
 

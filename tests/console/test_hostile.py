@@ -19,7 +19,7 @@ from sequela_console.api_route import ApiRoute
 from sequela_console.app import API_ROUTES
 from sequela_console.http import bounded_protocol
 from sequela_console.server import ConsoleServer
-from transports import eventually
+from waiting import eventually
 
 PATIENCE_SECONDS = 60.0
 ROUNDS = 12

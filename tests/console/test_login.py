@@ -18,7 +18,7 @@ from sequela_client.retries import Retries
 from sequela_console.server import ConsoleServer
 from sequela_console.sessions import service_door, session_store, token_visitors
 from serving import Serving, embedded
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 LINK = {"path": "/alerts", "state": ""}
 

@@ -16,7 +16,7 @@ from sequela_console.app import COHORT_THREADS, COHORT_WAITING
 from sequela_console.cohort_files import catalogue
 from sequela_console.cohort_files.catalogue import CohortCatalogue
 from serving import Serving
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 
 def test_slow_cohorts_leave_threads_to_alerts(

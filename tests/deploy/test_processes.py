@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matrix import BY_NAME
-from redis_server import eventually
-from serving import PATIENCE
+from waiting import PATIENCE, eventually
 
 # Each test starts several processes, whose imports take long on a busy machine.
 pytestmark = pytest.mark.timeout(600)

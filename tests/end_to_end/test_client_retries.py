@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from documents import ROOT
 from free_ports import free_ports
-from redis_server import eventually
 from sequela_client import Explanation, Retries, Sequela, SequelaError, TryAgain
 from sequela_client.files import read_sequence
 from serving import Serving, embedded
+from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

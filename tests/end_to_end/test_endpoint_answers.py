@@ -9,15 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from endpoint_faults import ROWS, Code, Twist, asked, every, saying
-from endpoint_folders import (
-    eventually,
-    explained,
-    failure,
-    reachable,
-    serving,
-    state,
-    write_endpoint,
-)
+from endpoint_folders import explained, failure, reachable, serving, state, write_endpoint
 from fault_proxy import FaultProxy
 from inference_server import InferenceServer, ServedModel, infer_answer
 from matrix import BY_NAME
@@ -25,6 +17,7 @@ from sequela_proto.inference import open_inference_pb2 as oip
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Serving
 from sweeps import few_of
+from waiting import eventually
 
 
 def answering(**changed: Any) -> Twist:

@@ -11,7 +11,6 @@ import grpc
 import pytest
 from endpoint_faults import SOON, Code, asked, every, now_and_then, saying, unavailable
 from endpoint_folders import (
-    eventually,
     explained,
     failure,
     metric,
@@ -27,6 +26,7 @@ from inference_server import InferenceServer
 from sequela.adapters.endpoints.limiter import MAX_FAILURES
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving
+from waiting import eventually
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from alone import Alone, Feed
 from brute_force import Arrays
-from endpoint_folders import HASTY, eventually, write_endpoint
+from endpoint_folders import HASTY, write_endpoint
 from inference_rest import RestServer
 from inference_server import InferenceServer, ServedModel
 from sequela_client import Sequela
 from sequela_client.errors import SequelaError
 from serving import Serving, embedded
+from waiting import eventually
 
 MODELS = Path(__file__).resolve().parents[1] / "fixtures" / "cases" / "models"
 RNG = np.random.default_rng(3)

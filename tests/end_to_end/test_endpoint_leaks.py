@@ -16,12 +16,13 @@ import grpc
 import numpy as np
 import pytest
 from endpoint_faults import saying
-from endpoint_folders import eventually, explained, outcome, reachable, request, serving, write_endpoint
+from endpoint_folders import explained, outcome, reachable, request, serving, write_endpoint
 from fault_proxy import FaultProxy
 from inference_server import InferenceServer, ServedModel, infer_answer
 from matrix import BY_NAME
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving
+from waiting import eventually
 
 Code = grpc.StatusCode
 

@@ -13,7 +13,6 @@ import grpc
 import pytest
 from counting_model import CountingModel
 from endpoint_folders import (
-    eventually,
     explained,
     metric,
     numbers,
@@ -30,7 +29,8 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from sequela.explain.row_independence import ROWS_TO_TRY
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure
+from serving import Failure
+from waiting import PATIENCE, eventually
 
 CASE = BY_NAME["gru"]
 ONNX = CASE.path.read_bytes()

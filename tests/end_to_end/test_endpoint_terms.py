@@ -10,21 +10,12 @@ from typing import Any
 
 import pytest
 from endpoint_faults import OPTIONS, ROWS, SCHEMA, SOON, Code, asked
-from endpoint_folders import (
-    eventually,
-    explained,
-    failure,
-    outcome,
-    reachable,
-    request,
-    serving,
-    state,
-    write_endpoint,
-)
+from endpoint_folders import explained, failure, outcome, reachable, request, serving, state, write_endpoint
 from fault_proxy import FaultProxy
 from inference_server import InferenceServer
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving
+from waiting import eventually
 
 
 def test_the_off_switch(server: Serving, root: Path, endpoint: InferenceServer, proxy: FaultProxy) -> None:

@@ -14,9 +14,9 @@ import small_onnx
 from api.rpc_calls import inline, register
 from fuzz import mutants, nodes
 from hostile_graphs import GRAPHS
-from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving, embedded, inputs
+from waiting import eventually
 
 LIMIT_SECONDS = 4.0
 PROMISED_SECONDS = 10.0  # a second, and more on a machine that is busy with other tests

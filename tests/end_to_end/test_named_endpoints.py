@@ -9,20 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from counting_model import CountingModel
-from endpoint_folders import (
-    eventually,
-    explained,
-    failure,
-    reachable,
-    request,
-    serving,
-    state,
-    write_endpoint,
-)
+from endpoint_folders import explained, failure, reachable, request, serving, state, write_endpoint
 from grpc import StatusCode as Code
 from inference_server import InferenceServer
 from matrix import BY_NAME
 from sequela_proto.v1 import sequela_pb2 as pb
+from waiting import eventually
 
 ONNX = BY_NAME["gru"].path.read_bytes()
 OPTIONS: dict[str, Any] = {

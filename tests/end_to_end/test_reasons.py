@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from adapters.onnx.test_event_weights import attention, events, softmax
 from sequela_client import CallerError, Sequela
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 SCHEMA: dict[str, Any] = {
     "features": [{"name": name, "columns": {"x": [at]}} for at, name in enumerate("abcd")],

@@ -11,9 +11,10 @@ import httpx
 import pytest
 from matrix import BY_NAME, copy_models
 from metric_text import sum_of_series
-from redis_server import RedisServer, eventually, fragile_redis
+from redis_server import RedisServer, fragile_redis
 from sequela_client import NotFound, Retries, Sequela, TryAgain
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 __all__ = ["fragile_redis"]
 

@@ -22,13 +22,14 @@ from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
 from end_to_end.test_redis import metric
 from matrix import BY_NAME, copy_models
-from redis_server import RedisServer, eventually, fragile_redis, redis_server, running
+from redis_server import RedisServer, fragile_redis, redis_server, running
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.records import RedisRecords
 from sequela.adapters.store.shared_store import SharedStoreOptions, shared_store
 from sequela.explain.telemetry import ExplanationsOwed
 from sequela_client import Explanation, Sequela
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 __all__ = ["fragile_redis", "redis_server"]
 

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from end_to_end.test_redis_outage import GRU, PACKAGES, Callers, process_arguments
 from metric_text import sum_of_series
-from redis_server import RedisServer, eventually, fragile_redis
+from redis_server import RedisServer, fragile_redis
 from sequela_client import Explanation, NotFound, Sequela
-from serving import PATIENCE
+from waiting import PATIENCE, eventually
 
 __all__ = ["fragile_redis"]
 

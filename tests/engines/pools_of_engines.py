@@ -13,7 +13,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineExit
 from sequela.engines.limits import EngineLimits
 from sequela.engines.pool import EnginePool
-from serving import PATIENCE
+from waiting import PATIENCE
 
 MEMORY_BYTES = 400 << 20
 SANDBOXED = EngineLimits(sandboxed=True, lazy=True, memory_bytes=MEMORY_BYTES)

@@ -12,12 +12,12 @@ from random import Random
 
 import pytest
 from engines.pools_of_engines import SANDBOXED, TRUSTED, Listener, alive, call, open_files, running, upper
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.limits import EngineLimits
 from sequela.engines.pool import EnginePool
 from sequela.errors import Cancelled, OutOfTime
+from waiting import eventually
 
 CALLERS = 8
 SECONDS = 8.0

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import pytest
 from engines.pools_of_engines import SANDBOXED, TRUSTED, Listener, call, open_files, running
-from redis_server import eventually
 from sequela.engines import fork_client
 from sequela.engines.exits import ExitReason
 from sequela.errors import Unavailable
+from waiting import eventually
 
 LAZY = replace(SANDBOXED, sandboxed=False, memory_bytes=0)
 MOST_FILES = 12  # an engine that starts needs fewer, and the forkserver too

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from engines.pools_of_engines import SANDBOXED, TRUSTED, Listener, call, children, open_files, running
-from redis_server import eventually
 from sequela.engines import fork_client
 from sequela.engines.exits import EngineLost
 from sequela.engines.limits import EngineLimits
+from waiting import eventually
 
 
 @pytest.mark.timeout(600)

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from engines.pools_of_engines import alive
-from redis_server import eventually
+from waiting import eventually
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from engines.pools_of_engines import (
     running,
     upper,
 )
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines import fork_client, places
 from sequela.engines import pool as pool_module
@@ -31,6 +30,7 @@ from sequela.engines.frames import FrameTooLong
 from sequela.engines.limits import EngineLimits
 from sequela.engines.pool import EnginePool
 from sequela.errors import Cancelled, InvalidInput, OutOfTime, Unavailable
+from waiting import eventually
 
 LAZY = replace(SANDBOXED, sandboxed=False, memory_bytes=0)
 SOON_SECONDS = 30.0  # on a machine that is busy with other tests, and before the deadline of 60 s

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from engines.pools_of_engines import Listener, alive, at_work, call, running
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineLost, ExitReason
+from waiting import eventually
 
 
 def test_each_engine_gets_the_task_and_later_ones_the_configuration() -> None:

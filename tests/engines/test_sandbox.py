@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 from engines import attacks
 from engines.pools_of_engines import SANDBOXED, Listener, call, running, upper
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.pool import EnginePool
 from sequela.engines.sandbox import sandbox_report
 from sweeps import few_of
+from waiting import eventually
 
 LIMIT_SECONDS = 0.5
 SLACK_SECONDS = 10.0  # a second, and more on a machine that is busy with other tests

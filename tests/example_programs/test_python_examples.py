@@ -17,7 +17,8 @@ from client.scripted import Script
 from client.scripted import serving as scripted
 from documents import ROOT
 from sequela_client import AsyncSequela, Sequela
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 from examples import case_tool, fraud_scoring
 

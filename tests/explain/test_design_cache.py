@@ -12,7 +12,6 @@ from games import network_game
 from matrix import BY_NAME
 from numpy.typing import NDArray
 from played_games import GameRuns, own_clock, played
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.explain.estimate.design_cache import ENTRY_BYTES, DesignCache, GameDesigns
 from sequela.explain.estimate.solvers import LOCAL_SOLVERS
@@ -23,6 +22,7 @@ from sequela.timeshap.coalitions import allocation
 from sequela.timeshap.control_variate.rank_kernels import EFFECTIVE_PLAYERS
 from sequela.timeshap.players import Players
 from sweeps import examples
+from waiting import eventually
 
 
 @dataclass

@@ -11,13 +11,13 @@ import pytest
 from adapters.store.store_samples import Heard
 from asking import Watched, ask, explainer, levels, loaded, numbers, question
 from matrix import BY_NAME
-from pools import PATIENCE
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate.solvers import LOCAL_SOLVERS
 from sequela.explain.explanation import Cost, Explanation, StopReason
 from sequela.explain.options import Estimator, Level
 from sequela.explain.telemetry import CacheLookup
+from waiting import PATIENCE
 
 GRU = BY_NAME["gru"]
 EVENTS = (Level.EVENT,)

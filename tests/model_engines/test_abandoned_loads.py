@@ -11,9 +11,9 @@ import pytest
 from api.rpc_calls import explain_request, inline, upload
 from endpoint_folders import metric
 from hostile_builders import floats, longs, model, node, scored
-from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded, inputs
+from serving import Failure, Serving, embedded, inputs
+from waiting import PATIENCE, eventually
 
 GRACE_SECONDS = 0.5
 DEADLINES_SECONDS = (2.0, 6.0, 18.0)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from redis_server import eventually
 from sequela.model_engines import absent_models
 from sequela.model_engines.absent_models import AbsentModels
+from waiting import eventually
 
 
 def test_a_lack_is_forgotten_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

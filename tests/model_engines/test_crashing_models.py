@@ -14,12 +14,12 @@ import pytest
 from api.rpc_calls import explain_request, sequence
 from matrix import ROOT
 from model_engines.crashing_engine import DEADLY
-from redis_server import eventually
 from sequela import engine_pools
 from sequela.engines import backoff
 from sequela.model_engines import crashes, engine_service
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded, inputs
+from serving import Failure, Serving, embedded, inputs
+from waiting import PATIENCE, eventually
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,6 @@ from api.rpc_calls import background, explain_request, register, sequence
 from google.protobuf.message import Message
 from matrix import BY_NAME, ROOT, copy_models
 from model_engines.engine_processes import stopped, trusted_engines, untrusted_engines
-from redis_server import eventually
 from sequela import engine_pools
 from sequela.adapters.onnx.loader import Loader
 from sequela.api import server as api_server
@@ -29,7 +28,8 @@ from sequela.engines.pool import EnginePool
 from sequela.explain.service import Explainer
 from sequela.model_engines import engine_service
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded, explained_by_deadline
+from serving import Failure, Serving, embedded, explained_by_deadline
+from waiting import PATIENCE, eventually
 
 MODELS = ("gru", "transformer", "attention_weights")
 DRAIN_SECONDS, WORK_SHARE = 30.0, 0.02

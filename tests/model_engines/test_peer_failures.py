@@ -22,9 +22,9 @@ from api.rpc_calls import explain_request, sequence
 from api.test_kserve import post
 from matrix import BY_NAME, copy_models
 from model_engines.engine_processes import trusted_engines
-from redis_server import eventually
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import Failure, Serving, embedded
+from waiting import PATIENCE, eventually
 
 AT_A_TIME = 25
 GRU = BY_NAME["gru"]

@@ -20,11 +20,11 @@ from api.rpc_calls import background, explain_request, sequence
 from endpoint_folders import metric
 from matrix import ROOT
 from model_engines.engine_processes import stopped, trusted_engines
-from redis_server import eventually
 from sequela import engine_pools
 from sequela.adapters.repository import local_models
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import Failure, Serving, embedded
+from waiting import PATIENCE, eventually
 
 INTERVAL_SECONDS = 0.1
 NEWEST = pb.GetModelRequest(name="models/gru/versions/2")

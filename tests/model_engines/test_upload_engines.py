@@ -21,14 +21,14 @@ from api.rpc_calls import background, explain_request, inline, register, sequenc
 from matrix import BY_NAME, CASES, Case
 from model_engines import forging_engine
 from model_engines.engine_processes import untrusted_engines
-from redis_server import eventually
 from sequela import engine_pools
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.upload_engines import quarantine
 from sequela.adapters.upload_engines.model_answers import REASONS
 from sequela.adapters.upload_engines.quarantine import MAX_QUESTIONS
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Failure, Serving, embedded
+from serving import Failure, Serving, embedded
+from waiting import PATIENCE, eventually
 
 ENDLESS = pb.ExplainOptions(pruning_tolerance=0, max_coalitions=1 << 20, target_standard_error=0)
 OTHER = BY_NAME["transformer"].path.read_bytes()

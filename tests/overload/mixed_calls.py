@@ -16,7 +16,7 @@ from matrix import BY_NAME
 from regression.messages import inputs, refusal
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
-from serving import PATIENCE
+from waiting import PATIENCE
 
 from overload.mixed_questions import (
     BACKGROUND,

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from end_to_end.test_redis_outage import GRU, kept, models
-from redis_server import RedisServer, eventually, running
+from redis_server import RedisServer, running
 from sequela_client import Retries, Sequela, SequelaError
 from sequela_client.local_server import start_server
+from waiting import eventually
 
 CALLERS = 8
 RATE = 10.0

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from matrix import BY_NAME
 from real_servers import DEMO, MODELS, RealServer
-from redis_server import eventually
 from sequela.adapters.model_io.schema_json import write_schema
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.explain.schema import ModelSchema
 from sequela_client import CallerError, Endpoint, Explanation, Sequela
 from serving import Serving, embedded
+from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(600)]
 

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 import yaml
 from real_servers import DEMO, ROOT, SCRIPTS, python, running
-from redis_server import eventually
 from sequela_client import Explanation, Sequela
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(600)]
 

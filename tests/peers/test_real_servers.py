@@ -17,7 +17,7 @@ import onnxruntime as ort
 import pytest
 from numpy.typing import NDArray
 from real_servers import MODELS, PATIENCE, ROOT, SERVERS, RealServer, ask_tritonclient, running
-from redis_server import eventually
+from waiting import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(600)]
 

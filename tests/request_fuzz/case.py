@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from serving import PATIENCE
+from waiting import PATIENCE
 
 PATIENT_SECONDS = 60.0
 """The deadline of an ordinary call: far longer than any of them takes, also on a busy machine."""

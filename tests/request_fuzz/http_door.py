@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE
 
 from request_fuzz.case import NO_ANSWER, Case, HttpCase
 from request_fuzz.http_bodies import body

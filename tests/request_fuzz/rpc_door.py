@@ -12,7 +12,8 @@ import grpc
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from serving import PATIENCE, Failure
+from serving import Failure
+from waiting import PATIENCE
 
 from request_fuzz import http2
 from request_fuzz.case import LATE, NO_ANSWER, PATIENT_SECONDS, Case, FrameCase, RpcCase

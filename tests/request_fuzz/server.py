@@ -18,7 +18,7 @@ from repeated_calls import repeating
 from sequela_client.local_server import LocalServer, start_server
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
-from serving import PATIENCE
+from waiting import PATIENCE
 
 from benchmarks.processes import resident_mb
 from request_fuzz.rpc_seeds import MODEL, NAME, NAMED, honest_question, question

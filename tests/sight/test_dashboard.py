@@ -24,10 +24,11 @@ from free_ports import free_ports
 from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from matrix import ROOT as MODELS
-from redis_server import RedisServer, eventually, redis_server
+from redis_server import RedisServer, redis_server
 from sequela_client import Sequela
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 __all__ = ["redis_server"]
 

@@ -21,7 +21,8 @@ from sequela.adapters import logs
 from sequela.adapters.python_errors import log_python_errors
 from sequela.explain.telemetry import EngineEnded
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, in_process
+from serving import Serving, in_process
+from waiting import PATIENCE
 
 TRACE_ID = f"{0xABC:032x}"
 PARENT = f"00-{TRACE_ID}-00f067aa0ba902b7-01"
@@ -142,7 +143,7 @@ def test_nothing_else_is_on_standard_error(tmp_path: Any) -> None:
     command = [sys.executable, "-P", "-m", "sequela", *given]
     with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         try:
-            from redis_server import eventually  # noqa: PLC0415
+            from waiting import eventually  # noqa: PLC0415
 
             eventually(ready.exists, PATIENCE)
             bound = json.loads(ready.read_text())

@@ -18,15 +18,15 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME, ROOT
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
-from redis_server import eventually
 from sequela.adapters.span_export import FLUSH_SECONDS
 from sequela.bootstrap import build
 from sequela.errors import Unsupported
 from sequela.spans import SpanContext
 from sequela_client import Sequela
 from sequela_proto.v1 import sequela_pb2 as pb
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
 from sight.otlp_collector import Collector, Received
+from waiting import PATIENCE, eventually
 
 SERVER_KIND, CLIENT_KIND = 2, 3
 STAGES = {"resolve", "score", "prune", "event", "feature", "cell"}

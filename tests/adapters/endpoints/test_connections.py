@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from sequela.adapters.endpoints.failures import RetryableError
 from sequela.concurrency.deadline import DeadlinePassed
-from transports import PATIENCE, ROWS, failing, loopback, opened, soon
+from transports import ROWS, failing, loopback, opened, soon
+from waiting import PATIENCE
 
 ROUTES = ["grpc://{}/m", "grpcs://{}/m", "https://{}/v2/models/m", "https://{}/v1/models/m"]
 

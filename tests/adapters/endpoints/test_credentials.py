@@ -10,7 +10,8 @@ from sequela.adapters.endpoints.addresses import open_guard
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.failures import RetryableError
 from sequela.errors import DoesNotFit
-from transports import ROWS, SCORER, eventually, failing, opened, soon
+from transports import ROWS, SCORER, failing, opened, soon
+from waiting import eventually
 
 
 def serving(certificates: Certificates | None = None, clients: bool = False) -> InferenceServer:

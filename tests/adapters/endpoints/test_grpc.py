@@ -23,19 +23,8 @@ from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explain.schema import Dtype
 from sequela_proto.inference import open_inference_pb2 as pb
-from transports import (
-    PATIENCE,
-    ROWS,
-    SCORER,
-    Names,
-    eventually,
-    expected,
-    failing,
-    loopback,
-    opened,
-    soon,
-    threads,
-)
+from transports import ROWS, SCORER, Names, expected, failing, loopback, opened, soon, threads
+from waiting import PATIENCE, eventually
 
 Code = grpc.StatusCode
 

@@ -19,7 +19,7 @@ from sequela.adapters.endpoints.limiter import MAX_FAILURES, Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWindow, Record
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 TERMS = EndpointTerms(max_calls=4, call_seconds=0.2)
 REST = 0.02

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
-from transports import PATIENCE
+from waiting import PATIENCE
 
 
 class Connection:

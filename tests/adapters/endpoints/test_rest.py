@@ -21,20 +21,8 @@ from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit, Forbidden
 from sequela.explain.schema import Dtype
-from transports import (
-    PATIENCE,
-    ROWS,
-    SCORER,
-    Names,
-    ask,
-    eventually,
-    expected,
-    failing,
-    loopback,
-    opened,
-    soon,
-    threads,
-)
+from transports import ROWS, SCORER, Names, ask, expected, failing, loopback, opened, soon, threads
+from waiting import PATIENCE, eventually
 
 BOTH = pytest.mark.parametrize("protocol", ["v1", "v2"])
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import trustme
-from redis_server import eventually
-from serving import PATIENCE, Serving, embedded
+from serving import Serving, embedded
+from waiting import PATIENCE, eventually
 
 UNTRUSTED = (
     "its certificate is from an authority that is not trusted; "

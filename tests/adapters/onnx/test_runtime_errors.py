@@ -13,7 +13,8 @@ from api.rpc_calls import explain_request, inline
 from hostile_builders import model, node, scored
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.errors import DoesNotFit, InvalidInput
-from serving import PATIENCE, Failure, Serving
+from serving import Failure, Serving
+from waiting import PATIENCE
 
 QUOTED = (
     node("Resize", ["events", "", "scales"], ["all"], mode=b"\xff\xfe"),

@@ -14,7 +14,8 @@ from sequela.adapters.repository.configured_endpoints import ConfiguredEndpoint,
 from sequela.adapters.repository.model_folders import find_folders
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelState, Observers
-from transports import SCORER, TWO_INPUTS, eventually
+from transports import SCORER, TWO_INPUTS
+from waiting import eventually
 
 SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 3}]}'
 RULES = EndpointRules(ttl_seconds=0.1, retry_seconds=0.02)

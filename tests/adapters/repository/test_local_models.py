@@ -19,7 +19,6 @@ from adapters.repository.replicas import (
     width,
 )
 from digests import digest_of
-from redis_server import eventually
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
@@ -36,6 +35,7 @@ from sequela.errors import (
 )
 from sequela.explain.ports import ModelSource, ModelState, Observers
 from sequela.explain.request import NamedModel
+from waiting import eventually
 
 
 def test_configured_models_are_found_by_name(tmp_path: Path) -> None:

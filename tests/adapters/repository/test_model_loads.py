@@ -10,7 +10,7 @@ import pytest
 from sequela.adapters.repository.model_loads import ModelLoads
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled, DoesNotFit
-from transports import eventually
+from waiting import eventually
 
 MODEL: Any = object()
 

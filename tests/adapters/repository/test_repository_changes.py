@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from adapters.repository.replicas import put, small, width
-from redis_server import eventually
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
@@ -26,6 +25,7 @@ from sequela.engines.exits import EngineExit, EngineLost, ExitReason
 from sequela.errors import InvalidInput, NotFound, Unavailable
 from sequela.explain.ports import ModelRecord, ModelState, Observers
 from sequela.explain.request import NamedModel
+from waiting import eventually
 
 
 class Watched:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from redis_server import RedisServer, eventually, running
+from redis_server import RedisServer, running
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.url import RedisTimeouts
 from sequela.explain.ports import Observer, Observers
+from waiting import eventually
 
 PATIENT = RedisTimeouts(connect_seconds=5.0, answer_seconds=10.0)
 

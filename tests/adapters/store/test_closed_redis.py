@@ -11,13 +11,14 @@ import pytest
 from adapters.store.redis_stores import connected
 from adapters.store.store_samples import Heard
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis_server import PATIENCE, RedisServer, eventually, redis_server
+from redis_server import RedisServer, redis_server
 from sequela.adapters.store.ports import StoreDown
 from sequela.adapters.store.redis.backend import redis_store
 from sequela.adapters.store.redis.call_limit import LimitedSocket
 from sequela.adapters.store.redis.connection import RedisConnection
 from sequela.adapters.store.redis.url import Client, RedisTimeouts
 from sequela.explain.telemetry import StoreState
+from waiting import PATIENCE, eventually
 
 __all__ = ["redis_server"]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from adapters.store.redis_stores import connected, redis_cluster
 from adapters.store.store_samples import Heard
-from redis_server import RedisServer, eventually, redis_server
+from redis_server import RedisServer, redis_server
 from sequela.adapters.store.cache import CachedStore, FallbackStore
 from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.memory import ENTRY_OVERHEAD_BYTES, MemoryKeyValue
@@ -18,6 +18,7 @@ from sequela.adapters.store.redis.backend import RedisKeyValue
 from sequela.adapters.store.sqlite.store import StoreLimits, memory_store
 from sequela.explain.ports import Observers
 from sequela.explain.telemetry import CacheLookup
+from waiting import eventually
 
 __all__ = ["redis_cluster", "redis_server"]
 

@@ -14,7 +14,7 @@ import pytest
 from adapters.store.backends import opened, redis_server, three_nodes, valkey_server
 from adapters.store.redis_stores import call_limit, connected
 from adapters.store.store_samples import Heard, explanation, kept_sequence
-from redis_server import RedisServer, eventually, fragile_redis
+from redis_server import RedisServer, fragile_redis
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.ports import Leases, Store, StoreDown
 from sequela.adapters.store.redis.backend import redis_store
@@ -23,6 +23,7 @@ from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.replica_flights import ReplicaFlights
 from sequela.errors import Cancelled
 from sequela.explain.explanation import Explanation
+from waiting import eventually
 
 __all__ = ["fragile_redis", "redis_server", "three_nodes", "valkey_server"]
 

@@ -18,7 +18,7 @@ from adapters.store.outbox_contents import files, owed
 from adapters.store.record_samples import BODY, delete, listed, record, stored
 from adapters.store.redis_stores import PATIENT
 from adapters.store.store_samples import Heard
-from redis_server import PATIENCE, RedisServer, eventually, fragile_redis
+from redis_server import RedisServer, fragile_redis
 from sequela.adapters.store.outbox.folder import OutboxFolder
 from sequela.adapters.store.ports import Addition, Store, StoreDown
 from sequela.adapters.store.redis.connection import RedisConnection
@@ -27,6 +27,7 @@ from sequela.explain.explanation_query import CallerSelector, LabelSelector, Nam
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import ExplanationsOwed
 from structlog.testing import capture_logs
+from waiting import PATIENCE, eventually
 
 __all__ = ["fragile_redis"]
 

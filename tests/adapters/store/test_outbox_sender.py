@@ -10,12 +10,12 @@ import pytest
 from adapters.store.outbox_contents import files, outbox_content, owed
 from adapters.store.record_samples import BODY, record
 from adapters.store.store_samples import Heard
-from redis_server import eventually
 from sequela.adapters.store.outbox.folder import OutboxFolder
 from sequela.adapters.store.outbox.sender import OutboxSender
 from sequela.adapters.store.ports import Addition, StoreDown
 from sequela.explain.explanation_query import CallerSelector
 from structlog.testing import capture_logs
+from waiting import eventually
 
 
 class Choosy:

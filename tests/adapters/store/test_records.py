@@ -10,7 +10,7 @@ from adapters.store.backends import redis_server, store, three_nodes, valkey_ser
 from adapters.store.record_samples import BODY, delete, listed, record, stored
 from adapters.store.redis_stores import shared
 from adapters.store.store_samples import NOON
-from redis_server import RedisServer, eventually
+from redis_server import RedisServer
 from sequela.adapters.store.ports import Records, Store
 from sequela.adapters.store.redis.deletion_log import MARGIN_SECONDS
 from sequela.adapters.store.sqlite.store import memory_store
@@ -18,6 +18,7 @@ from sequela.errors import InvalidInput
 from sequela.explain.explanation import TargetScore
 from sequela.explain.explanation_query import CallerSelector, Filter, LabelSelector, NameSelector, Selector
 from sweeps import few_of
+from waiting import eventually
 
 __all__ = ["redis_server", "store", "three_nodes", "valkey_server"]
 

@@ -12,7 +12,7 @@ import pytest
 from adapters.store.record_samples import record
 from adapters.store.redis_stores import PATIENT, call_limit
 from adapters.store.store_samples import Heard, background, stored
-from redis_server import RedisServer, eventually, fragile_redis, running
+from redis_server import RedisServer, fragile_redis, running
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.cache import CachedStore
@@ -24,6 +24,7 @@ from sequela.errors import Unavailable
 from sequela.explain.ports import Observer, Observers
 from sequela.explain.telemetry import StoreState
 from structlog.testing import capture_logs
+from waiting import eventually
 
 __all__ = ["fragile_redis"]
 

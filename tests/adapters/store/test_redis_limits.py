@@ -19,15 +19,7 @@ from adapters.store.redis_stores import PATIENT, call_limit, redis_cluster
 from adapters.store.store_samples import Heard
 from documents import ROOT
 from fault_proxy import FaultProxy
-from redis_server import (
-    PATIENCE,
-    RedisServer,
-    eventually,
-    fragile_redis,
-    redis_server,
-    running,
-    valkey_server,
-)
+from redis_server import RedisServer, fragile_redis, redis_server, running, valkey_server
 from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.adapters.store.redis import call_limit as limits
 from sequela.adapters.store.redis.backend import redis_store
@@ -36,6 +28,7 @@ from sequela.adapters.store.redis.deletion_log import MARGIN_SECONDS
 from sequela.adapters.store.redis.url import RedisTimeouts
 from sequela.explain.explanation_query import CallerSelector, Filter
 from sequela.explain.telemetry import StoreState
+from waiting import PATIENCE, eventually
 
 __all__ = ["fragile_redis", "redis_cluster", "redis_server", "valkey_server"]
 

@@ -10,7 +10,7 @@ import pytest
 from adapters.store.record_samples import BODY, EVER, delete, listed, record, stored
 from adapters.store.redis_place import Place
 from adapters.store.store_samples import NOON
-from redis_server import RedisServer, eventually, redis_server
+from redis_server import RedisServer, redis_server
 from sequela.adapters.store.record_cache import COPY_SECONDS, RecordCache
 from sequela.adapters.store.redis import records
 from sequela.adapters.store.redis.record_keys import hour_of, member
@@ -29,6 +29,7 @@ from sequela.explain.explanation_query import (
 )
 from sequela.explain.telemetry import EntrySkipped
 from structlog.testing import capture_logs
+from waiting import eventually
 
 __all__ = ["redis_server"]
 

@@ -15,7 +15,7 @@ from adapters.repository.replicas import repository, small
 from adapters.store.redis_stores import PATIENT, connected
 from adapters.store.store_samples import Heard, background, explanation, kept_sequence, stored
 from redis.exceptions import ResponseError
-from redis_server import RedisServer, eventually, redis_server, running
+from redis_server import RedisServer, redis_server, running
 from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.ports import Store
@@ -25,6 +25,7 @@ from sequela.errors import NotFound
 from sequela.explain.explanation_query import CallerSelector, Filter
 from sequela.explain.telemetry import StoreState
 from structlog.testing import capture_logs
+from waiting import eventually
 
 __all__ = ["redis_server"]
 

@@ -13,7 +13,7 @@ from console.running_console import running_console
 from credential_files import tokens_by_role
 from sequela_client.client import Sequela
 from sequela_client.credentials import Credentials
-from serving import PATIENCE
+from waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")

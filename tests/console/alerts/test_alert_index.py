@@ -30,7 +30,7 @@ from sequela_console.state.labels import NewLabel, add_label, all_labels
 from sequela_console.state.links import SavedView, save_view, saved_view
 from sequela_console.state.removal import forget_alerts
 from sequela_console.state.trail import record_once, trail_of
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 SHORT = 26
 """From this simulated account on, there are some with short histories."""

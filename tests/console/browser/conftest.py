@@ -58,7 +58,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleServer]
     from console.cohort_files import write_cohort  # noqa: PLC0415
     from console.filled_service import filled_service  # noqa: PLC0415
     from console.running_console import running_console  # noqa: PLC0415
-    from transports import eventually  # noqa: PLC0415
+    from waiting import eventually  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("console")
     cohorts = {COHORT: write_cohort(folder / COHORT)}

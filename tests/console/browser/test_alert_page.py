@@ -17,7 +17,7 @@ from sequela_client.attributions import Attribution
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
 from sequela_console.server import ConsoleServer
-from transports import PATIENCE
+from waiting import PATIENCE
 
 NAME = "takeover-47"
 OLDER = "44 older events together"

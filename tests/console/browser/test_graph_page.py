@@ -28,7 +28,7 @@ from console.browser.visits import (
 from console.cohorts.event_tables import ReadTable, read_table
 from playwright.sync_api import Browser, Page, Route, expect
 from sequela_console.server import ConsoleServer
-from transports import eventually
+from waiting import eventually
 
 PROGRESS = f"/cohorts/{COHORT}/progress"
 GRID = f"/cohorts/{COHORT}/grid"

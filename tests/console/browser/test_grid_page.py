@@ -17,7 +17,7 @@ from console.browser.visits import LOOKS, Look, Visit, accessibility_findings, f
 from console.cohorts.event_tables import ReadTable, read_table
 from playwright.sync_api import Locator, Page, expect
 from sequela_console.server import ConsoleServer
-from transports import eventually
+from waiting import eventually
 
 GRID = f"/cohorts/{COHORT}/grid"
 CLASS = {"kind": "label", "key": "outcome", "positive": "fraud"}

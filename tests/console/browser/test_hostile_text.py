@@ -18,7 +18,7 @@ from sequela_client.inputs import EventInfo, Sequence
 from sequela_client.local_server import server_package
 from sequela_console.server import ConsoleServer
 from serving import Serving, embedded
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 SCRIPT = "<img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
 TEXTS = (

@@ -14,7 +14,7 @@ from console.browser.visits import Look, Visit, fits
 from playwright.sync_api import Page, Route, expect
 from sequela_client.client import Sequela
 from sequela_console.server import ConsoleServer
-from transports import PATIENCE, eventually
+from waiting import PATIENCE, eventually
 
 ALL = 64
 PAGE = 50

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from console.browser.conftest import PATIENCE_MILLISECONDS
 from playwright.sync_api import Browser, Page, Request
-from transports import eventually
+from waiting import eventually
 
 from scripts import console_web
 

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from adapters.store.record_samples import EVER, delete, listed, record
 from adapters.store.sqlite.files import database, execute, opened
-from redis_server import PATIENCE, eventually
 from sequela.adapters.store.ports import StoreDown
 from sequela.adapters.store.sqlite import deletions, records, upkeep
 from sequela.adapters.store.sqlite.store import memory_store
 from sequela.explain.explanation_query import CallerSelector, Deleted, Filter, LabelSelector, NameSelector
+from waiting import PATIENCE, eventually
 
 
 @pytest.fixture(autouse=True)

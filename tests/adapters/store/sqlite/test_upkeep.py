@@ -10,7 +10,6 @@ import pytest
 from adapters.store.record_samples import listed, record
 from adapters.store.sqlite.files import database, opened
 from adapters.store.store_samples import Heard
-from redis_server import eventually
 from sequela.adapters.metrics.observer import PrometheusObserver
 from sequela.adapters.store.ports import Store
 from sequela.adapters.store.sqlite import records, upkeep
@@ -18,6 +17,7 @@ from sequela.adapters.store.sqlite.store import StoreLimits, memory_store
 from sequela.explain.ports import Observers
 from sequela.explain.telemetry import ExplanationsRemovedEarly
 from structlog.testing import capture_logs
+from waiting import eventually
 
 
 def test_expired_entries_leave_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
