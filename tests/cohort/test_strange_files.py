@@ -70,8 +70,10 @@ def test_what_comes_before_the_header(events_question: BulkQuestion, tmp_path: P
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (HEADER + LINE * 3 + "b,2026-01-01\n" + LINE, "as many columns as its header"),
-        (HEADER + LINE * 3 + "b,2026-01-01,1,2,no,more\n", "as many columns as its header"),
+        (HEADER + LINE * 3 + "b,2026-01-01\n" + LINE, "events.csv: line 5 has 2 columns, and the header 5"),
+        (HEADER + LINE * 3 + "b,2026-01-01,1,2,no,more\n", "line 5 has 6 columns, and the header 5"),
+        ("# by hand\n\n" + HEADER + LINE + "b,2026-01-01\n", "line 5 has 2 columns, and the header 5"),
+        ((HEADER + LINE).replace("\n", "\r\n") + LINE, r"end in different ways \(LF, CR LF or CR\)"),
         (HEADER + LINE * 30_000 + "b,2026-01-01\n", "Line: 30002; .* Expected Number of Columns: 5 Found: 2"),
         ("\ufeff".encode("utf-16").decode("latin-1"), "UTF-16"),
     ],
@@ -83,6 +85,25 @@ def test_lines_are_never_left_out(
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(CallerError, match=message):
         read(path, events_question)
+
+
+@pytest.mark.parametrize("good", [3, 30_000])
+def test_an_error_names_the_file_at_fault(events_question: BulkQuestion, tmp_path: Path, good: int) -> None:
+    """With several files, and a line near the top or far below."""
+    (tmp_path / "one.csv").write_text(HEADER + LINE)
+    (tmp_path / "two.csv").write_text(HEADER + LINE * good + "b,2026-01-01\n")
+    with pytest.raises(CallerError, match=r"^two\.csv: "):
+        read(tmp_path / "*.csv", events_question)
+
+
+def test_empty_files(events_question: BulkQuestion, tmp_path: Path) -> None:
+    """One beside others is skipped, and one alone is refused."""
+    (tmp_path / "a.csv").write_text("")
+    with pytest.raises(CallerError, match=r"^a\.csv: is empty$"):
+        read(tmp_path / "*.csv", events_question)
+    (tmp_path / "b.csv").write_text(HEADER + LINE)
+    (row,) = read(tmp_path / "*.csv", events_question)
+    assert "column0" not in row
 
 
 def test_a_cell_that_is_no_list_fails_its_row_only(

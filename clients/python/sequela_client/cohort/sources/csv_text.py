@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import re
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +28,29 @@ def csv_options(path: str) -> str:
     Raises:
         CallerError: the file cannot be read, or is not UTF-8.
     """
-    lines = _first_lines(path)
-    skipped, delimiter = _before_header(lines)
+    skipped, delimiter = before_header(path)
     return (
         f"all_varchar = true, header = true, union_by_name = true, delim = '{delimiter}', quote = '\"', "
         f"escape = '\"', comment = '', skip = {skipped}, sample_size = 1"
     )
 
 
-def csv_fault(error: Exception) -> str:
-    """Returns DuckDB's error about a CSV file in one line."""
-    text = str(error)
-    if "Error when sniffing" in text:
-        return "not all of its lines have as many columns as its header"
-    lines = takewhile(lambda line: line.strip() and not line.startswith("Possible"), text.split("\n"))
-    return "; ".join(line.strip() for line in lines)
+def before_header(path: str) -> tuple[int, str]:
+    """Returns how many lines of a file come before the header, and the delimiter.
+
+    Blank lines and comments may come before it. A line with # is the header if it has as many columns as the next line.
+
+    Raises:
+        CallerError: the file cannot be read, or is not UTF-8.
+    """
+    lines = _first_lines(path)
+    said, place = "", 0
+    for place, line in enumerate(lines):
+        if found := _SEPARATOR.fullmatch(line.strip()):
+            said = found[1] if found[1] in _DELIMITERS else ""
+        elif line.strip() and not _is_comment(lines, place):
+            return place, said or _delimiter(line)
+    return place if said else 0, said or ","
 
 
 def _first_lines(path: str) -> list[str]:
@@ -59,20 +66,6 @@ def _first_lines(path: str) -> list[str]:
         )
         raise CallerError(text, reason="FILE_NOT_READABLE")
     return re.split("\r\n|\n|\r", head.decode("utf-8-sig", "replace"))
-
-
-def _before_header(lines: list[str]) -> tuple[int, str]:
-    """Returns how many lines come before the header, and the delimiter.
-
-    Blank lines and comments may come before it. A line with # is the header if it has as many columns as the next line.
-    """
-    said, place = "", 0
-    for place, line in enumerate(lines):
-        if found := _SEPARATOR.fullmatch(line.strip()):
-            said = found[1] if found[1] in _DELIMITERS else ""
-        elif line.strip() and not _is_comment(lines, place):
-            return place, said or _delimiter(line)
-    return place if said else 0, said or ","
 
 
 def _is_comment(lines: list[str], place: int) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 
 from sequela_client.cohort.sources.csv_copies import utf8_copies
-from sequela_client.cohort.sources.csv_text import csv_fault, csv_options
+from sequela_client.cohort.sources.csv_faults import csv_fault
+from sequela_client.cohort.sources.csv_text import csv_options
 from sequela_client.errors import CallerError
 
 _FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}
@@ -100,8 +101,10 @@ class Scan:
             text = f"{self.memory.limit} of memory are not enough for sorting: {_first_line(error)}"
             raise CallerError(f"{text}; allow more (--memory)", reason="MEMORY_LIMIT") from error
         except duckdb.Error as error:
-            text = csv_fault(error) if self.kind == "csv" else _first_line(error)
-            raise CallerError(f"{Path(self.paths[0]).name}: {text}", reason="FILE_NOT_READABLE") from error
+            path = self.paths[0]
+            named = f"{Path(path).name}: {_first_line(error)}"
+            text = csv_fault(error, path) if self.kind == "csv" else named
+            raise CallerError(text, reason="FILE_NOT_READABLE") from error
 
     def columns(self) -> dict[str, str]:
         """The names of the columns, with DuckDB's names of their types."""
@@ -124,7 +127,7 @@ def open_scan(paths: Sequence[str], memory: Memory, encoding: str | None = None)
         encoding: that of CSV files; None: UTF-8. Files in another one are copied.
 
     Raises:
-        CallerError: there are none, they are of different kinds, or not in this encoding.
+        CallerError: there are none, they are of different kinds, not in this encoding, or empty CSV files.
     """
     found = [each for path in paths for each in _files(path)]
     kinds = {kind_of(each) for each in found}
@@ -139,7 +142,11 @@ def open_scan(paths: Sequence[str], memory: Memory, encoding: str | None = None)
         return Scan(tuple(found), kind, memory)
     if encoding is not None:
         found = utf8_copies(found, encoding, memory.folder)
-    return Scan(tuple(found), kind, memory, csv_options(found[0]))
+    # DuckDB would give a file without a header a column of its own.
+    filled = [each for each in found if Path(each).stat().st_size]
+    if not filled:
+        raise CallerError(f"{Path(found[0]).name}: is empty", reason="FILE_NOT_READABLE")
+    return Scan(tuple(filled), kind, memory, csv_options(filled[0]))
 
 
 def kind_of(path: str) -> str | None:
