@@ -191,6 +191,7 @@ OPTIONS = [
     with_option("too many targets", "TOO_MANY_TARGETS", "targets", targets=["0"] * 65),
     explain("a long caller id", "TEXT_TOO_LONG", "caller_id", caller_id=LONG),
     explain("too many labels", "TOO_MANY_TEXTS", "labels", labels={str(n): "" for n in range(65)}),
+    explain("a label without a key", "NAME_INVALID", "labels['']", labels={"": "fraud"}),
     explain("a label's long value", "TEXT_TOO_LONG", "labels['team']", labels={"team": LONG}),
 ]
 

@@ -158,7 +158,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
         ({"levels": ["events"]}, "levels: must be one of event, feature, cell, not 'events'"),
         ({"feature_scope": "all"}, "feature_scope: must be one of unpruned, full_sequence, not 'all'"),
         ({"link": "probit"}, "link: must be one of identity, logit, not 'probit'"),
-        ({"seed": -1}, "seed: -1 is out of range"),
+        ({"seed": -1}, "seed: must be from 0 to 18446744073709551615, not -1"),
         ({"max_coalitions": 1.5}, "max_coalitions: must be a whole number"),
         ({"targets": 1.5}, "targets: must be names or column numbers, not 1.5"),
     ],

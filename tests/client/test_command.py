@@ -208,6 +208,8 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
         (("--schema", "schema.json"), 2, "--schema goes with the URI of an endpoint"),
         (("--model", "grpc://127.0.0.1/m"), 1, "the port is missing"),
         (("--label", "novalue"), 2, "KEY=VALUE"),
+        (("--label", "=nokey"), 2, "KEY=VALUE"),
+        (("--label", "a=1", "--label", "a=2"), 2, "'a' is given twice, as '1' and as '2'"),
         (("--level", "row"), 2, "'row' is not one of"),
         (("--json", "/nowhere/at/all.json"), 1, "/nowhere/at/all.json"),
     ],

@@ -126,6 +126,9 @@ def test_the_minimum_score_is_set_against_the_predicted_class(sequela: Sequela, 
     for minimum, explained in ((first + 1e-4, False), ((first + second) / 2, True)):
         answer = sequela.explain(X, model=path, background=BACKGROUND, minimum_score=float(minimum))
         assert answer.explained is explained
+        # Where nothing is explained, there is no base value to show.
+        assert "nan" not in repr(answer)
+        assert (f"-> {answer.score:.4g}" in repr(answer)) is explained
         assert answer.score == pytest.approx(first, abs=1e-6)
         assert len(answer.targets) == 64
 

@@ -212,7 +212,11 @@ def test_a_digest_does_not_depend_on_the_order_of_inputs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "limit"), [("ids", -1, "at least 0"), ("region", 4, "from 0 to 3")]
+    ("name", "value", "limit"),
+    [
+        ("ids", -1, 'at least 0. If the column holds numbers, set the feature\'s "kind" to "numeric"'),
+        ("region", 4, "from 0 to 3"),
+    ],
 )
 def test_ids_outside_their_categories_are_refused(name: str, value: int, limit: str) -> None:
     """A model would take -1 for its last category: the id is named instead, in sequences and in backgrounds."""

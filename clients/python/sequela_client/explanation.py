@@ -26,7 +26,9 @@ class Explanation(ExplanationRecord):
 
     def __repr__(self) -> str:
         """A few lines, with all warnings; `to_json` has everything."""
-        scores = [f"{each.name} {each.base_value:.4g} -> {each.score:.4g}" for each in self.targets]
+        # Below the minimum score, the base value is not computed.
+        base = "{0.name} {0.base_value:.4g} -> {0.score:.4g}" if self.explained else "{0.name} {0.score:.4g}"
+        scores = [base.format(each) for each in self.targets]
         more = len(scores) - _MOST_TARGETS
         told = ", ".join(scores[:_MOST_TARGETS]) + (f" and {more} more" if more > 0 else "")
         levels = ", ".join(f"{name} {_how_sure(level)}" for name, level in self.levels.items())

@@ -8,11 +8,19 @@ from difflib import get_close_matches
 from operator import index
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.enums import member, word
 from sequela_client.errors import CallerError
 from sequela_client.options import OPTIONS, PER_TARGET, Option, UsedOptions
+
+_BOUNDS = {
+    FieldDescriptor.CPPTYPE_INT32: (-(1 << 31), (1 << 31) - 1),
+    FieldDescriptor.CPPTYPE_UINT32: (0, (1 << 32) - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(1 << 63), (1 << 63) - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, (1 << 64) - 1),
+}
 
 
 def options_message(options: Mapping[str, Any]) -> pb.ExplainOptions:
@@ -71,14 +79,17 @@ def _set(message: pb.ExplainOptions, option: Option, value: Any) -> None:
         try:
             setattr(message, option.name, value)
         except (TypeError, ValueError) as error:
-            raise CallerError(f"{option.name}: {_problem(option, value)}", reason="OPTION_INVALID") from error
+            field = message.DESCRIPTOR.fields_by_name[option.name]
+            text = f"{option.name}: {_problem(option, field, value)}"
+            raise CallerError(text, reason="OPTION_INVALID") from error
 
 
-def _problem(option: Option, value: Any) -> str:
+def _problem(option: Option, field: FieldDescriptor, value: Any) -> str:
     kind = {bool: "True or False", int: "a whole number", float: "a number"}[option.kind]
     # protobuf raises for a type before it looks at the range.
     if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value} is out of range"
+        least, most = _BOUNDS[field.cpp_type]
+        return f"must be from {least} to {most}, not {value}"
     return f"must be {kind}, not {value!r:.40} of type {type(value).__name__}"
 
 

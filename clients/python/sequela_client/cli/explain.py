@@ -23,6 +23,7 @@ from sequela_client.cli.model_names import check_model_file, check_needs_no_serv
 from sequela_client.cli.option_flags import explain_options, given_options
 from sequela_client.cli.output_files import HEADING, OutputFiles, output_files
 from sequela_client.cli.server_options import ServerOptions, check_named, server_options
+from sequela_client.cli.stored_options import parse_labels
 from sequela_client.cli.terminal import waiting
 from sequela_client.client import Sequela
 from sequela_client.files import FileContent, is_data_file, load
@@ -59,12 +60,6 @@ Exit codes:
   3  the server is busy or cannot be reached, or the time was too short: try again
   4  the server refuses or is broken: its operator has to act
 """
-
-
-def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
-    if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise click.BadParameter(f"{wrong[0]!r} is not of the form KEY=VALUE")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 @click.command(cls=GroupedCommand, short_help="Explain the score of one sequence.", epilog=EPILOG)
@@ -117,7 +112,7 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     "--label",
     "labels",
     multiple=True,
-    callback=_labels,
+    callback=parse_labels,
     metavar="KEY=VALUE",
     help="Store this label with the explanation; repeatable.",
 )

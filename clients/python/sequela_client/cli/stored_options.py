@@ -42,8 +42,16 @@ def parse_label(_: click.Context, __: click.Parameter, text: str | None) -> tupl
 
 
 def parse_labels(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
-    """Several labels."""
-    return dict(label for text in texts if (label := parse_label(_, __, text)) is not None)
+    """Several labels. Each key may be given once."""
+    labels: dict[str, str] = {}
+    for text in texts:
+        if (label := parse_label(_, __, text)) is None:
+            continue
+        key, value = label
+        if key in labels:
+            raise click.BadParameter(f"{key!r} is given twice, as {labels[key]!r} and as {value!r}")
+        labels[key] = value
+    return labels
 
 
 def parse_time(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:

@@ -87,8 +87,13 @@ def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema
     # The first feature with a wrong id is named, and its first wrong id.
     place = int(wrong.reshape(-1, len(ids.columns)).any(axis=0).argmax())
     known, first = ids.known[place], values[..., place][wrong[..., place]].reshape(-1)[0]
-    limit = "at least 0" if np.isinf(known) else f"from 0 to {known - 1:.0f}"
-    text = f"{first} is not an id of feature {ids.names[place]!r}; ids must be {limit}"
+    text = f"{first} is not an id of feature {ids.names[place]!r}; ids must be "
+    if np.isinf(known):
+        text += (
+            'at least 0. If the column holds numbers, set the feature\'s "kind" to "numeric" in schema.json'
+        )
+    else:
+        text += f"from 0 to {known - 1:.0f}"
     raise InvalidInput.at(path, "CATEGORY_UNKNOWN", text)
 
 

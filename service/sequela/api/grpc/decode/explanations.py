@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
@@ -38,7 +39,7 @@ def explain_request(message: pb.ExplainRequest, limits: Limits) -> ExplainReques
         sequence=sequence(message.sequence, "sequence", violations, limits),
         options=options(message.options, "options", violations, limits),
         caller_id=violations.text("caller_id", message.caller_id, limits.max_text),
-        labels=texts(message.labels, "labels", violations, limits),
+        labels=_labels(message.labels, violations, limits),
         dry_run=message.dry_run,
     )
     if message.priority:
@@ -134,6 +135,15 @@ def _check_scores(message: pb.ListExplanationsRequest, violations: Violations) -
     if both and message.max_score < message.min_score:
         text = f"{message.max_score} is less than min_score, {message.min_score}"
         violations.add("max_score", "OPTIONS_CONFLICT", text)
+
+
+def _labels(field: Mapping[str, str], violations: Violations, limits: Limits) -> dict[str, str]:
+    if "" in field:
+        text = (
+            "must have a key that is not empty, because explanations cannot be deleted by a label without one"
+        )
+        violations.add("labels['']", "NAME_INVALID", text)
+    return texts(field, "labels", violations, limits)
 
 
 def _required(text: str, path: str, violations: Violations, limits: Limits) -> str:
