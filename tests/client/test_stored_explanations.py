@@ -207,7 +207,16 @@ def test_the_command_delete(run: Run, address: str, script: Script) -> None:
 
 @pytest.mark.parametrize(
     "selector",
-    [(), ("e1", "--caller-id", "a"), ("--caller-id", ""), ("",), ("--label", "desk"), ("--label", "=2")],
+    [
+        (),
+        ("e1", "--caller-id", "a"),
+        ("--caller-id", ""),
+        ("",),
+        ("--label", "desk"),
+        ("--label", "=2"),
+        ("--label", "desk=2", "--label", "year=2026"),
+        ("--caller-id", "a", "--caller-id", "b"),
+    ],
 )
 def test_the_command_deletes_nothing_by_mistake(
     run: Run, address: str, script: Script, selector: tuple[str, ...]

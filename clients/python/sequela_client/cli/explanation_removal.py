@@ -25,10 +25,37 @@ Examples:
 """
 
 
+def _only_one(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> str | None:
+    # click would take the last, and delete more than was meant by two labels.
+    if len(texts) > 1:
+        raise click.BadParameter("delete those of one at a time")
+    return texts[0] if texts else None
+
+
+def _only_label(
+    context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[str, str] | None:
+    return parse_label(context, parameter, _only_one(context, parameter, texts))
+
+
 @click.command("delete", cls=GroupedCommand, short_help="Delete stored explanations.", epilog=EPILOG)
 @click.argument("name", required=False)
-@option(WHICH, "--caller-id", metavar="ID", help="All with this caller id, such as those of one alert.")
-@option(WHICH, "--label", callback=parse_label, metavar="KEY=VALUE", help="All with this label.")
+@option(
+    WHICH,
+    "--caller-id",
+    multiple=True,
+    callback=_only_one,
+    metavar="ID",
+    help="All with this caller id, such as those of one alert.",
+)
+@option(
+    WHICH,
+    "--label",
+    multiple=True,
+    callback=_only_label,
+    metavar="KEY=VALUE",
+    help="All with this label.",
+)
 @option("Confirmation", "--yes", is_flag=True, help="Delete them without asking.")
 @server_options(f"[default: {LOCAL}]")
 @timeout_option

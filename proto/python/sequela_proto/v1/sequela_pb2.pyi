@@ -1106,7 +1106,7 @@ class ExplainRequest(_message.Message):
     def options(self) -> Global___ExplainOptions: ...
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """The caller's labels: at most 64, keys and values at most 256 characters."""
+        """The caller's labels: at most 64. Keys must not be empty; keys and values have at most 256 characters."""
 
     def __init__(
         self,
