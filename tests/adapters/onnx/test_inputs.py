@@ -157,6 +157,52 @@ def test_what_a_mask_marks_is_tried(shown: float, pad_value: float) -> None:
     assert f"takes {pad_value:g} for padding" in error.message
 
 
+def counted(name: str) -> bytes:
+    """A sum over the first events, as many as an input of integers says."""
+    constants = {"zero": np.array(0), "one": np.array(1), "last": np.array([1]), "two": np.array([2])}
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "one"], ["length"]),
+        helper.make_node("Range", ["zero", "length", "one"], ["place"]),
+        helper.make_node("Unsqueeze", [name, "last"], ["most"]),
+        helper.make_node("Less", ["place", "most"], ["kept"]),
+        helper.make_node("Cast", ["kept"], ["weight"], to=FLOAT),
+        helper.make_node("Unsqueeze", ["weight", "two"], ["column"]),
+        helper.make_node("Mul", ["x", "column"], ["seen"]),
+        reduced("seen", "score", [1, 2]),
+    ]
+    inputs = [value("x", FLOAT, ["n", "l", 3]), value(name, INT64, ["n"])]
+    arrays = [numpy_helper.from_array(array, each) for each, array in constants.items()]
+    return model(nodes, inputs, [value("score", FLOAT, ["n"])], arrays)
+
+
+@pytest.mark.parametrize(
+    ("onnx", "role", "said"),
+    [
+        (counted("m"), "static", "'m' do not change the output, so it is probably the number of real events"),
+        (masked("real", FLOAT, 1.0), "events", "for which 'real' is 0 do not change the output"),
+        (masked("absent", INT64, 0.0), "events", "for which 'absent' is 1 do not change the output"),
+    ],
+)
+def test_what_hides_events_is_not_taken_for_values_silently(onnx: bytes, role: str, said: str) -> None:
+    """Names and types do not show that an input marks padding, but trial runs do. The entry in the warning does it."""
+    found = loaded(onnx)
+    assert found.info.schema.inputs[1].role.value == role
+    (warning,) = found.info.warnings
+    assert warning.reason == "LAYOUT_SUSPECTED"
+    assert said in warning.message
+    pasted = "{" + warning.message[warning.message.index('"inputs"') :].removesuffix(".") + "}"
+    again = loaded(onnx, json.loads(pasted))
+    assert again.info.schema.inputs[1].role.value in ("length", "mask")
+    assert not again.info.warnings
+
+
+def test_ids_and_columns_that_hide_nothing_are_not_suspected() -> None:
+    """Also if the model ignores events by itself."""
+    plain = scoring({"x": (FLOAT, ["n", "l", 3]), "kind": (INT64, ["n"]), "hour": (FLOAT, ["n", "l"])})
+    assert not loaded(plain).info.warnings
+
+
 def test_a_mask_that_hides_nothing_is_said() -> None:
     """Nothing proves what it marks."""
     found = loaded(scoring({"x": (FLOAT, ["n", "l", 3]), "mask": (FLOAT, ["n", "l"])}))

@@ -15,7 +15,8 @@ The modules in the order in which a model is loaded (`loader` calls them):
     9  open a session with limits of time and memory              `session`, `run_guard`, `memory_arena`,
                                                                `provider`, `runtime_errors`
    10  try the model: lengths, rows, masks                        `load_trial`, `probe`, `row_independence`,
-   `mask_trial` 11  complete the schema                                        `output_bounds`, package `model_io`
+                                                                  `mask_trial`, `padding_inputs`
+   11  complete the schema                                        `output_bounds`, package `model_io`
    12  convert it to run from states, if that is exact            package `stateful`
    13  the loaded model                                           `model`, `execution_text`, `work`
 

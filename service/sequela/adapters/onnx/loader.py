@@ -32,6 +32,7 @@ from sequela.adapters.onnx.mask_trial import with_mask_meaning
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.onnx.output_bounds import is_bounded
 from sequela.adapters.onnx.output_values import with_plain_outputs
+from sequela.adapters.onnx.padding_inputs import padding_input_warnings
 from sequela.adapters.onnx.provider import ExecutionProvider, active_providers, is_active
 from sequela.adapters.onnx.randomness import refuse_randomness
 from sequela.adapters.onnx.row_independence import (
@@ -109,11 +110,11 @@ class ModelDraft:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelTrial:
-    """Steps 8 to 10: the model as it ran, how to open sessions for other graphs, and warnings about its masks."""
+    """Steps 8 to 10: the model as it ran, how to open sessions for other graphs, and warnings about its padding."""
 
     result: TrialResult
     open: partial[Session]
-    mask_warnings: tuple[ExplanationWarning, ...]
+    padding_warnings: tuple[ExplanationWarning, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ class Loader:
         )
         # Masks come after the order of axes, which their trial runs need.
         result, mask_warnings = with_mask_meaning(trial.choose(interface.draft))
-        return ModelTrial(_with_independent_rows(result), open_graph, mask_warnings)
+        warnings = (*mask_warnings, *padding_input_warnings(result))
+        return ModelTrial(_with_independent_rows(result), open_graph, warnings)
 
     def _complete_schema(self, graph: ModelGraph, interface: ModelDraft, trial: ModelTrial) -> ModelSchema:
         draft, output = trial.result.draft, interface.output
@@ -318,6 +320,6 @@ def _warnings(graph: ModelGraph, interface: ModelDraft, trial: ModelTrial) -> tu
         *interface.choice.warnings,
         *ClassLabels.of(graph.file.model, output).warnings,
         *assumptions(result.draft, graph.signature, graph.uses, independent),
-        *trial.mask_warnings,
+        *trial.padding_warnings,
         *(() if independent else (single_row_warning(result.model, output),)),
     )

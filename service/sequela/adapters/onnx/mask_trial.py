@@ -53,14 +53,14 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
     padding = trial.draft.schema.padding
     sides = tuple(PaddingSide) if padding is None else (padding,)
 
-    def hides_padding(marked: tuple[InputSchema, ...]) -> bool:
+    def hide_padding(marked: tuple[InputSchema, ...]) -> bool:
         feeder = Feeder(marked, trial.feeder.signature)
-        return any(_hides_padding(feeder, trial.session, length, side) for side in sides)
+        return any(hides_padding(feeder, trial.session, length, side) for side in sides)
 
-    if hides_padding(inputs):
+    if hide_padding(inputs):
         return trial, ()
     for other in _other_readings(inputs):
-        if hides_padding(other):
+        if hide_padding(other):
             return _read_as(trial, other)
     masks = ", ".join(repr(item.name) for item in inputs if item.role is Role.MASK)
     if not _events_count(trial, length):
@@ -155,8 +155,15 @@ def _read_as(
     return read, (ExplanationWarning("MASK_RECOGNISED", text),)
 
 
-def _hides_padding(feeder: Feeder, session: Session, length: int, side: PaddingSide) -> bool:
-    """Returns whether padding on this side leaves the output as it is, while other events change it."""
+def hides_padding(feeder: Feeder, session: Session, length: int, side: PaddingSide) -> bool:
+    """Returns whether padding on this side leaves the output as it is, while other events change it.
+
+    Args:
+        feeder: Makes the inputs, with a mask or a length among them.
+        session: The model.
+        length: The number of rows of a sequence with its padding.
+        side: The side of the padding.
+    """
     # Half of the positions become padding, at least one of them.
     real = length - length // 2
     cells = sample_cells(feeder.inputs, TRIAL_ROWS, real, ids=2)
