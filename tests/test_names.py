@@ -44,12 +44,13 @@ def test_every_form_of_a_models_name_is_read(text: str) -> None:
 
 @pytest.mark.parametrize("text", BAD)
 def test_other_texts_are_no_models_name(text: str) -> None:
-    """A version has no leading zeros, wherever it is written."""
+    """A version has no leading zeros, wherever it is written. The error says which characters a name may have."""
     assert not names.is_model_reference(text)
     assert not (text and names.is_upload_name(text))
     with pytest.raises(InvalidInput) as caught:
         parse_name(text, "model.name")
     assert (caught.value.reason, caught.value.violations[0].field) == ("NAME_INVALID", "model.name")
+    assert "m 1 to 128 letters (a to z, A to Z), digits, '.', '_' and '-'" in caught.value.message
 
 
 def test_a_name_means_its_versions() -> None:
