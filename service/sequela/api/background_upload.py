@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sequela import names
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.background_average import Average, Averager, BackgroundShape
-from sequela.explain.inputs.columns import with_caller_names
+from sequela.explain.inputs.columns import named_columns, with_caller_names
 from sequela.explain.inputs.preparation import prepare_background, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Models
@@ -78,7 +78,8 @@ class BackgroundUpload:
     def finish(self) -> StoredBackground:
         """Returns the named background. Raises InvalidInput if nothing followed the header."""
         # `finish` of the averager raises the error if neither values nor sequences were sent.
-        background = self._given or self._averager.finish()
+        given = self._given or self._averager.finish()
+        background = replace(given, columns=named_columns(self._model.schema))
         name = f"{self._name}{background.digest}" if self._name.endswith("/") else self._name
         return StoredBackground(
             name, background, sequences=self._averager.sequences, averaged_events=self._averager.events

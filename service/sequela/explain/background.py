@@ -22,11 +22,14 @@ class Background:
         rows: An array (k, d) for each event input, whose last row stands for t = 0. An average event has k = 1.
         mean_event: An array (d,) for each event input. It stands for events older than the first row.
         static: An array (s,) for each static input.
+        columns: The names of the columns of each input for which the values were made, if the model's schema names
+            them. They are not part of the digest, because they change no number.
     """
 
     rows: Mapping[str, NDArray[Any]]
     mean_event: Mapping[str, NDArray[Any]]
     static: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _digest: list[str] = field(default_factory=list, init=False, repr=False)  # empty until it is asked for
 
     @property

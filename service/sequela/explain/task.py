@@ -13,7 +13,12 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explain.background import Background
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.inputs.columns import check_not_transposed, column_warnings, with_caller_names
+from sequela.explain.inputs.columns import (
+    check_background_columns,
+    check_not_transposed,
+    column_warnings,
+    with_caller_names,
+)
 from sequela.explain.inputs.preparation import PreparedSequence, prepare_background, prepare_sequence
 from sequela.explain.inputs.scales import raw_value_warnings
 from sequela.explain.layout import Layout, layout
@@ -182,7 +187,9 @@ def _background(
             return "", model.info.default_background
         case NamedBackground(name):
             full = background_name(model_owner(model.info.name), name)
-            return full, backgrounds.get(full).background
+            stored = backgrounds.get(full).background
+            check_background_columns(stored, model.info.schema, full, request.paths.background)
+            return full, stored
         case DigestedBackground(digest):
             return "", backgrounds.by_digest(digest)
         case GivenBackground() as given:

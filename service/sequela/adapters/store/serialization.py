@@ -69,11 +69,15 @@ class _BodyHead:
 
 @dataclass(frozen=True, slots=True)
 class _BackgroundArray:
-    """One array of a background, without its values: the field of `Background` and the input that it belongs to."""
+    """One array of a background, without its values: the field of `Background` and the input that it belongs to.
+
+    Entries that were written before backgrounds had names of columns lack them.
+    """
 
     part: str
     name: str
     form: ArrayForm
+    columns: tuple[str, ...] = ()
 
 
 _record_adapter = TypeAdapter(Record)
@@ -150,7 +154,10 @@ def decode_body(stored: StoredRecord) -> KeptExplanation:
 def encode_background(background: Background) -> bytes:
     """Returns the sealed arrays of a background."""
     arrays = [(part, name, little_endian(array)) for part, name, array in _arrays(background)]
-    heads = tuple(_BackgroundArray(part, name, form_of(array)) for part, name, array in arrays)
+    columns = background.columns
+    heads = tuple(
+        _BackgroundArray(part, name, form_of(array), columns.get(name, ())) for part, name, array in arrays
+    )
     return seal(BACKGROUND, _with_head(to_json(heads), join(array for _, _, array in arrays)))
 
 
@@ -162,7 +169,7 @@ def decode_background(data: bytes) -> Background:
     try:
         for head, array in zip(heads, split(content, offset, [head.form for head in heads]), strict=True):
             parts[head.part][head.name] = array
-        return Background(**parts)
+        return Background(**parts, columns={head.name: head.columns for head in heads if head.columns})
     except (ValueError, KeyError) as error:
         raise Unreadable(SkipReason.DAMAGED) from error
 

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.errors import InvalidInput
+from sequela.errors import DoesNotFit, InvalidInput, Violation
+from sequela.explain.background import Background
 from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.object_cache import kept_for_object
 from sequela.explain.request import NamedArray
@@ -105,6 +106,37 @@ def column_warnings(
         elif found.left_out:
             text = f"Columns of the {what} that the model does not use were ignored: {_join_names(found.left_out)}."
             yield ExplanationWarning("COLUMNS_LEFT_OUT", text)
+
+
+@kept_for_object
+def named_columns(schema: ModelSchema) -> dict[str, tuple[str, ...]]:
+    """Returns the names of the columns in the model's order, for each input whose features have names."""
+    inputs = (item for item in schema.inputs if item.role in (Role.EVENTS, Role.STATIC))
+    return {
+        item.name: tuple(_names(owner, item, column)[0] for column, owner in enumerate(_owners(schema, item)))
+        for item in inputs
+        if not _is_unnamed(schema, item)
+    }
+
+
+def check_background_columns(background: Background, schema: ModelSchema, name: str, path: str) -> None:
+    """Checks that the columns of a stored background have their places in the model.
+
+    A background belongs to all versions of a model, and they may take their columns in another order.
+
+    Raises:
+        DoesNotFit: BACKGROUND_DOES_NOT_FIT.
+    """
+    for item, wanted in named_columns(schema).items():
+        made_for = background.columns.get(item, ())
+        places = {column: place for place, column in enumerate(made_for)}
+        # A column that has a new name in its old place is accepted.
+        if any(places.get(column, place) != place for place, column in enumerate(wanted)):
+            text = (
+                f"{name} was made for the columns {_join_names(made_for)} of input {item!r}, but the model takes them "
+                f"in another order: {_join_names(wanted)}. Create a background with another name for this version"
+            )
+            raise DoesNotFit("BACKGROUND_DOES_NOT_FIT", text, violations=[Violation(path, text)])
 
 
 @dataclass(frozen=True, slots=True)
