@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from matrix import BY_NAME
 from onnx import helper, numpy_helper
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
@@ -96,6 +98,20 @@ def test_wrong_axes_are_named(item: dict[str, Any], text: str) -> None:
     error = refused(scoring({"x": (FLOAT, ["n", "l", 3])}), {"inputs": [item]})
     assert error.reason == "SCHEMA_DOES_NOT_FIT"
     assert text in error.message
+
+
+def test_misleading_names_of_axes() -> None:
+    """A GRU runs along the axis called N, and the model runs only if that one counts events."""
+    case = BY_NAME["gru"]
+    graph = onnx.load(case.path)
+    for axis, name in enumerate(("T", "N")):
+        graph.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = name
+    graph.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "T"
+    found, usual = loaded(graph.SerializeToString()), loaded(case.path.read_bytes())
+    assert found.info.schema.inputs == usual.info.schema.inputs
+    assert not found.info.warnings
+    cells = Cells((case.sample(5)["events"][None],))
+    np.testing.assert_array_equal(*(each.run(cells, no_padding(cells), 0) for each in (found, usual)))
 
 
 def test_a_word_that_is_no_axis() -> None:

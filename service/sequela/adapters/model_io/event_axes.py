@@ -76,10 +76,11 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
     usual = ORDERS.get(item.rank, (SERVER_AXES[Role.EVENTS],))[0]
     possible = [order for order in ORDERS.get(item.rank, ()) if _is_possible(order, item, width)]
     used = use.axes if use and use.axes in possible else None
-    if len(possible) < 2:
-        return EventAxes(possible[0] if possible else usual)
     if usual not in possible:
-        return EventAxes(used or possible[0])
+        order = used or (possible[0] if possible else usual)
+        return EventAxes(order, usual if _is_misnamed(item, use, usual) and order != usual else None)
+    if len(possible) < 2:
+        return EventAxes(usual)
     time_first = TIME_FIRST[: item.rank]
     if used is None or used == usual:
         may_be_time_first = used is None and item.rank == 3 and time_first in possible
@@ -91,6 +92,11 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
     if used == CHANNELS_FIRST:
         raise UndecidedAxes(item, use, width)
     return EventAxes(usual, used)
+
+
+def _is_misnamed(item: InputSignature, use: InputUse | None, order: AxisOrder) -> bool:
+    """Returns whether a recurrent node shows this order, though the names of the axes say otherwise."""
+    return use is not None and use.recurrent and use.axes == order and isinstance(item.axes[-1], int)
 
 
 def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> bool:
