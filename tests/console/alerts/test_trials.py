@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from client import file_models as models
 from console.alerts.conftest import AlertConsole
 from sequela_client.explanation import Explanation
 from sequela_console.alerts.replays import compared
@@ -71,6 +73,29 @@ def test_options_of_a_trial(alerts: AlertConsole, original: Explanation) -> None
     assert len(refined["explanation"]["pruning"]["curve"]) == original.length - 1
     # What was not asked for stays as it was.
     assert refined["explanation"]["options"]["max_coalitions"] == original.options.max_coalitions
+
+
+def test_a_model_with_another_order_of_columns(alerts: AlertConsole, tmp_path: Path) -> None:
+    """It gets each value in the column of the same feature, and the page shows it there. A feature may be missing."""
+    x, names = np.random.default_rng(4).normal(size=(5, 3)), ("amount", "hour", "age")
+    for version, order in enumerate((names, names[::-1], ("amount", "hour", "balance")), 1):
+        schema = models.features(*order) | {"background": {"x": [0.0, 0.0, 0.0]}}
+        path = models.written(tmp_path / str(version), models.weighted(3), schema)
+        alerts.service.register_model(path, name=f"turned/{version}")
+    alert = alerts.service.explain(x, model="turned/1", caller_id="turned").name
+    try:
+        path = f"/api/alerts/{alert.removeprefix('explanations/')}/explain"
+        document = alerts.post(path, model="models/turned/versions/2")
+        refused = alerts.refused("POST", path, json={"model": "models/turned/versions/3"})
+        expected = alerts.service.explain(x[:, ::-1], model="turned/2", dry_run=True)
+    finally:
+        alerts.service.delete_explanations(name=alert)
+        alerts.service.delete_model("turned")
+    assert refused == (400, "MODEL_DIFFERS", "model")
+    assert document["explanation"]["targets"][0]["score"] == expected.score
+    latest = next(each for each in document["history"] if each["t"] == 0)
+    found = {name: latest["values"][name]["text"] for name in names}
+    assert found == {name: f"{number:.2f}" for name, number in zip(names, x[-1], strict=True)}
 
 
 def test_another_background(alerts: AlertConsole, original: Explanation) -> None:

@@ -27,6 +27,7 @@ from sequela_console.alerts.dry_runs import Options, dry_run, same_options
 from sequela_console.alerts.parameters import alert_id, flag, integer, invalid, number, objects, text
 from sequela_console.api_route import Question
 from sequela_console.context import Console
+from sequela_console.sequence_columns import rearranged
 from sequela_console.sequence_edits import edited
 from sequela_console.state.trail import record
 
@@ -61,9 +62,11 @@ def post_explain(console: Console, question: Question) -> AlertDocument:
     original = alert_material(console, question.visitor, id, _target(body))
     situation = alert_situation(console, question.visitor, original)
     require(original, situation, "score" if background else "explain")
-    found = _explained(question, original, changed(original, edits), model, background, options)
+    sequence = _for_model(question, original, changed(original, edits), model)
+    found = _explained(question, original, sequence, model, background, options)
     record(console.state, id, "explained", question.visitor, _told(edits, model, background, options))
-    return _document(console, question, id, original, found, edits)
+    same = original.sequence if not edits and found.model == original.explanation.model else sequence
+    return _document(console, question, id, replace(original, sequence=same), found, edits)
 
 
 def changed(material: Material, edits: tuple[Edit, ...]) -> Sequence:
@@ -138,6 +141,14 @@ def _options(body: Mapping[str, Any]) -> Options:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _for_model(question: Question, original: Material, sequence: Sequence, model: str) -> Sequence:
+    """Returns the sequence as the chosen model takes it."""
+    if not model or model == original.explanation.model:
+        return sequence
+    assert original.model is not None
+    return rearranged(sequence, original.model, question.visitor.service.get_model(model))
+
+
 def _explained(
     question: Question, original: Material, sequence: Sequence, model: str, background: str, options: Options
 ) -> Explanation:
@@ -165,9 +176,8 @@ def _document(
         found, caller_id=original.explanation.caller_id, labels=trial_labels(original.explanation, found)
     )
     model = model_of(question.visitor, found)
-    sequence = original.sequence if not edits else changed(original, edits)
     target = names.index(wanted) if wanted in names else 0
-    material = read_material(found, target, sequence, model, original.fixed_features)
+    material = read_material(found, target, original.sequence, model, original.fixed_features)
     material = with_reference(console, material, id)
     situation = Situation(
         threshold=document_threshold(console, material),
