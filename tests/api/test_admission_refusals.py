@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from api.admission_door import COST, LARGE, SLOW, Door, run, ticket
+from sequela.api.admission.brownout import REFUSING
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.waiting_queues import QueueLimits
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import Overloaded
 
 
@@ -106,5 +110,35 @@ def test_a_full_queue_refuses_whoever_has_the_most(limits: QueueLimits) -> None:
         assert "new" in [each.client for each, _ in door.inside] or (await door.leave()).client == "new"
         await door.come(ticket("bulk", Priority.BULK))  # has a queue of its own
         assert len(door.errors) == 4
+
+    run(scene)
+
+
+async def next_interval(door: Door, wait: float) -> int:
+    """Lets an interval pass in which requests began after this wait, and returns the level."""
+    assert door.brownout
+    door.brownout.note_wait(wait)
+    await asyncio.sleep(0.11)
+    door.slots._advance(Deadline.now())
+    return door.slots.brownout_level
+
+
+def test_in_an_overload_a_request_waits_for_less_than_it_takes() -> None:
+    """Or for a fiftieth of its time. A server that refuses others stays overloaded until it refuses none any more."""
+
+    async def scene() -> None:
+        door = Door()
+        for _ in range(4):
+            await door.come(ticket())
+        assert await next_interval(door, 60.0) == 0  # the first two began at once
+        assert await next_interval(door, 60.0) == REFUSING
+        # Two wait, so a third waits for as long as a request takes.
+        await door.come(ticket(), timeout=1.0)
+        assert door.reasons == ["QUEUE_FULL"]
+        await door.come(ticket(), timeout=50 * COST * 1.1)
+        await door.come(ticket(shape=LARGE), timeout=20.0)
+        assert door.reasons == ["QUEUE_FULL"]
+        assert await next_interval(door, 0.0) == REFUSING
+        assert await next_interval(door, 0.0) == REFUSING - 1
 
     run(scene)

@@ -17,11 +17,18 @@ class Ladder:
         self.brownout = Brownout(self.now)
 
     def interval(
-        self, *waits: float, oldest: float | None = None, bulk_fill: float = 0.0, service: float = SERVICE
+        self,
+        *waits: float,
+        oldest: float | None = None,
+        bulk_fill: float = 0.0,
+        service: float = SERVICE,
+        refused: int = 0,
     ) -> int:
         """Lets an interval pass in which requests begin after these waits, and returns the level."""
         for wait in waits:
             self.brownout.note_wait(wait)
+        for _ in range(refused):
+            self.brownout.note_refusal()
         self.now += max(INTERVAL_SECONDS, 2 * service) + 1e-6
         self.brownout.advance(self.now, oldest, bulk_fill, service)
         return self.brownout.level
@@ -36,6 +43,25 @@ def test_each_interval_in_which_all_wait_is_a_step() -> None:
         seen.append((ladder.brownout.level, *factors))
     assert seen[:5] == [(1, 2, 1), (2, 4, 1), (3, 4, 2), (4, 4, 4), (REFUSING, 4, 4)]
     assert seen[5:] == [(REFUSING, 4, 4)] * 2
+
+
+@pytest.mark.parametrize(("wait", "levels"), [(0.079, 1), (0.08, 2), (0.16, 3), (0.32, 4), (60.0, REFUSING)])
+def test_the_longer_they_wait_the_more_steps_at_once(wait: float, levels: int) -> None:
+    """A server with far too much work does not let a long queue form before it refuses requests.
+
+    The one that waits by now counts, also if those that began in the interval came earlier and waited for less.
+    """
+    assert Ladder().interval(wait) == levels
+    assert Ladder().interval(0.021, oldest=wait) == levels
+    assert Ladder().interval(0.019, oldest=wait) == 0
+
+
+def test_whoever_refuses_is_overloaded() -> None:
+    """Also if those whom it lets in need not wait: they need not because others are refused."""
+    ladder = Ladder()
+    ladder.interval(60.0)
+    assert [ladder.interval(0.001, refused=3) for _ in range(5)] == [REFUSING] * 5
+    assert [ladder.interval(0.001) for _ in range(2)] == [REFUSING - 1, REFUSING - 2]
 
 
 def test_a_burst_is_no_overload() -> None:

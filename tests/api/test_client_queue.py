@@ -97,6 +97,19 @@ def test_interactive_requests_go_first_and_bulk_gets_a_tenth() -> None:
     assert set(order[100:]) == {Priority.BULK}
 
 
+def test_bulk_work_that_nobody_had_to_wait_for_is_its_share() -> None:
+    """After it, interactive requests go first again, until bulk work has waited for its tenth. It owes no more."""
+    queues = WaitingQueues()
+    for _ in range(20):
+        queues.add(waiting("two", priority=Priority.BULK))
+    for _ in range(5):
+        assert queues.pop().ticket.priority is Priority.BULK
+    for _ in range(20):
+        queues.add(waiting("one"))
+    order = [queues.pop().ticket.priority for _ in range(11)]
+    assert order == [*[Priority.INTERACTIVE] * 9, Priority.BULK, Priority.INTERACTIVE]
+
+
 def test_bulk_work_one_at_a_time_gets_no_more() -> None:
     """A bulk request that comes whenever there is none waits until others have used nine tenths."""
     queues, order = WaitingQueues(), []

@@ -26,7 +26,7 @@ MAX_JITTER = 0.5
 """
 MAX_RETRY_SECONDS = 20.0
 """The longest time, in seconds, that a refused caller waits, without the random part. Others may leave sooner."""
-WAIT_SHARE = 0.05
+WAIT_SHARE = 0.02
 """The share of its time left that a request may always wait, however overloaded the server is."""
 CERTAIN_SHARE = 0.5
 """A request is refused if its time left is less than this share of what its roughest answer is expected to take."""
@@ -170,7 +170,8 @@ class AdmissionSlots:
         if least + request.least > left:
             text = f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
             raise self._full(text, request)
-        if wait > self._patience_seconds(request):
+        if self._brownout and wait > self._patience_seconds(request):
+            self._brownout.note_refusal()
             why = f"the server is overloaded, and this request would wait for {1000 * wait:.0f} ms"
             other = self._other(request, why)
         if other is not None:
@@ -234,9 +235,9 @@ class AdmissionSlots:
         """Returns how long the request may wait. Bulk work is meant to wait."""
         if self._brownout is None or _priority(request) is Priority.BULK:
             return math.inf
-        usual = self._brownout.patience * threshold_seconds(self._averages.service_seconds)
-        # A caller that allows a minute for the answer can wait for a few seconds.
-        return max(usual, request.cost, WAIT_SHARE * request.deadline.remaining)
+        usual = threshold_seconds(max(self._averages.service_seconds, request.cost))
+        # A caller that allows a minute for the answer can wait for a second, also if that is longer than usual.
+        return max(self._brownout.patience * usual, WAIT_SHARE * request.deadline.remaining)
 
     def _factor(self, ticket: Ticket) -> float:
         return self._brownout.factor(ticket.priority) if self._brownout else 1.0

@@ -1,7 +1,8 @@
 """Makes answers rougher before requests are refused, depending on how long requests wait.
 
 The signal is the least wait within an interval, as in CoDel, which manages queues of packets: a short burst makes
-requests wait too, but some of them do not. Only if all of them wait does the server have more work than it can do.
+requests wait too, but some of them do not. Only if all of them wait does the server have more work than it can do. A
+server that refuses some is overloaded too, however short the others wait.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ SERVICE_INTERVALS = 2.0
 """An interval is at least this many times what a request takes on average. Shorter ones may see no request begin."""
 SERVICE_SHARE = 0.5
 """The threshold is at least this share of what a request takes on average."""
-PATIENCE = (math.inf, math.inf, math.inf, 12.0, 6.0, 3.0)
-"""How many thresholds an interactive request may wait, at each level. If it would wait for longer, it is refused."""
+PATIENCE = (math.inf, math.inf, math.inf, 12.0, 6.0, 1.5)
+"""How many thresholds an interactive request may wait, at each level. If it would wait for longer, it is refused.
+
+At the last level, a longer queue would make answers later, and not more: so few who wait keep the cores busy already.
+"""
 REFUSING = 5
 BULK_FACTORS = (1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
 """By how much the default target of the standard errors is multiplied, at each level."""
@@ -29,7 +33,9 @@ BULK_FILL = 0.75
 
 
 class Brownout:
-    """Goes up or down one level at the end of each interval. Must be used from a single thread.
+    """Goes down one level at the end of an interval, or up, by more levels the longer requests wait.
+
+    Must be used from a single thread.
 
     Args:
         now: The time, in seconds of the monotonic clock.
@@ -40,6 +46,7 @@ class Brownout:
         self._end = now + INTERVAL_SECONDS
         self._least = math.inf
         self._bulk_full = False
+        self._refused = False
 
     @property
     def level(self) -> int:
@@ -65,6 +72,10 @@ class Brownout:
         """Counts an interactive request that begins after it has waited for so long."""
         self._least = min(self._least, seconds)
 
+    def note_refusal(self) -> None:
+        """Counts an interactive request that is refused because of `patience`."""
+        self._refused = True
+
     def advance(
         self, now: float, oldest_wait: float | None, bulk_fill: float, service_seconds: float
     ) -> None:
@@ -82,20 +93,31 @@ class Brownout:
         interval = _interval_seconds(service_seconds)
         # Intervals that ended without a call of `advance` had no request.
         missed = int((now - self._end) / interval)
+        oldest = oldest_wait or 0.0
         # If no request has begun, the wait of the oldest waiting one counts.
-        waited = oldest_wait or 0.0 if math.isinf(self._least) else self._least
-        self._change(waited, threshold_seconds(service_seconds))
+        least = oldest if math.isinf(self._least) else self._least
+        self._change(least, max(least, oldest), threshold_seconds(service_seconds))
         if not oldest_wait:
             self._level = max(0, self._level - missed)
-        self._end, self._least, self._bulk_full = now + interval, math.inf, False
+        self._end, self._least = now + interval, math.inf
+        self._bulk_full = self._refused = False
 
-    def _change(self, waited: float, threshold: float) -> None:
-        if waited > threshold:
-            self._level = min(self._level + 1, REFUSING)
+    def _change(self, least: float, longest: float, threshold: float) -> None:
+        if least > threshold:
+            self._level = min(self._level + _steps(longest / threshold), REFUSING)
         elif self._bulk_full and self._level < BULK_ALONE:
             self._level += 1
-        elif waited <= threshold / 2 and not (self._bulk_full and self._level <= BULK_ALONE):
+        elif least <= threshold / 2 and not self._refused and not self._held_by_bulk:
             self._level = max(self._level - 1, 0)
+
+    @property
+    def _held_by_bulk(self) -> bool:
+        return self._bulk_full and self._level <= BULK_ALONE
+
+
+def _steps(thresholds: float) -> int:
+    """Returns how many levels to go up at once: two if a request waits for four thresholds, three for eight, etc."""
+    return max(1, int(math.log2(thresholds)))
 
 
 def _interval_seconds(service_seconds: float) -> float:

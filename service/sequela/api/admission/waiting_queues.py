@@ -63,7 +63,8 @@ class WaitingQueues:
         interactive, bulk = self.of(Priority.INTERACTIVE), self.of(Priority.BULK)
         if bulk and (not interactive or self._bulk_credit >= 0):
             request = bulk.pop()
-            self._bulk_credit = self._bulk_credit - request.cost if interactive else 0.0
+            # What it takes while nobody else waits is its share too, but it never owes more than that.
+            self._bulk_credit = (self._bulk_credit if interactive else 0.0) - request.cost
             return request
         request = interactive.pop()
         # While bulk work waits, it earns its share of the time that interactive requests take. It saves none for later.
