@@ -160,7 +160,7 @@ class Settings(
     )
     brownout: bool = Field(
         True,
-        description="Widen the error bars of explanations while the server is overloaded, before any are refused. A "
+        description="Widen the error bars of explanations while the server is overloaded, so that fewer are refused. A "
         "target_standard_error of the request is always kept.",
     )
     lookup_threads: int = Field(
