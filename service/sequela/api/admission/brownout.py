@@ -104,7 +104,9 @@ class Brownout:
 
     def _change(self, least: float, longest: float, threshold: float) -> None:
         if least > threshold:
-            self._level = min(self._level + _steps(longest / threshold), REFUSING)
+            # Answers are as rough as they get for an interval before the last level, however long requests wait.
+            most = max(self._level + 1, REFUSING - 1)
+            self._level = min(self._level + _steps(longest / threshold), most, REFUSING)
         elif self._bulk_full and self._level < BULK_ALONE:
             self._level += 1
         elif least <= threshold / 2 and not self._refused and not self._held_by_bulk:
