@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -65,3 +66,25 @@ def test_what_is_kept_back_for_others_leaves_most_of_the_time() -> None:
     endless.keep_back(1.0)
     endless.keep_back(0.0)
     assert endless.end == math.inf
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Deadline.cancel,
+        lambda deadline: deadline.shorten(0.5),
+        lambda deadline: deadline.keep_back(1.0),
+        lambda deadline: deadline.hurry(deadline.now()),
+        lambda deadline: deadline.give_way(deadline.now()),
+    ],
+    ids=["cancel", "shorten", "keep back", "hurry", "give way"],
+)
+def test_who_follows_a_deadline_learns_of_every_change(change: Callable[[Deadline], None]) -> None:
+    """At once, with the new state, and no longer than it wants."""
+    deadline, found = Deadline(100.0), list[tuple[float, bool]]()
+    before = deadline.end, False
+    with deadline.followed(lambda: found.append((deadline.end, deadline.cancelled))):
+        change(deadline)
+    assert found == [(deadline.end, deadline.cancelled)] != [before]
+    change(deadline)
+    assert len(found) == 1

@@ -23,7 +23,7 @@ from engines.pools_of_engines import (
     upper,
 )
 from sequela.concurrency.deadline import Deadline
-from sequela.engines import fork_client, places
+from sequela.engines import fork_client, places, watcher
 from sequela.engines import pool as pool_module
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.frames import FrameTooLong
@@ -104,6 +104,17 @@ def test_the_engine_follows_the_deadline(
         assert pool.call(b"obey", change_at_work(pool, change, seconds), upper) == end.encode()
         assert time.monotonic() - start < SOON_SECONDS
         assert call(pool, "pid") == before
+
+
+def test_the_engine_learns_of_a_change_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only when the watcher looks again. Until then, others would wait for a request that has to give way."""
+    monkeypatch.setattr(watcher, "TICK_SECONDS", 60.0)
+    with running(size=1, limits=replace(TRUSTED, grace_seconds=60.0)) as pool:
+        call(pool, "pid")
+        start = time.monotonic()
+        deadline = change_at_work(pool, lambda changed: changed.give_way(changed.now()))
+        assert pool.call(b"obey", deadline, upper) == b"DeadlinePassed False"
+        assert time.monotonic() - start < SOON_SECONDS
 
 
 def test_a_change_that_overtakes_its_task_counts() -> None:

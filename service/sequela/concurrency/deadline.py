@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from sequela.errors import Cancelled
@@ -41,6 +43,7 @@ class Deadline:
         self.hurried = self.gave_way = False
         # An event, so that `pause` ends at once when the request is cancelled.
         self._cancelled = threading.Event()
+        self._followers: list[Callable[[], None]] = []
 
     @staticmethod
     def now() -> float:
@@ -67,24 +70,25 @@ class Deadline:
 
         This leaves processor time to other requests that end at the same moment.
         """
-        self.end -= min(seconds, MAX_RESERVED_SHARE * max(self.remaining, 0.0)) if seconds else 0.0
+        if seconds:
+            self._move(self.end - min(seconds, MAX_RESERVED_SHARE * max(self.remaining, 0.0)))
 
     def hurry(self, until: float) -> None:
         """Brings the end forward to `until` if that is earlier. The work then ends with the results it has."""
         if until < self.end:
             self.hurried = True
-            self.end = until
+            self._move(until)
 
     def give_way(self, until: float) -> None:
         """Brings the end forward to `until` if that is earlier, so that others who wait get an answer too."""
         if until < self.end:
             self.gave_way = True
-            self.end = until
+            self._move(until)
 
     def shorten(self, share: float) -> None:
         """Brings the end forward so that only this share of the remaining time is left."""
         left = share * self.remaining if share else 0.0  # zero times infinity would not be a number
-        self.end = min(self.end, self.now() + left)
+        self._move(min(self.end, self.now() + left))
 
     def beside(self) -> Deadline:
         """Returns a deadline with the same end that can be cancelled separately, for one part of the work."""
@@ -95,6 +99,16 @@ class Deadline:
     def cancel(self) -> None:
         """Cancels the request. The work stops before the next batch."""
         self._cancelled.set()
+        self._tell()
+
+    @contextmanager
+    def followed(self, follower: Callable[[], None]) -> Iterator[None]:
+        """Calls the function whenever the end moves or the request is cancelled, in the thread that does it."""
+        self._followers.append(follower)
+        try:
+            yield
+        finally:
+            self._followers.remove(follower)
 
     def pause(self, seconds: float) -> None:
         """Waits for `seconds`, or until the request is cancelled."""
@@ -106,3 +120,11 @@ class Deadline:
             raise Cancelled("CANCELLED", "the caller cancelled the request")
         if self.now() >= min(until, self.end):
             raise DeadlinePassed
+
+    def _move(self, end: float) -> None:
+        self.end = end
+        self._tell()
+
+    def _tell(self) -> None:
+        for follower in tuple(self._followers):
+            follower()

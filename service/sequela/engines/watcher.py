@@ -1,4 +1,4 @@
-"""The thread that watches the running tasks: forwards changes of their deadlines, and ends engines that overrun."""
+"""Watches the running tasks: forwards changes of their deadlines at once, and ends engines that overrun in a thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.control import DeadlineState
@@ -58,19 +58,27 @@ class Watch:
         with self._lock:
             self._over = True
 
-    def tick(self) -> None:
-        """Forwards what has changed, and ends the engine if it is too late."""
+    def forward(self) -> None:
+        """Sends the engine what has changed. Any thread may call it; it waits for nothing."""
         with self._lock:
-            if self._over:
-                return
             state = DeadlineState.of(self._number, self._deadline)
             if state.cancelled:
                 self.stop()
-            if state != self._sent and self._forward(state):
+            if not self._over and state != self._sent and self._forward(state):
                 self._sent = state
-            if Deadline.now() >= min(state.end, self._stopped_at) + self._grace:
+
+    def tick(self) -> None:
+        """Forwards what could not be sent before, and ends the engine if it is too late."""
+        self.forward()
+        with self._lock:
+            late = Deadline.now() >= min(self._deadline.end, self._stopped_at) + self._grace
+            if late and not self._over:
                 self._over = True
                 self._kill()
+
+    def followed(self) -> AbstractContextManager[None]:
+        """Forwards changes as soon as they happen, inside a `with` block."""
+        return self._deadline.followed(self.forward)
 
 
 class Watcher:
@@ -79,7 +87,7 @@ class Watcher:
     def __init__(self, name: str) -> None:
         self._condition = threading.Condition()
         self._watches: set[Watch] = set()
-        self._closed = False
+        self._asleep = self._closed = False
         self._thread = threading.Thread(target=self._run, name=f"watch-{name}", daemon=True)
         self._thread.start()
 
@@ -88,9 +96,11 @@ class Watcher:
         """Watches a task inside a `with` block."""
         with self._condition:
             self._watches.add(watch)
-            self._condition.notify()
+            if self._asleep:
+                self._condition.notify()
         try:
-            yield watch
+            with watch.followed():
+                yield watch
         finally:
             watch.end()
             with self._condition:
@@ -113,7 +123,10 @@ class Watcher:
 
     def _wait(self) -> tuple[Watch, ...]:
         with self._condition:
-            if self._watches and not self._closed:
+            # It stays awake for one more tick, so that a sequence of short tasks does not wake it for each of them.
+            if not self._closed:
                 self._condition.wait(TICK_SECONDS)
+            self._asleep = True
             self._condition.wait_for(lambda: self._closed or self._watches)
+            self._asleep = False
             return () if self._closed else tuple(self._watches)
