@@ -176,8 +176,9 @@ class Settings(
     deadline_reserve: float = Field(
         0.02,
         ge=0,
-        description="Seconds before a deadline that are reserved for sending the answer, but at most 40 % of the "
-        "deadline. In addition, 1 % of the deadline and another 0.5 % of it (at most 0.1 s) are always reserved.",
+        description="Seconds before a deadline that are reserved for solving and sending the answer, but at most 40 % "
+        "of the deadline. Scores alone may use half of this time. In addition, 1 % of the deadline and "
+        "another 0.5 % of it (at most 0.1 s) are always reserved.",
     )
     drain_delay: float = Field(
         2.0,

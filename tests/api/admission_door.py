@@ -55,9 +55,10 @@ class Door:
         self.errors: list[SequelaError] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def come(self, each: Ticket, timeout: float = 60.0) -> None:
+    async def come(self, each: Ticket, timeout: float = 60.0, conclusion: float = 0.0) -> None:
         """Lets a request come, and lets all others do what they can."""
-        self._tasks.append(asyncio.create_task(self._enter(each, Deadline(timeout))))
+        deadline = Deadline(timeout, conclusion=conclusion)
+        self._tasks.append(asyncio.create_task(self._enter(each, deadline)))
         await self.rest()
 
     async def leave(self, seconds: float = COST, error: BaseException | None = None) -> Ticket:

@@ -151,6 +151,21 @@ def test_costs_are_corrected_by_what_requests_take() -> None:
     run(scene)
 
 
+def test_an_answer_whose_levels_ran_out_of_time_does_not_tell_what_they_take() -> None:
+    """It was cut short, though it was there before its deadline."""
+
+    async def scene() -> None:
+        door = Door(slots=1)
+        for _ in range(30):
+            await door.come(ticket(), timeout=COST, conclusion=COST / 2)
+            await asyncio.sleep(0.6 * COST)
+            await door.leave(0.6 * COST)
+        await door.come(ticket())
+        assert door.slots.backlog_seconds(Priority.INTERACTIVE) == pytest.approx(COST, rel=0.1)
+
+    run(scene)
+
+
 def test_an_overloaded_server_answers_roughly_and_then_refuses_early() -> None:
     """Requests that begin hear by how much their target is raised; at the last level, long waits are refused."""
 

@@ -20,7 +20,14 @@ POLICY = DeadlinePolicy(default_timeout=60.0, reserve=0.02, stream_window=8)
 def test_what_is_reserved_grows_with_the_deadline(seconds: float, reserved: float) -> None:
     """The setting, at most 40 %; 1 % that gRPC may have rounded up; and 0.5 % for a busy machine, at most 0.1 s."""
     deadline = POLICY.within(seconds)
-    assert deadline.end - deadline.start == pytest.approx(seconds - reserved)
+    assert deadline.levels_end - deadline.start == pytest.approx(seconds - reserved)
+
+
+@pytest.mark.parametrize(("seconds", "earlier"), [(0.01, 0.002), (0.1, 0.01), (30.0, 0.01)])
+def test_scores_have_half_of_the_reserve(seconds: float, earlier: float) -> None:
+    """They are sent as soon as the model has run. Only levels have to be solved afterwards."""
+    deadline = POLICY.within(seconds)
+    assert deadline.end - deadline.levels_end == pytest.approx(earlier)
 
 
 def test_the_shortest_timeout_counts() -> None:

@@ -43,6 +43,18 @@ def test_no_share_of_endless_time_is_no_time() -> None:
     assert passed.remaining == -1.0
 
 
+def test_levels_end_before_the_work_and_never_after_it() -> None:
+    """Their end is kept in a deadline beside it, and moves with the end of the work."""
+    deadline = Deadline(100.0, conclusion=10.0)
+    assert deadline.end - deadline.levels_end == 10.0
+    beside = deadline.beside()
+    assert beside.levels_end == deadline.levels_end
+    beside.end_levels()
+    assert beside.end == beside.levels_end == deadline.levels_end
+    deadline.give_way(deadline.now() + 50.0)
+    assert deadline.levels_end == deadline.end
+
+
 def test_a_clock_beside_another_ends_with_it_and_is_cancelled_alone() -> None:
     """The end is the same; to cancel the one leaves the other running."""
     deadline = Deadline(100)

@@ -25,6 +25,7 @@ from engines.pools_of_engines import (
 from sequela.concurrency.deadline import Deadline
 from sequela.engines import fork_client, places, watcher
 from sequela.engines import pool as pool_module
+from sequela.engines.control import DeadlineState
 from sequela.engines.exits import EngineLost, EngineTaskFailed, ExitReason
 from sequela.engines.frames import FrameTooLong
 from sequela.engines.limits import EngineLimits
@@ -104,6 +105,16 @@ def test_the_engine_follows_the_deadline(
         assert pool.call(b"obey", change_at_work(pool, change, seconds), upper) == end.encode()
         assert time.monotonic() - start < SOON_SECONDS
         assert call(pool, "pid") == before
+
+
+def test_the_engine_knows_when_levels_end() -> None:
+    """From the start, and if a change brings that forward."""
+    given = Deadline(60.0, conclusion=10.0)
+    sent = DeadlineState.unpack(DeadlineState.of(1, given).pack()).deadline()
+    assert (sent.end, sent.levels_end) == (given.end, given.levels_end)
+    given.give_way(given.levels_end - 5.0)
+    DeadlineState.unpack(DeadlineState.of(1, given).pack()).apply(sent)
+    assert sent.end == sent.levels_end == given.end
 
 
 def test_the_engine_learns_of_a_change_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,13 @@ def test_a_share_of_time_ends_the_levels_but_not_the_scores(house: Explainer) ->
     assert found.cost.model_events == 2 * 20
 
 
+def test_scores_need_no_time_for_levels(house: Explainer) -> None:
+    """Once the levels would have to end, there are the scores all the same."""
+    found = house.explain(asked(), Deadline(60.0, conclusion=60.0))
+    assert found.targets[0].score != found.targets[0].base_value
+    assert {level.quality.stop_reason for level in levels(found)} == {StopReason.NOT_COMPUTED}
+
+
 @pytest.mark.slow
 def test_the_error_bars_of_rough_answers_are_honest(house: Explainer) -> None:
     """95 % intervals hold the exact value of 93 to 98 % of all players and seeds: they are never too narrow."""

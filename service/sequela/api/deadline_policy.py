@@ -13,7 +13,9 @@ from sequela.errors import OutOfTime
 T = TypeVar("T")
 
 MAX_RESERVE_SHARE = 0.4
-"""The largest share of a short deadline that is reserved for encoding and sending the answer."""
+"""The largest share of a short deadline that is reserved for solving, encoding and sending the answer."""
+SCORES_RESERVE_SHARE = 0.5
+"""The share of this reserve that scores alone need, which are sent as soon as the model has run."""
 
 ROUNDED_UP_SHARE = 0.01
 """gRPC sends deadlines rounded up, by up to a hundredth: 49.95 s arrives as 50 s."""
@@ -31,7 +33,7 @@ class DeadlinePolicy:
 
     Attributes:
         default_timeout: The timeout in seconds of requests that set no deadline.
-        reserve: The time in seconds reserved before every deadline for encoding and sending the answer.
+        reserve: The time in seconds reserved before every deadline for solving, encoding and sending the answer.
         stream_window: How many requests of a stream are read ahead of its answers.
     """
 
@@ -43,9 +45,10 @@ class DeadlinePolicy:
         """Returns a deadline after the shortest of these timeouts, in seconds. None means no timeout."""
         seconds = min((each for each in timeouts if each is not None), default=self.default_timeout)
         # A short deadline must leave most of its time for the work.
-        reserve = min(self.reserve, MAX_RESERVE_SHARE * seconds) + ROUNDED_UP_SHARE * seconds
+        whole = min(self.reserve, MAX_RESERVE_SHARE * seconds)
+        reserve = SCORES_RESERVE_SHARE * whole + ROUNDED_UP_SHARE * seconds
         reserve += min(LATE_SHARE * seconds, MAX_LATE_SECONDS)
-        return Deadline(seconds, reserve)
+        return Deadline(seconds, reserve, whole - SCORES_RESERVE_SHARE * whole)
 
 
 async def read_within(messages: AsyncIterator[T], deadline: Deadline) -> AsyncIterator[T]:

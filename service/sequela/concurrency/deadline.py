@@ -28,18 +28,21 @@ class Deadline:
 
     Args:
         timeout: Seconds from now to the caller's deadline.
-        reserve: Seconds before that for solving, encoding and sending the answer.
+        reserve: Seconds before that for sending the answer.
+        conclusion: Further seconds before that for solving and encoding an explanation. Scores alone need none of it.
 
     Attributes:
         start: When the request was accepted, in seconds of the monotonic clock.
         end: When the work must end, on the same clock.
+        levels_end: When the levels of an explanation must end, which is no later.
         hurried: Whether `hurry` moved the end.
         gave_way: Whether `give_way` moved the end.
     """
 
-    def __init__(self, timeout: float = math.inf, reserve: float = 0.0) -> None:
+    def __init__(self, timeout: float = math.inf, reserve: float = 0.0, conclusion: float = 0.0) -> None:
         self.start = time.monotonic()
         self.end = self.start + timeout - reserve
+        self.levels_end = self.end - conclusion
         self.hurried = self.gave_way = False
         # An event, so that `pause` ends at once when the request is cancelled.
         self._cancelled = threading.Event()
@@ -90,10 +93,14 @@ class Deadline:
         left = share * self.remaining if share else 0.0  # zero times infinity would not be a number
         self._move(min(self.end, self.now() + left))
 
+    def end_levels(self) -> None:
+        """Brings the end forward to that of the levels. From then on, the work is on levels."""
+        self._move(min(self.end, self.levels_end))
+
     def beside(self) -> Deadline:
         """Returns a deadline with the same end that can be cancelled separately, for one part of the work."""
         other = Deadline(self.remaining)
-        other.start = self.start
+        other.start, other.levels_end = self.start, self.levels_end
         return other
 
     def cancel(self) -> None:
@@ -123,6 +130,7 @@ class Deadline:
 
     def _move(self, end: float) -> None:
         self.end = end
+        self.levels_end = min(self.levels_end, end)
         self._tell()
 
     def _tell(self) -> None:

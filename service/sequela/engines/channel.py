@@ -40,7 +40,7 @@ class Channel:
         self._seal: Callable[[], None] | None = seal
         # Of the running task, or the last one; states of later tasks may arrive before the task itself does.
         self._deadline = Deadline()
-        self._state = DeadlineState(0, 0.0, 0.0, False, False)
+        self._state = DeadlineState(0, 0.0, 0.0, 0.0, False, False)
         self._task = 0
         self._lock = threading.Lock()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sequela.concurrency.deadline import Deadline
 
-LAYOUT = struct.Struct("!Qdd??")
+LAYOUT = struct.Struct("!Qddd??")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class DeadlineState:
         task: The number of the task that it belongs to.
         start: When the deadline was made, in seconds of the monotonic clock.
         end: When the work must end.
+        levels_end: When the levels must end.
         hurried: Whether `Deadline.hurry` brought the end forward.
         cancelled: Whether the request was cancelled.
     """
@@ -27,13 +28,15 @@ class DeadlineState:
     task: int
     start: float
     end: float
+    levels_end: float
     hurried: bool
     cancelled: bool
 
     @classmethod
     def of(cls, task: int, deadline: Deadline) -> DeadlineState:
         """Returns the state of a deadline now."""
-        return cls(task, deadline.start, deadline.end, deadline.hurried, deadline.cancelled)
+        ends = deadline.end, deadline.levels_end
+        return cls(task, deadline.start, *ends, deadline.hurried, deadline.cancelled)
 
     @classmethod
     def unpack(cls, packed: bytes) -> DeadlineState:
@@ -42,12 +45,13 @@ class DeadlineState:
 
     def pack(self) -> bytes:
         """Returns the state as bytes."""
-        return LAYOUT.pack(self.task, self.start, self.end, self.hurried, self.cancelled)
+        return LAYOUT.pack(self.task, self.start, self.end, self.levels_end, self.hurried, self.cancelled)
 
     def deadline(self) -> Deadline:
         """Returns a new deadline with this state."""
         made = Deadline(math.inf)
-        made.start, made.end, made.hurried = self.start, self.end, self.hurried
+        made.start, made.end, made.levels_end = self.start, self.end, self.levels_end
+        made.hurried = self.hurried
         self.apply(made)
         return made
 
@@ -56,6 +60,7 @@ class DeadlineState:
         if self.hurried:
             deadline.hurry(self.end)
         deadline.end = min(deadline.end, self.end)
+        deadline.levels_end = min(deadline.levels_end, self.levels_end)
         if self.cancelled:
             deadline.cancel()
 

@@ -81,6 +81,7 @@ class Pipeline:
             scored = score_task(task, self._evaluator(task, caller, trace))
             weights = event_weights(task, caller) if scored.scores.has_base else ()
         trace.scored(scored)
+        caller.deadline.end_levels()
         # A request that must share the server always gets its scores, and of the rest as much as time allows.
         caller.deadline.give_way(started + task.request.share_seconds)
         # Below the minimum score nothing is explained, and f(B) was not even computed.

@@ -130,7 +130,7 @@ class AdmissionSlots:
         running = self._running.pop(deadline)
         ticket = running.request.ticket
         if error is None:
-            over = max(seconds - running.share_seconds, -deadline.remaining)
+            over = max(seconds - running.share_seconds, deadline.now() - deadline.levels_end)
             self._averages.note(ticket, seconds, over)
         elif deadline.gave_way and isinstance(error, OutOfTime):
             self._averages.note_too_short(ticket)
