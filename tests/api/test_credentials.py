@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from credential_files import bearer, code_of, replace, token_line, tokens_by_role
 from matrix import ROOT
+from sequela.api.access_control import AccessControl
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from serving import Failure, Serving, in_process, inputs
@@ -94,6 +95,20 @@ def test_expired_rotated_and_revoked_tokens(door: Door) -> None:
     assert [door.http(old), door.http(new)] == [401, 200]
     door.file.with_name("revoked.txt").write_text("scorer # has left\n")
     assert (door.grpc(new), door.http(new)) == (UNAUTHENTICATED, 401)
+
+
+def test_a_call_with_one_message_is_checked_once(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it may be served or not: the check looks at files, and each look costs time."""
+    tokens, admit = [door.tokens["read"], "unknown"], AccessControl.admit
+    checks: list[str] = []
+
+    def noted(control: AccessControl, method: str, *given: Any) -> None:
+        checks.append(method)
+        admit(control, method, *given)
+
+    monkeypatch.setattr(AccessControl, "admit", noted)
+    assert [door.grpc(token) for token in tokens] == [OK, UNAUTHENTICATED]
+    assert checks == 2 * ["sequela.v1.ModelService/ListModels"]
 
 
 def test_a_wrong_file_changes_nothing_and_is_counted(door: Door) -> None:

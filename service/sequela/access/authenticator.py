@@ -15,14 +15,6 @@ class Authenticator(Protocol):
     def enabled(self) -> bool:
         """Whether callers must show who they are."""
 
-    @property
-    def accepts_tokens(self) -> bool:
-        """Whether a token alone can say who the caller is."""
-
-    @property
-    def accepts_certificates(self) -> bool:
-        """Whether a certificate alone can say who the caller is."""
-
     def identify(self, credentials: CallerCredentials) -> Caller:
         """Returns the caller. Raises NotAuthenticated."""
 
@@ -31,8 +23,6 @@ class NoAuthentication:
     """Lets everybody do everything."""
 
     enabled = False
-    accepts_tokens = False
-    accepts_certificates = False
 
     def identify(self, _: CallerCredentials) -> Caller:
         """Returns `ANYBODY`."""

@@ -22,12 +22,6 @@ class AccessControl:
     permissions: Permissions
     audit: Audit = no_audit
 
-    def check_early(self, method: str, credentials: CallerCredentials) -> None:
-        """Raises as `admit` does, if the certificate of the connection, which is not known yet, cannot change that."""
-        by_token = self.authenticator.accepts_tokens and credentials.token
-        if by_token or not self.authenticator.accepts_certificates:
-            self.admit(method, credentials, AccessRecord(self.permissions))
-
     def admit(self, method: str, credentials: CallerCredentials, record: AccessRecord) -> None:
         """Finds out who calls, notes it in the record, and checks that it may call the method.
 

@@ -1,7 +1,7 @@
 """Wraps every gRPC call: checks its caller, adds a request id, a log line and metrics, and converts errors.
 
-The caller is checked before the request is parsed: first its token, which is in the metadata, then the certificate of
-its connection, which gRPC only tells once the call has begun.
+The caller is checked before the request is read: its token, which is in the metadata, and the certificate of its
+connection, which gRPC only tells once the call has begun.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from sequela.access.credentials import CallerCredentials
 from sequela.api.access_control import NO_CONTROL, AccessControl
 from sequela.api.access_record import AccessRecord, access_record, note_resource
 from sequela.api.drain_gate import DrainGate
@@ -30,7 +29,6 @@ from sequela.api.grpc.resources import resource_of
 from sequela.api.grpc.status import grpc_status, retry_pushback
 from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.api.request_log import request_log
-from sequela.errors import SequelaError
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
 from sequela.spans import NO_SPANS, RequestSpans
@@ -81,22 +79,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         kind = KINDS[handler.request_streaming, handler.response_streaming]
         call = Call(kind, service, method)
         token = token_of(handler_call_details.invocation_metadata)
-        try:
-            self._access.check_early(name_of(call), CallerCredentials(token))
-        except SequelaError as error:
-            return self._refuse(call, CallerCredentials(token), error)
         return self._wrap(handler, call, token)
-
-    def _refuse(self, call: Call, credentials: CallerCredentials, error: SequelaError) -> Any:
-        """Returns a handler that ends a call at once. It reads streams, so that gRPC does not wait for a message."""
-
-        async def method(_: AsyncIterator[bytes], context: Context) -> None:
-            async with self._observe(call, context) as record:
-                # Once more, so that the record names the caller.
-                self._access.admit(name_of(call), credentials, record)
-                raise error
-
-        return grpc.stream_stream_rpc_method_handler(method)
 
     def _wrap(self, handler: Any, call: Call, token: str) -> Any:
         gives = self._stream_out if handler.response_streaming else self._message_out
