@@ -166,7 +166,10 @@ class AdmissionSlots:
         why = self._lack_of_room(request)
         other = self._other(request, why) if why else None
         wait = self._wait_seconds(request, other)
-        least = wait if self._goes_last(_priority(request)) else self._least_wait_seconds(request, other)
+        least = wait
+        # It looks at all that wait, so it is only worked out for a request that may be refused because of it.
+        if wait + request.least > left and not self._goes_last(_priority(request)):
+            least = self._least_wait_seconds(request, other)
         if least + request.least > left:
             text = f"requests before this one take {1000 * wait:.0f} ms, and {1000 * left:.0f} ms are left"
             raise self._full(text, request)

@@ -7,6 +7,7 @@ each model. They know nothing of how explanations are computed, so that a faster
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from sequela.api.admission.request_shape import ExplainShape, RequestShape, ScoreShape
 
@@ -28,8 +29,11 @@ MIN_COALITIONS = 1_024
 """Sampling does not stop before this many coalitions."""
 MAX_COALITIONS = 32_768
 USUAL_TARGET_ERROR = 0.005
+KEPT_ESTIMATES = 4_096
+"""How many estimates are kept. Each is needed several times, and many requests have the same size."""
 
 
+@lru_cache(maxsize=KEPT_ESTIMATES)
 def estimated_seconds(shape: RequestShape, error_factor: float = 1.0) -> float:
     """Returns about how long the request takes, in seconds of one core.
 
