@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -40,6 +41,10 @@ def obey(rest: str, _ask: Ask, deadline: Deadline) -> bytes:
         except Exception as error:
             return f"{type(error).__name__} {deadline.hurried}".encode()
         time.sleep(0.005)
+
+
+def switch(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
+    return str(sys.getswitchinterval()).encode()
 
 
 def hang(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
@@ -91,5 +96,21 @@ def much(rest: str, _ask: Ask, _deadline: Deadline) -> bytes:
     return bytes(5000)
 
 
-ALL = (much, burn_on, echo, pid, question, obey, hang, fail, die, leave, spin, environment, files, cores)
+ALL = (
+    much,
+    burn_on,
+    echo,
+    pid,
+    question,
+    obey,
+    switch,
+    hang,
+    fail,
+    die,
+    leave,
+    spin,
+    environment,
+    files,
+    cores,
+)
 VERBS = {each.__name__: each for each in ALL}

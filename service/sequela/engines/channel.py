@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -19,6 +20,8 @@ Handle = Callable[[bytes, Ask, Deadline], bytes]
 """Works on a task, and returns the result. It turns the errors that it expects into results."""
 
 MAX_TEXT = 4000
+SWITCH_SECONDS = 0.0005
+"""How long a thread runs Python while another one has to note a change of the deadline. Python's default is 5 ms."""
 
 
 class QuestionFailed(Exception):
@@ -69,6 +72,7 @@ class Channel:
             handle: Works on one task at a time, in this thread.
         """
         self.seal()
+        sys.setswitchinterval(SWITCH_SECONDS)
         threading.Thread(target=self._follow_deadlines, name="deadlines", daemon=True).start()
         try:
             self._connection.send(Kind.READY, ready)
