@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineExit
 from sequela.engines.limits import EngineLimits
@@ -104,3 +106,16 @@ def alive(pid: int) -> bool:
 
 
 FOR_EVER = math.inf
+
+
+def change_at_work(pool: EnginePool, change: Callable[[Deadline], None], seconds: float = 60.0) -> Deadline:
+    """A deadline that another thread changes a little after an engine has got a task."""
+    deadline = Deadline(seconds)
+
+    def change_later() -> None:
+        eventually(lambda: at_work(pool) > 0)
+        time.sleep(0.1)
+        change(deadline)
+
+    threading.Thread(target=change_later).start()
+    return deadline
