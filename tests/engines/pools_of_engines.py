@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines.exits import EngineExit
 from sequela.engines.limits import EngineLimits
 from sequela.engines.pool import EnginePool
-from waiting import PATIENCE
+from waiting import PATIENCE, eventually
 
 MEMORY_BYTES = 400 << 20
 SANDBOXED = EngineLimits(sandboxed=True, lazy=True, memory_bytes=MEMORY_BYTES)

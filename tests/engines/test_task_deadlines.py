@@ -19,13 +19,13 @@ from engines.pools_of_engines import (
     running,
     upper,
 )
-from redis_server import eventually
 from sequela.concurrency.deadline import Deadline
 from sequela.engines import watcher
 from sequela.engines.control import DeadlineState
 from sequela.engines.exits import EngineLost, ExitReason
 from sequela.engines.limits import EngineLimits
 from sequela.errors import Cancelled
+from waiting import eventually
 
 SOON_SECONDS = 30.0  # on a machine that is busy with other tests, and before the deadline of 60 s
 
