@@ -136,6 +136,30 @@ def test_numbers_are_finite(number: str) -> None:
         read_schema(text.encode(), "schema")
 
 
+@pytest.mark.parametrize(
+    ("rows", "problems"),
+    [
+        ([0.0, "two"], ["background.x[1]: must be a number, not 'two'"]),
+        ([[0.0, 1.0], [2.0, "three"]], ["background.x[1][1]: must be a number, not 'three'"]),
+        (
+            [[0.0, "one"], [2.0, None]],
+            ["background.x[0][1]: must be a number, not 'one'", "background.x[1][1]"],
+        ),
+        (["one", [2.0]], ["background.x[0]: must be a list, not 'one'"]),
+        ("zeros", ["background.x: must be a list, not 'zeros'"]),
+    ],
+)
+def test_a_bad_value_in_a_background_is_one_problem(rows: Any, problems: list[str]) -> None:
+    """A background is a list of numbers or a list of rows, and a bad value is not called wrong as both."""
+    document = minimal() | {"background": {"x": rows, "other": [0.0, "?"]}}
+    with pytest.raises(InvalidInput) as caught:
+        read_schema(json.dumps(document).encode(), "schema")
+    found = [violation.description for violation in caught.value.violations]
+    assert len(found) == len(problems) + 1
+    assert all(text.startswith(problem) for text, problem in zip(found, problems, strict=False))
+    assert found[-1] == "background.other[1]: must be a number, not '?'"
+
+
 def test_long_values_and_lists_are_cut() -> None:
     """A text that is wrong everywhere gets a short answer."""
     document = minimal() | {f"key{number}": "x" * 1_000 for number in range(1_000)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from difflib import get_close_matches
+from itertools import groupby
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -51,7 +52,7 @@ def read_schema(text: bytes, path: str) -> ModelSchema:
     try:
         schema = _SCHEMA.validate_json(text)
     except ValidationError as error:
-        raise _refusal(error.errors(include_url=False)[:MAX_PROBLEMS], path) from None
+        raise _refusal(_of_best_branches(error.errors(include_url=False))[:MAX_PROBLEMS], path) from None
     if schema is None:
         raise InvalidInput.at(path, "SCHEMA_INVALID", "must be an object, not null")
     return schema
@@ -60,6 +61,32 @@ def read_schema(text: bytes, path: str) -> ModelSchema:
 def write_schema(schema: ModelSchema) -> bytes:
     """Writes a schema as JSON. `read_schema` returns the same schema from it."""
     return _SCHEMA.dump_json(schema, indent=2, exclude_none=True)
+
+
+def _of_best_branches(problems: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leaves out the problems that only a branch of a union has which the value was not meant for.
+
+    A list of rows has problems as a list of numbers too. The branch that was meant reads deepest into the value, or
+    else has the fewest problems.
+    """
+    kept = []
+    for _, group in groupby(problems, lambda problem: _branch(problem["loc"])[0]):
+        branches = [list(each) for _, each in groupby(group, lambda problem: _branch(problem["loc"])[1])]
+        kept += min(branches, key=lambda each: (-max(len(problem["loc"]) for problem in each), len(each)))
+    return kept
+
+
+def _branch(location: tuple[int | str, ...]) -> tuple[tuple[int | str, ...], int | str]:
+    """The place of the value whose type is a union, and the branch; without one, the place itself and nothing."""
+    for position, step in enumerate(location):
+        if _is_branch(step):
+            return location[:position], step
+    return location, ""
+
+
+def _is_branch(step: int | str) -> bool:
+    """Whether a step is one that pydantic adds for a branch of a union, and not a key."""
+    return isinstance(step, str) and step.startswith("tuple[")
 
 
 def _refusal(problems: list[ErrorDetails], path: str) -> InvalidInput:
@@ -111,7 +138,7 @@ def _key(location: tuple[int | str, ...]) -> str:
     for step in location:
         if isinstance(step, int):
             key += f"[{step}]"
-        elif not step.startswith("tuple["):
+        elif not _is_branch(step):
             key += f".{step}"
     return key.removeprefix(".") or "the text"
 
