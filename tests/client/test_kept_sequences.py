@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from client.command_runs import Run
 from matrix import BY_NAME
-from sequela_client import AsyncSequela, EventInfo, Explanation, NotFound, Sequela, Sequence
+from sequela_client import AsyncSequela, CallerError, EventInfo, Explanation, NotFound, Sequela, Sequence
 from sequela_client.explanation_parts import SequenceState
 from sequela_client.files import read_sequence
 from sequela_client.local_server import server_package
@@ -84,6 +84,48 @@ def test_a_kept_sequence_keeps_the_names_of_its_columns(run: Run, real: str, tmp
         assert run("show", made.name, "--server", real, "--sequence", file).exit_code == 0
         assert sequela.score(read_sequence(file), model=model).values[0, 0] == made.score
         assert json.loads(found.to_json())["sequence"]["inputs"] == json.loads(file.read_text())["inputs"]
+
+
+def test_another_version_of_the_model_takes_a_kept_sequence_by_name(real: str, tmp_path: Path) -> None:
+    """It may have the same columns in another order. The arrays stay in the order of the first version."""
+    first = server_package() / "demo" / "models" / "account_takeover" / "1" / "model.onnx"
+    schema = json.loads(first.with_name("schema.json").read_text())
+    names = [each["name"] for each in schema["features"][:9]]
+    for feature, name in zip(schema["features"][:9], reversed(names), strict=True):
+        feature["name"] = name
+    second = tmp_path / "model.onnx"
+    second.write_bytes(first.read_bytes())
+    schema.pop("reasons", None)
+    second.with_name("schema.json").write_text(json.dumps(schema))
+    rng = np.random.default_rng(1)
+    numeric = rng.normal(size=(4, 9)).astype(np.float32)
+    categorical = rng.integers(0, 3, (4, 8))
+    frame = pd.DataFrame(numeric, columns=names)[sorted(names)]
+    with Sequela(real) as sequela:
+        made = sequela.explain({"numeric": frame, "categorical": categorical}, model=first, levels=["event"])
+        found = sequela.get_explanation(made.name).sequence
+        assert found is not None
+        assert dict(found.columns) == {"numeric": tuple(names)}
+        np.testing.assert_array_equal(dict(found.inputs)["numeric"], numeric)
+        by_name = {"numeric": numeric[:, ::-1], "categorical": categorical}
+        scores = sequela.score([found, by_name, {**by_name, "numeric": numeric}], model=second).values[:, 0]
+    assert scores[0] == scores[1] != scores[2]
+
+
+def test_names_of_columns_that_the_model_does_not_have_are_refused(real: str) -> None:
+    """A sequence of arrays may name its columns, and a wrong name is not taken by position."""
+    model = server_package() / "demo" / "models" / "account_takeover" / "1" / "model.onnx"
+    inputs = {"numeric": np.zeros((4, 9), np.float32), "categorical": np.zeros((4, 8), np.int64)}
+    columns = {"numeric": tuple(f"c{number}" for number in range(9))}
+    wrong: list[tuple[Any, Any, str]] = [
+        (inputs, columns, "the columns c0, .* missing: amount"),
+        (inputs["numeric"], columns, "no array is named 'numeric'"),
+        (inputs, ("c0", "c1"), "names by input"),
+    ]
+    with Sequela(real) as sequela:
+        for values, names, text in wrong:
+            with pytest.raises(CallerError, match=text):
+                sequela.score(Sequence(values, columns=names), model=model)
 
 
 def test_an_explanation_without_its_sequence(real: str) -> None:

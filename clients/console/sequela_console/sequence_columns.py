@@ -45,7 +45,7 @@ def rearranged(sequence: Sequence, old: Model, new: Model) -> Sequence:
     }
     for feature in after.features:
         _move(given, _source(features, feature, new), inputs, feature)
-    return replace(sequence, inputs=inputs)
+    return replace(sequence, inputs=inputs, columns={})
 
 
 def _source(features: Mapping[str, ModelFeature], wanted: ModelFeature, new: Model) -> ModelFeature:

@@ -40,12 +40,15 @@ class Sequence:
         events: information about the events: none, or one item for each real event, oldest first.
         id: your id for the sequence, which becomes the caller id of the explanation.
         labels: labels of the explanation.
+        columns: the names of the columns of arrays, by input name, in order. The server matches them with the names of
+            the model's features. A sequence that was sent with names has them when it is read again.
     """
 
     inputs: Values
     events: tuple[EventInfo, ...] = ()
     id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

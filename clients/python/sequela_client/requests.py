@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from itertools import zip_longest
@@ -37,10 +38,32 @@ BackgroundShape = Literal["event", "sequence"]
 def sequence_message(given: SequenceLike, read_text: ReadText = only_numbers) -> pb.Sequence:
     """Returns the message of a sequence, whose events are described by the caller or by the index of a table."""
     sequence = as_sequence(given)
-    tables = {name: as_table(name, values, read_text) for name, values in by_name(sequence.inputs).items()}
+    inputs = by_name(sequence.inputs)
+    columns = _columns(sequence.columns, inputs)
+    tables = {
+        name: _named(as_table(name, values, read_text), columns.get(name, ()))
+        for name, values in inputs.items()
+    }
     given_events = _event_infos(sequence.events)
     events = given_events or _indexed(tables)
     return pb.Sequence(inputs=input_tensors(tables), events=[_event(info) for info in events])
+
+
+def _columns(given: Any, inputs: Mapping[str, Any]) -> Mapping[str, tuple[str, ...]]:
+    """Returns the names of the columns of arrays. Raises CallerError if they belong to no array."""
+    if not isinstance(given, Mapping):
+        text = f'columns: must hold names by input, such as {{"x": ("amount", "hour")}}, not {arguments.shown(given)}'
+        raise CallerError(text, reason="ARGUMENT_INVALID")
+    for name in given:
+        if name not in inputs:
+            text = f"columns: no array is named {name!r}; write inputs by name, as in {{{name!r}: array}}"
+            raise CallerError(text, reason="ARGUMENT_INVALID")
+    return {name: tuple(names) for name, names in given.items()}
+
+
+def _named(table: Table, columns: tuple[str, ...]) -> Table:
+    """Returns a table whose columns have names. Its own names come first."""
+    return table if table.columns else replace(table, columns=columns)
 
 
 def _event_infos(events: Any) -> tuple[EventInfo, ...]:

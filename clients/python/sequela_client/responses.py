@@ -8,7 +8,6 @@ from datetime import UTC
 from math import nan
 from typing import Any
 
-from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind, Quality, StopReason
@@ -80,22 +79,24 @@ def stored_explanation(message: pb.GetExplanationResponse) -> Explanation:
 
 
 def _sequence(message: pb.Sequence, found: Explanation) -> Sequence:
-    """The sequence, with the id and the labels of its explanation, so that it can be explained again."""
-    names = [each.name for each in found.feature_info]
-    values = arrays(message.inputs)
-    inputs: dict[str, Any] = {
-        item.name: _in_order(values[item.name], tuple(item.columns), names) for item in message.inputs
-    }
-    return Sequence(inputs, tuple(map(_event_info, message.events)), found.caller_id, found.labels)
+    """The sequence, with the id and the labels of its explanation, so that it can be explained again.
 
-
-def _in_order(values: NDArray[Any], columns: tuple[str, ...], features: list[str]) -> NDArray[Any] | Table:
-    """Columns that were sent by name, in the order of the model's features; with their names if that is not known."""
-    if not columns:
-        return values
-    if not set(columns) <= set(features):
-        return Table(values, columns)
-    return values[..., [columns.index(name) for name in features if name in columns]]
+    Columns that were sent by name are in the order of the model's features. They keep their names, because another
+    version of the model may take them in another order.
+    """
+    features = [each.name for each in found.feature_info]
+    inputs: dict[str, Any] = arrays(message.inputs)
+    known = {}
+    for item in message.inputs:
+        sent = tuple(item.columns)
+        if sent and set(sent) <= set(features):
+            known[item.name] = tuple(name for name in features if name in sent)
+            inputs[item.name] = inputs[item.name][..., [sent.index(name) for name in known[item.name]]]
+        elif sent:
+            # The order of the model's columns is not known.
+            inputs[item.name] = Table(inputs[item.name], sent)
+    events = tuple(map(_event_info, message.events))
+    return Sequence(inputs, events, found.caller_id, found.labels, known)
 
 
 def levels(message: Any) -> dict[str, LevelAttributions]:

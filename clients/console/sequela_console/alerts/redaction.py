@@ -54,7 +54,7 @@ def _without_texts(explanation: Explanation, reason: Reason) -> Reason:
 
 
 def _values_only(sequence: Sequence | None, labels: dict[str, str]) -> Sequence | None:
-    return None if sequence is None else Sequence(sequence.inputs, (), REDACTED, labels)
+    return None if sequence is None else replace(sequence, events=(), id=REDACTED, labels=labels)
 
 
 def _is_number(text: str) -> bool:
