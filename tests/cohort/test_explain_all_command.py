@@ -55,6 +55,10 @@ def test_all_of_it(run: Run, data: Path, model: Path, real: str, tmp_path: Path)
     assert done.exit_code == 0, done.output
     assert "24 rows added in " in done.stdout
     assert "  22 explained\n  2 failed: NOT_A_NUMBER 2\n" in done.stdout
+    assert (
+        "    NOT_A_NUMBER, for example sequence a001: column 'amount', event 1: 'x1' is not a number\n"
+        in done.stdout
+    )
     rows = cohorts.rows(tmp_path / "out")
     assert [(row["id"], row["variant"], row["seed"]) for row in rows[:2]] == [
         ("a000", "seed=0", 0),
@@ -63,6 +67,39 @@ def test_all_of_it(run: Run, data: Path, model: Path, real: str, tmp_path: Path)
     assert {row["pruning"]["tolerance"] for row in rows if row["pruning"]} == {0.01}
     assert len(list((tmp_path / "out").glob("part-*.parquet"))) == 5
     assert "0 rows added" in run(*arguments).stdout
+
+
+def test_nothing_could_be_explained(run: Run, model: Path, real: str, tmp_path: Path) -> None:
+    """The command fails then, also when it is repeated, and shows the first row of each reason with the way out."""
+    text = cohorts.accounts(3).to_csv(index=False, sep=";", decimal=",")
+    (tmp_path / "commas.csv").write_text(text)
+    arguments = (
+        "explain-all",
+        tmp_path / "commas.csv",
+        "--entity",
+        "account",
+        "--time",
+        "when",
+        "--model",
+        model,
+    )
+    failing = (*arguments, "--server", real, "--out", tmp_path / "out")
+    for _ in range(2):
+        done = run(*failing)
+        assert (done.exit_code, done.stderr.splitlines()[-1]) == (
+            1,
+            "error: every sequence failed, for the reasons above",
+        )
+        assert "  0 explained\n  3 failed: NOT_A_NUMBER 3\n" in done.stdout
+        assert "for example sequence a000: column 'amount', event 1: " in done.stdout
+        assert (
+            "has a decimal comma, but the file was read with decimal points; use --decimal ,\n" in done.stdout
+        )
+    below = run(
+        *arguments, "--server", real, "--out", tmp_path / "below", "--decimal", ",", "--first-positive", 9
+    )
+    assert below.exit_code == 0, below.output
+    assert "  3 below the minimum score" in below.stdout
 
 
 def test_exit_codes(

@@ -17,11 +17,14 @@ from sequela_client.cli.server_options import check_named, credentials_of, serve
 from sequela_client.files import is_data_file
 from sequela_client.models import is_endpoint
 from sequela_client.options import FOOTNOTE, OPTIONS
+from sequela_client.printable_text import printable
 
 if TYPE_CHECKING:
     from sequela_client.cohort import BulkQuestion, RunOptions
     from sequela_client.cohort.run import RunSummary
 
+MAX_EXAMPLES = 5
+"""The most reasons for which the summary shows a failed sequence."""
 FORMAT, VARIANTS, OUTPUT, RUN = (
     "Format of CSV files",
     "Variants (each sequence is explained with all of them)",
@@ -42,7 +45,7 @@ Examples:
 \b
 If it is interrupted, run the same command again to continue. Exit codes:
   0  all sequences are done; failed ones are in the output, with their reasons
-  1  the request or a file is wrong: change it
+  1  the request or a file is wrong, or every sequence failed: change it
   2  the command line is wrong
   3  a server is busy or cannot be reached: run the same command again
   4  the server refuses or is broken: its operator has to act
@@ -220,6 +223,9 @@ def explain_all(**values: Any) -> None:
         )
         raise SystemExit(130) from None
     _print_summary(summary, values["out"])
+    if summary.failed and not summary.explained and not summary.below_minimum:
+        click.echo("error: every sequence failed, for the reasons above", err=True)
+        raise SystemExit(1)
 
 
 def _question(values: Mapping[str, Any]) -> BulkQuestion:
@@ -294,3 +300,5 @@ def _print_summary(summary: RunSummary, out: str) -> None:
     if failed:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in summary.failed.items())
         click.echo(f"  {failed:,} failed: {reasons}")
+        for reason, example in list(summary.examples.items())[:MAX_EXAMPLES]:
+            click.echo(f"    {reason}, for example sequence {printable(example)}")

@@ -240,6 +240,19 @@ def _replace_failed(parts: Parts, number: int, new: Any) -> None:
     parts.write(number, sorted_table.to_batches())
 
 
+def failure_examples(folder: Path) -> Mapping[str, str]:
+    """Returns the first failed row of each reason: its id, and what was wrong with it."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.glob(schema.PART_PATTERN)):
+        failed = pq.read_table(
+            path, columns=["id", "reason", "message"], filters=pc.field("status") == schema.FAILED
+        )
+        for reason in pc.unique(failed["reason"]).to_pylist():
+            first = failed.slice(pc.index(failed["reason"], reason).as_py(), 1).to_pylist()[0]
+            found.setdefault(reason, f"{first['id']}: {first['message']}")
+    return found
+
+
 def summary_counts(folder: Path) -> Mapping[tuple[str, str], int]:
     """Counts the rows by status and reason. The reason is empty for rows that did not fail."""
     counts: dict[tuple[str, str], int] = {}

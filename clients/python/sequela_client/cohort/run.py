@@ -24,7 +24,7 @@ from sequela_client.cohort.explain import Describer, explain_batches
 from sequela_client.cohort.file_schema import file_schema, question_record
 from sequela_client.cohort.first_failures import FIRST_FAILURES, checked
 from sequela_client.cohort.folder import keep_question, locked
-from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
+from sequela_client.cohort.parts import DoneRows, Parts, failure_examples, retried, summary_counts
 from sequela_client.cohort.progress_display import shown_in_session
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
@@ -100,6 +100,7 @@ class RunSummary:
         explained: explained rows of the cohort.
         below_minimum: rows of the cohort whose score was too low to be explained.
         failed: failed rows of the cohort by reason.
+        examples: the first failed row of each reason, as a text.
     """
 
     added: int
@@ -107,6 +108,7 @@ class RunSummary:
     explained: int
     below_minimum: int
     failed: Mapping[str, int]
+    examples: Mapping[str, str] = field(default_factory=dict)
 
 
 def explain_all(
@@ -239,4 +241,5 @@ def run_summary(folder: Path, added: int, seconds: float) -> RunSummary:
         by_status.get(schema.EXPLAINED, 0),
         by_status.get(schema.BELOW_MINIMUM, 0),
         dict(sorted(failed.items(), key=lambda item: -item[1])),
+        failure_examples(folder) if failed else {},
     )
