@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -140,6 +141,18 @@ def test_cells(alert: Explanation) -> None:
         ]
         assert text.split()[0] == f"{item.value:+z.3f}"
         assert ("±" in text) == bool(item.standard_error)
+
+
+def test_long_names_of_cells_do_not_overlap(alert: Explanation) -> None:
+    """The rows are higher then, and every name is whole."""
+    infos = tuple(replace(each, label=f"{each.name} {'of many words ' * 6}") for each in alert.feature_info)
+    figure = replace(alert, feature_info=infos).plot.cells()
+    check_nothing_is_cut_off(figure)
+    labels = [each for each in axes_of(figure).get_yticklabels() if each.get_text()]
+    boxes = sorted((each.get_window_extent() for each in labels), key=lambda box: -box.y1)
+    assert len(boxes) > 2
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes))
+    assert all(each.get_text().endswith("words") for each in labels if "\n" in each.get_text())
 
 
 def test_warm_raises_and_cool_lowers(alert: Explanation) -> None:

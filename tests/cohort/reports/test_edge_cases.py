@@ -79,6 +79,24 @@ def test_one_sequence(made: Make) -> None:
     assert "1 sequences: 1 explained" in cohort.to_html(by="segment")
 
 
+def test_scores_on_both_sides_of_the_base_value(made: Make) -> None:
+    """Their mean difference is near 0. The summary takes the median share, and says nothing of the ratio to it."""
+    row = next(row for row in rows(20) if row["status"] == "explained")
+    drawn = [
+        {
+            **row,
+            "id": f"a{place}",
+            "score": sign * (1 + 0.001 * place),
+            "base_value": 0.0,
+            "events": [{"t": 0, "value": sign * 0.25, "standard_error": 0.0}],
+        }
+        for place, sign in enumerate([1, -1] * 20)
+    ]
+    page = made(drawn).to_html()
+    assert "The latest event (t = 0) has 25% of the difference" in page
+    assert "the ratio of means is unclear" in page
+
+
 @pytest.mark.slow
 def test_everything_pruned_but_the_latest(made: Make) -> None:
     """Only t = 0 has values of its own."""

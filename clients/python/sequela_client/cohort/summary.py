@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # A sentence names at most this many features.
 MOST_NAMED = 5
+# From this standard error on, the ratio of means is not told: its interval would be wider than a whole.
+UNCLEAR_SHARE = 0.25
 
 
 def sentences(cohort: Cohort) -> list[str]:
@@ -58,12 +60,20 @@ def _counts(cohort: Cohort) -> Iterator[str]:
 
 def _latest(cohort: Cohort) -> Iterator[str]:
     share = _only(cohort.latest_share())
-    if share["ratio_of_means"] is not None:
-        yield (
-            f"The latest event (t = 0) has {share['ratio_of_means']:.0%} of the difference between "
-            f"score and base value "
-            f"(ratio of means; median of the ratios: {_percent(share['median_of_ratios'])})."
-        )
+    ratio, error = share["ratio_of_means"], share["ratio_of_means_standard_error"] or 0.0
+    median = _percent(share["median_of_ratios"])
+    if ratio is None or error > UNCLEAR_SHARE:
+        # Scores on both sides of the base value have a mean difference near 0, and a ratio to it says nothing.
+        if share["median_of_ratios"] is not None:
+            yield (
+                f"The latest event (t = 0) has {median} of the difference between score and base value (median over "
+                "sequences; the ratio of means is unclear, because the mean difference is close to 0)."
+            )
+        return
+    yield (
+        f"The latest event (t = 0) has {ratio:.0%} of the difference between score and base value "
+        f"(ratio of means; median of the ratios: {median})."
+    )
 
 
 def _percent(share: float | None) -> str:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
 CELL_WIDTH, CELL_HEIGHT = 0.78, 0.46
+# A row is as high as the longest of their labels. Half a line stands between two labels.
+_LINE_HEIGHT, _GAP_LINES = 0.16, 0.5
 # Labels are wrapped after this many characters. Columns are narrower than rows.
 _COLUMN_LABEL, _ROW_LABEL = 11, 24
 # From this share of the scale on, the colour is so dark that text on it is white.
@@ -45,7 +47,9 @@ class Grid:
     @property
     def size(self) -> tuple[float, float]:
         """Returns the width and height, in inches, that a figure needs for its numbers to be legible."""
-        return 3.2 + CELL_WIDTH * len(self.columns), 1.5 + CELL_HEIGHT * max(len(self.rows), 2)
+        lines = max((style.line_count(style.wrapped(label, _ROW_LABEL)) for label in self.rows), default=1)
+        row = max(CELL_HEIGHT, _LINE_HEIGHT * (lines + _GAP_LINES))
+        return 3.2 + CELL_WIDTH * len(self.columns), 1.5 + row * max(len(self.rows), 2)
 
 
 def cell_grid(explanation: Explanation, words: Phrases) -> Grid:
