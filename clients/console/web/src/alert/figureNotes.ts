@@ -9,9 +9,11 @@ import { theEvent, type Phrases } from "./phrases";
 export function eventsNote(effects: readonly Effect[], phrases: Phrases): string {
   const [strongest] = effects.filter((each) => each.kind === "event").sort(byStrength);
   const older = effects.filter(isOlder);
-  const first = strongest
-    ? `Most of it comes from ${theEvent(strongest.t ?? 0)}: ${phrases.raised(strongest)}. `
-    : "";
+  const first = !strongest
+    ? ""
+    : strongest.value === 0
+      ? "No event changed the score. "
+      : `Most of it comes from ${theEvent(strongest.t ?? 0)}: ${phrases.raised(strongest)}. `;
   const after = older.length > 1 ? `The older events are split into ${older.length} parts, on the left.` : "";
   return first + (after || (older.length ? "The older events together stand on the left." : ""));
 }
@@ -19,7 +21,11 @@ export function eventsNote(effects: readonly Effect[], phrases: Phrases): string
 export function featuresNote(effects: readonly Effect[], phrases: Phrases): string {
   const [strongest] = effects.filter((each) => each.kind === "feature").sort(byStrength);
   const unclear = effects.filter((each) => each.standardError > 0 && spansZero(each)).length;
-  const first = strongest ? `${phrases.player(strongest)} ${phrases.raised(strongest)}. ` : "";
+  const first = !strongest
+    ? ""
+    : strongest.value === 0
+      ? "No feature changed the score. "
+      : `${phrases.player(strongest)} ${phrases.raised(strongest)}. `;
   return first + (unclear ? `For ${counted(unclear, "line")} even the direction is not clear.` : "");
 }
 

@@ -31,12 +31,30 @@ export function valueAxis(domain: [number, number], range: [number, number], tic
   return { scale, ticks, zero: scale(0) };
 }
 
+/** The ticks of a horizontal axis whose labels do not run into each other, 0 among them. */
+export function spacedTicks(axis: Axis): Tick[] {
+  const [first, second] = axis.ticks;
+  if (!first || !second) return axis.ticks;
+  const longest = Math.max(...axis.ticks.map((each) => textWidth(each.label)));
+  const step = second.at - first.at;
+  const stride = labelStride(step, longest + TICK_GAP);
+  const zero = Math.round((axis.zero - first.at) / step);
+  return axis.ticks.filter((_, index) => (index - zero) % stride === 0);
+}
+
+/** How far from the left edge a figure begins, so that the labels of its vertical axis are whole. */
+export function labelRoom(ticks: readonly Tick[]): number {
+  return Math.max(LEFT, ...ticks.map((each) => textWidth(each.label) + TICK_GAP + 2));
+}
+
 /** Every how many positions a label fits, if each may need `needed` and positions are `step` apart: 1, 2, 5, 10, 20 … */
 export function labelStride(step: number, needed: number): number {
   for (let power = 1; ; power *= 10)
     for (const factor of [1, 2, 5]) if (factor * power * step >= needed) return factor * power;
 }
 
+const LEFT = 44;
+const TICK_GAP = 6; // px between the labels of two ticks, and between a label and its axis
 const CHARACTER = 7; // px of an average character at 12 px
 
 /** About how wide a text is at 12 px of a system font, so that labels can be placed without a browser. */

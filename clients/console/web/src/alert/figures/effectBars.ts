@@ -1,6 +1,6 @@
 /** Horizontal bars with 95 % whiskers, one for each effect: features (TimeSHAP's figures 5c and 5f), and comparisons. */
 
-import { extentWithZero, shortened, textWidth, valueAxis, type Tick } from "./axis";
+import { extentWithZero, shortened, spacedTicks, textWidth, valueAxis, type Tick } from "./axis";
 
 export interface BarInput {
   key: string;
@@ -69,7 +69,7 @@ export function effectBars(
     labelWidth,
     plotBottom,
     zero: axis.zero,
-    ticks: axis.ticks,
+    ticks: spacedTicks(axis),
     bars: inputs.map((each, index) => ({
       ...bar(each, index, axis.scale, labelWidth),
       ...(narrow ? { error: "" } : {}),

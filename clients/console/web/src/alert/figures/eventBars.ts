@@ -1,7 +1,7 @@
 /** Vertical bars over time, the latest event on the right: TimeSHAP's figures 5b and 5e. Older events stand apart, left. */
 
 import { isOlder, type Effect } from "../effects";
-import { extentWithZero, labelStride, textWidth, valueAxis, type Tick } from "./axis";
+import { extentWithZero, labelRoom, labelStride, textWidth, valueAxis, type Tick } from "./axis";
 
 export interface Column {
   key: string;
@@ -32,7 +32,6 @@ export interface EventBarsGeometry {
   divider: number | null;
 }
 
-const LEFT = 44;
 const RIGHT = 8;
 const TOP = 22;
 const PLOT = 190;
@@ -54,22 +53,23 @@ export function eventBars(
   const first = [...others, ...older];
   const gap = first.length && events.length ? OLDER_GAP : 0;
   const count = Math.max(first.length + events.length, 1);
-  const step = Math.max(Math.min((place - LEFT - RIGHT - gap) / count, WIDEST), NARROWEST);
   const axis = valueAxis(domain, [TOP + PLOT, TOP], 5);
+  const left = labelRoom(axis.ticks);
+  const step = Math.max(Math.min((place - left - RIGHT - gap) / count, WIDEST), NARROWEST);
   const columns = [...first, ...events].map((each, index) =>
-    column(each, LEFT + index * step + (index < first.length ? 0 : gap), step, axis.scale, text),
+    column(each, left + index * step + (index < first.length ? 0 : gap), step, axis.scale, text),
   );
   return {
-    width: Math.max(LEFT + count * step + gap + RIGHT, Math.min(place, 280)),
+    width: Math.max(left + count * step + gap + RIGHT, Math.min(place, 280)),
     height: TOP + PLOT + BOTTOM,
-    left: LEFT,
+    left,
     plotTop: TOP,
     plotBottom: TOP + PLOT,
     zero: axis.zero,
     ticks: axis.ticks,
     labels: columnLabels(columns, step),
     columns,
-    divider: gap ? LEFT + first.length * step + gap / 2 : null,
+    divider: gap ? left + first.length * step + gap / 2 : null,
   };
 }
 

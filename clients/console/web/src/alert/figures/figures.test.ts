@@ -80,6 +80,15 @@ describe("bars of features", () => {
     expect(overlaps(geometry.ticks)).toEqual([]);
   });
 
+  it("have labels that do not run into each other, also where names and numbers leave little room", () => {
+    for (const scale of [1e-4, 0.4, 8, 20_000]) {
+      const wide = { ...bar(scale, 0), label: "A name that takes all the room there is for names" };
+      const geometry = effectBars([wide, bar(-scale, 0)], 500);
+      expect(overlaps(geometry.ticks)).toEqual([]);
+      expect(geometry.ticks.map((each) => each.at)).toContainEqual(geometry.zero);
+    }
+  });
+
   it("begin at 0 and are as long as their values", () => {
     const geometry = effectBars([bar(0.5, 0), bar(0.25, 0), bar(-0.25, 0)], 600);
     const [half, quarter, minus] = geometry.bars;
@@ -96,6 +105,24 @@ describe("bars of features", () => {
     expect(down?.textX).toBeLessThan(down?.whisker?.from ?? 0);
     expect((up?.textX ?? 0) + textWidth("+0.500 ± 0.196")).toBeLessThanOrEqual(620);
     expect((down?.textX ?? 0) - textWidth("−0.500 ± 0.196")).toBeGreaterThanOrEqual(geometry.labelWidth - 4);
+  });
+});
+
+describe("vertical axes", () => {
+  it("have room for the whole of their labels, however long these are", () => {
+    for (const scale of [1e-6, 0.4, 25_000, 3e9]) {
+      const points = [-3, -2, -1].map((t) => ({ t, older: t * scale, newer: -t * scale }));
+      const figures = [
+        eventBars(
+          events(4, (t) => t * scale),
+          text,
+          500,
+        ),
+        pruningCurve(points, -2, 0, 500),
+      ];
+      for (const { ticks, left } of figures)
+        for (const each of ticks) expect(left - 6 - textWidth(each.label)).toBeGreaterThanOrEqual(0);
+    }
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { line } from "d3-shape";
 import { scaleLinear } from "d3-scale";
-import { extentWithZero, labelStride, textWidth, valueAxis, type Tick } from "./axis";
+import { extentWithZero, labelRoom, labelStride, textWidth, valueAxis, type Tick } from "./axis";
 
 export interface CurvePoint {
   /** The newest event of the older part. */
@@ -35,7 +35,6 @@ export interface CurveGeometry {
 /** As many cuts as the paper's figure 5d shows. */
 export const LATEST_CUTS = 50;
 
-const LEFT = 44;
 const RIGHT = 12;
 /** Room for the name of the events taken together, above all lines. */
 const TOP = 42;
@@ -67,9 +66,10 @@ export function pruningCurve(
   const first = points[0]?.t ?? -1;
   const last = Math.max(points.at(-1)?.t ?? 0, first + 1);
   const right = width - RIGHT;
-  const x = scaleLinear([first, last], [LEFT, right]);
   const values = points.flatMap((each) => [each.older, each.newer]);
   const axis = valueAxis(extentWithZero([...values, tolerance, -tolerance]), [TOP + PLOT, TOP], 5);
+  const left = labelRoom(axis.ticks);
+  const x = scaleLinear([first, last], [left, right]);
   const placed = points.map((each) => ({
     t: each.t,
     x: x(each.t),
@@ -85,7 +85,7 @@ export function pruningCurve(
   return {
     width,
     height: TOP + PLOT + BOTTOM,
-    left: LEFT,
+    left,
     right,
     plotTop: TOP,
     plotBottom: TOP + PLOT,
