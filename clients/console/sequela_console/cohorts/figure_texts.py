@@ -30,7 +30,7 @@ PRUNING = (
     "How much is left to explain at each pruning tolerance η, beside the numbers that the TimeSHAP paper found on its "
     "own data. The pruned events together count as one.",
     "RSD says how much effects change with another seed: the mean of σ/|μ| over effects of at least 0.01. It needs "
-    "runs with several seeds.",
+    "runs with several seeds and that tolerance, such as --seeds 10 --pruning-tolerance 0.025.",
 )
 FAIRNESS = (
     "The effect of one feature in each group, beside how often each group is flagged, and how often wrongly. "
@@ -45,7 +45,8 @@ DRIFT = (
     "A change beyond chance may still be too small to matter.",
 )
 SCORE_DRIFT = (
-    "The population stability index compares the scores of both periods in ten bins. About 0.1 is often called a "
+    "The population stability index compares the scores of both periods in ten bins. Half a sequence is added to each "
+    "count before the shares are taken, since the index has no value for a share of 0. About 0.1 is often called a "
     "moderate change, and 0.25 a large one.",
 )
 QUALITY = (

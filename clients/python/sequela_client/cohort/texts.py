@@ -60,8 +60,8 @@ PRUNING = (
     "count as one), how many "
     "sequences could be computed exactly, and how much attributions vary with the seed. The paper's numbers are of its "
     "own data, and say what is usual rather than what is right.",
-    "The RSD is the mean of σ/|μ| over players with |μ| ≥ 0.01. It needs runs with several seeds, and is 0 for exact "
-    "explanations.",
+    "The RSD is the mean of σ/|μ| over players with |μ| ≥ 0.01. It needs runs with several seeds and that tolerance "
+    "(--seeds 10 --pruning-tolerance 0.025), and is 0 for exact explanations.",
     "A verdict says whether pruning hides something: EXCEEDS means that the pruned events together "
     "are worth more than η, "
     "OFFSETTING that some of them matter and cancel each other.",
@@ -102,9 +102,9 @@ DRIFT = (
     "allows for different sizes and spreads. Its standard errors are over sequences. A filled mark is a change "
     "beyond chance after Holm's correction for the number of features. A change that is beyond chance may still be too "
     "small to matter.",
-    "The population stability index compares the scores in ten bins. About 0.1 is often called a "
-    "moderate change and 0.25 "
-    "a large one; what chance alone gives is stated beside it, and is large if there are few sequences.",
+    "The population stability index compares the scores in ten bins. Half a sequence is added to each count before the "
+    "shares are taken, since the index has no value for a share of 0. About 0.1 is often called a moderate change and "
+    "0.25 a large one; what chance alone gives is stated beside it, and is large if there are few sequences.",
 )
 DRIFT_ALT = (
     "Changes of the mean score and of mean attributions with intervals; the numbers are in the table below."

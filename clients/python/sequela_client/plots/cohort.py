@@ -236,7 +236,11 @@ def pruning_table(table: Any) -> Figure:
         deviations.set_title("RSD over seeds, σ/|μ|")
         if not np.isfinite(column(table, "rsd")).any():
             deviations.text(
-                0.5, 0.04, "ours needs several seeds", ha="center", transform=deviations.transAxes
+                0.5,
+                0.04,
+                "ours needs several seeds\nand one of these tolerances",
+                ha="center",
+                transform=deviations.transAxes,
             )
         for axes in (lengths, shares, deviations):
             axes.set_xticks(places, names, rotation=45)
