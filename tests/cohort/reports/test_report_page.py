@@ -232,6 +232,12 @@ def test_two_folders_are_called_by_their_names(run: Run, tmp_path: Path) -> None
         (("--where", "nope = 1"), 1, "is not a condition on the rows of a cohort"),
         (("--html", "nope/report.html"), 1, "No such file or directory"),
         (("--html", "report.html", "--by", "nope"), 0, ""),
+        (
+            ("--by", "segment", "--threshold", "nan"),
+            1,
+            "threshold: nan is not allowed; it is a finite number",
+        ),
+        (("--by", "segment", "--threshold", "-inf"), 1, "threshold: -inf is not allowed"),
     ],
 )
 def test_wrong_commands(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import isfinite
+
+from sequela_client.errors import CallerError
 
 # A table that a query reads: a SELECT in brackets.
 Relation = str
@@ -17,6 +20,13 @@ def text(value: str) -> str:
 def texts(values: Iterable[str]) -> str:
     """Returns a list of strings as a SQL literal."""
     return f"[{', '.join(map(text, values))}]::VARCHAR[]"
+
+
+def number(name: str, value: float) -> str:
+    """Returns an argument as a SQL literal. Raises CallerError if it is not a finite number, for which SQL has none."""
+    if not isfinite(value):
+        raise CallerError(f"{name}: {value!r} is not allowed; it is a finite number")
+    return f"{float(value)!r}::DOUBLE"
 
 
 def label(name: str) -> str:

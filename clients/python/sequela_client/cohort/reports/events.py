@@ -65,7 +65,8 @@ def latest_share(cohort: Cohort, minimum_difference: float = 0.01) -> Any:
         "var_samp(value) + pow(avg(value) / avg(difference), 2) * var_samp(difference) "
         "- 2 * avg(value) / avg(difference) * covar_samp(value, difference)"
     )
-    ratio = f"CASE WHEN abs(difference) >= {float(minimum_difference)!r}::DOUBLE THEN value / difference END"
+    smallest = sql.number("minimum_difference", minimum_difference)
+    ratio = f"CASE WHEN abs(difference) >= {smallest} THEN value / difference END"
     # A ratio to a mean difference of 0 is NULL.
     return cohort.query(
         "SELECT count(*) AS n, avg(value) AS mean_latest, avg(difference) AS mean_difference, "

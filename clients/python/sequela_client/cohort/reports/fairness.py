@@ -70,7 +70,7 @@ def fairness(
     chosen = grouping(cohort, value, groups)
     # A score that is unknown because it was below the minimum is known to be negative.
     positive = (
-        f"coalesce(({sql.RAW_SCORE}) >= {float(threshold)!r}::DOUBLE, "
+        f"coalesce(({sql.RAW_SCORE}) >= {sql.number('threshold', threshold)}, "
         "CASE WHEN status = 'below_minimum' THEN false END)"
     )
     table = cohort.query(

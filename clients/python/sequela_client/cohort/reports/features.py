@@ -36,7 +36,7 @@ def feature_distribution(cohort: Cohort, threshold: float = 0.01) -> Any:
     return cohort.query(
         f"SELECT kind, feature, count(*) AS n, {sql.distribution('value')}, avg(abs(value)) AS mean_absolute, "
         f"{sql.sampling_error('standard_error')} AS sampling_error, "
-        f"abs(avg(value)) > {float(threshold)!r}::DOUBLE AS above_threshold "
+        f"abs(avg(value)) > {sql.number('threshold', threshold)} AS above_threshold "
         f"FROM {feature_values(cohort)} GROUP BY kind, feature ORDER BY abs(mean) DESC, feature"
     )
 
