@@ -97,6 +97,21 @@ def test_numbers_stand_beside_colours(cohort: Cohort) -> None:
     assert any(text.startswith("-0.0") for text in shown)
 
 
+def test_indices_of_events_are_whole_where_every_sequence_has_one(tmp_path: Path) -> None:
+    """An axis of one index has one number, 0, and no fractions around it."""
+    alone = {"t": 0, "value": 0.2, "standard_error": 0.0}
+    drawn = [
+        {**row, "length": 1, "pruned_events": 0, "events": [alone]}
+        for row in rows(30)
+        if row["status"] == "explained"
+    ]
+    figure = Cohort.open(write(tmp_path / "alone", drawn, metadata(FEATURES))).plot.events()
+    figure.draw_without_rendering()
+    axes = next(each for each in figure.axes if each.get_xlabel().startswith("index of the event"))
+    low, high = axes.get_xlim()
+    assert [place for place in axes.get_xticks() if low <= place <= high] == [0]
+
+
 def test_first_positive_bins_hold_every_sequence(tmp_path: Path) -> None:
     """A range of many indices is put into bins of equal width."""
     drawn: list[dict[str, Any]] = [

@@ -133,7 +133,9 @@ def _draw_shares(axes: Axes, t: Any, table: Any) -> None:
             )
     axes.set_ylabel("% not\npruned")
     axes.set_xlabel("index of the event t (0 is the explained event, −1 the one before)")
-    axes.xaxis.set_major_locator(require("matplotlib.ticker", EXTRA).MaxNLocator(10, integer=True))
+    axes.xaxis.set_major_locator(
+        require("matplotlib.ticker", EXTRA).MaxNLocator(10, integer=True, min_n_ticks=1)
+    )
 
 
 def feature_distribution(table: Any, density: Any, labels: dict[str, str] | None = None) -> Figure:
@@ -320,5 +322,5 @@ def _draw_latest(axes: Axes, t: Any, n: Any) -> None:
 
 def _whole_numbers(axes: Axes) -> None:
     locators = require("matplotlib.ticker", EXTRA)
-    axes.xaxis.set_major_locator(locators.MaxNLocator(8, integer=True))
-    axes.yaxis.set_major_locator(locators.MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(locators.MaxNLocator(8, integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_locator(locators.MaxNLocator(6, integer=True, min_n_ticks=1))

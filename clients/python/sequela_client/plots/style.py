@@ -172,7 +172,7 @@ def data_uri(image: str) -> str:
 def event_axis(axis: Axis) -> None:
     """Gives an axis of event indices ticks at whole numbers."""
     ticker = require("matplotlib.ticker", EXTRA)
-    axis.set_major_locator(ticker.MaxNLocator(12, integer=True))
+    axis.set_major_locator(ticker.MaxNLocator(12, integer=True, min_n_ticks=1))
     axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.0f}"))
 
 
