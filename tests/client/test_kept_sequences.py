@@ -86,7 +86,9 @@ def test_a_kept_sequence_keeps_the_names_of_its_columns(run: Run, real: str, tmp
         assert json.loads(found.to_json())["sequence"]["inputs"] == json.loads(file.read_text())["inputs"]
 
 
-def test_another_version_of_the_model_takes_a_kept_sequence_by_name(real: str, tmp_path: Path) -> None:
+def test_another_version_of_the_model_takes_a_kept_sequence_by_name(
+    run: Run, real: str, tmp_path: Path
+) -> None:
     """It may have the same columns in another order. The arrays stay in the order of the first version."""
     first = server_package() / "demo" / "models" / "account_takeover" / "1" / "model.onnx"
     schema = json.loads(first.with_name("schema.json").read_text())
@@ -110,6 +112,12 @@ def test_another_version_of_the_model_takes_a_kept_sequence_by_name(real: str, t
         by_name = {"numeric": numeric[:, ::-1], "categorical": categorical}
         scores = sequela.score([found, by_name, {**by_name, "numeric": numeric}], model=second).values[:, 0]
     assert scores[0] == scores[1] != scores[2]
+    file, answer = tmp_path / "kept.json", tmp_path / "answer.json"
+    assert run("show", made.name, "--server", real, "--sequence", file).exit_code == 0
+    command = ("explain", "--server", real, "--model", second, "--sequence", file, "--level", "event")
+    done = run(*command, "--json", answer)
+    assert done.exit_code == 0, done.output
+    assert json.loads(answer.read_text())["targets"][0]["raw_score"] == scores[1]
 
 
 def test_names_of_columns_that_the_model_does_not_have_are_refused(real: str) -> None:

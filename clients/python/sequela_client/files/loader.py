@@ -58,6 +58,7 @@ class FileContent:
     id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     mean_event: FileValues | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def is_data_file(text: str) -> bool:
@@ -138,9 +139,11 @@ def _from_json(path: Path, content: Any) -> FileContent:
             str(content.get("id", "")),
             {str(key): str(value) for key, value in content.get("labels", {}).items()},
             None if mean is None else _file_values(path, [mean] if _is_record(mean) else mean),
+            # `sequela show --sequence` writes the names of columns that were sent by name.
+            {name: tuple(map(str, names)) for name, names in content.get("columns", {}).items()},
         )
     except (TypeError, AttributeError) as error:
-        raise ValueError(f"its events or labels are not as expected: {error}") from error
+        raise ValueError(f"its events, labels or columns are not as expected: {error}") from error
 
 
 def _is_record(content: Any) -> bool:

@@ -14,12 +14,12 @@ from sequela_client.inputs import BackgroundValues, Sequence
 
 
 def read_sequence(path: Path) -> Sequence:
-    """Reads a sequence, with its id, labels and events. The names of columns are not used.
+    """Reads a sequence, with its id, labels and events. The names of a table's columns are not used.
 
     Raises CallerError, which names the file and what is wrong.
     """
     loaded = load(path)
-    return Sequence(_values(loaded.values), loaded.events, loaded.id, loaded.labels)
+    return Sequence(_values(loaded.values), loaded.events, loaded.id, loaded.labels, loaded.columns)
 
 
 def read_background(path: Path) -> BackgroundValues:

@@ -71,7 +71,8 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
     if not isinstance(held, FileTable):
         if options.given:
             raise _not_a_table(loaded, options.given[0])
-        return EventSequence(_arrays(loaded, held, layout, notes), loaded.events, loaded.id, loaded.labels)
+        values = _arrays(loaded, held, layout, notes)
+        return EventSequence(values, loaded.events, loaded.id, loaded.labels, loaded.columns)
     table, owner = rows.of_entity(held, options.entity)
     table = rows.in_time(table, options.sort_by)
     if loaded.events and len(loaded.events) != len(held.rows):
