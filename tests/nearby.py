@@ -10,6 +10,7 @@ from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClien
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.limiter import Limiter
+from sequela.adapters.endpoints.transport import NoteVersion
 from sequela.errors import Unavailable
 from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.options import Estimator
@@ -49,8 +50,11 @@ class Nearby(RemoteModel):
         max_calls: int = 1,
         estimator: Estimator | None = None,
     ) -> None:
-        def infer(batch: Cells, padding: PaddingRows, output_event: int, until: float) -> NDArray[np.float64]:
+        def infer(
+            batch: Cells, padding: PaddingRows, output_event: int, until: float, note_version: NoteVersion
+        ) -> NDArray[np.float64]:
             batches.append(batch)
+            note_version("")
             twist(len(batches), batch)
             return model.run(batch, padding, output_event, until)
 

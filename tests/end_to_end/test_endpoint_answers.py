@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,43 @@ def test_another_version_answers(root: Path, endpoint: InferenceServer, proxy: F
         failed = failure(server, asked())
     assert (failed.code, failed.reason) == (Code.FAILED_PRECONDITION, INVALID)
     assert "'2'" in failed.message
+
+
+def replaced(number: int) -> Twist:
+    """From the n-th call on, another version answers, with half of the score."""
+    lock, calls = threading.Lock(), 0
+
+    def twist(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
+        nonlocal calls
+        with lock:
+            calls += 1
+            later = calls >= number
+        right = answer()
+        if later:
+            right.model_version = "2"
+            halves = np.frombuffer(right.raw_output_contents[0], "<f4") / 2
+            right.raw_output_contents[0] = halves.tobytes()
+        return right
+
+    return twist
+
+
+def test_scores_of_two_versions_are_never_mixed(root: Path, endpoint: InferenceServer) -> None:
+    """The version changes during an explanation, which fails and may be asked for again."""
+    write_endpoint(root, "gru", f"grpc://127.0.0.1:{endpoint.port}/gru", version="", max_batch_rows=ROWS)
+    with serving(root) as server:
+        reachable(server, "gru")
+        before = explained(server, asked())
+        endpoint.twists["ModelInfer"] = replaced(4)
+        failed = failure(server, asked())
+        assert (failed.code, failed.reason) == (Code.UNAVAILABLE, "MODEL_CHANGED"), failed.message
+        assert failed.retry
+        assert "'1' and '2'" in failed.message
+        after = explained(server, asked())
+    assert after.targets[0].score == pytest.approx(before.targets[0].score / 2)
+    assert sum(after.event_level.attributions[0].values) == pytest.approx(
+        sum(before.event_level.attributions[0].values) / 2, abs=1e-6
+    )
 
 
 def test_a_model_replaced_in_mid_explanation(server: Serving, endpoint: InferenceServer) -> None:

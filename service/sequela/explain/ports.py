@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.background import Background, StoredBackground
+from sequela.explain.call_listener import CallListener
 from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.explanation import Explanation, ExplanationWarning
 from sequela.explain.explanation_query import Deleted, Filter, Selector
@@ -85,16 +86,6 @@ class RemoteRows:
     output_event: int
     row_bytes: int
     max_call_rows: int | None = None
-
-
-class CallListener(Protocol):
-    """Is notified of each call that scores rows, in the thread that makes the call."""
-
-    def call_sent(self, rows: int) -> None:
-        """A call with `rows` rows is about to be sent, including rows that fill up a fixed batch. It may still fail."""
-
-    def call_answered(self, rows: slice, outputs: NDArray[np.float64], seconds: float) -> None:
-        """A call returned the raw outputs (m, outputs) of these rows after `seconds` seconds."""
 
 
 class RemoteEndpoint(Protocol):

@@ -13,6 +13,7 @@ from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClien
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.limiter import Limiter
+from sequela.adapters.endpoints.transport import NoteVersion
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Unavailable
 from sequela.explain.endpoint_info import EndpointInfo
@@ -34,7 +35,9 @@ class Calls:
     failures: dict[int, Exception] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
 
-    def __call__(self, batch: Cells, padding: PaddingRows, output_event: int, until: float) -> Outputs:
+    def __call__(
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float, note_version: NoteVersion
+    ) -> Outputs:
         (events,) = batch.events
         self.sizes.append(len(events))
         if error := self.failures.get(len(self.sizes)):
@@ -51,6 +54,9 @@ class Heard:
 
     def call_sent(self, rows: int) -> None:
         self.sent.append(rows)
+
+    def version_named(self, version: str) -> None:
+        """Answers of this model name none."""
 
     def call_answered(self, rows: slice, outputs: Outputs, seconds: float) -> None:
         assert outputs[:, 0].tolist() == list(range(rows.start, rows.stop))
@@ -141,10 +147,17 @@ def test_without_time_to_send_again(client: Client) -> None:
     class Late(Calls):
         """Its second call uses up the time."""
 
-        def __call__(self, batch: Cells, padding: PaddingRows, output_event: int, until: float) -> Outputs:
+        def __call__(
+            self,
+            batch: Cells,
+            padding: PaddingRows,
+            output_event: int,
+            until: float,
+            note_version: NoteVersion,
+        ) -> Outputs:
             if len(self.sizes) == 1:
                 deadline.shorten(0.0)
-            return super().__call__(batch, padding, output_event, until)
+            return super().__call__(batch, padding, output_event, until, note_version)
 
     calls = Late({number: RetryableError(LOST) for number in range(1, 99)})
     endpoint = client(calls, EndpointTerms(attempts=10, max_calls=1))

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from sequela.adapters.endpoints.call_size import choose_call_rows
 from sequela.adapters.endpoints.failures import RetryableError, backoff_seconds
 from sequela.adapters.endpoints.limiter import Limiter
+from sequela.adapters.endpoints.transport import NoteVersion
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
+from sequela.explain.call_listener import CallListener
 from sequela.explain.endpoint_info import EndpointInfo
 from sequela.explain.evaluate.model_caller import even_slices
-from sequela.explain.ports import CallListener, PaddingRows, RemoteRows
+from sequela.explain.ports import PaddingRows, RemoteRows
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
@@ -29,7 +31,14 @@ MAX_SECONDS_OF_ROWS = 0.25
 class Infer(Protocol):
     """Sends one batch once. `InferenceCall` implements it."""
 
-    def __call__(self, batch: Cells, padding: PaddingRows, output_event: int, until: float) -> Outputs:
+    def __call__(
+        self,
+        batch: Cells,
+        padding: PaddingRows,
+        output_event: int,
+        until: float,
+        note_version: NoteVersion,
+    ) -> Outputs:
         """Returns the raw outputs (n, outputs) of a batch."""
 
 
@@ -139,7 +148,9 @@ class _Sender:
             deadline.check(end)
             self.listener.call_sent(sent_rows)
             start = deadline.now()
-            outputs = self.client.infer(batch, self.rows.padding, self.rows.output_event, end)
+            outputs = self.client.infer(
+                batch, self.rows.padding, self.rows.output_event, end, self.listener.version_named
+            )
             self.listener.call_answered(part, outputs, deadline.now() - start)
         return outputs
 

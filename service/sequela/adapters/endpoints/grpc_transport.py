@@ -33,7 +33,7 @@ from sequela.adapters.endpoints.grpc_messages import (
     read_output,
 )
 from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transport import Description, Feeds, NoteVersion, ignore_version
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.concurrency.deadline import DeadlinePassed
@@ -77,7 +77,9 @@ class GrpcTransport:
             raise invalid_answer_error(self._uri, str(error)) from None
         return replace(described, max_rows=self._max_rows(until))
 
-    def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
+    def infer(
+        self, feeds: Feeds, output: str, until: float, note_version: NoteVersion = ignore_version
+    ) -> NDArray[np.float64]:
         """As `Transport.infer`."""
         request = infer_request(self._uri.name, self._version, feeds, output)
         size = request.ByteSize()
@@ -88,6 +90,7 @@ class GrpcTransport:
             )
             raise unusable_error(self._uri, text)
         answer = self._call(lambda stub: stub.ModelInfer, request, until)
+        note_version(answer.model_version)
         try:
             return read_output(request, answer, output)
         except WrongAnswer as error:

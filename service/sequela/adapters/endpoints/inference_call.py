@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sequela.adapters.endpoints.connection import Connection
 from sequela.adapters.endpoints.feeds import endpoint_feeds
 from sequela.adapters.endpoints.model_interface import ModelInterface
+from sequela.adapters.endpoints.transport import NoteVersion
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
 from sequela.explain.ports import PaddingRows
@@ -34,9 +35,14 @@ class InferenceCall:
     report_mismatch: Callable[[], None]
 
     def __call__(
-        self, batch: Cells, padding: PaddingRows, output_event: int, until: float
+        self,
+        batch: Cells,
+        padding: PaddingRows,
+        output_event: int,
+        until: float,
+        note_version: NoteVersion,
     ) -> NDArray[np.float64]:
-        """Sends one batch once. Arguments and result are as in `LocalModel.run`.
+        """Sends one batch once. Other arguments and the result are as in `LocalModel.run`.
 
         Raises:
             RetryableError, Overloaded, DeadlinePassed: As `Transport.infer`.
@@ -46,7 +52,8 @@ class InferenceCall:
         rows = len(batch.events[0])
         feeds = endpoint_feeds(self.interface, batch, padding)
         sent_rows = len(next(iter(feeds.values())))
-        infer = partial(self.connection.transport.infer, feeds, self.interface.output)
+        send = self.connection.transport.infer
+        infer = partial(send, feeds, self.interface.output, note_version=note_version)
         step = len(padding.before[0]) + batch.length - 1 + output_event
         try:
             with span("endpoint call", SpanKind.CLIENT, self._attributes(sent_rows)):

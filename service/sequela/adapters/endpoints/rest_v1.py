@@ -15,7 +15,7 @@ from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
 from sequela.adapters.endpoints.failures import RetryableError, invalid_answer_error
 from sequela.adapters.endpoints.rest_answers import ANYTHING, PREDICT, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transport import Description, Feeds, NoteVersion, ignore_version
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
 
@@ -35,11 +35,14 @@ class RestV1Transport:
             raise invalid_answer_error(self._rest.uri, str(error)) from None
         return Description()
 
-    def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
+    def infer(
+        self, feeds: Feeds, output: str, until: float, note_version: NoteVersion = ignore_version
+    ) -> NDArray[np.float64]:
         """As `Transport.infer`. `output` is only used if predictions have names."""
         try:
             content = self._rest.post(f"{self._path}:predict", {"instances": instances(feeds)}, until)
             answer = read_answer(PREDICT, content, "the answer")
+            note_version("")
             return predictions(answer.predictions, output, len(next(iter(feeds.values()))))
         except WrongAnswer as error:
             raise invalid_answer_error(self._rest.uri, str(error)) from None

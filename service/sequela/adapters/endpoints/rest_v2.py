@@ -21,7 +21,7 @@ from sequela.adapters.endpoints.failures import RetryableError, invalid_answer_e
 from sequela.adapters.endpoints.rest_answers import CONFIG, INFER, METADATA, InferAnswer, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.signatures import description
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transport import Description, Feeds, NoteVersion, ignore_version
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.oip.json_tensors import json_tensor
@@ -46,12 +46,16 @@ class RestV2Transport:
                 raise WrongAnswer(f"its metadata {problem}")
         return replace(description(metadata), max_rows=self._max_rows(until))
 
-    def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
+    def infer(
+        self, feeds: Feeds, output: str, until: float, note_version: NoteVersion = ignore_version
+    ) -> NDArray[np.float64]:
         """As `Transport.infer`."""
         rows = len(next(iter(feeds.values())))
         with self._valid_answer():
             content = self._rest.post(f"{self._path}/infer", infer_request(feeds, output), until)
-            return self._output(read_answer(INFER, content, "the answer"), output, rows)
+            answer = read_answer(INFER, content, "the answer")
+            note_version(answer.model_version or "")
+            return self._output(answer, output, rows)
 
     def ready(self, until: float) -> bool:
         """As `Transport.ready`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,12 @@ from sequela.adapters.model_io.signature import InputSignature, OutputSignature
 
 Feeds = Mapping[str, NDArray[Any]]
 """Values by input name, the batch as their first axis."""
+NoteVersion = Callable[[str], None]
+"""Is told which version of the model an answer names; empty if it names none."""
+
+
+def ignore_version(_version: str) -> None:
+    """Does nothing with the version that an answer names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,9 @@ class Transport(Protocol):
     def describe(self, until: float) -> Description:
         """Returns the server's description of the model."""
 
-    def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
+    def infer(
+        self, feeds: Feeds, output: str, until: float, note_version: NoteVersion = ignore_version
+    ) -> NDArray[np.float64]:
         """Returns one output (n, …) of a batch of n rows. If `output` is empty, returns the only or the first one."""
 
     def ready(self, until: float) -> bool:

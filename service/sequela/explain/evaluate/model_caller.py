@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from sequela.concurrency.deadline import Deadline
+from sequela.errors import Unavailable
 from sequela.explain.explanation import Cost
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import BatchEvaluated
@@ -38,6 +39,9 @@ MIN_ESTIMATED_ROWS = 1 << 16
 """Estimates for more rows than this use the fastest call so far, even if that call had few rows."""
 MIN_ROW_SECONDS = 2e-6
 """Minimum time per row, even for a tiny model: the row is also drawn, sorted and solved for."""
+
+CHANGE_RETRY_SECONDS = 1.0
+"""When to explain a sequence again whose model was replaced meanwhile, in seconds."""
 
 
 class Workers(Protocol):
@@ -80,6 +84,7 @@ class ModelCaller:
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
         self._sent_rows = self._sent_calls = 0
+        self._versions: dict[str, None] = {}  # in the order in which answers named them
         # Seconds per row and event: the lowest of batches large enough to measure, and the lowest of any call.
         self._event_seconds = self._fastest = math.inf
         self._measurements = 0
@@ -108,6 +113,22 @@ class ModelCaller:
             self._calls += 1
             self._events += rows * events
             self._fastest = min(self._fastest, seconds / (rows * events))
+
+    def note_version(self, version: str) -> None:
+        """Notes the version of the model that an endpoint's answer names; empty if it names none."""
+        if version:
+            with self._lock:
+                self._versions[version] = None
+
+    def check_versions(self) -> None:
+        """Raises Unavailable (MODEL_CHANGED) if answers came from several versions of the model.
+
+        Their outputs cannot be compared: differences between them would look like attributions.
+        """
+        if len(self._versions) > 1:
+            named = " and ".join(map(repr, self._versions))
+            text = f"the endpoint answered with versions {named} of the model, which it replaces; try again"
+            raise Unavailable("MODEL_CHANGED", text, retry_after=CHANGE_RETRY_SECONDS)
 
     def run(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
         """Runs a batch of the model in this process.

@@ -33,7 +33,7 @@ VALUE_BYTES = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CallCost:
-    """Counts the calls for one batch of rows and passes on their outputs. Implements `ports.CallListener`.
+    """Counts the calls for one batch of rows and passes on their outputs. Implements `CallListener`.
 
     Attributes:
         caller: Adds up the cost of the request.
@@ -48,8 +48,12 @@ class _CallCost:
     def call_sent(self, rows: int) -> None:
         self.caller.count_sent(rows)
 
+    def version_named(self, version: str) -> None:
+        self.caller.note_version(version)
+
     def call_answered(self, rows: slice, outputs: Outputs, seconds: float) -> None:
         self.caller.count_answer(len(outputs), self.events, seconds)
+        self.caller.check_versions()
         self.keep(rows, outputs)
 
 
