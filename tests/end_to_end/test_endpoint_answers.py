@@ -130,6 +130,56 @@ def test_scores_of_two_versions_are_never_mixed(root: Path, endpoint: InferenceS
     )
 
 
+def redeployed(number: int) -> Twist:
+    """From the n-th call on, scores are halved, but the version is the same."""
+    changed = replaced(number)
+
+    def twist(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
+        right = changed(request, context, answer)
+        right.model_version = "1"
+        return right
+
+    return twist
+
+
+def mixing_up(rows: int) -> Twist:
+    """Calls with more rows than that are answered in the opposite order."""
+
+    def twist(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
+        right = answer()
+        if request.inputs[0].shape[0] > rows:
+            scores = np.frombuffer(right.raw_output_contents[0], "<f4")
+            right.raw_output_contents[0] = scores[::-1].tobytes()
+        return right
+
+    return twist
+
+
+def test_a_model_redeployed_under_the_same_version_is_noticed(root: Path, endpoint: InferenceServer) -> None:
+    """The sequence has another score than before, so that later rows cannot be compared with it."""
+    write_endpoint(root, "gru", f"grpc://127.0.0.1:{endpoint.port}/gru", version="", max_batch_rows=ROWS)
+    with serving(root) as server:
+        reachable(server, "gru")
+        before = explained(server, asked())
+        endpoint.twists["ModelInfer"] = redeployed(2)
+        failed = failure(server, asked())
+        assert (failed.code, failed.reason) == (Code.UNAVAILABLE, "MODEL_CHANGED"), failed.message
+        assert failed.retry
+        after = explained(server, asked())
+    assert after.targets[0].score == pytest.approx(before.targets[0].score / 2)
+
+
+def test_rows_mixed_up_only_in_large_calls_are_noticed(root: Path, endpoint: InferenceServer) -> None:
+    """The rows that are tried first are in smaller calls, which are answered correctly."""
+    write_endpoint(root, "gru", f"grpc://127.0.0.1:{endpoint.port}/gru", max_calls=1)
+    endpoint.twists["ModelInfer"] = mixing_up(100)
+    with serving(root) as server:
+        reachable(server, "gru")
+        failed = failure(server, asked())
+    assert (failed.code, failed.reason) == (Code.FAILED_PRECONDITION, "MODEL_ROWS_COUPLED"), failed.message
+    assert "in a batch with others" in failed.message
+
+
 def test_a_model_replaced_in_mid_explanation(server: Serving, endpoint: InferenceServer) -> None:
     """Another model under the same name: the request fails, the model's state says what does not fit, and the right
     one is found again.

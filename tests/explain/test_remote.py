@@ -73,11 +73,16 @@ def test_equal_rows_are_sent_once() -> None:
 
 
 def test_no_row_is_sent_twice_over_a_whole_explanation() -> None:
-    """Scores, scan and levels share what was asked before."""
+    """Scores, scan and levels share what was asked before. Only the sequence is sent again, with 32 rows or more."""
     model = Nearby(loaded(GRU))
-    explained(model, GRU.sample(9), pruning_tolerance=0.01)
-    rows = [row.tobytes() for batch in model.batches for row in batch.events[0]]
+    sequence = GRU.sample(9)
+    explained(model, sequence, pruning_tolerance=0.01)
+    witness = sequence[INPUT].tobytes()
+    sent = [[row.tobytes() for row in batch.events[0]] for batch in model.batches]
+    rows = [row for batch in sent for row in batch if row != witness]
     assert len(rows) == len(set(rows))
+    assert all(batch.count(witness) <= 1 for batch in sent)
+    assert sum(map(len, sent)) - len(rows) <= 1 + len(rows) / 32
 
 
 def test_what_calls_brought_before_one_failed_stays_known() -> None:

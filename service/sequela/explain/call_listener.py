@@ -15,7 +15,7 @@ class CallListener(Protocol):
         """A call with `rows` rows is about to be sent, including rows that fill up a fixed batch. It may still fail."""
 
     def version_named(self, version: str) -> None:
-        """An answer arrived, which names this version of the model; empty if it names none. Never raises."""
+        """A valid answer arrived, which names this version of the model; empty if it names none. Never raises."""
 
     def call_answered(self, rows: slice, outputs: NDArray[np.float64], seconds: float) -> None:
         """A call returned the raw outputs (m, outputs) of these rows after `seconds` seconds."""

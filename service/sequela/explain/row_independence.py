@@ -2,6 +2,7 @@
 
 A model file is checked for this when it is loaded. Rows sent to an endpoint cost money, so only three rows of each
 model are sent twice, in the first explanations of a process: the sequence, and two mixes that are mostly background.
+After that, the sequence is sent again as one row of larger batches.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.errors import DoesNotFit
+from sequela.concurrency.deadline import DeadlinePassed
+from sequela.errors import DoesNotFit, Unavailable
 
 Outputs = NDArray[np.float64]
 ScoreAlone = Callable[[Sequence[int]], list[Outputs]]
@@ -24,6 +26,12 @@ sizes are far smaller.
 """
 HALF_TOLERANCE = 1e-2
 """`TOLERANCE` for outputs that are 16-bit floats."""
+AGAIN_TOLERANCE = 1e-2
+"""`TOLERANCE` for a row that is sent again among many others. Accelerators round differently in large batches, and
+endpoints that were tried with small ones must stay usable.
+"""
+CHANGE_RETRY_SECONDS = 1.0
+"""When to explain a sequence again whose model was replaced meanwhile, in seconds."""
 REPEATS = 6
 """How often a row is repeated if its score may be random. Two random draws of a class are often equal, six rarely."""
 REPEAT_SHARE = 0.05
@@ -83,6 +91,35 @@ class RowIndependence:
         # Only after all comparisons, so that a check that fails is made again.
         self.left = max(self.left - len(rows), 0)
 
+    def check_again(
+        self, uri: str, before: Outputs, outputs: Outputs, score_alone: Callable[[], list[Outputs]]
+    ) -> None:
+        """Compares the outputs (outputs,) of a row with those that it has now, the last of `outputs` (n, outputs).
+
+        Three rows of the first calls are not enough: calls become larger later, and models are replaced.
+
+        Args:
+            uri: The URI of the endpoint.
+            before: The row's outputs when it was sent first.
+            outputs: The outputs of a batch whose last row it is.
+            score_alone: Scores the row again, in a call of its own.
+
+        Raises:
+            DoesNotFit: MODEL_ROWS_COUPLED: alone, the row still has its first outputs.
+            Unavailable: MODEL_CHANGED: alone, it has others, too.
+            SequelaError: As `score_alone` raises.
+        """
+        allowed = max(self._tolerance, AGAIN_TOLERANCE) * max(np.abs(outputs).max(), np.abs(before).max())
+        if np.abs(outputs[-1] - before).max() <= allowed:
+            return
+        try:
+            (alone,) = score_alone()
+        except DeadlinePassed:  # the outputs are wrong all the same
+            raise _changed_error(uri, before, outputs[-1]) from None
+        if np.abs(alone - before).max() <= allowed:
+            raise _coupled_error(uri, alone, outputs[-1])
+        raise _changed_error(uri, before, alone)
+
 
 def _spread(repeats: Sequence[Outputs]) -> float:
     return float(np.ptp(np.stack(repeats), axis=0).max())
@@ -97,6 +134,15 @@ def _coupled_error(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
         "(batch_first, no normalisation over the batch, no dynamic quantisation)"
     )
     return DoesNotFit("MODEL_ROWS_COUPLED", text)
+
+
+def _changed_error(uri: str, before: Outputs, after: Outputs) -> Unavailable:
+    place = int(np.abs(after - before).argmax())
+    text = (
+        f"{uri} gave the sequence the score {before[place]:.6g} first and {after[place]:.6g} later, so its model was "
+        "replaced meanwhile, or does not always give the same score; try again"
+    )
+    return Unavailable("MODEL_CHANGED", text, retry_after=CHANGE_RETRY_SECONDS)
 
 
 def _not_deterministic_error(uri: str, repeats: Sequence[Outputs]) -> DoesNotFit:

@@ -90,11 +90,12 @@ class GrpcTransport:
             )
             raise unusable_error(self._uri, text)
         answer = self._call(lambda stub: stub.ModelInfer, request, until)
-        note_version(answer.model_version)
         try:
-            return read_output(request, answer, output)
+            outputs = read_output(request, answer, output)
         except WrongAnswer as error:
             raise invalid_answer_error(self._uri, str(error)) from None
+        note_version(answer.model_version)
+        return outputs
 
     def ready(self, until: float) -> bool:
         """As `Transport.ready`."""

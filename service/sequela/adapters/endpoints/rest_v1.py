@@ -42,10 +42,11 @@ class RestV1Transport:
         try:
             content = self._rest.post(f"{self._path}:predict", {"instances": instances(feeds)}, until)
             answer = read_answer(PREDICT, content, "the answer")
-            note_version("")
-            return predictions(answer.predictions, output, len(next(iter(feeds.values()))))
+            outputs = predictions(answer.predictions, output, len(next(iter(feeds.values()))))
         except WrongAnswer as error:
             raise invalid_answer_error(self._rest.uri, str(error)) from None
+        note_version("")
+        return outputs
 
     def ready(self, until: float) -> bool:
         """As `Transport.ready`."""

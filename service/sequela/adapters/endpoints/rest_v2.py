@@ -54,8 +54,9 @@ class RestV2Transport:
         with self._valid_answer():
             content = self._rest.post(f"{self._path}/infer", infer_request(feeds, output), until)
             answer = read_answer(INFER, content, "the answer")
-            note_version(answer.model_version or "")
-            return self._output(answer, output, rows)
+            outputs = self._output(answer, output, rows)
+        note_version(answer.model_version or "")
+        return outputs
 
     def ready(self, until: float) -> bool:
         """As `Transport.ready`."""

@@ -14,7 +14,7 @@ from sequela.adapters.model_io.signature import InputSignature, OutputSignature
 Feeds = Mapping[str, NDArray[Any]]
 """Values by input name, the batch as their first axis."""
 NoteVersion = Callable[[str], None]
-"""Is told which version of the model an answer names; empty if it names none."""
+"""Is told which version of the model a valid answer names; empty if it names none."""
 
 
 def ignore_version(_version: str) -> None:

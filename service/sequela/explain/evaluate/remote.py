@@ -26,6 +26,8 @@ Build: TypeAlias = Callable[[NDArray[np.intp]], Cells]
 
 DIGESTED_AT_ONCE = 256
 """How many rows are built at once to compute their digests."""
+MIN_WITNESSED_ROWS = 32
+"""The sequence itself is sent again, as a witness, with at least this many rows: at most 3 % more."""
 MAX_KNOWN_OUTPUTS = 1 << 22
 """The most outputs that are remembered for one sequence, at 8 bytes each."""
 VALUE_BYTES = 8
@@ -90,18 +92,22 @@ class RemoteScorer:
         events = _framed_events(sequence, padding)
         return cls(model.endpoint, caller, padding, output_event, events, size, output_count)
 
-    def outputs(self, digests: Sequence[bytes], build: Build, until: float) -> Outputs:
+    def outputs(
+        self, digests: Sequence[bytes], build: Build, until: float, witness: bytes | None = None
+    ) -> Outputs:
         """Returns the raw outputs (n, outputs) of n rows.
 
         If a call fails, the outputs of the calls before it remain known.
 
         Args:
             digests: The digest of each row.
-            build: Builds a batch of some of the rows.
+            build: Builds a batch of some of the rows. It gets the number n for the witness.
             until: When the outputs are needed, in seconds on the monotonic clock.
+            witness: The digest of a row that may be sent again, if it is known, to find out whether the endpoint still
+                gives it the same outputs.
 
         Raises:
-            SequelaError: As `RemoteEndpoint.score_batches` raises.
+            SequelaError: As `RemoteEndpoint.score_batches` and `RowIndependence.check_again` raise.
         """
         # Calls that were given up at a deadline may still add rows in their threads, so `known` is never iterated.
         if len(self.known) * self.output_count > MAX_KNOWN_OUTPUTS:
@@ -109,8 +115,15 @@ class RemoteScorer:
         found = {digest: self.known[digest] for digest in digests if digest in self.known}
         fresh = {digest: row for row, digest in enumerate(digests) if digest not in found}
         if fresh:
-            outputs = self._send_fresh(fresh, build, until)
-            found.update(zip(fresh, outputs, strict=True))
+            before = self.known.get(witness) if witness and len(fresh) >= MIN_WITNESSED_ROWS else None
+            again = [] if before is None else [len(digests)]
+            outputs = self._send_fresh(fresh, again, build, until)
+            if before is not None:
+                score_alone = partial(self.score_alone, build, until)
+                self.endpoint.row_independence.check_again(
+                    self.endpoint.info.uri, before, outputs, partial(score_alone, again)
+                )
+            found.update(zip(fresh, outputs, strict=False))  # the witness comes last
         return np.stack([found[digest] for digest in digests])
 
     def unsent(self, digests: Sequence[bytes]) -> list[int]:
@@ -123,13 +136,13 @@ class RemoteScorer:
         """Returns the outputs (outputs,) of each row. Each one is sent in a separate call, even if it is known."""
         return list(self._send(np.asarray(rows, dtype=np.intp), build, until, _forget, max_call_rows=1))
 
-    def _send_fresh(self, fresh: dict[bytes, int], build: Build, until: float) -> Outputs:
+    def _send_fresh(self, fresh: dict[bytes, int], again: list[int], build: Build, until: float) -> Outputs:
         digests = list(fresh)
 
         def keep(part: slice, outputs: Outputs) -> None:
-            self.known.update(zip(digests[part], outputs, strict=True))
+            self.known.update(zip(digests[part], outputs, strict=False))
 
-        return self._send(np.fromiter(fresh.values(), dtype=np.intp), build, until, keep)
+        return self._send(np.array([*fresh.values(), *again], dtype=np.intp), build, until, keep)
 
     def _send(
         self,
@@ -169,13 +182,17 @@ class RemoteExecution:
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> Outputs:
-        """As in `Execution`. Also raises DoesNotFit if the rows of a call influence each other."""
+        """As in `Execution`. Also raises DoesNotFit if the rows of a call influence each other, and Unavailable if the
+        endpoint now scores the sequence differently.
+        """
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         digests = self._digests(mask, coalitions, until)
-        build = partial(mask.apply, coalitions)
+        everyone = np.ones((1, coalitions.shape[1]), dtype=np.bool_)
+        build = partial(mask.apply, np.concatenate((coalitions, everyone)))
+        (sequence,) = row_digests(mask.apply(everyone, np.zeros(1, dtype=np.intp)))
         independence = self.scorer.endpoint.row_independence
         chosen = independence.choose(self.scorer.unsent(digests), coalitions) if independence.left else []
-        outputs = self.scorer.outputs(digests, build, until)
+        outputs = self.scorer.outputs(digests, build, until, sequence)
         if chosen:
             score_alone = partial(self.scorer.score_alone, build, until)
             # If there is no time for the check, a later request makes it.
