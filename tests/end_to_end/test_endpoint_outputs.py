@@ -57,8 +57,10 @@ def sequela(models: dict[str, ServedModel], tmp_path_factory: pytest.TempPathFac
         write_endpoint(root, "said", labels.uri("gru", "v1"), said, version="", revision="1")
         wrong = json.dumps(INPUTS | {"output": "probability"}).encode()
         write_endpoint(root, "wrong", labels.uri("gru", "v1"), wrong, version="", revision="1")
+        label = json.dumps(INPUTS | {"output": "label"}).encode()
+        write_endpoint(root, "label", labels.uri("gru", "v1"), label, version="", revision="1")
         with serving(root) as running, Sequela(running.bound.grpc) as client:
-            reachable(running, "grpc", "rest", "plain", "mute", "said", "wrong")
+            reachable(running, "grpc", "rest", "plain", "mute", "said", "wrong", "label")
             yield client
 
 
@@ -102,3 +104,14 @@ def test_labels_beside_scores_in_version_1(sequela: Sequela, name: str, words: s
     with pytest.raises(SequelaError, match=words) as caught:
         explained_as_scored(sequela, name, GRU.sample(5)["events"])
     assert caught.value.reason == "ENDPOINT_ANSWER_INVALID"
+
+
+def test_class_labels_of_an_endpoint_without_metadata_are_noticed(sequela: Sequela) -> None:
+    """They can be explained, but the answer says what they are; scores have no such warning."""
+    sequence = GRU.sample(5)["events"]
+    found = explained_as_scored(sequela, "label", sequence)
+    assert found.score in (0, 1)
+    (warning,) = found.warnings
+    assert warning.reason == "OUTPUT_OF_WHOLE_NUMBERS"
+    assert "class labels" in warning.message
+    assert not explained_as_scored(sequela, "said", sequence).warnings

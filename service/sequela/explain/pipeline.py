@@ -22,7 +22,7 @@ from sequela.explain.limits import Limits
 from sequela.explain.option_defaults import NO_TOLERANCES, Tolerances, link_of, tolerances
 from sequela.explain.ports import Observer
 from sequela.explain.pruning_scan import Scan, scan_for
-from sequela.explain.result.answer_warnings import with_caveats
+from sequela.explain.result.answer_warnings import with_caveats, with_whole_numbers_noted
 from sequela.explain.result.assembly import basic_explanation, explained
 from sequela.explain.result.raised_target import with_target_noted
 from sequela.explain.stage_timer import StageTimer
@@ -111,6 +111,8 @@ class Pipeline:
         basis = replace(basis, event_weights=weights)
         answer = explained(basis, chosen, scan, context, levels, results)
         answer = with_caveats(answer, chosen, scored.scores, context, results)
+        if caller.scores_are_whole_numbers:
+            answer = with_whole_numbers_noted(answer)
         return with_target_noted(answer, chosen.request, results)
 
     def _budget(self, task: Task) -> QuestionBudget:

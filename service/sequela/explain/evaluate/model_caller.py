@@ -40,6 +40,8 @@ MIN_ESTIMATED_ROWS = 1 << 16
 MIN_ROW_SECONDS = 2e-6
 """Minimum time per row, even for a tiny model: the row is also drawn, sorted and solved for."""
 
+MIN_WHOLE_ROWS = 8
+"""Rows of whole numbers that are no accident: a few probabilities may well be rounded to 0 or 1."""
 CHANGE_RETRY_SECONDS = 1.0
 """When to explain a sequence again whose model was replaced meanwhile, in seconds."""
 
@@ -84,6 +86,7 @@ class ModelCaller:
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
         self._sent_rows = self._sent_calls = 0
+        self._whole_rows = 0  # rows whose outputs are whole numbers
         self._versions: dict[str, None] = {}  # in the order in which answers named them
         # Seconds per row and event: the lowest of batches large enough to measure, and the lowest of any call.
         self._event_seconds = self._fastest = math.inf
@@ -113,6 +116,16 @@ class ModelCaller:
             self._calls += 1
             self._events += rows * events
             self._fastest = min(self._fastest, seconds / (rows * events))
+
+    def count_whole_numbers(self, rows: int) -> None:
+        """Counts rows of an endpoint's answer whose outputs are whole numbers."""
+        with self._lock:
+            self._whole_rows += rows
+
+    @property
+    def scores_are_whole_numbers(self) -> bool:
+        """Whether an endpoint answered with whole numbers only, in enough rows to tell."""
+        return self._whole_rows >= MIN_WHOLE_ROWS and self._whole_rows == self._rows
 
     def note_version(self, version: str) -> None:
         """Notes the version of the model that an endpoint's answer names; empty if it names none."""

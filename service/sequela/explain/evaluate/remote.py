@@ -31,6 +31,8 @@ MIN_WITNESSED_ROWS = 32
 MAX_KNOWN_OUTPUTS = 1 << 22
 """The most outputs that are remembered for one sequence, at 8 bytes each."""
 VALUE_BYTES = 8
+MAX_LABEL = 1 << 23
+"""Larger whole numbers are no class labels: every float32 from here on is whole."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +57,8 @@ class _CallCost:
 
     def call_answered(self, rows: slice, outputs: Outputs, seconds: float) -> None:
         self.caller.count_answer(len(outputs), self.events, seconds)
+        whole = (outputs == np.round(outputs)) & (np.abs(outputs) < MAX_LABEL)
+        self.caller.count_whole_numbers(int(whole.all(axis=1).sum()))
         self.caller.check_versions()
         self.keep(rows, outputs)
 

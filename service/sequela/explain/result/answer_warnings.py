@@ -45,6 +45,16 @@ def with_caveats(
     return replace(answer, warnings=(*answer.warnings, *caveats))
 
 
+def with_whole_numbers_noted(answer: Explanation) -> Explanation:
+    """Adds a warning that an endpoint answered with whole numbers only, unless its metadata has shown that."""
+    reason = "OUTPUT_OF_WHOLE_NUMBERS"
+    if any(warning.reason == reason for warning in answer.warnings):
+        return answer
+    text = "The endpoint answered with whole numbers only. If these are class labels, attributions explain jumps "
+    text += "between labels, and the endpoint should serve probabilities instead."
+    return replace(answer, warnings=(*answer.warnings, ExplanationWarning(reason, text)))
+
+
 def outputs_left_out(options: Options, explained: int, schema: ModelSchema) -> Warnings:
     """Returns a warning if no target was named and the model has more outputs than are explained."""
     count, total = explained, len(schema.targets)
