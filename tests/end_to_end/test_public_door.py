@@ -122,3 +122,25 @@ def test_score_and_explain_agree(sequela: Sequela, case: Case) -> None:
     for target in answer.targets:
         column = scored.targets.index(target.name)
         assert target.raw_score == pytest.approx(scored.values[0, column], abs=3e-7 * size)
+
+
+@pytest.mark.parametrize("target", [1e-160, 1e-300])
+def test_a_target_that_cannot_be_reached_uses_all_coalitions(sequela: Sequela, target: float) -> None:
+    """However small it is: the numbers are those of no target."""
+    case = BY_NAME["gru"]
+    tiny, none = (
+        sequela.explain(
+            case.sample(20),
+            model=case.name,
+            background=case.average(),
+            levels=["event"],
+            pruning_tolerance=0,
+            max_coalitions=2048,
+            target_standard_error=error,
+        )
+        for error in (target, 0)
+    )
+    assert tiny.levels["event"].quality.coalitions == 2048
+    assert [(each.value, each.margin) for each in tiny.events] == [
+        (each.value, each.margin) for each in none.events
+    ]

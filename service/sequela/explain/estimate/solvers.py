@@ -57,6 +57,8 @@ REFINING = 3.0
 """The time to refine what the process knows, in units of the time to predict as many pairs as it knows."""
 GROWN = 6
 """Conjunctions whose literals are tried for each term of a sparse fit. Half of the pairs count for each."""
+MAX_RATIO = 1e100
+"""A target so far below the error cannot be reached. The square of a larger ratio may overflow."""
 MAX_GROWTH = 4.0
 MAX_VARIATE_GROWTH = 1.5
 """How many times larger than the current sample a prediction of the required sample may be, because small samples
@@ -264,8 +266,8 @@ def _ranked_growth(estimate: Estimate, target: NDArray[np.float64], size: int) -
 
 
 def _ratio(solution: Solution, target: NDArray[np.float64]) -> float:
-    """Returns the largest ratio of an error to the target."""
-    return float((solution.largest_error / target).max())
+    """Returns the largest ratio of an error to the target, small enough to be squared."""
+    return min(float((solution.largest_error / target).max()), MAX_RATIO)
 
 
 REGRESSION = Solver(Estimator.REGRESSION, _solve_base, _base_seconds, _base_growth)
