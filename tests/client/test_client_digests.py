@@ -14,6 +14,7 @@ from sequela_client import (
     AsyncSequela,
     BackgroundValues,
     CallerError,
+    Endpoint,
     NotFound,
     OperatorError,
     Sequela,
@@ -146,6 +147,17 @@ def test_endpoints_go_as_they_are(client: Sequela, script: Script) -> None:
     """A grpc:// address is an endpoint model."""
     client.explain(SEQUENCE, model="grpc://models.test:8001/fraud")
     assert script.calls[0][1].model.endpoint.uri == "grpc://models.test:8001/fraud"
+
+
+def test_a_schema_that_is_no_path_is_named(client: Sequela, script: Script) -> None:
+    """The content of a schema is not taken for its path."""
+    endpoint = Endpoint("grpc://models.test:8001/fraud", schema={"bounded": True})  # type: ignore[arg-type]
+    with pytest.raises(
+        CallerError, match="schema: must be the path of a schema.json, not of type dict"
+    ) as wrong:
+        client.explain(SEQUENCE, model=endpoint)
+    assert wrong.value.reason == "ARGUMENT_INVALID"
+    assert not script.calls
 
 
 @pytest.mark.parametrize("path", ["nowhere.onnx", "no/where", "models/nowhere.onnx"])

@@ -184,6 +184,9 @@ def _advice(model: object) -> str:
 
 def _endpoint(model: Endpoint) -> pb.EndpointModel:
     """Returns the message of an endpoint. Raises CallerError if its schema cannot be read."""
+    if not isinstance(model.schema, str | os.PathLike | None):
+        text = f"schema: must be the path of a schema.json, not of type {type(model.schema).__name__}"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
     try:
         schema = Path(model.schema).read_bytes() if model.schema else b""
     except OSError as error:
