@@ -152,9 +152,7 @@ def test_endpoints_go_as_they_are(client: Sequela, script: Script) -> None:
 def test_a_schema_that_is_no_path_is_named(client: Sequela, script: Script) -> None:
     """The content of a schema is not taken for its path."""
     endpoint = Endpoint("grpc://models.test:8001/fraud", schema={"bounded": True})  # type: ignore[arg-type]
-    with pytest.raises(
-        CallerError, match="schema: must be the path of a schema.json, not of type dict"
-    ) as wrong:
+    with pytest.raises(CallerError, match=r"schema: must be the path of a .*, not of type dict") as wrong:
         client.explain(SEQUENCE, model=endpoint)
     assert wrong.value.reason == "ARGUMENT_INVALID"
     assert not script.calls
