@@ -55,6 +55,44 @@ def test_levels_end_before_the_work_and_never_after_it() -> None:
     assert deadline.levels_end == deadline.end
 
 
+def test_levels_make_room_for_others_too() -> None:
+    """To solve and encode them is what takes the time that is kept back."""
+    deadline = Deadline(100.0, conclusion=10.0)
+    before = deadline.levels_end
+    deadline.keep_back(2.0)
+    assert before - deadline.levels_end == pytest.approx(2.0)
+
+
+class Interrupted(Deadline):
+    """Another thread moves the end once, just before the first one does."""
+
+    interruptions = 1
+
+    def bring_forward(self, end: float, levels_end: float = math.inf) -> None:
+        if self.interruptions:
+            self.interruptions = 0
+            self.give_way(self.now() + 1.0)
+        super().bring_forward(end, levels_end)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        Deadline.end_levels,
+        lambda deadline: deadline.shorten(0.5),
+        lambda deadline: deadline.keep_back(1.0),
+        lambda deadline: deadline.give_way(deadline.now() + 50.0),
+    ],
+    ids=["end levels", "shorten", "keep back", "give way"],
+)
+def test_no_change_takes_back_that_of_another_thread(change: Callable[[Deadline], None]) -> None:
+    """A request that has just been told to give way does not go on because its levels begin at the same moment."""
+    deadline = Interrupted(100.0, conclusion=10.0)
+    change(deadline)
+    assert deadline.remaining == 1.0
+    assert deadline.levels_end == deadline.end
+
+
 def test_a_clock_beside_another_ends_with_it_and_is_cancelled_alone() -> None:
     """The end is the same; to cancel the one leaves the other running."""
     deadline = Deadline(100)

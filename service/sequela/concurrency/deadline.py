@@ -47,6 +47,7 @@ class Deadline:
         # An event, so that `pause` ends at once when the request is cancelled.
         self._cancelled = threading.Event()
         self._followers: list[Callable[[], None]] = []
+        self._moving = threading.Lock()
 
     @staticmethod
     def now() -> float:
@@ -74,28 +75,37 @@ class Deadline:
         This leaves processor time to other requests that end at the same moment.
         """
         if seconds:
-            self._move(self.end - min(seconds, MAX_RESERVED_SHARE * max(self.remaining, 0.0)))
+            kept = min(seconds, MAX_RESERVED_SHARE * max(self.remaining, 0.0))
+            # Levels make room too, because what takes the time is to solve and encode them.
+            self.bring_forward(self.end - kept, self.levels_end - kept)
 
     def hurry(self, until: float) -> None:
         """Brings the end forward to `until` if that is earlier. The work then ends with the results it has."""
         if until < self.end:
             self.hurried = True
-            self._move(until)
+            self.bring_forward(until)
 
     def give_way(self, until: float) -> None:
         """Brings the end forward to `until` if that is earlier, so that others who wait get an answer too."""
         if until < self.end:
             self.gave_way = True
-            self._move(until)
+            self.bring_forward(until)
 
     def shorten(self, share: float) -> None:
         """Brings the end forward so that only this share of the remaining time is left."""
         left = share * self.remaining if share else 0.0  # zero times infinity would not be a number
-        self._move(min(self.end, self.now() + left))
+        self.bring_forward(self.now() + left)
 
     def end_levels(self) -> None:
         """Brings the end forward to that of the levels. From then on, the work is on levels."""
-        self._move(min(self.end, self.levels_end))
+        self.bring_forward(self.levels_end)
+
+    def bring_forward(self, end: float, levels_end: float = math.inf) -> None:
+        """Brings the two ends forward to these if they are earlier. Several threads may do so at the same time."""
+        with self._moving:
+            self.end = min(self.end, end)
+            self.levels_end = min(self.levels_end, levels_end, self.end)
+        self._tell()
 
     def beside(self) -> Deadline:
         """Returns a deadline with the same end that can be cancelled separately, for one part of the work."""
@@ -127,11 +137,6 @@ class Deadline:
             raise Cancelled("CANCELLED", "the caller cancelled the request")
         if self.now() >= min(until, self.end):
             raise DeadlinePassed
-
-    def _move(self, end: float) -> None:
-        self.end = end
-        self.levels_end = min(self.levels_end, end)
-        self._tell()
 
     def _tell(self) -> None:
         for follower in tuple(self._followers):

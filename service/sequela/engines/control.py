@@ -59,8 +59,7 @@ class DeadlineState:
         """Changes a deadline to this state. The end only ever moves forward."""
         if self.hurried:
             deadline.hurry(self.end)
-        deadline.end = min(deadline.end, self.end)
-        deadline.levels_end = min(deadline.levels_end, self.levels_end)
+        deadline.bring_forward(self.end, self.levels_end)
         if self.cancelled:
             deadline.cancel()
 
