@@ -11,7 +11,7 @@ from adapters.store.store_samples import Heard
 from api.admission_door import LIMITS, ticket
 from api.virtual_time import play
 from sequela.api.admission.admission import AdmissionSlots
-from sequela.api.admission.brownout import Brownout
+from sequela.api.admission.brownout import REFUSING, Brownout
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import SequelaError
 
@@ -100,3 +100,41 @@ def test_the_first_burst_after_a_start_teaches_what_answers_take(monkeypatch: py
     first, *later = bursts(0.003, monkeypatch, warm=0)
     assert "DEADLINE_TOO_SHORT" not in first
     assert all(found[ANSWERED] >= 0.9 * CALLERS for found in later[1:]), later
+
+
+def test_bursts_that_the_server_can_do_are_not_refused_for_ever_after_an_overload(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The queue is short after one. If it refused some of each burst and stayed short for that, it would never grow."""
+    service, count, pause = 0.002, 45, 0.15  # 45 ms of work for each of two cores, every 150 ms
+
+    async def call(slots: AdmissionSlots) -> str:
+        deadline = Deadline(1.0)
+        try:
+            await slots.enter(ticket(), deadline)
+        except SequelaError as error:
+            return error.reason
+        await asyncio.sleep(service)
+        slots.leave(deadline, service, None)
+        return ANSWERED
+
+    async def scene() -> list[Counter[str]]:
+        brownout, found = Brownout(Deadline.now()), []
+        slots = AdmissionSlots(CORES, CORES, LIMITS, Heard(), Random(1), brownout)
+        assert await call(slots) == ANSWERED
+        overload = []
+        for _ in range(60):
+            overload += [asyncio.create_task(call(slots)) for _ in range(count)]
+            await asyncio.sleep(service * count / CORES / 3)
+        assert brownout.level == REFUSING
+        await asyncio.gather(*overload)
+        for _ in range(20):
+            calls = [asyncio.create_task(call(slots)) for _ in range(count)]
+            await asyncio.sleep(pause)
+            found.append(Counter(await asyncio.gather(*calls)))
+        assert brownout.level == 0
+        return found
+
+    found = play(scene(), monkeypatch)
+    assert found[0]["QUEUE_FULL"] > 0
+    assert found[-1] == Counter({ANSWERED: count})

@@ -23,8 +23,10 @@ class Ladder:
         bulk_fill: float = 0.0,
         service: float = SERVICE,
         refused: int = 0,
+        idle: float = 0.0,
     ) -> int:
         """Lets an interval pass in which requests begin after these waits, and returns the level."""
+        self.brownout.note_idle(idle)
         for wait in waits:
             self.brownout.note_wait(wait)
         for _ in range(refused):
@@ -62,6 +64,15 @@ def test_whoever_refuses_is_overloaded() -> None:
     assert [ladder.interval(60.0) for _ in range(2)] == [REFUSING - 1, REFUSING]
     assert [ladder.interval(0.001, refused=3) for _ in range(5)] == [REFUSING] * 5
     assert [ladder.interval(0.001) for _ in range(2)] == [REFUSING - 1, REFUSING - 2]
+
+
+def test_whoever_has_nothing_to_do_is_not_overloaded() -> None:
+    """If it refuses some of a burst, that is because its queue is short, and stays so as long as the level does."""
+    ladder = Ladder()
+    assert [ladder.interval(60.0) for _ in range(2)] == [REFUSING - 1, REFUSING]
+    busy, idle = (share * INTERVAL_SECONDS for share in (0.4, 0.6))
+    assert [ladder.interval(0.001, refused=3, idle=busy) for _ in range(5)] == [REFUSING] * 5
+    assert [ladder.interval(0.001, refused=3, idle=idle) for _ in range(2)] == [REFUSING - 1, REFUSING - 2]
 
 
 def test_a_burst_is_no_overload() -> None:

@@ -81,6 +81,7 @@ class AdmissionSlots:
         self._averages = averages or CostAverages()
         self._waiting = WaitingQueues()
         self._running: dict[Deadline, RunningRequest] = {}
+        self._free_since = Deadline.now()
         self._open = True
 
     @property
@@ -127,7 +128,7 @@ class AdmissionSlots:
 
     def leave(self, deadline: Deadline, seconds: float, error: BaseException | None) -> None:
         """See `Slots`."""
-        running = self._running.pop(deadline)
+        running = self._end(deadline)
         ticket = running.request.ticket
         if error is None:
             over = max(seconds - running.share_seconds, deadline.now() - deadline.levels_end)
@@ -279,7 +280,15 @@ class AdmissionSlots:
             self._brownout.note_wait(now - request.since)
         self._observer.notice(RequestBegun(ticket.priority, now - request.since))
         self._running[request.deadline] = RunningRequest(request, now, ticket.share_seconds)
+        if self._brownout and len(self._running) == self._slots:
+            self._brownout.note_idle(now - self._free_since)
         request.turn.set_result(None)
+
+    def _end(self, deadline: Deadline) -> RunningRequest:
+        """Frees the slot of a request."""
+        if len(self._running) == self._slots:
+            self._free_since = Deadline.now()
+        return self._running.pop(deadline)
 
     def _fair_shares(self, now: float) -> dict[Priority, TimeShare]:
         """Returns the shares of time of interactive requests, which do not give way to bulk work, and of bulk work."""
@@ -318,7 +327,7 @@ class AdmissionSlots:
         if self._waiting.remove(request):
             return
         if request.deadline in self._running:
-            del self._running[request.deadline]
+            self._end(request.deadline)
             self._begin_next()
 
     def _refuse(self, request: WaitingRequest, error: SequelaError) -> None:

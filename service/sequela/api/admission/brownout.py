@@ -2,7 +2,8 @@
 
 The signal is the least wait within an interval, as in CoDel, which manages queues of packets: a short burst makes
 requests wait too, but some of them do not. Only if all of them wait does the server have more work than it can do. A
-server that refuses some is overloaded too, however short the others wait.
+server that refuses some is overloaded too, however short the others wait, unless it has nothing to do in between: then
+the short queue alone is why it refuses some of a burst, and it would refuse some of every burst for ever.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ BULK_FACTORS = (1.0, 2.0, 4.0, 4.0, 4.0, 4.0)
 INTERACTIVE_FACTORS = (1.0, 1.0, 1.0, 2.0, 4.0, 4.0)
 BULK_ALONE = 2
 """The highest level that bulk work alone can cause. Higher levels need interactive requests that wait."""
+IDLE_SHARE = 0.5
+"""A server that was free for more of an interval is not overloaded, also if it refused requests."""
 BULK_FILL = 0.75
 """Bulk work is meant to wait, so it counts as overload only if its queue is this full."""
 
@@ -47,6 +50,7 @@ class Brownout:
         self._least = math.inf
         self._bulk_full = False
         self._refused = False
+        self._idle_seconds = 0.0
 
     @property
     def level(self) -> int:
@@ -76,6 +80,10 @@ class Brownout:
         """Counts an interactive request that is refused because of `patience`."""
         self._refused = True
 
+    def note_idle(self, seconds: float) -> None:
+        """Counts time in which another request could have begun at once. It may begin before the interval."""
+        self._idle_seconds += seconds
+
     def advance(
         self, now: float, oldest_wait: float | None, bulk_fill: float, service_seconds: float
     ) -> None:
@@ -96,10 +104,12 @@ class Brownout:
         oldest = oldest_wait or 0.0
         # If no request has begun, the wait of the oldest waiting one counts.
         least = oldest if math.isinf(self._least) else self._least
+        # Refusals keep the level only while the server is busy.
+        self._refused &= self._idle_seconds < IDLE_SHARE * interval
         self._change(least, max(least, oldest), threshold_seconds(service_seconds))
         if not oldest_wait:
             self._level = max(0, self._level - missed)
-        self._end, self._least = now + interval, math.inf
+        self._end, self._least, self._idle_seconds = now + interval, math.inf, 0.0
         self._bulk_full = self._refused = False
 
     def _change(self, least: float, longest: float, threshold: float) -> None:
