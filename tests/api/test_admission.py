@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import replace
 
 import pytest
 from api.admission_door import COST, HUGE, SHAPE, Door, run, ticket
 from sequela.api.admission.brownout import REFUSING
 from sequela.api.admission.cost import estimated_seconds, scoring_seconds
+from sequela.api.admission.cost_averages import FIRST_OVERTIME_SECONDS
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.request_shape import ExplainShape, RequestShape, ScoreShape
 from sequela.api.admission.ticket import Ticket
@@ -162,6 +164,26 @@ def test_an_answer_whose_levels_ran_out_of_time_does_not_tell_what_they_take() -
             await door.leave(0.6 * COST)
         await door.come(ticket())
         assert door.slots.backlog_seconds(Priority.INTERACTIVE) == pytest.approx(COST, rel=0.1)
+
+    run(scene)
+
+
+@pytest.mark.parametrize(
+    "shape", [ScoreShape(10_000_000), replace(SHAPE, levels=0)], ids=["scores", "no levels"]
+)
+def test_scores_that_use_the_time_of_levels_are_not_late(shape: RequestShape) -> None:
+    """They were not cut short, so what they took is what such a request costs."""
+
+    async def scene() -> None:
+        door, asked = Door(slots=1), ticket(shape=shape)
+        cost = estimated_seconds(shape)
+        door.slots._averages.note(asked, cost, over=-1.0)
+        for _ in range(30):
+            await door.come(asked, timeout=cost, conclusion=cost / 2)
+            await asyncio.sleep(0.6 * cost)
+            await door.leave(0.6 * cost)
+        assert door.slots._averages.seconds(asked, 1.0) == pytest.approx(0.6 * cost, rel=0.1)
+        assert door.slots._averages.overtime_seconds(asked) <= FIRST_OVERTIME_SECONDS
 
     run(scene)
 

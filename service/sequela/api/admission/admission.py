@@ -11,6 +11,7 @@ from sequela.api.admission.brownout import BULK_ALONE, Brownout, threshold_secon
 from sequela.api.admission.cost_averages import CostAverages
 from sequela.api.admission.priority import Priority
 from sequela.api.admission.refusals import MIN_RETRY_SECONDS, queue_full, spent_waiting, too_short
+from sequela.api.admission.request_shape import ExplainShape, RequestShape
 from sequela.api.admission.ticket import Ticket
 from sequela.api.admission.time_shares import Demand, TimeShare, fair_share
 from sequela.api.admission.waiting_queues import QueueLimits, WaitingQueues
@@ -131,7 +132,7 @@ class AdmissionSlots:
         running = self._end(deadline)
         ticket = running.request.ticket
         if error is None:
-            over = max(seconds - running.share_seconds, deadline.now() - deadline.levels_end)
+            over = max(seconds - running.share_seconds, deadline.now() - _due(ticket.shape, deadline))
             self._averages.note(ticket, seconds, over)
         elif deadline.gave_way and isinstance(error, OutOfTime):
             self._averages.note_too_short(ticket)
@@ -346,3 +347,8 @@ class AdmissionSlots:
 
 def _priority(request: WaitingRequest) -> Priority:
     return request.ticket.priority
+
+
+def _due(shape: RequestShape, deadline: Deadline) -> float:
+    """Returns when the work on a request must end. Scores alone have more time than levels."""
+    return deadline.levels_end if isinstance(shape, ExplainShape) and shape.levels else deadline.end
