@@ -188,6 +188,25 @@ def test_scores_that_use_the_time_of_levels_are_not_late(shape: RequestShape) ->
     run(scene)
 
 
+@pytest.mark.parametrize(
+    ("idle", "first"), [(True, Priority.BULK), (False, Priority.INTERACTIVE)], ids=["idle", "busy"]
+)
+def test_bulk_work_owes_nothing_after_the_server_was_idle(idle: bool, first: Priority) -> None:
+    """What it took of time that nobody else wanted, perhaps hours ago, does not hold up later bulk work."""
+
+    async def scene() -> None:
+        door = Door(slots=1)
+        await door.come(ticket("bulk", Priority.BULK))
+        if idle:
+            await door.leave()
+        for priority in (Priority.INTERACTIVE, Priority.BULK, Priority.INTERACTIVE):
+            await door.come(ticket(str(priority), priority))
+        await door.leave()
+        assert [each.priority for each, _ in door.inside] == [first]
+
+    run(scene)
+
+
 def test_an_overloaded_server_answers_roughly_and_then_refuses_early() -> None:
     """Requests that begin hear by how much their target is raised; at the last level, long waits are refused."""
 

@@ -137,6 +137,8 @@ class AdmissionSlots:
         elif deadline.gave_way and isinstance(error, OutOfTime):
             self._averages.note_too_short(ticket)
         self._begin_next()
+        if not self._running:
+            self._waiting.forgive()
 
     def close(self) -> None:
         """See `Slots`."""

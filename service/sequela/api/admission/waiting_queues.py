@@ -73,6 +73,10 @@ class WaitingQueues:
             self._bulk_credit = min(self._bulk_credit, 0.0)
         return request
 
+    def forgive(self) -> None:
+        """Bulk work owes nothing any more, because nothing waits or runs."""
+        self._bulk_credit = 0.0
+
     def seconds_before(
         self, client: str, priority: Priority, cost: float, gone: WaitingRequest | None = None
     ) -> float:
