@@ -48,3 +48,15 @@ def test_the_document_of_an_alert_says_why(coarse: Explanation) -> None:
     texts = {each.level: each.text for each in level_qualities(read_material(coarse, 0, None, None))}
     assert texts["event"].endswith(f"; {DETAIL}")
     assert not texts["feature"].endswith("; ")
+
+
+def test_a_game_without_players_has_one_coalition() -> None:
+    """And no word says "all 1 coalitions"."""
+    alert = demo_alerts()["takeover-47"]
+    level = alert.levels["event"]
+    told = replace(level.quality, stop_reason=StopReason.EXACT, coalitions=1, detail="")
+    alone = replace(alert, levels={**alert.levels, "event": replace(level, quality=told)})
+    texts = {each.level: each.text for each in level_qualities(read_material(alone, 0, None, None))}
+    assert texts["event"] == "exact: 1 combination was computed"
+    assert "exact: 1 coalition" in alone.to_html()
+    assert "all 1 " not in alone.to_html()

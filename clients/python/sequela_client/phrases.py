@@ -215,7 +215,9 @@ def sureness(level: Quality) -> str:
 
 def _precision(level: Quality) -> str:
     if level.stop_reason is StopReason.EXACT:
-        return f"exact: all {level.coalitions:,} coalitions"
+        return (
+            "exact: 1 coalition" if level.coalitions == 1 else f"exact: all {level.coalitions:,} coalitions"
+        )
     why = {
         StopReason.TARGET: "within the target",
         StopReason.BUDGET: "all of max_coalitions",

@@ -36,6 +36,8 @@ def _text(level: LevelAttributions, error: float) -> str:
 def _precision(quality: Quality, error: float) -> str:
     tried = counted(quality.coalitions, "combination")
     if quality.stop_reason is StopReason.EXACT:
-        return f"exact: all {tried} were computed"
+        return (
+            f"exact: {tried} was computed" if quality.coalitions == 1 else f"exact: all {tried} were computed"
+        )
     ended = _ENDED.get(quality.stop_reason, str(quality.stop_reason.value))
     return f"± {amount(NORMAL_95 * error)} or better (95 %), estimated from {tried}; {ended}"

@@ -80,12 +80,12 @@ def one_line(text: str) -> str:
     return line if len(line) <= MAX_LINE_CHARACTERS else line[: MAX_LINE_CHARACTERS - 1] + "…"
 
 
-def unreachable_error(uri: EndpointUri, words: str) -> RetryableError:
+def unreachable_error(uri: EndpointUri, words: str, retry_after: float = RETRY_SECONDS) -> RetryableError:
     """Returns the error if an endpoint was not reached, closed the connection or is temporarily unavailable."""
     # gRPC's text contains the resolved address of the host, which callers must not see.
     known = _connection_problem(uri, words)
     text = f"{uri} is not available: {known or one_line(_ADDRESS.sub('its address', words))}"
-    return RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=RETRY_SECONDS))
+    return RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=retry_after))
 
 
 def _connection_problem(uri: EndpointUri, words: str) -> str:

@@ -148,7 +148,7 @@ class Rest:
         """Returns the error for a status."""
         words = f"HTTP {status}: {_words(content)}"
         if status == UNAVAILABLE:
-            return unreachable_error(self.uri, words)
+            return unreachable_error(self.uri, words, _retry_after(headers))
         if status in GATEWAYS:
             return unreachable_error(self.uri, words).error
         if status == OVERLOADED:
