@@ -72,7 +72,8 @@ def _of_best_branches(problems: list[ErrorDetails]) -> list[ErrorDetails]:
     kept = []
     for _, group in groupby(problems, lambda problem: _branch(problem["loc"])[0]):
         branches = [list(each) for _, each in groupby(group, lambda problem: _branch(problem["loc"])[1])]
-        kept += min(branches, key=lambda each: (-max(len(problem["loc"]) for problem in each), len(each)))
+        best = min(branches, key=lambda each: (-max(len(problem["loc"]) for problem in each), len(each)))
+        kept += best
     return kept
 
 
