@@ -19,7 +19,7 @@ MAX_NAME_LENGTH = 128
 MAX_VERSION_DIGITS = 18
 """The largest number of digits that always fits 64 bits."""
 
-_CHARACTERS = "1 to 128 letters (a to z, A to Z), digits, '.', '_' and '-'"
+_CHARACTERS = f"1 to {MAX_NAME_LENGTH} letters (a to z, A to Z), digits, '.', '_' and '-'"
 _MODEL_PARTS = f"with m {_CHARACTERS}, and v a whole number without leading zeros"
 _BACKGROUND_PARTS = f"with m and b {_CHARACTERS}"
 MODEL_FORMS = f"`models/m`, `models/m/versions/v`, `m` or `m/v`, {_MODEL_PARTS}"

@@ -40,8 +40,8 @@ class Options(TypedDict, total=False):
     targets: Annotated[
         Iterable[str | int] | str | int | None,
         About(
-            "The outputs to explain, by name or column number, at most 64. If one's name is another's number, "
-            "the name counts.",
+            "The outputs to explain, by name or column number, at most 64. If the name of one is the number of "
+            "another, the name counts.",
             "all, the highest score first; at most the 64 highest",
         ),
     ]

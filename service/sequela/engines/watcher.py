@@ -1,4 +1,7 @@
-"""Watches the running tasks: forwards changes of their deadlines at once, and ends engines that overrun in a thread."""
+"""Watches the running tasks: forwards changes of their deadlines at once, and ends engines that overrun.
+
+Whoever changes a deadline forwards the change. A thread ends the engines.
+"""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, Unavailable
+from sequela.explain.changed_model import changed_model_error
 
 Outputs = NDArray[np.float64]
 ScoreAlone = Callable[[Sequence[int]], list[Outputs]]
@@ -30,8 +31,6 @@ AGAIN_TOLERANCE = 1e-2
 """`TOLERANCE` for a row that is sent again among many others. Accelerators round differently in large batches, and
 endpoints that were tried with small ones must stay usable.
 """
-CHANGE_RETRY_SECONDS = 1.0
-"""When to explain a sequence again whose model was replaced meanwhile, in seconds."""
 REPEATS = 6
 """How often a row is repeated if its score may be random. Two random draws of a class are often equal, six rarely."""
 REPEAT_SHARE = 0.05
@@ -138,11 +137,9 @@ def _coupled_error(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
 
 def _changed_error(uri: str, before: Outputs, after: Outputs) -> Unavailable:
     place = int(np.abs(after - before).argmax())
-    text = (
-        f"{uri} gave the sequence the score {before[place]:.6g} first and {after[place]:.6g} later, so its model was "
-        "replaced meanwhile, or does not always give the same score; try again"
-    )
-    return Unavailable("MODEL_CHANGED", text, retry_after=CHANGE_RETRY_SECONDS)
+    scores = f"the score {before[place]:.6g} first and {after[place]:.6g} later"
+    why = "its model was replaced meanwhile, or does not always give the same score"
+    return changed_model_error(f"{uri} gave the sequence {scores}, so {why}")
 
 
 def _not_deterministic_error(uri: str, repeats: Sequence[Outputs]) -> DoesNotFit:

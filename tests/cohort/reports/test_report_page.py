@@ -235,9 +235,9 @@ def test_two_folders_are_called_by_their_names(run: Run, tmp_path: Path) -> None
         (
             ("--by", "segment", "--threshold", "nan"),
             1,
-            "threshold: nan is not allowed; it is a finite number",
+            "threshold: must be a finite number, not nan",
         ),
-        (("--by", "segment", "--threshold", "-inf"), 1, "threshold: -inf is not allowed"),
+        (("--by", "segment", "--threshold", "-inf"), 1, "threshold: must be a finite number, not -inf"),
     ],
 )
 def test_wrong_commands(

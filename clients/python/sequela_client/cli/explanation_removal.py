@@ -28,7 +28,7 @@ Examples:
 def _only_one(_: click.Context, __: click.Parameter, texts: tuple[str, ...]) -> str | None:
     # click would take the last, and delete more than was meant by two labels.
     if len(texts) > 1:
-        raise click.BadParameter("delete those of one at a time")
+        raise click.BadParameter("can be given once only; run the command once for each")
     return texts[0] if texts else None
 
 

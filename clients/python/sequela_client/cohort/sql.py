@@ -25,7 +25,7 @@ def texts(values: Iterable[str]) -> str:
 def number(name: str, value: float) -> str:
     """Returns an argument as a SQL literal. Raises CallerError if it is not a finite number, for which SQL has none."""
     if not isfinite(value):
-        raise CallerError(f"{name}: {value!r} is not allowed; it is a finite number")
+        raise CallerError(f"{name}: must be a finite number, not {value!r}")
     return f"{float(value)!r}::DOUBLE"
 
 

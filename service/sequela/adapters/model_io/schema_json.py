@@ -64,10 +64,10 @@ def write_schema(schema: ModelSchema) -> bytes:
 
 
 def _of_best_branches(problems: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Leaves out the problems that only a branch of a union has which the value was not meant for.
+    """Keeps, for each union, only the problems of the branch that the value was meant for.
 
-    A list of rows has problems as a list of numbers too. The branch that was meant reads deepest into the value, or
-    else has the fewest problems.
+    Pydantic reports those of every branch: a list of rows is also a wrong list of numbers. The branch that was meant
+    reads deepest into the value, or else has the fewest problems.
     """
     kept = []
     for _, group in groupby(problems, lambda problem: _branch(problem["loc"])[0]):

@@ -53,14 +53,14 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
     padding = trial.draft.schema.padding
     sides = tuple(PaddingSide) if padding is None else (padding,)
 
-    def hide_padding(marked: tuple[InputSchema, ...]) -> bool:
+    def are_right(marked: tuple[InputSchema, ...]) -> bool:
         feeder = Feeder(marked, trial.feeder.signature)
         return any(hides_padding(feeder, trial.session, length, side) for side in sides)
 
-    if hide_padding(inputs):
+    if are_right(inputs):
         return trial, ()
     for other in _other_readings(inputs):
-        if hide_padding(other):
+        if are_right(other):
             return _read_as(trial, other)
     masks = ", ".join(repr(item.name) for item in inputs if item.role is Role.MASK)
     if not _events_count(trial, length):

@@ -1,7 +1,7 @@
 """Finds inputs that probably mark padding, though neither a schema nor their names say so, by running the model.
 
-Numbers (n) may be an id or the number of real events, and numbers (n, l) a column of the events or a mask. If the first
-is assumed and the second is true, padding counts as events. The model's output shows it, as in mask_trial.
+An input of shape (n) may hold an id or the number of real events, and one of shape (n, l) a column of the events or a
+mask. If it is read as the first and is the second, padding counts as events. Trial runs show it, as in mask_trial.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def _warning(trial: TrialResult, length: int, item: InputSchema) -> ExplanationW
         feeder = Feeder(read, trial.feeder.signature)
         if hides_padding(feeder, trial.session, length, side) and _end_counts(feeder, trial, length, side):
             if reading.role is Role.LENGTH:
-                text = f"events after the first {item.name!r} do not change the output, so it is probably the number "
-                text += "of real events. It is read as a static input, and padding as events"
+                text = f"events beyond the number in {item.name!r} do not change the output, so it is probably the "
+                text += "number of real events. It is read as a static input, and padding as events"
             else:
                 text = f"events for which {item.name!r} is {reading.pad_value:g} do not change the output, so it is "
                 text += "probably a mask. It is read as a column of the events, and padding as events"

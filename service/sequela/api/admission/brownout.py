@@ -2,8 +2,8 @@
 
 The signal is the least wait within an interval, as in CoDel, which manages queues of packets: a short burst makes
 requests wait too, but some of them do not. Only if all of them wait does the server have more work than it can do. A
-server that refuses some is overloaded too, however short the others wait, unless it has nothing to do in between: then
-the short queue alone is why it refuses some of a burst, and it would refuse some of every burst for ever.
+server that refuses some is overloaded too, however short the others wait. But if it has nothing to do in between, it
+only refuses some of each burst because its queue is short, so it must step back, or it would do so for ever.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SERVICE_SHARE = 0.5
 PATIENCE = (math.inf, math.inf, math.inf, 12.0, 6.0, 1.5)
 """How many thresholds an interactive request may wait, at each level. If it would wait for longer, it is refused.
 
-At the last level, a longer queue would make answers later, and not more: so few who wait keep the cores busy already.
+At the last level, a longer queue would only make answers later: a few waiting requests keep the cores busy already.
 """
 REFUSING = 5
 BULK_FACTORS = (1.0, 2.0, 4.0, 4.0, 4.0, 4.0)

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Protocol, TypeVar
 
 from sequela.concurrency.deadline import Deadline
-from sequela.errors import Unavailable
+from sequela.explain.changed_model import changed_model_error
 from sequela.explain.explanation import Cost
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import BatchEvaluated
@@ -41,9 +41,7 @@ MIN_ROW_SECONDS = 2e-6
 """Minimum time per row, even for a tiny model: the row is also drawn, sorted and solved for."""
 
 MIN_WHOLE_ROWS = 8
-"""Rows of whole numbers that are no accident: a few probabilities may well be rounded to 0 or 1."""
-CHANGE_RETRY_SECONDS = 1.0
-"""When to explain a sequence again whose model was replaced meanwhile, in seconds."""
+"""So many rows must have whole numbers before an answer warns of them: a few probabilities may be rounded to 0 or 1."""
 
 
 class Workers(Protocol):
@@ -140,8 +138,9 @@ class ModelCaller:
         """
         if len(self._versions) > 1:
             named = " and ".join(map(repr, self._versions))
-            text = f"the endpoint answered with versions {named} of the model, which it replaces; try again"
-            raise Unavailable("MODEL_CHANGED", text, retry_after=CHANGE_RETRY_SECONDS)
+            raise changed_model_error(
+                f"the endpoint answered with versions {named} of the model, so it was replaced"
+            )
 
     def run(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
         """Runs a batch of the model in this process.

@@ -123,9 +123,9 @@ class RemoteScorer:
             again = [] if before is None else [len(digests)]
             outputs = self._send_fresh(fresh, again, build, until)
             if before is not None:
-                score_alone = partial(self.score_alone, build, until)
+                score_alone = partial(self.score_alone, build, until, again)
                 self.endpoint.row_independence.check_again(
-                    self.endpoint.info.uri, before, outputs, partial(score_alone, again)
+                    self.endpoint.info.uri, before, outputs, score_alone
                 )
             found.update(zip(fresh, outputs, strict=False))  # the witness comes last
         return np.stack([found[digest] for digest in digests])
@@ -144,7 +144,7 @@ class RemoteScorer:
         digests = list(fresh)
 
         def keep(part: slice, outputs: Outputs) -> None:
-            self.known.update(zip(digests[part], outputs, strict=False))
+            self.known.update(zip(digests[part], outputs, strict=False))  # without the witness
 
         return self._send(np.array([*fresh.values(), *again], dtype=np.intp), build, until, keep)
 

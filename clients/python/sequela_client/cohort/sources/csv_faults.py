@@ -40,7 +40,7 @@ def _line_fault(path: str) -> str:
     DuckDB only says that it could not find out how the file is written.
     """
     skipped, delimiter = before_header(path)
-    # The ending of the name says whether the file is compressed. A text that is longer than csv takes is no cell.
+    # The ending of the name says whether the file is compressed. The csv module raises for very long cells.
     with suppress(csv.Error), pa.input_stream(path, compression="detect") as file:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
         rows = csv.reader(islice(text, skipped, None), delimiter=delimiter)
